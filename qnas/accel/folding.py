@@ -1,0 +1,57 @@
+"""Folding: how much of the network the hardware does in one cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qnas.errors import ConfigError, problem
+from qnas.serial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Folding(Value):
+    """TM row slots x TT tokens x TK inputs of 4-bit x 6-bit products a cycle.
+
+    `lut_slots` of the TM row slots are built from LUTs, the others from DSPs; both are even,
+    since an 8-bit row is two neighbouring slots. `vl` lanes of the vector unit (channels of
+    LayerNorm and of residual loading, keys of softmax). TK and VL are powers of two, VL <= TK, so
+    that a vector never straddles a bank row. Fields may be equally shaped integer arrays inside
+    the folding search (never outside it).
+    """
+
+    tm: int
+    tt: int
+    tk: int
+    vl: int
+    lut_slots: int = 0
+
+    @property
+    def atoms_per_cycle(self) -> int:
+        return self.tm * self.tt * self.tk
+
+    def check(self) -> None:
+        """ConfigError unless the rules above hold (scalars only)."""
+        rules = [
+            ("tm", self.tm >= 2 and self.tm % 2 == 0, "must be even and positive", self.tm),
+            ("tt", self.tt >= 1, "must be positive", self.tt),
+            ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
+            (
+                "vl",
+                _power_of_two(self.vl) and self.vl <= self.tk,
+                "must be a power of two, at most `tk`",
+                self.vl,
+            ),
+            (
+                "lut_slots",
+                0 <= self.lut_slots <= self.tm and self.lut_slots % 2 == 0,
+                "must be even, between 0 and `tm`",
+                self.lut_slots,
+            ),
+        ]
+        for name, holds, rule, value in rules:
+            if not holds:
+                raise ConfigError(problem(name, rule, value, "Choose another folding."))
+
+
+def _power_of_two(value: int) -> bool:
+    return value >= 1 and value & (value - 1) == 0

@@ -1,0 +1,128 @@
+"""Trip counts of every pipelined loop, from an operation and a folding.
+
+Written with + - * // and `maximum` alone, so that one text serves a scalar folding (`lower`) and
+arrays of foldings (the folding search). The C++ contains these loops and counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qnas.accel.folding import Folding
+from qnas.operations import Epilogue, Gemm, LayerNorm, LoadPatches, LoadResidual, Softmax, Tensor
+from qnas.units import ceil_div
+
+ROW_PARAM_BITS = 64  # bias 26, mult 18, shift 6, kind 2, row 12
+NORM_PARAM_BITS = 64  # gain 16, bias 32
+SOFTMAX_PARAM_BITS = 64  # mult 18, shift 6, out_mult 18, out_shift 6
+GELU_TABLE_BITS = 256 * 8
+RESIDUAL_BITS = 16
+PIXEL_BITS = 8
+
+# Scalars, or equally shaped integer arrays inside the folding search.
+Count = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trips:
+    """Iterations of one pipelined loop in all, and how often it is entered."""
+
+    name: str
+    trips: Count
+    entries: Count
+
+
+def patch_lanes(folding: Folding, port_bits: int) -> Count:
+    """Pixels that one word of the image port carries: never across a bank row."""
+    return np.minimum(folding.tk, port_bits // PIXEL_BITS)
+
+
+@dataclass(frozen=True, slots=True)
+class GemmShape:
+    """How a GEMM is cut into tiles, and how long one row tile takes."""
+
+    row_tiles: Count
+    token_tiles: Count
+    beats: Count
+    tile_steps: Count  # iterations of one (row tile, token tile): multiply, and drain the last one
+    load_steps: Count  # iterations that fetch the next row tile
+    table_words: int  # GELU table, before the first tile
+
+    @property
+    def row_steps(self) -> Count:
+        """Iterations of one row tile: whichever of computing and loading takes longer."""
+        return np.maximum(self.token_tiles * self.tile_steps, self.load_steps)
+
+
+def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
+    beats = ceil_div(op.inner, folding.tk)
+    if op.left is Tensor.WEIGHTS:
+        load_steps = row_param_words(folding, port_bits) + beats * beat_words(folding, port_bits)
+    else:  # one row (a pair of slots) and one beat an iteration, from key or probability memory
+        load_steps = (folding.tm // 2) * beats
+    return GemmShape(
+        row_tiles=ceil_div(op.slots, folding.tm),
+        token_tiles=ceil_div(op.tokens, folding.tt),
+        beats=beats,
+        tile_steps=np.maximum(beats, folding.tm),
+        load_steps=load_steps,
+        table_words=ceil_div(GELU_TABLE_BITS, port_bits) if op.epilogue is Epilogue.GELU else 0,
+    )
+
+
+def row_param_words(folding: Folding, port_bits: int) -> Count:
+    """Port words that hold the parameters of one row tile."""
+    return ceil_div(folding.tm * ROW_PARAM_BITS, port_bits)
+
+
+def beat_words(folding: Folding, port_bits: int) -> Count:
+    """Port words that hold one beat (TM x TK nibbles) of a row tile."""
+    return ceil_div(folding.tm * folding.tk * 4, port_bits)
+
+
+def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips, ...]:
+    """Every pipelined loop of one operation, in the order in which they run."""
+    if isinstance(op, Gemm):
+        shape = gemm_shape(op, folding, port_bits)
+        table = (Trips("table", shape.table_words, 1),) if shape.table_words else ()
+        return (
+            *table,
+            Trips("prefetch", shape.load_steps, 1),
+            Trips("tiles", shape.row_tiles * shape.row_steps, shape.row_tiles),
+            Trips("flush", folding.tm, 1),
+        )
+    if isinstance(op, LoadPatches):
+        groups = ceil_div(op.channels, patch_lanes(folding, port_bits))
+        return (Trips("load", op.tokens * groups, 1),)
+    if isinstance(op, LoadResidual):
+        return (Trips("load", op.tokens * ceil_div(op.channels, folding.vl), 1),)
+    if isinstance(op, LayerNorm):
+        vectors = op.tokens * ceil_div(op.channels, folding.vl)
+        return (
+            Trips("parameters", 1 + ceil_div(op.channels * NORM_PARAM_BITS, port_bits), 1),
+            Trips("statistics", vectors, op.tokens),
+            Trips("normalise", vectors, op.tokens),
+        )
+    if isinstance(op, Softmax):
+        vectors = op.queries * ceil_div(op.keys, folding.vl)
+        return (
+            Trips("parameters", 1, 1),
+            Trips("maximum", vectors, op.queries),
+            Trips("exponentials", vectors, op.queries),
+        )
+    raise TypeError(f"not an operation: {op!r}")
+
+
+def stream_words(op: object, folding: Folding, port_bits: int) -> Count:
+    """Words of the weight port that an operation consumes."""
+    if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS:
+        shape = gemm_shape(op, folding, port_bits)
+        return shape.table_words + shape.row_tiles * shape.load_steps
+    if isinstance(op, LoadResidual):
+        return op.tokens * ceil_div(op.channels, folding.vl)
+    if isinstance(op, LayerNorm):
+        return 1 + ceil_div(op.channels * NORM_PARAM_BITS, port_bits)
+    return 1 if isinstance(op, Softmax) else 0

@@ -1,0 +1,187 @@
+"""lower(architecture, device, folding) -> HardwarePlan: operations become stages with addresses.
+
+Activation memory: `tt` x `tk` banks. Element (token, channel) of a tensor with base row `base` and
+`stride` bank rows a token group lies in bank (token % tt, channel % tk), row
+base + (token // tt) * stride + channel // tk. Tensors with a head axis repeat that a head,
+`group_stride` rows apart. Key memory is laid out alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qnas.accel.device import Device
+from qnas.accel.folding import Folding
+from qnas.accel.loops import gemm_shape, operation_trips, patch_lanes, stream_words
+from qnas.accel.memory import (
+    LUTRAM_DEPTH,
+    Array,
+    Region,
+    accumulator_bits,
+    activation_map,
+    plan_arrays,
+    score_bits,
+)
+from qnas.accel.multipliers import plan_multipliers
+from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
+from qnas.architecture import Architecture
+from qnas.errors import CapacityError, problem
+from qnas.numerics import MAX_KEYS
+from qnas.operations import (
+    Gemm,
+    LayerNorm,
+    LoadPatches,
+    LoadResidual,
+    Operation,
+    Softmax,
+    Tensor,
+    network_operations,
+)
+from qnas.units import ceil_div
+
+MAX_ROWS = 1 << 12  # row field of a row parameter
+MAX_CHANNELS = 1023  # what LayerNorm's widths are proven for
+
+Regions = Mapping[Tensor, Region]
+
+
+def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
+    """The plan of `arch` under `folding`. Pure and total for what the formats can hold.
+
+    Raises ConfigError for a folding that breaks its rules, CapacityError for a network that the
+    number formats of NUMERICS.md cannot hold. Whether it fits the device is the cost model's say.
+    """
+    folding.check()
+    check_formats(arch)
+    regions, _ = activation_map(arch, folding)
+    stages = tuple(
+        _stage(op, folding, regions, device.port_bits) for op in network_operations(arch)
+    )
+    return HardwarePlan(
+        architecture=arch,
+        device=device.name,
+        clock_mhz=device.clock_mhz,
+        folding=folding,
+        stages=stages,
+        buffers=tuple(_buffer(a) for a in plan_arrays(arch, folding, device.port_bits)),
+        multipliers=plan_multipliers(arch, folding),
+        ports=_ports(arch, folding, stages, device.port_bits),
+        accumulator_bits=accumulator_bits(arch),
+        score_bits=score_bits(arch),
+    )
+
+
+def check_formats(arch: Architecture) -> None:
+    """CapacityError if a dimension exceeds what the formats of NUMERICS.md are proven for."""
+    rows = max(arch.embed_dim, *(b.mlp_hidden for b in arch.blocks), arch.num_classes)
+    rows = max(rows, *(arch.attention_dim(i) for i in range(arch.depth)))
+    limits = [
+        ("num_tokens", arch.num_tokens, MAX_KEYS, "Use larger patches or smaller images."),
+        ("embed_dim", arch.embed_dim, MAX_CHANNELS, "Use a narrower network."),
+        ("rows of a matrix", rows, MAX_ROWS, "Use a narrower network."),
+    ]
+    for name, value, limit, remedy in limits:
+        if value > limit:
+            raise CapacityError(problem(name, f"must be at most {limit}", value, remedy))
+
+
+def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) -> Stage:
+    loops = tuple(
+        Loop(name=t.name, trips=int(t.trips), entries=int(t.entries))
+        for t in operation_trips(op, folding, port_bits)
+    )
+    fields = dict.fromkeys(_NUMBERS, 0) | dict.fromkeys(("left", "right", "epilogue"), "")
+    fields |= {"name": op.name, "dst": str(op.dst), "loops": loops, "tokens": 0}
+    fields["stream_words"] = int(stream_words(op, folding, port_bits))
+    if isinstance(op, Gemm):
+        fields |= _gemm_fields(op, folding, regions, port_bits)
+    elif isinstance(op, Softmax):
+        fields |= {"kind": "softmax", "tokens": op.queries, "inner": op.keys, "head": op.head}
+    elif isinstance(op, LayerNorm):
+        fields |= {"kind": "layer_norm", "tokens": op.tokens, "rows": op.channels}
+        fields |= _destination(op.dst, regions, op.channels, folding)
+    elif isinstance(op, LoadPatches):
+        fields |= {"kind": "load_patches", "tokens": op.tokens, "rows": op.channels}
+        fields |= _destination(op.dst, regions, op.channels, folding)
+    else:
+        fields |= {"kind": "load_residual", "tokens": op.tokens, "rows": op.channels}
+    return Stage(**fields)  # type: ignore[arg-type]
+
+
+_NUMBERS = (
+    *("rows", "slots", "inner", "head", "token_offset", "row_tiles", "token_tiles", "beats"),
+    *("tile_steps", "load_steps", "src_base", "src_stride", "left_base", "left_stride"),
+    *("dst_base", "dst_stride", "dst_group_stride"),
+)
+
+
+def _gemm_fields(
+    op: Gemm, folding: Folding, regions: Regions, port_bits: int
+) -> dict[str, int | str]:
+    shape = gemm_shape(op, folding, port_bits)
+    src = regions[op.right]
+    fields: dict[str, int | str] = {
+        "kind": "gemm",
+        "left": str(op.left),
+        "right": str(op.right),
+        "epilogue": str(op.epilogue),
+        "rows": op.rows,
+        "slots": op.slots,
+        "tokens": op.tokens,
+        "inner": op.inner,
+        "head": op.head,
+        "token_offset": op.token_offset,
+        "row_tiles": int(shape.row_tiles),
+        "token_tiles": int(shape.token_tiles),
+        "beats": int(shape.beats),
+        "tile_steps": int(shape.tile_steps),
+        "load_steps": int(shape.load_steps),
+        "src_base": int(src.base + op.head * src.group_stride),
+        "src_stride": int(ceil_div(op.inner, folding.tk)),
+    }
+    if op.left is Tensor.KEY:
+        key = regions[Tensor.KEY]
+        fields |= {
+            "left_base": int(key.base + op.head * key.group_stride),
+            "left_stride": int(key.stride),
+        }
+    elif op.left is Tensor.PROBS:
+        fields |= {"left_stride": ceil_div(op.inner, folding.tk)}
+    return fields | _destination(op.dst, regions, op.dst_channels, folding)
+
+
+def _destination(
+    dst: Tensor, regions: Regions, channels: int, folding: Folding
+) -> dict[str, int | str]:
+    """Where a result goes, for tensors in activation or key memory; nothing for the others."""
+    if dst not in regions:
+        return {}
+    region = regions[dst]
+    stride = ceil_div(channels, folding.tk) if region.stride is None else region.stride
+    return {
+        "dst_base": int(region.base),
+        "dst_stride": int(stride),
+        "dst_group_stride": int(region.group_stride),
+    }
+
+
+def _buffer(array: Array) -> Buffer:
+    storage = "lutram" if array.depth <= LUTRAM_DEPTH else "bram"
+    return Buffer(
+        name=array.name,
+        bits=int(array.bits),
+        banks=int(array.banks),
+        depth=int(array.depth),
+        storage="registers" if array.registers else storage,  # type: ignore[arg-type]
+    )
+
+
+def _ports(
+    arch: Architecture, folding: Folding, stages: tuple[Stage, ...], port_bits: int
+) -> tuple[Port, ...]:
+    groups = ceil_div(arch.patch_dim, int(patch_lanes(folding, port_bits)))
+    return (
+        Port("weights", port_bits, sum(s.stream_words for s in stages), "read"),
+        Port("image", port_bits, arch.num_patches * groups, "read"),
+        Port("logits", 32, arch.num_classes, "write"),
+    )

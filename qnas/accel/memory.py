@@ -1,0 +1,123 @@
+"""On-chip memories of a plan: where tensors lie, and which arrays hold them.
+
+Two regions of the activation memory are enough, since no operation reads and writes the same one:
+A holds normed or attended tokens; B holds patches, then queries and values, then the hidden layer.
+Formulas serve scalars and arrays of foldings alike (see loops.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qnas.accel.folding import Folding
+from qnas.accel.loops import NORM_PARAM_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
+from qnas.architecture import Architecture
+from qnas.numerics import ACT_MAX, EXP_FRACTION, NIBBLE_MAX, W4_MIN
+from qnas.operations import Gemm, Tensor, network_operations
+from qnas.units import ceil_div
+
+ACT_BITS = 6
+KEY_BITS = 8
+NORM_BITS = 48
+QUERY_SCALE_BITS = 24
+STREAM_DEPTH = 64
+LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM
+
+Count = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Bank rows of one tensor: `stride` a group of tt tokens, `group_stride` a head."""
+
+    base: Count
+    stride: Count
+    group_stride: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A Buffer whose numbers may still be arrays of foldings; storage follows from depth."""
+
+    name: str
+    bits: Count
+    banks: Count
+    depth: Count
+    registers: bool = False
+
+
+def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor, Region], Count]:
+    """Region of every tensor in activation memory (and key memory), and the rows of the former."""
+    n, k = arch.num_tokens, arch.head_dim
+    heads = max(block.num_heads for block in arch.blocks)
+    hidden = max(block.mlp_hidden for block in arch.blocks)
+
+    def stride(channels: int) -> Count:
+        return ceil_div(channels, folding.tk)
+
+    def rows(tokens: int, channels: int) -> Count:
+        return ceil_div(tokens, folding.tt) * stride(channels)
+
+    region_a = np.maximum(rows(n, arch.embed_dim), rows(n, heads * k))
+    query_group, value_group = rows(n, k), rows(k, n)
+    value_base = region_a + heads * query_group
+    region_b = np.maximum(
+        np.maximum(rows(n - 1, arch.patch_dim), rows(n, hidden)),
+        heads * (query_group + value_group),
+    )
+    regions = {
+        Tensor.NORMED: Region(0, stride(arch.embed_dim)),
+        Tensor.ATTENDED: Region(0, None),  # width differs a block: lower() fills the stride
+        Tensor.PATCHES: Region(region_a, stride(arch.patch_dim)),
+        Tensor.QUERY: Region(region_a, stride(k), query_group),
+        Tensor.VALUE: Region(value_base, stride(n), value_group),
+        Tensor.HIDDEN: Region(region_a, None),  # likewise
+        Tensor.KEY: Region(0, stride(k), query_group),  # in key memory
+    }
+    return regions, region_a + region_b
+
+
+def accumulator_bits(arch: Architecture) -> int:
+    """Signed width of one slot's sum: |nibble| <= 8 times |activation| <= 31, over `inner`."""
+    inner = max(op.inner for op in network_operations(arch) if isinstance(op, Gemm))
+    return (-W4_MIN * ACT_MAX * inner).bit_length() + 1
+
+
+def score_bits(arch: Architecture) -> int:
+    """Signed width of one attention score: 119 * 31 over the head dimension."""
+    return (NIBBLE_MAX * ACT_MAX * arch.head_dim).bit_length() + 1
+
+
+def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array, ...]:
+    """Every on-chip array of the accelerator."""
+    f, n, d = folding, arch.num_tokens, arch.embed_dim
+    heads = max(block.num_heads for block in arch.blocks)
+    inner = max(op.inner for op in network_operations(arch) if isinstance(op, Gemm))
+    token_groups = ceil_div(n, f.tt)
+    _, act_rows = activation_map(arch, f)
+    acc = accumulator_bits(arch)
+    return (
+        Array("act", ACT_BITS, f.tt * f.tk, act_rows),
+        Array("key", KEY_BITS, f.tt * f.tk, heads * token_groups * ceil_div(arch.head_dim, f.tk)),
+        Array("prob", KEY_BITS, f.tk, n * ceil_div(n, f.tk)),
+        Array("score", score_bits(arch), f.tt * f.vl, ceil_div(n, f.vl) * token_groups),
+        Array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * ceil_div(d, f.vl)),
+        Array("weight", 4, f.tm * f.tk, 2 * ceil_div(inner, f.tk)),
+        Array("row_param", ROW_PARAM_BITS, 1, 4 * f.tm),
+        Array("query_scale", QUERY_SCALE_BITS, 1, n),
+        Array(
+            "norm_param",
+            NORM_BITS,
+            np.maximum(f.vl, port_bits // NORM_PARAM_BITS),
+            ceil_div(d, np.maximum(f.vl, port_bits // NORM_PARAM_BITS)),
+        ),
+        Array("gelu", ACT_BITS, f.tt, 256),
+        Array("exp", 15, f.vl, 2**EXP_FRACTION),
+        Array("accumulator", acc, f.tm * f.tt, 1, registers=True),
+        Array("drain", acc, f.tm * f.tt, 1, registers=True),
+        Array("stream", port_bits, 1, STREAM_DEPTH),
+    )

@@ -1,0 +1,125 @@
+"""HardwarePlan: the IR between model and hardware. Specified in PLAN.md.
+
+A plan is data: what the generator prints and what the cost model prices, and nothing else is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from qnas.accel.folding import Folding
+from qnas.architecture import Architecture
+from qnas.serial import Value, decode, digest
+
+StageKind = Literal["load_patches", "load_residual", "gemm", "layer_norm", "softmax"]
+Storage = Literal["lutram", "bram", "registers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(Value):
+    """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times."""
+
+    name: str
+    trips: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Value):
+    """One entry of the stage table: an operation mapped to the hardware.
+
+    Shapes: `rows` x `inner` times `tokens` x `inner` for a GEMM; `tokens` x `channels` (in `rows`)
+    for a LayerNorm or load; `tokens` queries x `inner` keys for a softmax. Zero where unused.
+    `src_base`/`dst_base` are rows of the activation memory (or of key memory for keys), already
+    offset to the head; `*_stride` bank rows a token group. `stream_words` port words it consumes.
+    """
+
+    name: str
+    kind: StageKind
+    left: str
+    right: str
+    dst: str
+    epilogue: str
+    rows: int
+    slots: int
+    tokens: int
+    inner: int
+    head: int
+    token_offset: int
+    row_tiles: int
+    token_tiles: int
+    beats: int
+    tile_steps: int
+    load_steps: int
+    stream_words: int
+    src_base: int
+    src_stride: int
+    left_base: int
+    left_stride: int
+    dst_base: int
+    dst_stride: int
+    dst_group_stride: int
+    loops: tuple[Loop, ...]
+
+    @property
+    def loop_cycles(self) -> int:
+        return sum(loop.trips for loop in self.loops)
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer(Value):
+    """One on-chip array: `banks` memories of `depth` words of `bits` bits."""
+
+    name: str
+    bits: int
+    banks: int
+    depth: int
+    storage: Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Multiplier(Value):
+    """`count` multipliers of `a_bits` x `b_bits` (signed widths) built in `where`."""
+
+    name: str
+    a_bits: int
+    b_bits: int
+    count: int
+    where: Literal["dsp", "lut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Port(Value):
+    """One AXI master port: `words` of `bits` read or written for one image."""
+
+    name: str
+    bits: int
+    words: int
+    direction: Literal["read", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class HardwarePlan(Value):
+    """The whole accelerator for one architecture on one device."""
+
+    architecture: Architecture
+    device: str
+    clock_mhz: float
+    folding: Folding
+    stages: tuple[Stage, ...]
+    buffers: tuple[Buffer, ...]
+    multipliers: tuple[Multiplier, ...]
+    ports: tuple[Port, ...]
+    accumulator_bits: int
+    score_bits: int
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits over every field."""
+        return digest(self)
+
+    @classmethod
+    def from_json(cls, data: Any) -> HardwarePlan:
+        """ConfigError names the key at fault."""
+        return decode(cls, data, subject="plan")

@@ -1,0 +1,131 @@
+"""Architecture: one subnet, as a value. The only encoding of a subnet that exists."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from qnas.errors import ConfigError, problem
+from qnas.serial import Value, decode, digest, encode
+
+EIGHTHS = 8
+
+
+def w8_rows(rows: int, eighths: int) -> int:
+    """How many of `rows` rows are 8-bit at a share of `eighths`/8, rounded half up."""
+    return (rows * eighths + EIGHTHS // 2) // EIGHTHS
+
+
+@dataclass(frozen=True, slots=True)
+class W8Shares(Value):
+    """Share of 8-bit rows, in eighths (0..8), of each kind of weight matrix of a block.
+
+    `qkv` holds for the query, key and value matrices, each on its own.
+    """
+
+    qkv: int
+    proj: int
+    fc1: int
+    fc2: int
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_eighths(field.name, getattr(self, field.name))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSpec(Value):
+    """One transformer block: attention width is num_heads * head_dim, as in AutoFormer."""
+
+    num_heads: int
+    mlp_hidden: int
+    w8: W8Shares
+
+    def __post_init__(self) -> None:
+        _check_positive("num_heads", self.num_heads)
+        _check_positive("mlp_hidden", self.mlp_hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture(Value):
+    """A quantized vision transformer: frozen, hashable, JSON both ways, with a stable key.
+
+    Square images of `image_size` pixels in patches of `patch_size`, one class token, learned
+    position embedding, pre-norm blocks, class-token head. `head_dim` is shared by all blocks.
+    """
+
+    image_size: int
+    patch_size: int
+    in_channels: int
+    num_classes: int
+    embed_dim: int
+    head_dim: int
+    blocks: tuple[BlockSpec, ...]
+    stem_w8: int = EIGHTHS
+    head_w8: int = EIGHTHS
+
+    def __post_init__(self) -> None:
+        for name in ("image_size", "patch_size", "in_channels", "num_classes", "embed_dim"):
+            _check_positive(name, getattr(self, name))
+        _check_positive("head_dim", self.head_dim)
+        _check_positive("number of blocks", len(self.blocks))
+        _check_eighths("stem_w8", self.stem_w8)
+        _check_eighths("head_w8", self.head_w8)
+        if self.image_size % self.patch_size:
+            raise ConfigError(
+                problem(
+                    "image_size",
+                    "must be a multiple of `patch_size`",
+                    f"{self.image_size} and {self.patch_size}",
+                    "Choose sizes that divide.",
+                )
+            )
+
+    @property
+    def num_patches(self) -> int:
+        return (self.image_size // self.patch_size) ** 2
+
+    @property
+    def num_tokens(self) -> int:
+        """N: the class token and one token a patch."""
+        return self.num_patches + 1
+
+    @property
+    def patch_dim(self) -> int:
+        """Inputs of one patch: channels times pixels."""
+        return self.in_channels * self.patch_size**2
+
+    @property
+    def depth(self) -> int:
+        return len(self.blocks)
+
+    def attention_dim(self, block: int) -> int:
+        """H * K of a block: width of its queries, keys and values."""
+        return self.blocks[block].num_heads * self.head_dim
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that name this architecture, stable across versions and runs."""
+        return digest(self, length=16)
+
+    def to_json(self) -> dict[str, Any]:
+        data: dict[str, Any] = encode(self)
+        return data
+
+    @classmethod
+    def from_json(cls, data: Any) -> Architecture:
+        """Inverse of `to_json`; ConfigError names the key at fault."""
+        return decode(cls, data, subject="architecture")
+
+
+def _check_positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(problem(name, "must be at least 1", value, "Choose a positive number."))
+
+
+def _check_eighths(name: str, value: int) -> None:
+    if not 0 <= value <= EIGHTHS:
+        raise ConfigError(
+            problem(name, "must be a share in eighths, 0..8", value, "Choose 0 to 8.")
+        )

@@ -1,0 +1,56 @@
+"""Errors: one root, and each child also the built-in that fits.
+
+Every message says subject, rule, value and remedy, in that order::
+
+    `embed_dim` must be a multiple of 8; got 190. Choose 184 or 192.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class QnasError(Exception):
+    """Root of every error that qnas raises on purpose. The CLI turns it into exit status 2."""
+
+
+class ConfigError(QnasError, ValueError):
+    """A value from a user's file or call breaks a rule."""
+
+
+class UnknownNameError(QnasError, LookupError):
+    """A name (device, space, objective, key) that nothing answers to."""
+
+
+class CapacityError(QnasError, ValueError):
+    """Something does not fit: a number its format, a plan its device."""
+
+
+class CheckpointError(QnasError, ValueError):
+    """A stored file is damaged, or belongs to something else."""
+
+
+class ToolMissingError(QnasError, OSError):
+    """A program that a step needs is not installed, or failed to run."""
+
+
+class VerificationError(QnasError, ArithmeticError):
+    """Two rungs of the ladder disagree: generated hardware and integer reference."""
+
+
+class StageOrderError(QnasError, RuntimeError):
+    """A stage of the run was asked for before the stage it stands on."""
+
+
+def problem(subject: str, rule: str, value: object, remedy: str) -> str:
+    """The sentence of an error: "`subject` rule; got value. remedy"."""
+    return f"`{subject}` {rule}; got {value}. {remedy}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The remedy for a misspelt name: the closest known one, then all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    guess = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{guess}Known: {', '.join(names)}."

@@ -1,0 +1,130 @@
+"""Integer arithmetic of the accelerator, vectorised in numpy: NUMERICS.md in executable form.
+
+All arrays are int64 unless said; every function is exact, and the C++ equals it bit for bit.
+`>>` is the arithmetic shift (rounds toward minus infinity).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.errors import CapacityError, problem
+
+Ints = NDArray[np.int64]
+
+ACT_MAX = 31  # 6-bit activations, symmetric
+NIBBLE_MAX = 119  # 16 * 7 + 7: the largest value of two signed nibbles
+W4_MIN, W4_MAX = -8, 7
+PRE_GELU_MIN, PRE_GELU_MAX = -128, 127
+RESIDUAL_MIN, RESIDUAL_MAX = -(1 << 15), (1 << 15) - 1
+LOGIT_MIN, LOGIT_MAX = -(1 << 31), (1 << 31) - 1
+BIAS_BITS = 26  # bias of a row, in units of its accumulator
+MULT_BITS = 18  # requantization multiplier: the narrow port of a DSP48E2
+SHIFT_MAX = 63
+NORM_FRACTION = 10  # fraction bits of the normalised value inside LayerNorm
+GAIN_BITS = 16
+EXP_FRACTION = 8  # fraction bits of the base-2 exponent inside softmax
+EXP_TABLE_FRACTION = 8
+MAX_KEYS = 550  # 119 * 550 < 2**16: the sum of a row of probabilities
+
+EXP_TABLE: Ints = np.array(
+    [
+        round(NIBBLE_MAX * 2**EXP_TABLE_FRACTION * 2 ** (-f / 2**EXP_FRACTION))
+        for f in range(2**EXP_FRACTION)
+    ],
+    dtype=np.int64,
+)
+RSQRT_TABLE: Ints = np.array(
+    [round(2**19 / math.sqrt(i + 64.5)) for i in range(192)], dtype=np.int64
+)
+EXP_TABLE.setflags(write=False)
+RSQRT_TABLE.setflags(write=False)
+
+
+def split_nibbles(values: Ints) -> tuple[Ints, Ints]:
+    """(h, l), both in -8..7, with values = 16 * h + l. Values must lie in -119..119 (or -128+...)."""
+    low = ((values + 8) & 15) - 8
+    return (values - low) >> 4, low
+
+
+def fixed_point(ratio: float, *, subject: str) -> tuple[int, int]:
+    """(mult, shift) with mult / 2**shift nearest to `ratio`; 2**16 <= |mult| <= 2**17 - 1.
+
+    A ratio too small for a shift of 63 becomes (0, 63). CapacityError if it is too large.
+    """
+    if ratio == 0.0:
+        return 0, SHIFT_MAX
+    fraction, exponent = math.frexp(abs(ratio))
+    mult = round(fraction * 2 ** (MULT_BITS - 1))
+    if mult == 2 ** (MULT_BITS - 1):
+        mult, exponent = mult // 2, exponent + 1
+    shift = MULT_BITS - 1 - exponent
+    if shift < 1:
+        raise CapacityError(
+            problem(subject, "must scale by less than 2**16", ratio, "Check the step sizes.")
+        )
+    if shift > SHIFT_MAX:
+        return 0, SHIFT_MAX
+    return (mult if ratio > 0 else -mult), shift
+
+
+def round_shift(value: Ints, shift: Ints | int) -> Ints:
+    """value / 2**shift rounded half up (toward plus infinity); shift >= 1."""
+    half = np.left_shift(np.int64(1), np.asarray(shift, dtype=np.int64) - 1)
+    return np.asarray((value + half) >> shift, dtype=np.int64)
+
+
+def requantize(acc: Ints, mult: Ints | int, shift: Ints | int) -> Ints:
+    """round_half_up(acc * mult / 2**shift), not yet saturated. |acc| < 2**26."""
+    return round_shift(acc * mult, shift)
+
+
+def saturate(value: Ints, low: int, high: int) -> Ints:
+    return np.clip(value, low, high)
+
+
+def bit_length(value: Ints) -> Ints:
+    """Bits of a positive integer below 2**53 (exact: frexp of an exact float)."""
+    return np.frexp(value.astype(np.float64))[1].astype(np.int64)
+
+
+def reciprocal_sqrt(value: Ints) -> tuple[Ints, Ints]:
+    """(r, e) with 1/sqrt(value) ~ r * 2**-(31 + e); relative error below 2**-13. value >= 1.
+
+    The value is shifted by an even number of bits into m in [2**30, 2**32); a 192-entry table
+    indexed by the top byte of m starts one Newton step.
+    """
+    e = -((32 - bit_length(value)) // 2)
+    m = np.where(e >= 0, value >> np.maximum(2 * e, 0), value << np.maximum(-2 * e, 0))
+    r0 = RSQRT_TABLE[(m >> 24) - 64]
+    a = ((m >> 14) * r0) >> 17
+    return (r0 * (3 * 2**31 - a * r0)) >> 32, e
+
+
+def layer_norm(x: Ints, *, gain: Ints, bias: Ints, shift: int, epsilon: int) -> Ints:
+    """x (..., D) 16-bit to (..., D) 6-bit: gain and bias in units of 2**-shift output steps."""
+    d = x.shape[-1]
+    total = x.sum(axis=-1, keepdims=True)
+    variance = d * (x * x).sum(axis=-1, keepdims=True) - total * total + epsilon
+    r, e = reciprocal_sqrt(variance)
+    y = round_shift((d * x - total) * r, 31 + e - NORM_FRACTION)
+    y = saturate(y, -(1 << 15), (1 << 15) - 1)
+    return saturate(round_shift(y * gain + bias, shift), -ACT_MAX, ACT_MAX)
+
+
+def exponentials(scores: Ints, *, mult: int, shift: int) -> Ints:
+    """119 * 2**(-(max - score) * mult / 2**(shift + 8)) over the last axis, rounded: 0..119."""
+    distance = scores.max(axis=-1, keepdims=True) - scores
+    z = round_shift(distance * mult, shift)
+    octave = np.minimum(z >> EXP_FRACTION, 15)
+    fraction = z & ((1 << EXP_FRACTION) - 1)
+    return round_shift(EXP_TABLE[fraction], EXP_TABLE_FRACTION + octave)
+
+
+def row_scale(total: Ints, *, mult: int, shift: int) -> tuple[Ints, Ints]:
+    """(mult, shift) a query: (mult / 2**shift) / total, for total in 1..65535, mult >= 2**16."""
+    n = 16 - bit_length(total)
+    return (mult << 15) // (total << n), shift + 15 - n

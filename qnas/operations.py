@@ -1,0 +1,230 @@
+"""The operations of a network, in execution order: what both the integer reference and the
+hardware plan walk through. Nothing else describes the order, names or shapes of a network.
+
+Axes: N tokens, D embed, K head dim, M MLP hidden. A GEMM computes
+
+    out[row, token] = sum over inner of  left[row, inner] * right[token, inner]
+
+where `left` is the nibble operand (weights, keys or probabilities) and `right` 6-bit activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from qnas.architecture import Architecture, w8_rows
+
+
+class Tensor(StrEnum):
+    """Tensors that live on chip between operations (shapes for one image)."""
+
+    PATCHES = "patches"  # (N-1, patch_dim) 6-bit: the image, cut into patches
+    RESIDUAL = "residual"  # (N, D) 16-bit: the residual stream
+    NORMED = "normed"  # (N, D) 6-bit: LayerNorm's output
+    QUERY = "query"  # (heads, N, K) 6-bit
+    KEY = "key"  # (heads, N, K) two nibbles, -119..119
+    VALUE = "value"  # (heads, K, N) 6-bit, transposed: inner axis of P.V is the key token
+    SCORES = "scores"  # (N keys, N queries) accumulators of one head
+    PROBS = "probs"  # (N queries, N keys) two nibbles, 0..119, not normalised
+    ATTENDED = "attended"  # (N, heads * K) 6-bit
+    HIDDEN = "hidden"  # (N, M) 6-bit, after GELU
+    LOGITS = "logits"  # (classes,) 32-bit
+    WEIGHTS = "weights"  # streamed from DRAM
+
+
+class Epilogue(StrEnum):
+    """What happens to an accumulator when its tile is done (NUMERICS.md, section 3)."""
+
+    ACTIVATION = "activation"  # requantize to -31..31
+    NIBBLES = "nibbles"  # requantize to -119..119 (keys)
+    GELU = "gelu"  # requantize to -128..127, then GELU's table to -31..31
+    RESIDUAL = "residual"  # requantize and add to the 16-bit residual stream
+    RAW = "raw"  # keep the accumulator (scores)
+    LOGITS = "logits"  # requantize to 32 bits
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPatches:
+    """Read the image, cut into patches (channel, row, column order inside a patch), 6-bit."""
+
+    name: str
+    tokens: int
+    channels: int
+    dst: Tensor = Tensor.PATCHES
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResidual:
+    """Fill the residual stream with class token and position embedding."""
+
+    name: str
+    tokens: int
+    channels: int
+    dst: Tensor = Tensor.RESIDUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Gemm:
+    """One matrix product on the engine. `w8_rows` rows cost two nibbles, the others one."""
+
+    name: str
+    left: Tensor
+    right: Tensor
+    dst: Tensor
+    epilogue: Epilogue
+    rows: int
+    w8_rows: int
+    tokens: int
+    inner: int
+    head: int = 0  # which head of right, left and dst, where those have a head axis
+    token_offset: int = 0  # added to the token index of dst
+    dst_channels: int = 0  # channels of dst a token, where dst is laid out by channel
+
+    @property
+    def slots(self) -> int:
+        """Row slots of the engine: one a nibble."""
+        return self.rows + self.w8_rows
+
+    @property
+    def atoms(self) -> int:
+        """4-bit x 6-bit products that the operation needs."""
+        return self.slots * self.tokens * self.inner
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm:
+    """Residual stream to 6-bit activations, over D channels."""
+
+    name: str
+    tokens: int
+    channels: int
+    dst: Tensor = Tensor.NORMED
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """Scores of one head to unnormalised probabilities and one (mult, shift) a query."""
+
+    name: str
+    queries: int
+    keys: int
+    head: int
+    dst: Tensor = Tensor.PROBS
+
+
+Operation = LoadPatches | LoadResidual | Gemm | LayerNorm | Softmax
+
+
+def network_operations(arch: Architecture) -> tuple[Operation, ...]:
+    """Every operation of `arch`, in order. Names: `stem`, `block0.q`, `block0.head1.scores`, ..."""
+    n, d = arch.num_tokens, arch.embed_dim
+    operations: list[Operation] = [
+        LoadPatches("patches", n - 1, arch.patch_dim),
+        LoadResidual("position", n, d),
+        Gemm(
+            name="stem",
+            left=Tensor.WEIGHTS,
+            right=Tensor.PATCHES,
+            dst=Tensor.RESIDUAL,
+            epilogue=Epilogue.RESIDUAL,
+            rows=d,
+            w8_rows=w8_rows(d, arch.stem_w8),
+            tokens=n - 1,
+            inner=arch.patch_dim,
+            token_offset=1,
+        ),
+    ]
+    for index in range(arch.depth):
+        operations += _block(arch, index)
+    operations += [
+        LayerNorm("norm", 1, d),
+        Gemm(
+            name="head",
+            left=Tensor.WEIGHTS,
+            right=Tensor.NORMED,
+            dst=Tensor.LOGITS,
+            epilogue=Epilogue.LOGITS,
+            rows=arch.num_classes,
+            w8_rows=w8_rows(arch.num_classes, arch.head_w8),
+            tokens=1,
+            inner=d,
+        ),
+    ]
+    return tuple(operations)
+
+
+def _block(arch: Architecture, index: int) -> list[Operation]:
+    block, name = arch.blocks[index], f"block{index}"
+    n, d, width = arch.num_tokens, arch.embed_dim, arch.attention_dim(index)
+
+    def weights(
+        kind: str, right: Tensor, dst: Tensor, epilogue: Epilogue, rows: int, share: int, inner: int
+    ) -> Gemm:
+        return Gemm(
+            name=f"{name}.{kind}",
+            left=Tensor.WEIGHTS,
+            right=right,
+            dst=dst,
+            epilogue=epilogue,
+            rows=rows,
+            w8_rows=w8_rows(rows, share),
+            tokens=n,
+            inner=inner,
+            dst_channels=rows,
+        )
+
+    qkv, normed, activation = block.w8.qkv, Tensor.NORMED, Epilogue.ACTIVATION
+    return [
+        LayerNorm(f"{name}.norm1", n, d),
+        weights("q", normed, Tensor.QUERY, activation, width, qkv, d),
+        weights("k", normed, Tensor.KEY, Epilogue.NIBBLES, width, qkv, d),
+        weights("v", normed, Tensor.VALUE, activation, width, qkv, d),
+        *(op for head in range(block.num_heads) for op in _attention(arch, name, width, head)),
+        weights(
+            "proj", Tensor.ATTENDED, Tensor.RESIDUAL, Epilogue.RESIDUAL, d, block.w8.proj, width
+        ),
+        LayerNorm(f"{name}.norm2", n, d),
+        weights("fc1", normed, Tensor.HIDDEN, Epilogue.GELU, block.mlp_hidden, block.w8.fc1, d),
+        weights(
+            "fc2",
+            Tensor.HIDDEN,
+            Tensor.RESIDUAL,
+            Epilogue.RESIDUAL,
+            d,
+            block.w8.fc2,
+            block.mlp_hidden,
+        ),
+    ]
+
+
+def _attention(arch: Architecture, block: str, width: int, head: int) -> list[Operation]:
+    n, name = arch.num_tokens, f"{block}.head{head}"
+    return [
+        Gemm(
+            name=f"{name}.scores",
+            left=Tensor.KEY,
+            right=Tensor.QUERY,
+            dst=Tensor.SCORES,
+            epilogue=Epilogue.RAW,
+            rows=n,
+            w8_rows=n,
+            tokens=n,
+            inner=arch.head_dim,
+            head=head,
+        ),
+        Softmax(f"{name}.softmax", queries=n, keys=n, head=head),
+        Gemm(
+            name=f"{name}.attend",
+            left=Tensor.PROBS,
+            right=Tensor.VALUE,
+            dst=Tensor.ATTENDED,
+            epilogue=Epilogue.ACTIVATION,
+            rows=n,
+            w8_rows=n,
+            tokens=arch.head_dim,
+            inner=n,
+            head=head,
+            dst_channels=width,
+        ),
+    ]

@@ -1,0 +1,145 @@
+"""Frozen dataclasses to JSON and back: strict, unknown keys refused, digests stable."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+import tomllib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from qnas.errors import CheckpointError, ConfigError, QnasError, nearest, problem
+
+T = TypeVar("T")
+
+
+class Value:
+    """Base of the dataclasses that travel as JSON or TOML: strict types, no unknown keys."""
+
+    __slots__ = ()
+    # A plain dict, so that importing a value never imports pydantic.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "extra": "forbid",
+        "strict": True,
+        "allow_inf_nan": False,
+    }
+
+
+def encode(value: Any) -> Any:
+    """A dataclass (or a container of them) as plain dicts, lists and scalars."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): encode(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(v) for v in value]
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces. What keys and digests are made of."""
+    return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: Any, *, length: int = 64) -> str:
+    """First `length` hexadecimal digits of SHA-256 over `canonical_json(value)`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
+
+
+def decode(cls: type[T], data: Any, *, subject: str) -> T:
+    """Build `cls` from plain data; raises ConfigError naming `subject` and the key at fault."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(cls).validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        raise ConfigError(_explain(cls, error, subject)) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file; ConfigError if it is absent or not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            problem(str(path), "must be a readable TOML file", error.strerror, "Check the path.")
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            problem(str(path), "must be valid TOML", error, "Correct that line.")
+        ) from None
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file that qnas wrote; CheckpointError if it is absent or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            problem(str(path), "must be a whole JSON file", error, "Delete it and run again.")
+        ) from None
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write beside `path`, flush to disk, then rename: a half-written file never replaces one."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, keys in field order, atomically."""
+    write_atomically(path, json.dumps(encode(value), indent=2, allow_nan=False) + "\n")
+
+
+def _explain(cls: type, error: Any, subject: str) -> str:
+    """One sentence a fault, from pydantic's list of faults."""
+    return " ".join(_sentence(cls, fault, subject) for fault in error.errors()[:4])
+
+
+def _sentence(cls: type, fault: Mapping[str, Any], subject: str) -> str:
+    location = tuple(fault["loc"])
+    key = ".".join(str(part) for part in location) or "value"
+    where = f"{subject}: {key}"
+    original = fault.get("ctx", {}).get("error")
+    if isinstance(original, QnasError):
+        return f"{subject}: {original}"
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        remedy = nearest(str(location[-1]), _known_keys(cls, location[:-1]))
+        return problem(where, "must be a known key", repr(location[-1]), remedy)
+    if fault["type"].startswith("missing"):
+        return problem(where, "must be given", "nothing", "Add it.")
+    rule = fault["msg"].removeprefix("Input ").removeprefix("should ")
+    return problem(where, f"must {rule}", repr(fault["input"]), "Correct the value.")
+
+
+def _known_keys(cls: Any, location: tuple[Any, ...]) -> list[str]:
+    """Field names of the dataclass that `location` leads to inside `cls`."""
+    for part in location:
+        if isinstance(part, int):
+            cls = next((a for a in typing.get_args(cls) if a is not Ellipsis), cls)
+        elif dataclasses.is_dataclass(cls):
+            hints = typing.get_type_hints(cls)
+            if part in hints:
+                cls = hints[part]
+        options = [a for a in typing.get_args(cls) if dataclasses.is_dataclass(a)]
+        if options and not isinstance(part, int) and typing.get_origin(cls) is not tuple:
+            cls = options[0]
+    return [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []

@@ -1,0 +1,208 @@
+"""SearchSpace: which architectures exist, and their encoding as a fixed-length genome."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from qnas.architecture import EIGHTHS, Architecture, BlockSpec, W8Shares
+from qnas.errors import ConfigError, problem
+from qnas.serial import Value
+
+MATRIX_KINDS = ("qkv", "proj", "fc1", "fc2")
+Choice = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Gene:
+    """One categorical parameter of the genome."""
+
+    name: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace(Value):
+    """The choices of every elastic dimension, ascending; the first is the smallest.
+
+    `mlp_ratios` are hidden width / embed_dim. `w8_eighths` are the shares of 8-bit rows that each
+    kind of matrix of each block chooses from. The genome always describes the deepest network:
+    genes of blocks beyond the chosen depth are inactive, which `canonical` makes explicit.
+    """
+
+    name: str
+    image_size: int
+    patch_size: int
+    in_channels: int
+    num_classes: int
+    head_dim: int
+    embed_dims: tuple[int, ...]
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
+    mlp_ratios: tuple[float, ...]
+    w8_eighths: tuple[int, ...] = tuple(range(EIGHTHS + 1))
+
+    def __post_init__(self) -> None:
+        for field in ("embed_dims", "depths", "num_heads", "mlp_ratios", "w8_eighths"):
+            choices = getattr(self, field)
+            if not choices or list(choices) != sorted(set(choices)):
+                raise ConfigError(
+                    problem(
+                        field, "must be ascending, without repeats", choices, "Sort the choices."
+                    )
+                )
+        for embed_dim in self.embed_dims:
+            for ratio in self.mlp_ratios:
+                if not (embed_dim * ratio).is_integer():
+                    raise ConfigError(
+                        problem(
+                            "mlp_ratios",
+                            "must give whole hidden widths",
+                            f"{embed_dim} * {ratio}",
+                            "Choose ratios that do.",
+                        )
+                    )
+        self.smallest(), self.largest()  # noqa: B018  (their own checks run here)
+
+    def genes(self) -> tuple[Gene, ...]:
+        """The genome, in a fixed order: embed_dim, depth, then six genes a block."""
+        per_block = [
+            ("num_heads", self.num_heads),
+            ("mlp_ratio", self.mlp_ratios),
+            *((f"w8_{kind}", self.w8_eighths) for kind in MATRIX_KINDS),
+        ]
+        genes = [Gene("embed_dim", self.embed_dims), Gene("depth", self.depths)]
+        for block in range(self.depths[-1]):
+            genes += [Gene(f"block{block}.{name}", choices) for name, choices in per_block]
+        return tuple(genes)
+
+    def decode(self, params: Mapping[str, Choice]) -> Architecture:
+        """The architecture that `params` (one value a gene) describes; inactive genes unread."""
+        for gene in self.genes():
+            if params.get(gene.name) not in gene.choices:
+                raise ConfigError(
+                    problem(
+                        gene.name,
+                        f"must be one of {gene.choices}",
+                        params.get(gene.name),
+                        "Take parameters from this space.",
+                    )
+                )
+        embed_dim, depth = int(params["embed_dim"]), int(params["depth"])
+        return self._architecture(
+            embed_dim,
+            [
+                (
+                    int(params[f"block{b}.num_heads"]),
+                    float(params[f"block{b}.mlp_ratio"]),
+                    [int(params[f"block{b}.w8_{kind}"]) for kind in MATRIX_KINDS],
+                )
+                for b in range(depth)
+            ],
+        )
+
+    def encode(self, architecture: Architecture) -> dict[str, Choice]:
+        """Parameters that decode to `architecture`; inactive genes take their first choice.
+
+        Raises ConfigError if the architecture is not of this space.
+        """
+        params = {gene.name: gene.choices[0] for gene in self.genes()}
+        params |= {"embed_dim": architecture.embed_dim, "depth": architecture.depth}
+        for b, block in enumerate(architecture.blocks[: self.depths[-1]]):
+            params[f"block{b}.num_heads"] = block.num_heads
+            params[f"block{b}.mlp_ratio"] = block.mlp_hidden / architecture.embed_dim
+            for kind in MATRIX_KINDS:
+                params[f"block{b}.w8_{kind}"] = getattr(block.w8, kind)
+        if self.decode(params) != architecture:
+            raise ConfigError(
+                problem(
+                    "architecture",
+                    f"must belong to the space {self.name!r}",
+                    architecture.key,
+                    "Use the space it was made in.",
+                )
+            )
+        return params
+
+    def __contains__(self, architecture: object) -> bool:
+        if not isinstance(architecture, Architecture):
+            return False
+        try:
+            self.encode(architecture)
+        except ConfigError:
+            return False
+        return True
+
+    def canonical(self, params: Mapping[str, Choice]) -> dict[str, Choice]:
+        """`params` with inactive genes at their first choice: equal subnets, equal parameters."""
+        return self.encode(self.decode(params))
+
+    def smallest(self) -> Architecture:
+        return self._uniform(0)
+
+    def largest(self) -> Architecture:
+        return self._uniform(-1)
+
+    def middle(self) -> Architecture:
+        """Every dimension at the middle of its choices, the upper one of two."""
+        return self._uniform(None)
+
+    def sample(self, rng: Random) -> Architecture:
+        """Each active gene uniform over its choices."""
+        return self._architecture(
+            rng.choice(self.embed_dims),
+            [
+                (
+                    rng.choice(self.num_heads),
+                    rng.choice(self.mlp_ratios),
+                    [rng.choice(self.w8_eighths) for _ in MATRIX_KINDS],
+                )
+                for _ in range(rng.choice(self.depths))
+            ],
+        )
+
+    def size(self) -> int:
+        """Number of distinct architectures."""
+        per_block = len(self.num_heads) * len(self.mlp_ratios) * len(self.w8_eighths) ** 4
+        return len(self.embed_dims) * sum(per_block**depth for depth in self.depths)
+
+    def corners(self) -> Iterator[Architecture]:
+        yield self.smallest()
+        yield self.middle()
+        yield self.largest()
+
+    def log10_size(self) -> float:
+        return math.log10(self.size())
+
+    def _uniform(self, index: int | None) -> Architecture:
+        def pick(choices: tuple[Choice, ...]) -> Choice:
+            return choices[len(choices) // 2 if index is None else index]
+
+        block = (
+            int(pick(self.num_heads)),
+            float(pick(self.mlp_ratios)),
+            [int(pick(self.w8_eighths))] * 4,
+        )
+        return self._architecture(int(pick(self.embed_dims)), [block] * int(pick(self.depths)))
+
+    def _architecture(
+        self, embed_dim: int, blocks: list[tuple[int, float, list[int]]]
+    ) -> Architecture:
+        return Architecture(
+            image_size=self.image_size,
+            patch_size=self.patch_size,
+            in_channels=self.in_channels,
+            num_classes=self.num_classes,
+            embed_dim=embed_dim,
+            head_dim=self.head_dim,
+            blocks=tuple(
+                BlockSpec(
+                    num_heads=heads,
+                    mlp_hidden=round(embed_dim * ratio),
+                    w8=W8Shares(**dict(zip(MATRIX_KINDS, shares, strict=True))),
+                )
+                for heads, ratio, shares in blocks
+            ),
+        )

@@ -1,0 +1,18 @@
+"""Conversions between the units that names carry."""
+
+from __future__ import annotations
+
+
+def cycles_to_ms(cycles: float, *, clock_mhz: float) -> float:
+    """Milliseconds that `cycles` take at `clock_mhz`."""
+    return cycles / (clock_mhz * 1e3)
+
+
+def fps(cycles: float, *, clock_mhz: float) -> float:
+    """Images a second when one image takes `cycles` at `clock_mhz` (batch 1, no overlap)."""
+    return clock_mhz * 1e6 / cycles
+
+
+def ceil_div(value: int, by: int) -> int:
+    """Smallest integer not below value / by, for by > 0."""
+    return -(-value // by)
