@@ -35,6 +35,10 @@ class ToolMissingError(QnasError, OSError):
     """A program that a step needs is not installed, or failed to run."""
 
 
+class EvaluationError(QnasError, RuntimeError):
+    """The search cannot evaluate its candidates."""
+
+
 class VerificationError(QnasError, ArithmeticError):
     """Two rungs of the ladder disagree: generated hardware and integer reference."""
 

@@ -1,0 +1,44 @@
+"""Objectives read off the estimate of a candidate's plan: modelled, never measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qnas.objectives.base import Candidate, Direction
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyObjective:
+    """Milliseconds for one image at the plan's clock."""
+
+    name: str = "latency"
+    unit: str = "ms"
+    direction: Direction = "minimize"
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        return [candidate.estimate.latency_ms for candidate in candidates]
+
+
+@dataclass(frozen=True, slots=True)
+class FpsObjective:
+    """Images a second, batch 1, at the plan's clock."""
+
+    name: str = "fps"
+    unit: str = "images/s"
+    direction: Direction = "maximize"
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        return [candidate.estimate.fps for candidate in candidates]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceObjective:
+    """How many of one device resource (`name`, of RESOURCES) the plan uses."""
+
+    name: str
+    unit: str
+    direction: Direction = "minimize"
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        return [float(getattr(c.estimate.resources, self.name)) for c in candidates]

@@ -1,0 +1,145 @@
+"""StudyConfig: everything that defines a run, read from one TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.serial import Value, decode, read_toml
+from qnas.splits import SplitConfig
+from qnas.training.recipe import Recipe
+
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig(Value):
+    """NSGA-II's budget: `trials` evaluations in generations of `population`.
+
+    `dsp_shares` are the shares of the device's DSPs that a candidate may use: the hardware's own
+    gene, beside those of the search space.
+    """
+
+    trials: int = 300
+    population: int = 50
+    dsp_shares: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0)
+
+    def __post_init__(self) -> None:
+        _require(self.trials >= 1, "search.trials", "must be at least 1", self.trials)
+        _require(self.population >= 2, "search.population", "must be at least 2", self.population)
+        shares = self.dsp_shares
+        _require(
+            bool(shares)
+            and list(shares) == sorted(set(shares))
+            and 0 < shares[0]
+            and shares[-1] <= 1,
+            "search.dsp_shares",
+            "must be ascending shares above 0 and at most 1, without repeats",
+            list(shares),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StudyConfig(Value):
+    """One study: a space on a device, what to optimise, and every seed and budget.
+
+    `device` is a known name or a path of a device's TOML file. `fps_targets` are images a second;
+    each makes a pick: the most accurate of the front that reaches it.
+    """
+
+    name: str
+    space: str
+    data: str
+    device: str
+    objectives: tuple[str, ...] = ("error", "latency", "dsp")
+    seed: int = 0
+    fps_targets: tuple[int, ...] = ()
+    search: SearchConfig = field(default_factory=SearchConfig)
+    train: Recipe = field(default_factory=Recipe)
+    splits: SplitConfig = field(default_factory=SplitConfig)
+
+    def __post_init__(self) -> None:
+        _require(
+            PLAIN_NAME.fullmatch(self.name) is not None,
+            "name",
+            "must be a plain folder name (letters, digits, '_', '-', '.')",
+            repr(self.name),
+        )
+        names = self.objectives
+        _require(
+            "error" in names and len(names) >= 2 and len(set(names)) == len(names),
+            "objectives",
+            "must be 'error' and at least one more, without repeats",
+            list(names),
+        )
+        _require(0 <= self.seed < 2**32, "seed", "must be in 0..2**32-1", self.seed)
+        targets = self.fps_targets
+        _require(
+            all(target > 0 for target in targets) and len(set(targets)) == len(targets),
+            "fps_targets",
+            "must be positive, without repeats",
+            list(targets),
+        )
+
+    def check_names(self) -> None:
+        """Raises UnknownNameError unless space, data, device and objectives all exist."""
+        from qnas.accel.device import load_device
+        from qnas.data import data_names
+        from qnas.objectives.registry import objective_names
+        from qnas.spaces import space_names
+
+        _known("space", self.space, space_names())
+        _known("data", self.data, data_names())
+        for name in self.objectives:
+            _known("objectives", name, objective_names())
+        load_device(self.device)
+
+
+def load_config(source: str | Path) -> StudyConfig:
+    """The study of a TOML file, or of a shipped study's bare name (`digits_zcu102`).
+
+    A device given as a relative path is looked up from the TOML's folder. Raises ConfigError
+    for a missing file, bad TOML, unknown keys and wrong types; UnknownNameError for names.
+    """
+    path = _find(source)
+    data = read_toml(path)
+    config = decode(StudyConfig, data, subject=path.name)
+    if config.device.endswith(".toml"):
+        device = (path.resolve().parent / config.device).resolve()
+        config = dataclasses.replace(config, device=str(device))
+    config.check_names()
+    return config
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The studies inside the package, by name."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+
+
+def _find(source: str | Path) -> Path:
+    path = Path(source)
+    shipped = shipped_studies()
+    if path.exists() or path.suffix == ".toml" or len(path.parts) != 1:
+        return path
+    if str(source) not in shipped:
+        raise UnknownNameError(
+            problem(
+                "study", "must be a TOML file or a known name", repr(str(source)),
+                nearest(str(source), shipped),
+            )
+        )
+    return shipped[str(source)]
+
+
+def _known(key: str, name: str, names: Any) -> None:
+    if name not in names:
+        raise UnknownNameError(problem(key, "must be a known name", repr(name), nearest(name, names)))
+
+
+def _require(holds: bool, subject: str, rule: str, value: object) -> None:
+    if not holds:
+        raise ConfigError(problem(subject, rule, value, "Correct the study's TOML."))

@@ -1,0 +1,97 @@
+"""A small space and cheap real objectives: a search with nothing trained and nothing lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import optuna
+
+from qnas.accel.plan import HardwarePlan
+from qnas.architecture import Architecture
+from qnas.objectives.base import Candidate, Direction, Objective
+from qnas.objectives.cost.estimate import Estimate, Resources
+from qnas.objectives.hardware import LatencyObjective, ResourceObjective
+from qnas.operations import Gemm, network_operations
+from qnas.space import SearchSpace
+from qnas.studies.config import SearchConfig
+from qnas.studies.evaluate import Evaluator
+from qnas.studies.genome import Genome
+from qnas.studies.progress import Silent
+from qnas.studies.runner import Evaluate, Runner
+from qnas.studies.storage import open_study
+
+SPACE = SearchSpace(
+    name="small",
+    image_size=8,
+    patch_size=2,
+    in_channels=1,
+    num_classes=10,
+    head_dim=8,
+    embed_dims=(16, 24, 32),
+    depths=(1, 2),
+    num_heads=(1, 2),
+    mlp_ratios=(1.0, 2.0),
+    w8_eighths=(0, 4, 8),
+)
+GENOME = Genome(SPACE, (0.25, 0.5, 1.0))
+OBJECTIVES = ("error", "latency", "dsp")
+DIRECTIONS: tuple[Direction, ...] = ("minimize",) * 3
+LIMITS = {"lut": 9000, "ff": 20000, "dsp": 2000, "bram18": 1000, "uram": 0}
+
+
+def plan(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
+    """As many multipliers as the share allows; the larger networks pass the LUT limit."""
+    atoms = sum(op.atoms for op in network_operations(architecture) if isinstance(op, Gemm))
+    dsp = int(share * 1000)
+    estimate = Estimate(
+        loop_cycles=-(-atoms // dsp),
+        fill_cycles=100,
+        clock_mhz=200.0,
+        resources=Resources(lut=architecture.embed_dim * 300, ff=dsp * 3, dsp=dsp, bram18=20),
+        dram_bits=atoms,
+    )
+    return cast(HardwarePlan, None), estimate
+
+
+class SizeError:
+    """Error in % that falls with the network's size."""
+
+    name = "error"
+    unit = "%"
+    direction: Direction = "minimize"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        self.asked += len(candidates)
+        return [100 / (1 + sum(self._size(c.architecture)) / 50) for c in candidates]
+
+    def _size(self, architecture: Architecture) -> list[float]:
+        return [
+            architecture.embed_dim * (1 + b.num_heads / 3 + b.w8.fc1 / 20) + b.mlp_hidden / 7
+            for b in architecture.blocks
+        ]
+
+
+def evaluator(error: Objective | None = None) -> Evaluator:
+    objectives = (error or SizeError(), LatencyObjective(), ResourceObjective("dsp", "DSPs"))
+    return Evaluator(objectives, plan, LIMITS)
+
+
+def search(
+    path: Path,
+    *,
+    trials: int,
+    population: int = 10,
+    seed: int = 0,
+    evaluate: Evaluate | None = None,
+    wrap: Callable[[Evaluate], Evaluate] = lambda evaluate: evaluate,
+) -> optuna.Study:
+    """Run or resume the search in the journal at `path`."""
+    study = open_study(path, name="small", directions=DIRECTIONS)
+    config = SearchConfig(trials=trials, population=population, dsp_shares=GENOME.dsp_shares)
+    Runner(study, GENOME, config, seed, wrap(evaluate or evaluator()), Silent()).run()
+    return study
