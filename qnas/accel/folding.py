@@ -15,8 +15,9 @@ class Folding(Value):
     `lut_slots` of the TM row slots are built from LUTs, the others from DSPs; both are even,
     since an 8-bit row is two neighbouring slots. `vl` lanes of the vector unit (channels of
     LayerNorm and of residual loading, keys of softmax). TK and VL are powers of two, VL <= TK, so
-    that a vector never straddles a bank row. Fields may be equally shaped integer arrays inside
-    the folding search (never outside it).
+    that a vector never straddles a bank row. TT <= TK, since values and attended tokens are
+    written transposed: TT neighbouring channels of one token in one cycle, each to a bank of its
+    own. Fields may be integer arrays that broadcast inside the folding search (never outside it).
     """
 
     tm: int
@@ -33,7 +34,7 @@ class Folding(Value):
         """ConfigError unless the rules above hold (scalars only)."""
         rules = [
             ("tm", self.tm >= 2 and self.tm % 2 == 0, "must be even and positive", self.tm),
-            ("tt", self.tt >= 1, "must be positive", self.tt),
+            ("tt", 1 <= self.tt <= self.tk, "must be from 1 to `tk`", self.tt),
             ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
             (
                 "vl",

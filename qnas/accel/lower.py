@@ -12,7 +12,13 @@ from collections.abc import Mapping
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
-from qnas.accel.loops import gemm_shape, operation_trips, patch_lanes, stream_words
+from qnas.accel.loops import (
+    RESIDUAL_BITS,
+    gemm_shape,
+    operation_trips,
+    patch_lanes,
+    stream_words,
+)
 from qnas.accel.memory import (
     LUTRAM_DEPTH,
     Array,
@@ -25,13 +31,12 @@ from qnas.accel.memory import (
 from qnas.accel.multipliers import plan_multipliers
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
 from qnas.architecture import Architecture
-from qnas.errors import CapacityError, problem
+from qnas.errors import CapacityError, ConfigError, problem
 from qnas.numerics import MAX_KEYS
 from qnas.operations import (
     Gemm,
     LayerNorm,
     LoadPatches,
-    LoadResidual,
     Operation,
     Softmax,
     Tensor,
@@ -52,6 +57,7 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
     number formats of NUMERICS.md cannot hold. Whether it fits the device is the cost model's say.
     """
     folding.check()
+    check_port(device.port_bits, folding)
     check_formats(arch)
     regions, _ = activation_map(arch, folding)
     stages = tuple(
@@ -69,6 +75,14 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
         accumulator_bits=accumulator_bits(arch),
         score_bits=score_bits(arch),
     )
+
+
+def check_port(port_bits: int, folding: Folding) -> None:
+    """ConfigError if a vector of residual values does not come in one port word."""
+    lanes = port_bits // RESIDUAL_BITS
+    if folding.vl > lanes:
+        rule = f"must be at most {lanes}, the {RESIDUAL_BITS}-bit values of one port word"
+        raise ConfigError(problem("vl", rule, folding.vl, "Choose fewer lanes or a wider port."))
 
 
 def check_formats(arch: Architecture) -> None:
@@ -90,7 +104,8 @@ def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) ->
         Loop(name=t.name, trips=int(t.trips), entries=int(t.entries))
         for t in operation_trips(op, folding, port_bits)
     )
-    fields = dict.fromkeys(_NUMBERS, 0) | dict.fromkeys(("left", "right", "epilogue"), "")
+    fields: dict[str, object] = dict.fromkeys(_NUMBERS, 0)
+    fields |= {"left": "", "right": "", "epilogue": ""}
     fields |= {"name": op.name, "dst": str(op.dst), "loops": loops, "tokens": 0}
     fields["stream_words"] = int(stream_words(op, folding, port_bits))
     if isinstance(op, Gemm):

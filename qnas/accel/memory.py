@@ -107,7 +107,14 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
         Array("score", score_bits(arch), f.tt * f.vl, ceil_div(n, f.vl) * token_groups),
         Array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * ceil_div(d, f.vl)),
         Array("weight", 4, f.tm * f.tk, 2 * ceil_div(inner, f.tk)),
-        Array("row_param", ROW_PARAM_BITS, 1, 4 * f.tm),
+        # A port word holds several parameters, so that many banks; four row tiles: one arriving,
+        # one multiplied, one drained, and a power of two for the address.
+        Array(
+            "row_param",
+            ROW_PARAM_BITS,
+            port_bits // ROW_PARAM_BITS,
+            4 * ceil_div(f.tm * ROW_PARAM_BITS, port_bits),
+        ),
         Array("query_scale", QUERY_SCALE_BITS, 1, n),
         Array(
             "norm_param",

@@ -1,0 +1,153 @@
+"""Device: what a board offers an accelerator. One TOML file a board, every number sourced."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.serial import Value, decode, read_toml
+
+Resource = Literal["lut", "ff", "dsp", "bram18", "uram"]
+RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram18", "uram")
+MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Margins(Value):
+    """Share (0..1] of each resource that a plan may use; the rest is left to place and route."""
+
+    lut: float
+    ff: float
+    dsp: float
+    bram18: float
+    uram: float
+
+    def __post_init__(self) -> None:
+        for name in RESOURCES:
+            share = getattr(self, name)
+            if not 0 < share <= 1:
+                rule = "must be a share above 0, at most 1"
+                raise ConfigError(problem(f"margins.{name}", rule, share, "Choose, say, 0.7."))
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Value):
+    """Where the numbers called `of` come from: a document, or the word "assumed"."""
+
+    of: tuple[str, ...]
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device(Value):
+    """A board: its resources as the data sheet counts them, its memory, and an assumed clock.
+
+    `bram18` counts halves of RAMB36. `dram_gbytes_per_s` is the peak (1 GB = 1e9 bytes), of which
+    `dram_efficiency` is reached by long bursts. `port_bits` is the width of one AXI port.
+    """
+
+    name: str
+    part: str
+    family: str
+    lut: int
+    ff: int
+    dsp: int
+    bram18: int
+    uram: int
+    clock_mhz: float
+    dram_gbytes_per_s: float
+    dram_efficiency: float
+    port_bits: int
+    margins: Margins
+    sources: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("lut", "ff", "dsp", "bram18", "clock_mhz", "dram_gbytes_per_s"):
+            _require(getattr(self, name) > 0, name, "must be positive", getattr(self, name))
+        _require(self.uram >= 0, "uram", "must not be negative", self.uram)
+        share = self.dram_efficiency
+        _require(0 < share <= 1, "dram_efficiency", "must be a share above 0, at most 1", share)
+        _require(
+            _power_of_two(self.port_bits) and MIN_PORT_BITS <= self.port_bits <= MAX_PORT_BITS,
+            "port_bits",
+            f"must be a power of two from {MIN_PORT_BITS} to {MAX_PORT_BITS}",
+            self.port_bits,
+        )
+        _require(
+            self.port_gbytes_per_s <= self.dram_sustained_gbytes_per_s,
+            "port_bits",
+            f"must not outrun the memory ({self.dram_sustained_gbytes_per_s:g} GB/s sustained)",
+            f"{self.port_gbytes_per_s:g} GB/s",
+            remedy="Choose a narrower port or a slower clock.",
+        )
+
+    @property
+    def port_gbytes_per_s(self) -> float:
+        """What one port asks of the memory at one word a cycle."""
+        return self.port_bits * self.clock_mhz / 8e3
+
+    @property
+    def dram_sustained_gbytes_per_s(self) -> float:
+        return self.dram_gbytes_per_s * self.dram_efficiency
+
+    def limit(self, resource: Resource) -> int:
+        """How much of `resource` a plan may use: the margin's share, rounded down."""
+        if resource not in RESOURCES:
+            rule = "must be a resource of a device"
+            raise UnknownNameError(
+                problem("resource", rule, repr(resource), nearest(str(resource), RESOURCES))
+            )
+        # The small term keeps 0.7 * 10 = 7.000...1 or 6.999...9 at 7.
+        have, share = int(getattr(self, resource)), float(getattr(self.margins, resource))
+        return math.floor(have * share + 1e-9)
+
+    def limits(self) -> dict[Resource, int]:
+        """`limit` of every resource."""
+        return {resource: self.limit(resource) for resource in RESOURCES}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Device:
+        """ConfigError names the key at fault."""
+        return decode(cls, data, subject="device")
+
+
+def device_names() -> list[str]:
+    """Names of the devices that come with qnas, sorted."""
+    files = resources.files("qnas.accel").joinpath("devices").iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def load_device(name_or_path: str | Path) -> Device:
+    """A device that comes with qnas by its name, or anyone's own by the path of its TOML file.
+
+    Raises UnknownNameError for a name that no device has, ConfigError for a file that is not one.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
+        return _read(Path(name_or_path))
+    known = device_names()
+    if text not in known:
+        remedy = f"{nearest(text, known)} Or give the path of a TOML file."
+        raise UnknownNameError(problem("device", "must be a known device", repr(text), remedy))
+    with resources.as_file(resources.files("qnas.accel").joinpath("devices")) as folder:
+        return _read(folder / f"{text}.toml")
+
+
+def _read(path: Path) -> Device:
+    return decode(Device, read_toml(path), subject=f"device file {path.name}")
+
+
+def _power_of_two(value: int) -> bool:
+    return value >= 1 and value & (value - 1) == 0
+
+
+def _require(
+    holds: bool, name: str, rule: str, value: object, *, remedy: str = "Correct the device file."
+) -> None:
+    if not holds:
+        raise ConfigError(problem(name, rule, value, remedy))
