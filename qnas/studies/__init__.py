@@ -1,0 +1,29 @@
+"""Studies: configuration, the runner, the front, picks, reports; named and scripted studies.
+
+from pathlib import Path
+from qnas.studies import load_config, open_workspace, run
+
+with open_workspace(load_config("digits_zcu102"), runs=Path("runs")) as work:
+    summary = run(work)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qnas.studies.config import StudyConfig, load_config
+    from qnas.studies.stages import run
+    from qnas.studies.workspace import Workspace, open_workspace
+
+__all__ = ["StudyConfig", "Workspace", "load_config", "open_workspace", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: numpy, scikit-learn and optuna are slow to come by."""
+    from importlib import import_module
+
+    for module in ("config", "workspace", "stages"):
+        if name in __all__ and hasattr(found := import_module(f"{__name__}.{module}"), name):
+            return getattr(found, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

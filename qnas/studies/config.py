@@ -35,7 +35,7 @@ class SearchConfig(Value):
         _require(
             bool(shares)
             and list(shares) == sorted(set(shares))
-            and 0 < shares[0]
+            and shares[0] > 0
             and shares[-1] <= 1,
             "search.dsp_shares",
             "must be ascending shares above 0 and at most 1, without repeats",
@@ -128,7 +128,9 @@ def _find(source: str | Path) -> Path:
     if str(source) not in shipped:
         raise UnknownNameError(
             problem(
-                "study", "must be a TOML file or a known name", repr(str(source)),
+                "study",
+                "must be a TOML file or a known name",
+                repr(str(source)),
                 nearest(str(source), shipped),
             )
         )
@@ -137,7 +139,9 @@ def _find(source: str | Path) -> Path:
 
 def _known(key: str, name: str, names: Any) -> None:
     if name not in names:
-        raise UnknownNameError(problem(key, "must be a known name", repr(name), nearest(name, names)))
+        raise UnknownNameError(
+            problem(key, "must be a known name", repr(name), nearest(name, names))
+        )
 
 
 def _require(holds: bool, subject: str, rule: str, value: object) -> None:

@@ -61,7 +61,9 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
     if [d.name.lower() for d in study.directions] != list(directions):
         raise CheckpointError(
             problem(
-                str(path), f"must hold a study of {list(directions)}", study.directions,
+                str(path),
+                f"must hold a study of {list(directions)}",
+                study.directions,
                 "Delete it and run again.",
             )
         )

@@ -1,0 +1,93 @@
+"""What the commands write: progress, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+PLAIN_LINES = 10
+
+
+class ConsoleProgress:
+    """A bar on a terminal; elsewhere a line a stage and about ten more as it goes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._tenth = 0
+
+    def __enter__(self) -> ConsoleProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def stage(self, name: str, note: str) -> None:
+        self._close()
+        self._tenth = 0
+        self._console.print(f"[bold]{name:<7}[/bold] {note}", highlight=False)
+
+    def advance(self, done: int, total: int, note: str) -> None:
+        if self._console.is_terminal:
+            self._advance_bar(done, total, note)
+        elif done * PLAIN_LINES // total > self._tenth:
+            self._tenth = done * PLAIN_LINES // total
+            self._console.print(f"        {done}/{total}  {note}", highlight=False)
+
+    def _advance_bar(self, done: int, total: int, note: str) -> None:
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("       "),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._bar.add_task(note, total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=note)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Table:
+    """A column a pick: share of 8-bit rows, accuracies, speed, resources and the verdict."""
+    picks = summary["picks"]
+    table = Table(title="Verified accelerators", title_justify="left")
+    table.add_column("pick")
+    for pick in picks:
+        table.add_column(pick["name"], justify="right")
+
+    def row(label: str, values: list[str], *, end: bool = False) -> None:
+        table.add_row(label, *values, end_section=end)
+
+    row("architecture", [p["key"] for p in picks])
+    row("weights in 8-bit rows", [f"{p['w8_share']:.1%}" for p in picks], end=True)
+    row("accuracy, fake-quantized", [f"{p['accuracy']['fake_quant']:.2%}" for p in picks])
+    row("accuracy, integer reference", [f"{p['accuracy']['integer']:.2%}" for p in picks])
+    row("accuracy, C++", [f"{p['accuracy']['hls']:.2%}" for p in picks], end=True)
+    row("cycles", [f"{p['cycles']:,}" for p in picks])
+    clocks = ", ".join(sorted({f"{p['clock_mhz']:g}" for p in picks}))
+    row(f"FPS at {clocks} MHz", [f"{p['fps']:,.0f}" for p in picks], end=True)
+    for name in ("lut", "ff", "dsp", "bram18"):
+        used = [f"{p[name]:,} / {limits[name]:,}" for p in picks]
+        row(f"{name.upper()}, used / limit", used, end=name == "bram18")
+    row("check against the reference", [_verdict(p["verification"]) for p in picks])
+    return table
+
+
+def _verdict(found: Mapping[str, int]) -> str:
+    style = "red" if found["mismatches"] else "green"
+    return (
+        f"{found['stages']:,} stages x {found['images']:,} images\n{found['values']:,} values\n"
+        f"[{style}]{found['mismatches']:,} mismatches[/{style}]"
+    )

@@ -1,0 +1,16 @@
+"""`qnas export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qnas.cli.stage import opened, study_command
+
+
+@study_command
+def command(study: str, runs: Path) -> None:
+    """Write the Vitis HLS project of each pick of STUDY. Needs `qnas search`."""
+    from qnas.studies import stages
+
+    with opened(study, runs, stage="export") as (work, progress):
+        stages.export(work, progress=progress)

@@ -1,0 +1,74 @@
+"""The `qnas` command: a group whose commands are imported when they are called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from qnas.errors import QnasError, VerificationError
+
+# Every command with its line of help, so that `qnas --help` imports none of them.
+COMMANDS = (
+    ("run", "Everything: train, search, export, verify, report."),
+    ("train", "Train the supernet, once."),
+    ("search", "Search subnets and foldings; write front.csv."),
+    ("report", "Write report.html."),
+    ("export", "Write a Vitis HLS project for each pick."),
+    ("verify", "Check each project against the integer reference, bit for bit."),
+    ("devices", "List the boards that come with qnas."),
+    ("spaces", "List the search spaces."),
+    ("objectives", "List what a study can optimise."),
+)
+EXIT_BAD_INPUT = 2
+EXIT_MISMATCH = 1
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Imports `qnas.cli.<command>` on demand, and turns errors into messages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, _ in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in dict(COMMANDS):
+            return None
+        command = import_module(f"qnas.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(COMMANDS)
+
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            super().invoke(ctx)
+        except QnasError as error:
+            click.echo(f"qnas: {error}", err=True)
+            mismatch = isinstance(error, VerificationError)
+            ctx.exit(EXIT_MISMATCH if mismatch else EXIT_BAD_INPUT)
+        except KeyboardInterrupt:
+            click.echo("qnas: interrupted. The same command goes on from here.", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="qnas-fpga")
+def cli() -> None:
+    """Search quantized vision transformers for an FPGA; generate and verify the accelerator.
+
+    A study is a TOML file, or the name of one that comes with qnas: `qnas run digits_zcu102`.
+    Its files are in runs/<name>/. Every command does only what is missing there.
+    """
+
+
+def main() -> None:
+    """Entry point of the `qnas` program."""
+    sys.exit(cli())
+
+
+if __name__ == "__main__":
+    main()

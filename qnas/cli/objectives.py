@@ -1,0 +1,15 @@
+"""`qnas objectives`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("objectives")
+def command() -> None:
+    """List what a study can optimise. Every resource is a hard limit as well."""
+    from qnas.objectives.registry import objective_info, objective_names
+
+    for name in objective_names():
+        info = objective_info(name)
+        click.echo(f"{name:<8} {info.direction} {info.unit:<9} {info.about}")

@@ -1,0 +1,23 @@
+"""`qnas spaces`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("spaces")
+def command() -> None:
+    """List the search spaces."""
+    from qnas.spaces import load_space, space_names
+
+    for name in space_names():
+        space = load_space(name)
+        click.echo(
+            f"{name:<12} {space.image_size}x{space.image_size} images, depth {_range(space.depths)}"
+            f", width {_range(space.embed_dims)}, heads {_range(space.num_heads)}"
+            f", 10^{space.log10_size():.1f} subnets"
+        )
+
+
+def _range(choices: tuple[int, ...]) -> str:
+    return f"{choices[0]}-{choices[-1]}" if len(choices) > 1 else str(choices[0])

@@ -1,0 +1,60 @@
+"""What the commands of the stages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from qnas.studies.progress import Progress
+    from qnas.studies.workspace import Workspace
+
+
+def study_command(function: Callable[..., Any]) -> click.Command:
+    """A command named like `function`, with the argument STUDY and the option --runs."""
+    runs = click.option(
+        "--runs",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("runs"),
+        show_default=True,
+        help="Folder of the run directories.",
+    )
+    study = click.argument("study", metavar="STUDY.toml")
+    return click.command(function.__name__)(study(runs(function)))
+
+
+@contextmanager
+def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Workspace, Progress]]:
+    """The run of `study`, and a progress that the console shows."""
+    from rich.console import Console
+
+    from qnas.cli.console import ConsoleProgress
+    from qnas.studies.config import load_config
+    from qnas.studies.workspace import open_workspace
+
+    config = load_config(study)
+    with (
+        open_workspace(config, runs=runs, stage=stage) as work,
+        ConsoleProgress(Console(soft_wrap=True)) as progress,
+    ):
+        yield work, progress
+
+
+def show_summary(work: Workspace) -> None:
+    """Print the table of summary.json."""
+    from rich.console import Console
+
+    from qnas.cli.console import summary_table
+    from qnas.serial import read_json
+
+    if work.files.summary.exists():
+        limits = {name: limit for name, limit in work.device.limits().items()}
+        console = Console()
+        table = summary_table(read_json(work.files.summary), limits)
+        width = None if console.is_terminal else max(console.width, 40 + 26 * len(table.columns))
+        console.print(table, width=width, crop=False)
+        click.echo(f"Files: {work.files.path}")

@@ -1,0 +1,93 @@
+"""Stage `export`: an HLS project for each pick."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from qnas.accel.plan import HardwarePlan
+from qnas.accel.search import best_plan
+from qnas.architecture import Architecture
+from qnas.errors import QnasError
+from qnas.serial import encode, read_json, write_json
+from qnas.studies.picks import Pick, choose
+from qnas.studies.progress import Progress
+from qnas.studies.rundir import PickDirectory
+from qnas.studies.searching import searched
+from qnas.studies.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qnas.integer import IntegerNetwork
+
+STAGE = "export"
+TEST_BENCH_IMAGES = 8
+
+
+def picks(work: Workspace) -> tuple[Pick, ...]:
+    """The picks of the finished study; ConfigError if an FPS target is out of reach."""
+    return choose(work.records(), work.config.fps_targets)
+
+
+def exported(work: Workspace, pick: Pick) -> bool:
+    """Whether the directory of `pick` holds just this pick, whole."""
+    files = work.files.pick(pick.name)
+    try:
+        return (
+            files.project.is_dir()
+            and bool(read_json(files.architecture) == encode(pick.trial.architecture))
+            and bool(read_json(files.plan) == encode(plan_of(work, pick)))
+        )
+    except QnasError:
+        return False
+
+
+def export(work: Workspace, progress: Progress) -> None:
+    """Write architecture, plan and project of every pick that lacks them."""
+    work.need(STAGE, searched(work), "search")
+    chosen = picks(work)
+    missing = [pick for pick in chosen if not exported(work, pick)]
+    progress.stage(
+        STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
+    )
+    for done, pick in enumerate(missing, start=1):
+        _export(work, pick)
+        progress.advance(done, len(missing), pick.name)
+
+
+def integer_network(work: Workspace, architecture: Architecture) -> IntegerNetwork:
+    """The integer reference of a subnet, calibrated on the training split."""
+    from qnas.supernet.export import to_integer
+
+    return to_integer(work.supernet, architecture, work.part("train")[0])
+
+
+def plan_of(work: Workspace, pick: Pick) -> HardwarePlan:
+    """The very plan that the study priced."""
+    trial = pick.trial
+    return best_plan(trial.architecture, work.device, dsp_share=trial.proposal.dsp_share)[0]
+
+
+def project_name(study: str, pick: str) -> str:
+    """An identifier for the generated sources: study and pick."""
+    return re.sub(r"\W", "_", f"{study}_{pick}")
+
+
+def _export(work: Workspace, pick: Pick) -> None:
+    from qnas.accel.project import emit_project
+
+    files: PickDirectory = work.files.pick(pick.name)
+    images, labels = work.part("report")
+    plan = plan_of(work, pick)
+    project = emit_project(
+        integer_network(work, pick.trial.architecture),
+        plan,
+        name=project_name(work.config.name, pick.name),
+        images=images[:TEST_BENCH_IMAGES],
+        labels=labels[:TEST_BENCH_IMAGES],
+    )
+    # The architecture comes last and goes first: where it lies, the rest belongs to it.
+    files.architecture.unlink(missing_ok=True)
+    files.verification.unlink(missing_ok=True)
+    project.write(files.project)
+    write_json(files.plan, plan)
+    write_json(files.architecture, pick.trial.architecture)

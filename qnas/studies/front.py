@@ -1,0 +1,117 @@
+"""The Pareto front of a study, and its CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qnas.errors import CapacityError, problem
+from qnas.objectives.cost.estimate import RESOURCES
+from qnas.objectives.registry import objective_info
+from qnas.pareto import Box, Points, hypervolume, knee, nondominated
+from qnas.serial import canonical_json
+from qnas.studies.records import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecords:
+    """Every COMPLETE trial of a study, with the names of its objectives."""
+
+    objectives: tuple[str, ...]
+    trials: tuple[TrialRecord, ...]
+
+    def minimised(self, trials: Sequence[TrialRecord]) -> Points:
+        """Objective values (n, m), those to maximise negated."""
+        signs = [
+            -1.0 if objective_info(name).direction == "maximize" else 1.0
+            for name in self.objectives
+        ]
+        rows = [[trial.values[name] for name in self.objectives] for trial in trials]
+        return np.array(rows, dtype=np.float64).reshape(-1, len(signs)) * np.array(signs)
+
+    def distinct(self) -> list[TrialRecord]:
+        """The first trial of each key."""
+        first: dict[str, TrialRecord] = {}
+        for trial in self.trials:
+            first.setdefault(trial.key, trial)
+        return list(first.values())
+
+    def front(self) -> tuple[TrialRecord, ...]:
+        """Feasible, non-dominated, distinct trials by rising error, then trial number.
+
+        Raises CapacityError if no trial fits the device.
+        """
+        feasible = [trial for trial in self.distinct() if trial.feasible]
+        if not feasible:
+            raise CapacityError(self._nothing_fits())
+        mask = nondominated(self.minimised(feasible))
+        members = [trial for trial, keep in zip(feasible, mask, strict=True) if keep]
+        return tuple(sorted(members, key=lambda t: (t.values["error"], t.number)))
+
+    def knee(self) -> TrialRecord:
+        front = self.front()
+        return front[knee(self.minimised(front))]
+
+    def box(self) -> Box:
+        """Hypervolume's units: the range of the first generation's trials, feasible or not.
+
+        Fixed once that generation is complete, hence comparable between generations of a study
+        and between runs of equal seeds.
+        """
+        first = [trial for trial in self.trials if trial.generation == self.trials[0].generation]
+        return Box.around(self.minimised(first))
+
+    def hypervolume(self, *, generation: int | None = None) -> float:
+        """Volume dominated by the feasible trials up to `generation` (default: all)."""
+        feasible = [
+            t
+            for t in self.trials
+            if t.feasible and (generation is None or t.generation <= generation)
+        ]
+        return hypervolume(self.minimised(feasible), self.box())
+
+    def _nothing_fits(self) -> str:
+        closest = min(self.trials, key=lambda t: max(t.constraints.values()))
+        name, excess = max(closest.constraints.items(), key=lambda item: item[1])
+        return problem(
+            "search",
+            "must find a candidate that fits the device",
+            f"none in {len(self.trials)} trials; the closest misses {name} by {excess:.1%}",
+            "Choose a larger device, a smaller space or more trials.",
+        )
+
+
+def front_csv(records: StudyRecords) -> str:
+    """A row a Pareto trial: trial, key, objectives, constraints, estimate, architecture (JSON).
+
+    Objectives are in their own units, `<resource>_violation` is used / limit - 1, and the
+    estimate's columns are cycles, images a second and amounts. Floats are exact.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    violations = [f"{name}_violation" for name in RESOURCES]
+    estimate = ["estimate_cycles", "estimate_fps", *(f"estimate_{name}" for name in RESOURCES)]
+    writer.writerow(
+        ["trial", "key", *records.objectives, *violations, *estimate, "dsp_share", "architecture"]
+    )
+    writer.writerows(_row(trial, records.objectives) for trial in records.front())
+    return stream.getvalue()
+
+
+def _row(trial: TrialRecord, objectives: Sequence[str]) -> list[object]:
+    estimate = trial.estimate
+    return [
+        trial.number,
+        trial.architecture.key,
+        *(trial.values[name] for name in objectives),
+        *(trial.constraints[name] for name in RESOURCES),
+        estimate.cycles,
+        estimate.fps,
+        *(getattr(estimate.resources, name) for name in RESOURCES),
+        trial.proposal.dsp_share,
+        canonical_json(trial.architecture),
+    ]

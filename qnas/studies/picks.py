@@ -1,0 +1,46 @@
+"""Picks: the members of the front that become accelerators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qnas.errors import ConfigError, problem
+from qnas.studies.front import StudyRecords
+from qnas.studies.records import TrialRecord
+
+KNEE = "knee"
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A member of the front, and the name it was picked under."""
+
+    name: str
+    trial: TrialRecord
+
+
+def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...]:
+    """The knee, then for each target the most accurate that reaches it; ties by frames a second.
+
+    Raises ConfigError, before anything is picked, if a target is beyond the whole front.
+    """
+    front = records.front()
+    fast = [Pick(f"fps{target}", _most_accurate(front, target)) for target in fps_targets]
+    return (Pick(KNEE, records.knee()), *fast)
+
+
+def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:
+    reaching = [trial for trial in front if trial.estimate.fps >= target]
+    if reaching:
+        return min(reaching, key=lambda t: (t.values["error"], -t.estimate.fps, t.number))
+    fastest = max(front, key=lambda trial: trial.estimate.fps)
+    raise ConfigError(
+        problem(
+            "fps_targets",
+            "must be reached by some member of the front",
+            target,
+            f"The fastest reaches {fastest.estimate.fps:.0f} FPS at {fastest.values['error']:.2f} %"
+            f" error (architecture {fastest.architecture.key}). Choose at most that.",
+        )
+    )

@@ -1,0 +1,103 @@
+"""RunDirectory: where the files of a run lie. Other tools rely on these names."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from qnas.errors import StageOrderError, problem
+
+
+@dataclass(frozen=True, slots=True)
+class PickDirectory:
+    """The files of one pick."""
+
+    path: Path
+
+    @property
+    def architecture(self) -> Path:
+        return self.path / "architecture.json"
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def project(self) -> Path:
+        return self.path / "project"
+
+    @property
+    def verification(self) -> Path:
+        return self.path / "verification.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """The files of one run, `runs/<name>/`."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def supernet(self) -> tuple[Path, Path]:
+        return self.path / "supernet.safetensors", self.path / "supernet.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "study.journal"
+
+    @property
+    def front(self) -> Path:
+        return self.path / "front.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    def pick(self, name: str) -> PickDirectory:
+        return PickDirectory(self.path / "picks" / name)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory: one process a run. The kernel lets go when the process dies.
+
+        Raises StageOrderError if another process holds it.
+        """
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise StageOrderError(
+                problem(
+                    str(self.path),
+                    "must be used by one qnas at a time",
+                    "a second one",
+                    "Wait for the first, or give the study another name.",
+                )
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+
+def tree_digest(root: Path) -> str:
+    """SHA-256 over names and contents of every file under `root`, in sorted order."""
+    sha = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        sha.update(f"{path.relative_to(root).as_posix()}\0".encode())
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()

@@ -1,0 +1,80 @@
+"""Stage `search`: the NSGA-II study, and its front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qnas.accel.plan import HardwarePlan
+from qnas.accel.search import best_plan
+from qnas.architecture import Architecture
+from qnas.objectives.cost.estimate import Estimate
+from qnas.serial import write_atomically
+from qnas.studies.evaluate import Evaluation, Evaluator, Failure
+from qnas.studies.front import front_csv
+from qnas.studies.genome import Proposal
+from qnas.studies.progress import Progress
+from qnas.studies.records import complete_trials
+from qnas.studies.runner import Runner
+from qnas.studies.workspace import Workspace
+
+STAGE = "search"
+
+
+def searched(work: Workspace) -> bool:
+    """Whether the study has all its trials, and its front is written."""
+    files, trials = work.files, work.config.search.trials
+    return files.front.exists() and len(complete_trials(work.study)) >= trials
+
+
+def search(work: Workspace, progress: Progress) -> None:
+    """Complete the study and write front.csv. Raises CapacityError if nothing fits the device."""
+    work.need(STAGE, work.trained(), "train")
+    if searched(work):
+        progress.stage(STAGE, "study is complete")
+        return
+    config = work.config
+    objectives = ", ".join(config.objectives)
+    progress.stage(STAGE, f"{config.search.trials} trials for {objectives} on {work.device.name}")
+    work.files.front.unlink(missing_ok=True)  # of a shorter search, if there is one
+    Runner(
+        study=work.study,
+        genome=work.genome,
+        search=config.search,
+        seed=config.seed,
+        evaluate=_LazyEvaluator(work),
+        progress=progress,
+    ).run()
+    write_atomically(work.files.front, front_csv(work.records()))
+
+
+class _LazyEvaluator:
+    """Loads the supernet only when a proposal is new to the study."""
+
+    def __init__(self, work: Workspace) -> None:
+        self._work = work
+        self._evaluator: Evaluator | None = None
+
+    def __call__(self, proposals: Sequence[Proposal]) -> list[Evaluation | Failure]:
+        if not proposals:
+            return []
+        if self._evaluator is None:
+            self._evaluator = _make_evaluator(self._work)
+        return self._evaluator(proposals)
+
+
+def _make_evaluator(work: Workspace) -> Evaluator:
+    """The study's objectives; accuracy on the search split, never on the report's."""
+    from qnas.objectives.accuracy import AccuracyEvaluator
+    from qnas.objectives.registry import make_objectives
+
+    accuracy = AccuracyEvaluator(work.supernet, *work.part("search"))
+    device = work.device
+
+    def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
+        return best_plan(architecture, device, dsp_share=share)
+
+    return Evaluator(
+        objectives=make_objectives(work.config.objectives, accuracy),
+        planner=planner,
+        limits={name: limit for name, limit in device.limits().items()},
+    )

@@ -1,0 +1,64 @@
+"""The stages of a run, one after the other. Each does only what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qnas.serial import write_atomically
+from qnas.studies import exporting, searching, training, verifying
+from qnas.studies.progress import Progress, Silent
+from qnas.studies.summary import summarise
+from qnas.studies.workspace import Workspace
+
+SILENT = Silent()
+
+
+def train(work: Workspace, *, progress: Progress = SILENT) -> None:
+    """Train the supernet."""
+    training.train(work, progress)
+
+
+def search(work: Workspace, *, progress: Progress = SILENT) -> None:
+    """Search subnets and foldings; write front.csv. Needs `train`."""
+    searching.search(work, progress)
+
+
+def report(work: Workspace, *, progress: Progress = SILENT) -> None:
+    """Write report.html from the study, and from the verifications there are. Needs `search`."""
+    from qnas.studies.report.page import render
+
+    work.need("report", searching.searched(work), "search")
+    picks, found = exporting.picks(work), verifying.verifications(work)
+    page = render(work, picks, found)
+    known = work.files.report.read_text("utf-8") if work.files.report.exists() else ""
+    progress.stage("report", "report.html is up to date" if page == known else "report.html")
+    if page != known:
+        write_atomically(work.files.report, page)
+
+
+def export(work: Workspace, *, progress: Progress = SILENT) -> None:
+    """Write the HLS project of each pick. Needs `search`."""
+    exporting.export(work, progress)
+
+
+def verify(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
+    """Verify each project and write summary.json, which is returned. Needs `export`.
+
+    Raises VerificationError, after everything is written, if any value differs.
+    """
+    verifying.verify(work, progress)
+    summary = summarise(work)
+    verifying.check_verified(work)
+    return summary
+
+
+def run(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
+    """Everything, from images to verified accelerators; returns the content of summary.json."""
+    train(work, progress=progress)
+    search(work, progress=progress)
+    export(work, progress=progress)
+    verifying.verify(work, progress)
+    summary = summarise(work)
+    report(work, progress=progress)
+    verifying.check_verified(work)
+    return summary

@@ -1,0 +1,68 @@
+"""summary.json: the outcome of a run, for people's tables and other programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qnas.architecture import Architecture
+from qnas.operations import Gemm, Tensor, network_operations
+from qnas.serial import write_json
+from qnas.studies.exporting import picks
+from qnas.studies.picks import Pick
+from qnas.studies.runner import SECONDS
+from qnas.studies.verifying import verifications
+from qnas.studies.workspace import Workspace
+
+VERDICT = ("images", "stages", "values", "mismatches")
+
+
+def summarise(work: Workspace) -> dict[str, Any]:
+    """Write and return summary.json. Accuracies are fractions of the report split."""
+    records, found = work.records(), verifications(work)
+    training = work.stage_facts("train")
+    summary = {
+        "picks": [_pick(pick, found[pick.name]) for pick in picks(work) if pick.name in found],
+        "study": {
+            "trials": len(records.trials),
+            "distinct": len(records.distinct()),
+            "pareto": len(records.front()),
+            "hypervolume": records.hypervolume(),
+            "seconds": work.study.user_attrs.get(SECONDS, 0.0),
+        },
+        "supernet": {
+            name: training.get(name)
+            for name in ("seconds", "largest_accuracy", "smallest_accuracy")
+        },
+    }
+    write_json(work.files.summary, summary)
+    return summary
+
+
+def w8_share(architecture: Architecture) -> float:
+    """Share of the weights that lie in 8-bit rows."""
+    matrices = [
+        op
+        for op in network_operations(architecture)
+        if isinstance(op, Gemm) and op.left == Tensor.WEIGHTS
+    ]
+    return sum(m.w8_rows * m.inner for m in matrices) / sum(m.rows * m.inner for m in matrices)
+
+
+def _pick(pick: Pick, found: dict[str, Any]) -> dict[str, Any]:
+    estimate, architecture = pick.trial.estimate, pick.trial.architecture
+    resources = estimate.resources
+    return {
+        "name": pick.name,
+        "key": architecture.key,
+        "w8_share": w8_share(architecture),
+        "accuracy": found["accuracy"],
+        "cycles": estimate.cycles,
+        "fps": estimate.fps,
+        "clock_mhz": estimate.clock_mhz,
+        "lut": resources.lut,
+        "ff": resources.ff,
+        "dsp": resources.dsp,
+        "bram18": resources.bram18,
+        "uram": resources.uram,
+        "verification": {name: found[name] for name in VERDICT},
+    }

@@ -1,0 +1,136 @@
+"""Workspace: a study's parts, each loaded when a stage first asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qnas.accel.device import Device, load_device
+from qnas.data import load_data
+from qnas.data.image_set import ImageSet
+from qnas.errors import StageOrderError, problem
+from qnas.serial import read_json, write_json
+from qnas.space import SearchSpace
+from qnas.spaces import load_space
+from qnas.splits import Splits
+from qnas.studies.config import StudyConfig
+from qnas.studies.genome import Genome
+from qnas.studies.manifest import make_manifest, merge, record_stage
+from qnas.studies.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    import optuna
+
+    from qnas.studies.front import StudyRecords
+    from qnas.supernet.model import Supernet
+
+
+class Workspace:
+    """What the stages of one run share. Open it with `open_workspace`."""
+
+    def __init__(self, config: StudyConfig, runs: Path) -> None:
+        self.config = config
+        self.files = RunDirectory(runs / config.name)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        return load_space(self.config.space)
+
+    @cached_property
+    def genome(self) -> Genome:
+        return Genome(self.space, self.config.search.dsp_shares)
+
+    @cached_property
+    def device(self) -> Device:
+        return load_device(self.config.device)
+
+    @cached_property
+    def images(self) -> ImageSet:
+        return load_data(self.config.data)
+
+    @cached_property
+    def splits(self) -> Splits:
+        fractions = self.config.splits
+        return Splits.make(
+            self.images.labels,
+            seed=self.config.seed,
+            search_fraction=fractions.search_fraction,
+            report_fraction=fractions.report_fraction,
+        )
+
+    def part(self, name: str) -> tuple[Any, Any]:
+        """Images and labels of a split: "train", "search" or "report"."""
+        indices = getattr(self.splits, name)
+        return self.images.images[indices], self.images.labels[indices]
+
+    @cached_property
+    def supernet(self) -> Supernet:
+        """The trained supernet; CheckpointError if its files are damaged."""
+        from qnas.supernet.model import Supernet
+
+        return Supernet.load(self.files.path)
+
+    @cached_property
+    def study(self) -> optuna.Study:
+        from qnas.objectives.registry import objective_info
+        from qnas.studies.storage import open_study
+
+        directions = [objective_info(name).direction for name in self.config.objectives]
+        return open_study(self.files.journal, name=self.config.name, directions=directions)
+
+    def records(self) -> StudyRecords:
+        """Every complete trial so far."""
+        from qnas.studies.front import StudyRecords
+        from qnas.studies.records import read_records
+
+        objectives = self.config.objectives
+        return StudyRecords(objectives, tuple(read_records(self.study, self.genome, objectives)))
+
+    def trained(self) -> bool:
+        return all(path.exists() for path in self.files.supernet)
+
+    def stage_facts(self, stage: str) -> dict[str, Any]:
+        """What the manifest says of a stage; empty if nothing."""
+        facts: dict[str, Any] = read_json(self.files.manifest)["stages"].get(stage, {})
+        return facts
+
+    def record_stage(self, stage: str, **facts: float | int | str) -> None:
+        record_stage(self.files.manifest, stage, facts)
+
+    def need(self, stage: str, holds: bool, before: str) -> None:
+        """Raises StageOrderError unless what `stage` stands on `holds`."""
+        if not holds:
+            raise StageOrderError(
+                problem(
+                    stage,
+                    f"stands on the stage `{before}`",
+                    f"a run without it in {self.files.path}",
+                    f"Run `qnas {before}` first, or `qnas run` for everything.",
+                )
+            )
+
+
+@contextmanager
+def open_workspace(
+    config: StudyConfig, *, runs: Path = Path("runs"), stage: str = "run"
+) -> Iterator[Workspace]:
+    """The run of `config` under `runs`, held for this process alone.
+
+    Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
+    for other stages without a run, UnknownNameError for names nobody knows, and ConfigError if
+    the run there was made from something else.
+    """
+    config.check_names()
+    work = Workspace(config, runs)
+    if stage not in ("run", "train"):
+        work.need(stage, work.files.manifest.exists(), "train")
+    manifest = make_manifest(work)  # before the directory: bad data leaves nothing behind
+    work.files.path.mkdir(parents=True, exist_ok=True)
+    with work.files.locked():
+        if work.files.manifest.exists():
+            manifest = merge(work.files.manifest, manifest)
+        write_json(work.files.manifest, manifest)
+        yield work
