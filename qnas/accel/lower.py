@@ -9,6 +9,7 @@ base + (token // tt) * stride + channel // tk. Tensors with a head axis repeat t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
@@ -16,7 +17,6 @@ from qnas.accel.loops import (
     RESIDUAL_BITS,
     gemm_shape,
     operation_trips,
-    patch_lanes,
     stream_words,
 )
 from qnas.accel.memory import (
@@ -30,6 +30,7 @@ from qnas.accel.memory import (
 )
 from qnas.accel.multipliers import plan_multipliers
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
+from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, problem
 from qnas.numerics import MAX_KEYS
@@ -194,9 +195,6 @@ def _buffer(array: Array) -> Buffer:
 def _ports(
     arch: Architecture, folding: Folding, stages: tuple[Stage, ...], port_bits: int
 ) -> tuple[Port, ...]:
-    groups = ceil_div(arch.patch_dim, int(patch_lanes(folding, port_bits)))
-    return (
-        Port("weights", port_bits, sum(s.stream_words for s in stages), "read"),
-        Port("image", port_bits, arch.num_patches * groups, "read"),
-        Port("logits", 32, arch.num_classes, "write"),
-    )
+    words = sum(stage.stream_words for stage in stages)
+    ports = plan_ports(arch, folding, weight_words=words, port_bits=port_bits)
+    return tuple(replace(port, words=int(port.words)) for port in ports)

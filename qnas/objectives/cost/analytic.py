@@ -1,0 +1,167 @@
+"""The analytic cost model: cycles and resources of exactly what a plan says.
+
+Cycles: every iteration of every pipelined loop (exact: the C++ counts them), and assumed pipeline
+fills. Stages run one after the other; the weight stream is read ahead of them, one port word a
+cycle, which the device's memory sustains (`Device` checks it), so it hides nothing and adds
+nothing beyond the loops that consume it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.accel.device import Device
+from qnas.accel.folding import Folding
+from qnas.accel.memory import ACT_BITS
+from qnas.accel.plan import HardwarePlan, Multiplier
+from qnas.architecture import Architecture
+from qnas.errors import CapacityError, problem
+from qnas.objectives.cost.coefficients import (
+    DEFAULT,
+    FILL_CYCLES,
+    STAGE_CYCLES,
+    START_CYCLES,
+    Coefficients,
+)
+from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan
+from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
+from qnas.objectives.cost.logic import ATOM_BITS, logic_luts
+from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
+from qnas.units import ceil_div
+
+Count = Any
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Resources of one unit, buffer, group of multipliers or port."""
+
+    name: str
+    lut: Count = 0
+    ff: Count = 0
+    dsp: Count = 0
+    bram18: Count = 0
+    uram: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Estimates of many foldings: arrays of one shape, one element a folding."""
+
+    loop_cycles: Ints
+    fill_cycles: Ints
+    dram_bits: Ints
+    resources: dict[str, Ints]
+    clock_mhz: float
+
+    @property
+    def cycles(self) -> Ints:
+        return self.loop_cycles + self.fill_cycles
+
+    def at(self, index: int) -> Estimate:
+        """The estimate of the folding at a flat index."""
+        return Estimate(
+            loop_cycles=int(self.loop_cycles.flat[index]),
+            fill_cycles=int(self.fill_cycles.flat[index]),
+            clock_mhz=self.clock_mhz,
+            resources=Resources(*(int(self.resources[r].flat[index]) for r in RESOURCES)),
+            dram_bits=int(self.dram_bits.flat[index]),
+        )
+
+
+def estimate(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> Estimate:
+    """The estimate of one plan, for one image at batch 1."""
+    return _priced(design_of_plan(plan), coefficients).at(0)
+
+
+def price(
+    arch: Architecture,
+    device: Device,
+    foldings: Folding,
+    *,
+    coefficients: Coefficients = DEFAULT,
+) -> Prices:
+    """`estimate(lower(arch, device, folding))` of every folding in one sweep, exactly.
+
+    Fields of `foldings` are integers or integer arrays that broadcast against each other; each
+    folding must satisfy `Folding.check`.
+    """
+    return _priced(design_of_foldings(arch, device, foldings), coefficients)
+
+
+def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[Part, ...]:
+    """Where the resources of a plan go; they add up to the estimate's."""
+    return tuple(
+        Part(part.name, *(int(getattr(part, r)) for r in RESOURCES))
+        for part in _parts(design_of_plan(plan), coefficients)
+    )
+
+
+def _priced(design: Design, c: Coefficients) -> Prices:
+    every_part = list(_parts(design, c))
+    fixed = START_CYCLES + design.stages * STAGE_CYCLES
+    fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
+    counts = [
+        _add_up(x.times * x.trips for x in design.loops),
+        _add_up((fixed, *fills)),
+        _add_up(port.bits * port.words for port in design.ports),
+        *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
+    ]
+    f = design.folding
+    shape = np.broadcast_shapes(*(np.shape(x) for x in (f.tm, f.tt, f.tk, f.vl, f.lut_slots)))
+    loops, fill, dram, *used = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
+    return Prices(loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz)
+
+
+def _add_up(terms: Iterable[Count]) -> Count:
+    """Sum of terms that broadcast: equal shapes first, so that few large arrays are touched."""
+    by_shape: dict[tuple[int, ...], Count] = {}
+    for term in terms:
+        shape = np.shape(term)
+        by_shape[shape] = by_shape[shape] + term if shape in by_shape else term
+    return sum(by_shape[shape] for shape in sorted(by_shape, key=lambda s: (np.prod(s), s)))
+
+
+def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
+    for name, lut in logic_luts(design, c):
+        yield Part(name, lut=lut, ff=lut * c.ff_per_logic_lut)
+    f = design.folding
+    yield Part("operands", ff=f.tm * f.tk * 4 + f.tt * f.tk * ACT_BITS)
+    stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
+    yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
+    for port in design.ports:
+        # A FIFO of 512 words a port, made of 36-bit wide blocks.
+        blocks = bram18_blocks(port.bits, 512)
+        yield Part(f"port {port.name}", lut=c.axi_port_lut, ff=c.axi_port_ff, bram18=blocks)
+    for memory in design.memories:
+        yield _memory(memory)
+    for multiplier in design.multipliers:
+        yield _multiplier(multiplier, c)
+
+
+def _memory(m: Memory) -> Part:
+    if m.in_registers:
+        return Part(m.name, ff=m.banks * m.bits * m.depth)
+    in_luts = np.where(m.in_bram, 0, 1)
+    return Part(
+        m.name,
+        lut=in_luts * m.banks * lutram_luts(m.bits, m.depth),
+        ff=in_luts * m.banks * m.bits,  # output register; block RAM has its own
+        bram18=(1 - in_luts) * m.banks * bram18_blocks(m.bits, m.depth),
+    )
+
+
+def _multiplier(m: Multiplier, c: Coefficients) -> Part:
+    if m.where == "dsp":
+        return Part(m.name, dsp=m.count * dsp_blocks(m.a_bits, m.b_bits))
+    if m.a_bits + m.b_bits != ATOM_BITS:
+        value = f"{m.a_bits} x {m.b_bits} bits ({m.name})"
+        rule = "in LUTs must be the measured 4 x 6 bits"
+        raise CapacityError(problem("multiplier", rule, value, "Build it from DSPs."))
+    return Part(m.name, lut=m.count * c.fabric_product_lut, ff=m.count * ATOM_BITS)

@@ -1,0 +1,71 @@
+"""Every number of the analytic model that does not follow from a plan, each with its source.
+
+"measured": pyosys 0.70, synth_xilinx -family xcup, synthesis of RTL primitives without place and
+route, exact in simulation. "assumed": nobody measured it; it is stated so that it can be doubted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from qnas.serial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients(Value):
+    """LUT and FF of what the plan is built from. `SOURCES` says where each number comes from."""
+
+    adder_lut_per_bit: int = 1
+    select_lut_per_bit: int = 1
+    mux_inputs_per_lut: int = 4
+    fabric_product_lut: int = 31
+    ff_per_logic_lut: int = 1
+    bank_write_lut: int = 4
+    control_lut: int = 3000
+    control_ff: int = 3000
+    stage_bits: int = 256
+    axi_port_lut: int = 800
+    axi_port_ff: int = 1200
+
+
+SOURCES: Mapping[str, str] = MappingProxyType(
+    {
+        "adder_lut_per_bit": "measured: 4x4 product and 20-bit accumulator take 48 LUT, the product"
+        " alone 28; one carry bit a LUT (UG574)",
+        "select_lut_per_bit": "measured: load/shift register of an 8x8 array's outputs, 1880 LUT"
+        " for 2048 bits",
+        "mux_inputs_per_lut": "UG574: a LUT6 holds four inputs and two selects",
+        "fabric_product_lut": "measured: 4x6 product `a*b`, 29 to 33 LUT",
+        "ff_per_logic_lut": "measured: a chain of 16 inputs has 500 FF for 473 LUT; registers"
+        " behind every adder and multiplexer",
+        "bank_write_lut": "assumed: write enable and address of one bank",
+        "control_lut": "assumed: counters, addresses and state machines of the stage walk",
+        "control_ff": "assumed: as control_lut",
+        "stage_bits": "assumed: width of one entry of the stage table, held in LUTs",
+        "axi_port_lut": "assumed: one AXI master adapter with bursts",
+        "axi_port_ff": "assumed: as axi_port_lut",
+    }
+)
+DEFAULT = Coefficients()
+
+# Cycles a pipelined loop takes beyond its trips each time it is entered: the depth of its pipeline
+# and, where named, what must finish before the next loop may start. All assumed: no tool here
+# schedules C++; typical depths at 150 MHz.
+FILL_CYCLES: Mapping[str, int] = MappingProxyType(
+    {
+        "load": 8,  # stream or port, shift, write
+        "table": 4,
+        "prefetch": 8,  # read, split into nibbles, write
+        "tiles": 32,  # read 2, multiply 3, adder tree 6, accumulate 1, drain and epilogue 20
+        "flush": 20,  # drain and epilogue alone
+        "parameters": 4,
+        "statistics": 36,  # squares and sums 12, variance 4, reciprocal square root 20
+        "normalise": 24,  # three multiplications, two shifts
+        "maximum": 10,
+        "exponentials": 56,  # multiply, shift, table, shift: 20; then the divider, a bit a cycle
+    }
+)
+STAGE_CYCLES = 8  # assumed: fetch a stage table entry, start and end the stage's function
+START_CYCLES = 200  # assumed: first word of the weight stream from DRAM, and the last logit's write

@@ -1,0 +1,126 @@
+"""Design: the facts that are priced, read off a plan, or off an architecture under many foldings.
+
+Both readings are priced by the same formulas, so the folding search cannot price other hardware
+than the plan describes. In the second the numbers are arrays over foldings, which broadcast.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qnas.accel.device import Device
+from qnas.accel.folding import Folding
+from qnas.accel.loops import operation_trips, stream_words
+from qnas.accel.memory import LUTRAM_DEPTH, accumulator_bits, plan_arrays, score_bits
+from qnas.accel.multipliers import plan_multipliers
+from qnas.accel.plan import HardwarePlan, Multiplier, Port
+from qnas.accel.ports import plan_ports
+from qnas.architecture import Architecture
+from qnas.operations import Epilogue, Gemm, Operation, Softmax, Tensor, network_operations
+
+Count = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One on-chip array; `in_bram` decides between block RAM and LUTs where not in registers."""
+
+    name: str
+    bits: Count
+    banks: Count
+    depth: Count
+    in_bram: Count
+    in_registers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLoop:
+    """A pipelined loop that `times` equal stages run."""
+
+    name: str
+    trips: Count
+    entries: Count
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    folding: Folding
+    stages: int
+    loops: tuple[CountedLoop, ...]
+    memories: tuple[Memory, ...]
+    multipliers: tuple[Multiplier, ...]
+    ports: tuple[Port, ...]
+    accumulator_bits: int
+    score_bits: int
+    clock_mhz: float
+
+
+def design_of_plan(plan: HardwarePlan) -> Design:
+    """Everything is read off the plan; nothing is computed again from its architecture."""
+    return Design(
+        folding=plan.folding,
+        stages=len(plan.stages),
+        loops=tuple(
+            CountedLoop(loop.name, loop.trips, loop.entries)
+            for stage in plan.stages
+            for loop in stage.loops
+        ),
+        memories=tuple(
+            Memory(b.name, b.bits, b.banks, b.depth, b.storage == "bram", b.storage == "registers")
+            for b in plan.buffers
+        ),
+        multipliers=plan.multipliers,
+        ports=plan.ports,
+        accumulator_bits=plan.accumulator_bits,
+        score_bits=plan.score_bits,
+        clock_mhz=plan.clock_mhz,
+    )
+
+
+def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) -> Design:
+    """The designs of every folding at once: fields of `foldings` are arrays that broadcast."""
+    port_bits = device.port_bits
+    operations = network_operations(arch)
+    distinct = Counter(_shape(op) for op in operations)
+    words = sum(times * stream_words(op, foldings, port_bits) for op, times in distinct.items())
+    return Design(
+        folding=foldings,
+        stages=len(operations),
+        loops=tuple(
+            CountedLoop(loop.name, loop.trips, loop.entries, times)
+            for op, times in distinct.items()
+            for loop in operation_trips(op, foldings, port_bits)
+        ),
+        memories=tuple(
+            Memory(a.name, a.bits, a.banks, a.depth, a.depth > LUTRAM_DEPTH, a.registers)
+            for a in plan_arrays(arch, foldings, port_bits)
+        ),
+        multipliers=plan_multipliers(arch, foldings),
+        ports=plan_ports(arch, foldings, weight_words=words, port_bits=port_bits),
+        accumulator_bits=accumulator_bits(arch),
+        score_bits=score_bits(arch),
+        clock_mhz=device.clock_mhz,
+    )
+
+
+def _shape(op: Operation) -> Operation:
+    """`op` without what its loops do not depend on, so that equal work (heads!) is priced once."""
+    if isinstance(op, Softmax):
+        return replace(op, name="", head=0)
+    if not isinstance(op, Gemm):
+        return replace(op, name="")
+    gelu = op.epilogue is Epilogue.GELU
+    return Gemm(
+        name="",
+        left=Tensor.WEIGHTS if op.left is Tensor.WEIGHTS else Tensor.KEY,
+        right=Tensor.NORMED,
+        dst=Tensor.RESIDUAL,
+        epilogue=Epilogue.GELU if gelu else Epilogue.RAW,
+        rows=op.slots,
+        w8_rows=0,
+        tokens=op.tokens,
+        inner=op.inner,
+    )

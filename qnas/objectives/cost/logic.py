@@ -1,0 +1,96 @@
+"""LUTs of the data path, from operand widths and two rules: an adder takes a LUT a bit, a LUT
+holds a 4:1 multiplexer. Widths are those of NUMERICS.md; lanes and banks those of the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from qnas.accel.memory import ACT_BITS, KEY_BITS
+from qnas.accel.multipliers import SQUARES_BITS, SUM_BITS
+from qnas.numerics import MULT_BITS, bit_length
+from qnas.objectives.cost.coefficients import Coefficients
+from qnas.objectives.cost.design import Design
+from qnas.units import ceil_div
+
+Count = Any
+
+ATOM_BITS = 4 + ACT_BITS  # product of a nibble and an activation
+REQUANT_BITS = 27  # an accumulator with its bias
+PRODUCT_BITS = REQUANT_BITS + MULT_BITS
+LOGIT_BITS, RESIDUAL_BITS, GAIN_SUM_BITS, EXP_BITS = 32, 16, 33, 16
+SHIFT_BITS = 6
+RSQRT_TABLE_LUTS = 17 * 4  # 192 words of 17 bits: three LUT6 a bit and one to choose
+DIVIDER_BITS = 33  # row_scale: 32 by 16 bits, a quotient bit a cycle
+
+
+def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
+    """(unit, LUTs) of every unit of the data path."""
+    f = design.folding
+    cells: Count = f.tm * f.tt
+    levels: Count = bit_length(np.asarray(f.tk)) - 1
+    yield "adder_tree", cells * _tree_bits(f.tk, levels) * c.adder_lut_per_bit
+    yield "accumulate", cells * design.accumulator_bits * c.adder_lut_per_bit
+    yield "drain_select", cells * design.accumulator_bits * c.select_lut_per_bit
+    # Two sources a weight bank: port word, or nibbles of keys and probabilities.
+    yield "weight_write", f.tm * f.tk * (_mux(2, 4, c) + c.bank_write_lut)
+    yield "nibble_split", f.tk * KEY_BITS
+    # Four writers a bank: engine, engine transposed, LayerNorm, image.
+    yield "activation_write", f.tt * f.tk * (_mux(4, ACT_BITS, c) + c.bank_write_lut)
+    yield "transpose", f.tk * ACT_BITS * ceil_div(levels, 2)
+    yield "epilogue", f.tt * _epilogue_luts(design, c)
+    yield "vector_read", f.vl * (_mux(f.tt, RESIDUAL_BITS, c) + _mux(f.tt, design.score_bits, c))
+    yield "key_read", f.tk * _mux(f.tt, KEY_BITS, c)
+    yield "layer_norm", f.vl * _norm_luts(c)
+    yield "reciprocal_sqrt", _rsqrt_luts(c)
+    yield "softmax", f.vl * _softmax_luts(design.score_bits, c)
+    yield "divider", 3 * DIVIDER_BITS * c.adder_lut_per_bit  # subtract, restore, quotient
+
+
+def _tree_bits(tk: Count, levels: Count) -> Count:
+    """Adder bits of a tree over tk = 2**levels products, a bit wider each level.
+
+    The sum of tk / 2**l * (ATOM_BITS + l) over l = 1 .. levels, in closed form.
+    """
+    return ATOM_BITS * (tk - 1) + 2 * tk - levels - 2
+
+
+def _mux(inputs: Count, bits: Count, c: Coefficients) -> Count:
+    """A multiplexer: each LUT makes one value of `mux_inputs_per_lut`."""
+    return bits * ceil_div(inputs - 1, c.mux_inputs_per_lut - 1)
+
+
+def _shifter(bits: int, c: Coefficients, *, shift_bits: int = SHIFT_BITS) -> int:
+    """A barrel shifter: 4:1 multiplexers, two bits of the shift a level."""
+    return int(_mux(4, bits, c)) * ceil_div(shift_bits, 2)
+
+
+def _epilogue_luts(design: Design, c: Coefficients) -> Count:
+    """One lane: nibble pair, bias, rounding shift, saturation, residual's read, sum and clip."""
+    adders = 2 * REQUANT_BITS + PRODUCT_BITS + LOGIT_BITS + 2 * RESIDUAL_BITS
+    select = _mux(4, LOGIT_BITS, c) + _mux(design.folding.vl, RESIDUAL_BITS, c)
+    return adders * c.adder_lut_per_bit + _shifter(PRODUCT_BITS, c) + select
+
+
+def _norm_luts(c: Coefficients) -> int:
+    """One lane: sum, sum of squares, centre, rounding shift, clip, gain and bias, the same."""
+    adders = 2 * SUM_BITS + SQUARES_BITS + PRODUCT_BITS + RESIDUAL_BITS + 2 * GAIN_SUM_BITS
+    shifters = _shifter(PRODUCT_BITS, c) + _shifter(GAIN_SUM_BITS, c)
+    return adders * c.adder_lut_per_bit + shifters + ACT_BITS
+
+
+def _rsqrt_luts(c: Coefficients) -> int:
+    """Leading-one detector, two shifters, table, one Newton step."""
+    adders = SQUARES_BITS + 2 * REQUANT_BITS
+    return adders * c.adder_lut_per_bit + 2 * _shifter(SQUARES_BITS, c) + RSQRT_TABLE_LUTS
+
+
+def _softmax_luts(score_bits: int, c: Coefficients) -> int:
+    """One lane: maximum, distance, rounding shift, rounding octave shift, sum."""
+    product = score_bits + 1 + MULT_BITS
+    adders = 3 * score_bits + product + 2 * EXP_BITS
+    shifters = _shifter(product, c) + _shifter(EXP_BITS, c, shift_bits=4)
+    return adders * c.adder_lut_per_bit + shifters

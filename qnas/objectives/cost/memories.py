@@ -1,0 +1,57 @@
+"""What memories and multipliers take of a device, by its data sheet.
+
+Written with + - * // and numpy's minimum, maximum and where alone: scalars and arrays alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qnas.units import ceil_div
+
+Count = Any
+
+# UG573, table "Block RAM port width": words by bits of one 18 Kb block in simple dual port use.
+BRAM18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+
+# UG579: the DSP48E2 multiplies 27 x 18 signed bits. Of a wider operand only the topmost part is
+# signed, so that each part below it gives one bit less.
+DSP_WIDE, DSP_NARROW = 26, 17
+
+
+def bram18_blocks(bits: Count, depth: Count) -> Count:
+    """18 Kb blocks of one bank: the best of the block's shapes, used side by side."""
+    blocks = [ceil_div(bits, width) * ceil_div(depth, words) for words, width in BRAM18_SHAPES]
+    best: Count = blocks[0]
+    for other in blocks[1:]:
+        best = np.minimum(best, other)
+    return best
+
+
+def lutram_luts(bits: Count, depth: Count) -> Count:
+    """LUTs of one bank with a write and a read port (UG574, simple dual port).
+
+    Up to 32 words: RAM32M holds 6 bits in 4 LUTs, RAM32M16 14 bits in 8. Up to 64: RAM64M holds
+    3 bits in 4, RAM64M8 7 bits in 8. Deeper banks stack those, one LUT a bit to choose.
+    """
+    shallow = _packed(bits, narrow=6, wide=14)
+    copies = ceil_div(depth, 64)
+    deep = copies * _packed(bits, narrow=3, wide=7) + (copies - 1) * bits
+    return np.where(np.asarray(depth) <= 32, shallow, deep)
+
+
+def _packed(bits: Count, *, narrow: int, wide: int) -> Count:
+    """LUTs when `wide` bits take eight and `narrow` bits four."""
+    rest = bits % wide
+    return 8 * (bits // wide) + 4 * ((rest > 0) * 1 + (rest > narrow) * 1)
+
+
+def dsp_blocks(a_bits: int, b_bits: int) -> int:
+    """DSP48E2s of one signed product, operands either way round."""
+
+    def parts(wide: int, narrow: int) -> int:
+        return max(1, ceil_div(wide - 1, DSP_WIDE)) * max(1, ceil_div(narrow - 1, DSP_NARROW))
+
+    return min(parts(a_bits, b_bits), parts(b_bits, a_bits))
