@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
+from qnas.operations import Gemm, Tensor, network_operations
 from qnas.studies.front import StudyRecords
 from qnas.studies.records import TrialRecord
 
@@ -28,6 +30,16 @@ def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...
     front = records.front()
     fast = [Pick(f"fps{target}", _most_accurate(front, target)) for target in fps_targets]
     return (Pick(KNEE, records.knee()), *fast)
+
+
+def w8_share(architecture: Architecture) -> float:
+    """Share of the weights that lie in 8-bit rows."""
+    matrices = [
+        op
+        for op in network_operations(architecture)
+        if isinstance(op, Gemm) and op.left == Tensor.WEIGHTS
+    ]
+    return sum(m.w8_rows * m.inner for m in matrices) / sum(m.rows * m.inner for m in matrices)
 
 
 def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:

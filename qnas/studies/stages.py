@@ -25,11 +25,11 @@ def search(work: Workspace, *, progress: Progress = SILENT) -> None:
 
 def report(work: Workspace, *, progress: Progress = SILENT) -> None:
     """Write report.html from the study, and from the verifications there are. Needs `search`."""
-    from qnas.studies.report.page import render
+    from qnas.studies.report.page import content_of, render
 
     work.need("report", searching.searched(work), "search")
     picks, found = exporting.picks(work), verifying.verifications(work)
-    page = render(work, picks, found)
+    page = render(content_of(work, picks, found))
     known = work.files.report.read_text("utf-8") if work.files.report.exists() else ""
     progress.stage("report", "report.html is up to date" if page == known else "report.html")
     if page != known:

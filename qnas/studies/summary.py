@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qnas.architecture import Architecture
-from qnas.operations import Gemm, Tensor, network_operations
 from qnas.serial import write_json
 from qnas.studies.exporting import picks
-from qnas.studies.picks import Pick
+from qnas.studies.picks import Pick, w8_share
 from qnas.studies.runner import SECONDS
 from qnas.studies.verifying import verifications
 from qnas.studies.workspace import Workspace
@@ -36,16 +34,6 @@ def summarise(work: Workspace) -> dict[str, Any]:
     }
     write_json(work.files.summary, summary)
     return summary
-
-
-def w8_share(architecture: Architecture) -> float:
-    """Share of the weights that lie in 8-bit rows."""
-    matrices = [
-        op
-        for op in network_operations(architecture)
-        if isinstance(op, Gemm) and op.left == Tensor.WEIGHTS
-    ]
-    return sum(m.w8_rows * m.inner for m in matrices) / sum(m.rows * m.inner for m in matrices)
 
 
 def _pick(pick: Pick, found: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""What a report shows: a study's records, its picks, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qnas.objectives.registry import objective_info
+from qnas.studies.front import StudyRecords
+from qnas.studies.picks import Pick
+from qnas.studies.records import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContent:
+    """`facts` are label and value, in order; `limits` the usable amounts of the device's
+    resources; `verifications` the content of verification.json by pick, where there is one."""
+
+    name: str
+    device: str
+    facts: tuple[tuple[str, str], ...]
+    records: StudyRecords
+    picks: tuple[Pick, ...]
+    limits: Mapping[str, int]
+    verifications: Mapping[str, Mapping[str, Any]]
+
+    def labels(self) -> dict[str, tuple[TrialRecord, str]]:
+        """Each picked trial once, with the names of all its picks."""
+        found: dict[str, tuple[TrialRecord, str]] = {}
+        for pick in self.picks:
+            _, names = found.get(pick.trial.key, (pick.trial, ""))
+            found[pick.trial.key] = (pick.trial, f"{names}, {pick.name}" if names else pick.name)
+        return found
+
+
+def axis_title(objective: str) -> str:
+    """Name and unit of an objective, as an axis says it."""
+    info = objective_info(objective)
+    return f"{objective} ({info.unit})"
+
+
+def describe(trial: TrialRecord) -> str:
+    """The hover text of a trial: its network, its objectives, its estimate."""
+    architecture, estimate = trial.architecture, trial.estimate
+    heads = "-".join(str(block.num_heads) for block in architecture.blocks)
+    hidden = "-".join(str(block.mlp_hidden) for block in architecture.blocks)
+    shares = " ".join(f"{b.w8.qkv}{b.w8.proj}{b.w8.fc1}{b.w8.fc2}" for b in architecture.blocks)
+    resources = estimate.resources
+    lines = [
+        f"<b>trial {trial.number}</b>  {architecture.key}",
+        f"embed {architecture.embed_dim}, depth {architecture.depth}, heads {heads}",
+        f"MLP {hidden}, 8-bit eighths {shares}",
+        ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items()),
+        f"{estimate.cycles:,} cycles, {estimate.fps:,.0f} FPS (modelled)",
+        f"LUT {resources.lut:,}, FF {resources.ff:,}, DSP {resources.dsp:,}, "
+        f"BRAM18 {resources.bram18:,}",
+    ]
+    if not trial.feasible:
+        lines.append("<b>does not fit the device</b>")
+    return "<br>".join(lines)

@@ -1,0 +1,139 @@
+"""The report: one HTML file that needs no network. Deterministic: no dates, no random names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qnas.studies.picks import Pick, w8_share
+from qnas.studies.report.content import ReportContent
+from qnas.studies.runner import SECONDS
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from qnas.studies.workspace import Workspace
+
+DASH = "\N{EM DASH}"
+
+
+def render(content: ReportContent) -> str:
+    """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from qnas.studies.report import figures
+
+    plots = _Plots()
+    records = content.records
+    environment = Environment(
+        loader=PackageLoader("qnas.studies", "report"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        rows=pick_rows(content),
+        pairs=[(title, plots.html(figure)) for title, figure in figures.pairwise(content)],
+        solid=plots.html(figures.front_3d(content)) if len(records.objectives) > 2 else "",
+        history=[
+            ("Lowest error so far", plots.html(figures.best_error(records))),
+            ("Hypervolume by generation", plots.html(figures.hypervolumes(records))),
+        ],
+        resources=plots.html(figures.resources(content)),
+        front=len(records.front()),
+    )
+
+
+def content_of(
+    work: Workspace, picks: tuple[Pick, ...], verifications: Mapping[str, Mapping[str, Any]]
+) -> ReportContent:
+    """Gather what the report of a run shows."""
+    records, splits, device = work.records(), work.splits, work.device
+    facts = (
+        ("search space", f"{work.space.name}, 10^{work.space.log10_size():.1f} subnets"),
+        ("data", f"{work.images.name}, {len(work.images.labels):,} images"),
+        (
+            "train / search / report",
+            f"{len(splits.train):,} / {len(splits.search):,} / {len(splits.report):,}",
+        ),
+        ("device", f"{device.name} ({device.part})"),
+        ("objectives", ", ".join(records.objectives)),
+        ("trials", f"{len(records.trials):,}, {len(records.distinct()):,} distinct"),
+        ("search took", f"{work.study.user_attrs.get(SECONDS, 0.0):.0f} s"),
+        ("seed", str(work.config.seed)),
+    )
+    limits = {name: limit for name, limit in device.limits().items()}
+    return ReportContent(
+        work.config.name, device.name, facts, records, picks, limits, verifications
+    )
+
+
+def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
+    """The table of picks: label, what kind of number it is, one cell a pick."""
+    picks = content.picks
+
+    def cells(cell: Any) -> list[str]:
+        return [cell(pick) for pick in picks]
+
+    def found(*keys: str, form: str) -> list[str]:
+        values = [_dig(content.verifications.get(pick.name), keys) for pick in picks]
+        return [DASH if value is None else form.format(value) for value in values]
+
+    def used(name: str) -> list[str]:
+        return cells(
+            lambda p: f"{getattr(p.trial.estimate.resources, name):,} / {content.limits[name]:,}"
+        )
+
+    return [
+        ("architecture", "", cells(lambda p: p.trial.architecture.key)),
+        ("embed dim, depth", "", cells(_size)),
+        ("weights in 8-bit rows", "", cells(lambda p: f"{w8_share(p.trial.architecture):.1%}")),
+        ("error on the search split", "measured", cells(lambda p: f"{_error(p):.2f} %")),
+        ("accuracy, fake-quantized", "measured", found("accuracy", "fake_quant", form="{:.2%}")),
+        ("accuracy, integer reference", "measured", found("accuracy", "integer", form="{:.2%}")),
+        ("accuracy, C++", "simulated", found("accuracy", "hls", form="{:.2%}")),
+        ("cycles", "modelled", cells(lambda p: f"{p.trial.estimate.cycles:,}")),
+        ("FPS", "modelled", cells(lambda p: f"{p.trial.estimate.fps:,.0f}")),
+        ("LUT", "modelled", used("lut")),
+        ("FF", "modelled", used("ff")),
+        ("DSP", "modelled", used("dsp")),
+        ("BRAM18", "modelled", used("bram18")),
+    ]
+
+
+def _size(pick: Pick) -> str:
+    return f"{pick.trial.architecture.embed_dim}, {pick.trial.architecture.depth}"
+
+
+def _error(pick: Pick) -> float:
+    return pick.trial.values["error"]
+
+
+def _dig(value: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        value = value.get(key) if value is not None else None
+    return value
+
+
+class _Plots:
+    """Figures as HTML, numbered, plotly.js with the first."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def html(self, figure: go.Figure) -> str:
+        from plotly.io import to_html
+
+        self._count += 1
+        text: str = to_html(
+            figure,
+            full_html=False,
+            include_plotlyjs=self._count == 1,
+            include_mathjax=False,
+            div_id=f"plot{self._count}",
+            default_height="100%",
+            config={"responsive": True, "displaylogo": False, "displayModeBar": False},
+        )
+        return text
