@@ -1,0 +1,1 @@
+"""The supernet: shared float weights, sliced and fake-quantized as an architecture says."""

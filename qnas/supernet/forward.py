@@ -1,0 +1,116 @@
+"""forward(weights, images): the quantized vision transformer, in the order of the hardware.
+
+B batch, N tokens, D embed, H heads, K head dim, M MLP hidden. Pre-norm blocks as in DeiT
+(arXiv:2012.12877), with a learned scale per channel after attention and after MLP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from qnas import numerics as num
+from qnas.architecture import Architecture
+from qnas.supernet.quantizers import fake_quantize, fake_quantize_probs
+from qnas.supernet.weights import SubnetWeights, hidden_bounds
+
+NORM_EPSILON = 1e-6
+
+# Called as observe(name, tensor): "NAME" with a value just before its quantizer, "NAME.inputs"
+# with what a matrix multiplies.
+Observer = Callable[[str, Tensor], None]
+
+
+def forward(
+    weights: SubnetWeights,
+    images: Tensor,
+    *,
+    quantize: bool = True,
+    observe: Observer | None = None,
+) -> Tensor:
+    """images (B, C, H, W) to logits (B, classes).
+
+    With `quantize` off, the same network in floating point. `observe` sees what the step sizes
+    and the row ranking are made from.
+    """
+    run = _Forward(weights, quantize, observe)
+    return run.network(images)
+
+
+class _Forward:
+    def __init__(
+        self, weights: SubnetWeights, quantize: bool, observe: Observer | None
+    ) -> None:
+        self.w, self.quantize, self.observe = weights, quantize, observe
+
+    def network(self, images: Tensor) -> Tensor:
+        arch = self.w.architecture
+        patches = to_patches(self.quantized_input(images), arch)
+        residual = self.w.position + F.pad(self.linear("stem", patches), (0, 0, 1, 0))
+        for index in range(arch.depth):
+            residual = self.block(f"block{index}", residual, arch.blocks[index].num_heads)
+        return self.linear("head", self.norm("norm", residual[:, 0]))
+
+    def block(self, name: str, residual: Tensor, num_heads: int) -> Tensor:
+        attended = self.attention(name, self.norm(f"{name}.norm1", residual), num_heads)
+        residual = residual + self.linear(f"{name}.proj", attended)
+        hidden = self.mlp(name, self.norm(f"{name}.norm2", residual))
+        return residual + self.linear(f"{name}.fc2", hidden)
+
+    def attention(self, name: str, x: Tensor, num_heads: int) -> Tensor:
+        q, k, v = (self.heads(f"{name}.{part}", x, num_heads) for part in "qkv")
+        q = self.activation(f"{name}.q", q)
+        k = self.activation(f"{name}.k", k, limit=num.NIBBLE_MAX)
+        v = self.activation(f"{name}.v", v)
+        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+        probs = fake_quantize_probs(scores, num.NIBBLE_MAX) if self.quantize else scores.softmax(-1)
+        attended = (probs @ v).transpose(1, 2).flatten(2)
+        return self.activation(f"{name}.attend", attended)
+
+    def mlp(self, name: str, x: Tensor) -> Tensor:
+        x = self.linear(f"{name}.fc1", x)
+        step = f"{name}.fc1.in"
+        x = self.fake_quantized(step, x, num.PRE_GELU_MIN, num.PRE_GELU_MAX)
+        low, high = hidden_bounds(self.w.log_steps[f"{name}.fc1"])
+        return self.fake_quantized(f"{name}.fc1", F.gelu(x), low, high)
+
+    def heads(self, name: str, x: Tensor, num_heads: int) -> Tensor:
+        """(B, N, H * K) to (B, H, N, K)."""
+        return self.linear(name, x).unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+    def linear(self, name: str, x: Tensor) -> Tensor:
+        matrix, scale = self.w.matrices[name], self.w.layer_scales.get(name)
+        if self.observe:
+            self.observe(f"{name}.inputs", x)
+        weight, bias = matrix.quantized() if self.quantize else matrix.weight, matrix.bias
+        if scale is not None:  # on the matrix rather than on the tokens: many fewer products
+            weight, bias = weight * scale[:, None], bias * scale
+        return F.linear(x, weight, bias)
+
+    def norm(self, name: str, x: Tensor) -> Tensor:
+        norm = self.w.norms[name]
+        y = F.layer_norm(x, x.shape[-1:], norm.gain, norm.bias, NORM_EPSILON)
+        return self.activation(name, y)
+
+    def activation(self, name: str, x: Tensor, *, limit: int = num.ACT_MAX) -> Tensor:
+        return self.fake_quantized(name, x, -limit, limit)
+
+    def fake_quantized(self, name: str, x: Tensor, low: int, high: int) -> Tensor:
+        if self.observe:
+            self.observe(name, x)
+        return fake_quantize(x, self.w.log_steps[name], low, high) if self.quantize else x
+
+    def quantized_input(self, images: Tensor) -> Tensor:
+        if not self.quantize:
+            return images
+        steps = (images / self.w.input_step).round().clamp(-num.ACT_MAX, num.ACT_MAX)
+        return steps * self.w.input_step
+
+
+def to_patches(images: Tensor, arch: Architecture) -> Tensor:
+    """(B, C, H, W) to (B, N-1, C * P * P), each patch in channel, row, column order."""
+    side, patch = arch.image_size // arch.patch_size, arch.patch_size
+    grid = images.unflatten(3, (side, patch)).unflatten(2, (side, patch))
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(len(images), side * side, arch.patch_dim)

@@ -1,0 +1,88 @@
+"""Shared parameters of the supernet: a matrix with both widths of every row, and a norm."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from qnas import numerics as num
+from qnas.architecture import w8_rows
+from qnas.supernet.quantizers import fake_quantize_rows
+from qnas.supernet.weights import MatrixWeights, NormWeights
+
+# MSE-optimal uniform steps for a normal row of unit deviation, at 15 and 239 levels.
+W4_STEP, W8_STEP = 0.335, 0.033
+
+
+class Matrix(nn.Module):
+    """A weight matrix shared by all subnets, entangled in both directions and in precision.
+
+    A subnet takes the first rows and the first inputs, and of those rows the most sensitive ones
+    (by `rank`, 0 first) in 8 bits. The ranking is nested: rows that are 8-bit at one share are so
+    at every larger share.
+    """
+
+    rank: Tensor
+
+    def __init__(self, rows: int, inner: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(rows, inner))
+        nn.init.trunc_normal_(self.weight, std=inner**-0.5, a=-2, b=2)
+        self.bias = nn.Parameter(torch.zeros(rows))
+        deviation = self.weight.detach().std(dim=1)
+        self.log_step4 = nn.Parameter((W4_STEP * deviation).log())
+        self.log_step8 = nn.Parameter((W8_STEP * deviation).log())
+        self.register_buffer("rank", torch.arange(rows))
+        self._choices: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
+
+    def slice(self, rows: int, inner: int, share: int) -> MatrixWeights:
+        """First `rows` rows and `inner` inputs with `share` eighths of the rows in 8 bits."""
+        is_w8, low, high = self._chosen(rows, w8_rows(rows, share))
+        log_step = torch.where(is_w8, self.log_step8[:rows], self.log_step4[:rows])
+        return MatrixWeights(
+            weight=self.weight[:rows, :inner],
+            bias=self.bias[:rows],
+            log_step=log_step[:, None],
+            low=low,
+            high=high,
+            is_w8=is_w8,
+        )
+
+    def rerank(self, input_power: Tensor) -> None:
+        """Rank rows by what 4 bits cost over 8: squared error of the output, given the mean
+        square of each input (inner,)."""
+        with torch.no_grad():
+            w = self.weight[:, : len(input_power)]
+            errors = [
+                ((fake_quantize_rows(w, step[:, None], *_bounds(bits)) - w).square() @ input_power)
+                for step, bits in ((self.log_step4, 4), (self.log_step8, 8))
+            ]
+            self.rank.copy_((errors[1] - errors[0]).argsort(stable=True).argsort())
+        self._choices.clear()
+
+    def _chosen(self, rows: int, w8: int) -> tuple[Tensor, Tensor, Tensor]:
+        if (rows, w8) not in self._choices:
+            is_w8 = torch.zeros(rows, dtype=torch.bool)
+            is_w8[self.rank[:rows].argsort()[:w8]] = True
+            (low4, high4), (low8, high8) = _bounds(4), _bounds(8)
+            low = torch.where(is_w8, low8, low4)[:, None]
+            high = torch.where(is_w8, high8, high4)[:, None]
+            self._choices[rows, w8] = (is_w8, low, high)
+        return self._choices[rows, w8]
+
+
+class Norm(nn.Module):
+    """LayerNorm's parameters, sliced by channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def slice(self, channels: int) -> NormWeights:
+        return NormWeights(self.gain[:channels], self.bias[:channels])
+
+
+def _bounds(bits: int) -> tuple[Tensor, Tensor]:
+    low, high = (num.W4_MIN, num.W4_MAX) if bits == 4 else (-num.NIBBLE_MAX, num.NIBBLE_MAX)
+    return torch.tensor(float(low)), torch.tensor(float(high))

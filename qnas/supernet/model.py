@@ -1,0 +1,173 @@
+"""Supernet: every subnet of a space in one set of weights; forward(x, arch), extract(arch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from qnas import numerics as num
+from qnas.architecture import Architecture
+from qnas.space import SearchSpace
+from qnas.supernet.forward import Observer, forward
+from qnas.supernet.layers import Matrix, Norm
+from qnas.supernet.weights import NormWeights, SubnetWeights
+
+ACTIVATIONS = ("norm1", "q", "k", "v", "attend", "norm2", "fc1.in", "fc1")
+
+
+class Block(nn.Module):
+    """Shared parameters of one block, at the largest width of every dimension."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        embed_dim = space.embed_dims[-1]
+        attention_dim = space.num_heads[-1] * space.head_dim
+        hidden = round(embed_dim * space.mlp_ratios[-1])
+        self.norm1 = Norm(embed_dim)
+        self.q = Matrix(attention_dim, embed_dim)
+        self.k = Matrix(attention_dim, embed_dim)
+        self.v = Matrix(attention_dim, embed_dim)
+        self.proj = Matrix(embed_dim, attention_dim)
+        self.proj_scale = nn.Parameter(torch.ones(embed_dim))
+        self.norm2 = Norm(embed_dim)
+        self.fc1 = Matrix(hidden, embed_dim)
+        self.fc2 = Matrix(embed_dim, hidden)
+        self.fc2_scale = nn.Parameter(torch.ones(embed_dim))
+        self.log_steps = nn.Parameter(torch.zeros(len(ACTIVATIONS)))
+
+
+@dataclass(frozen=True, eq=False)
+class Subnet:
+    """An extracted subnet: its own weights, its architecture, callable on images."""
+
+    weights: SubnetWeights
+
+    @property
+    def architecture(self) -> Architecture:
+        return self.weights.architecture
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, classes), fake-quantized."""
+        return forward(self.weights, images)
+
+
+class Supernet(nn.Module):
+    """Weights shared by all architectures of `space`. Nothing is ever set on it before a forward:
+    the architecture is an argument."""
+
+    def __init__(self, space: SearchSpace, *, input_step: float) -> None:
+        super().__init__()
+        self.space, self.input_step = space, input_step
+        largest = space.largest()
+        embed_dim = largest.embed_dim
+        self.position = nn.Parameter(torch.empty(largest.num_tokens, embed_dim))
+        nn.init.trunc_normal_(self.position, std=0.1)
+        self.stem = Matrix(embed_dim, largest.patch_dim)
+        self.blocks = nn.ModuleList(Block(space) for _ in range(space.depths[-1]))
+        self.norm = Norm(embed_dim)
+        self.head = Matrix(space.num_classes, embed_dim)
+        self.norm_log_step = nn.Parameter(torch.zeros(()))
+
+    def forward(self, images: Tensor, arch: Architecture) -> Tensor:
+        """(B, C, H, W) to (B, classes) through the subnet `arch`, fake-quantized."""
+        return forward(self.slice(arch), images)
+
+    def extract(self, arch: Architecture) -> Subnet:
+        """The subnet with copies of its weights: equal to `forward(., arch)` bit for bit."""
+        return Subnet(self.slice(arch).map(lambda t: t.detach().clone()))
+
+    def slice(self, arch: Architecture) -> SubnetWeights:
+        """Views of the shared parameters that make up `arch`."""
+        d = arch.embed_dim
+        matrices = {
+            "stem": self.stem.slice(d, arch.patch_dim, arch.stem_w8),
+            "head": self.head.slice(arch.num_classes, d, arch.head_w8),
+        }
+        norms: dict[str, NormWeights] = {"norm": self.norm.slice(d)}
+        scales: dict[str, Tensor] = {}
+        log_steps = {"norm": self.norm_log_step}
+        for index, spec in enumerate(arch.blocks):
+            block, name, width = self.block(index), f"block{index}", arch.attention_dim(index)
+            for part in ("q", "k", "v"):
+                matrices[f"{name}.{part}"] = getattr(block, part).slice(width, d, spec.w8.qkv)
+            matrices[f"{name}.proj"] = block.proj.slice(d, width, spec.w8.proj)
+            matrices[f"{name}.fc1"] = block.fc1.slice(spec.mlp_hidden, d, spec.w8.fc1)
+            matrices[f"{name}.fc2"] = block.fc2.slice(d, spec.mlp_hidden, spec.w8.fc2)
+            norms |= {f"{name}.norm1": block.norm1.slice(d), f"{name}.norm2": block.norm2.slice(d)}
+            scales |= {
+                f"{name}.proj": block.proj_scale[:d],
+                f"{name}.fc2": block.fc2_scale[:d],
+            }
+            steps = block.log_steps.unbind()
+            log_steps |= {f"{name}.{a}": s for a, s in zip(ACTIVATIONS, steps, strict=True)}
+        return SubnetWeights(
+            architecture=arch,
+            input_step=self.input_step,
+            position=self.position[:, :d],
+            matrices=matrices,
+            norms=norms,
+            layer_scales=scales,
+            log_steps=log_steps,
+        )
+
+    def block(self, index: int) -> Block:
+        block = self.blocks[index]
+        assert isinstance(block, Block)
+        return block
+
+    def matrix(self, name: str) -> Matrix:
+        """The shared matrix behind an operation's name, such as `block0.fc1`."""
+        found = self.get_submodule(_module_path(name))
+        assert isinstance(found, Matrix)
+        return found
+
+    def initialise_steps(self, images: Tensor) -> None:
+        """Set every activation step from what the largest subnet computes in floating point."""
+        arch = self.space.largest()
+        with torch.no_grad():
+            forward(self.slice(arch), images, quantize=False, observe=self._step_from)
+
+    def rerank(self, images: Tensor) -> None:
+        """Rank the rows of every matrix on these images (largest subnet)."""
+        power: dict[str, Tensor] = {}
+
+        def collect(name: str, x: Tensor) -> None:
+            if name.endswith(".inputs"):
+                power[name.removesuffix(".inputs")] = x.flatten(0, -2).square().mean(dim=0)
+
+        self._observe(images, collect)
+        for name, input_power in power.items():
+            self.matrix(name).rerank(input_power)
+
+    def _observe(self, images: Tensor, observe: Observer) -> None:
+        with torch.no_grad():
+            forward(self.slice(self.space.largest()), images, observe=observe)
+
+    def _step_from(self, name: str, x: Tensor) -> None:
+        """A step that spans all but one value in a thousand."""
+        if name.endswith(".inputs"):
+            return
+        limit = {"k": num.NIBBLE_MAX, "in": num.PRE_GELU_MAX, "fc1": 2 * num.ACT_MAX}
+        values = x.abs().flatten()
+        span = values.kthvalue(max(1, round(0.999 * len(values)))).values
+        step = (span / limit.get(name.rsplit(".", 1)[-1], num.ACT_MAX)).clamp_min(1e-6).log()
+        if name == "norm":
+            self.norm_log_step.data.copy_(step)
+        else:
+            prefix, activation = name.split(".", 1)
+            block = self.block(int(prefix.removeprefix("block")))
+            block.log_steps.data[ACTIVATIONS.index(activation)] = step
+
+    @classmethod
+    def load(cls, directory: Path) -> Supernet:
+        """Read what training left in `directory`; CheckpointError if it is damaged."""
+        from qnas.supernet.storage import load_supernet
+
+        return load_supernet(directory)
+
+
+def _module_path(name: str) -> str:
+    return name.replace("block", "blocks.") if name.startswith("block") else name

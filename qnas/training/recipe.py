@@ -1,0 +1,44 @@
+"""Recipe: every number of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from qnas.errors import ConfigError, problem
+from qnas.serial import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe(Value):
+    """AdamW, cosine schedule with linear warm-up; sandwich sampling (arXiv:1903.05134).
+
+    A step trains the largest subnet on labels, the smallest and `random_subnets` random ones on
+    the largest one's outputs (in-place distillation). `augment` is the largest shift in pixels;
+    rotation and scale go with it. Rows are ranked again every `rerank_epochs` until the share
+    `rerank_until` of training. `threads` is torch's: one is fastest for tiny models.
+    """
+
+    epochs: int = 120
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    step_learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup_fraction: float = 0.1
+    label_smoothing: float = 0.1
+    random_subnets: int = 1
+    augment: float = 1.0
+    rerank_epochs: int = 5
+    rerank_until: float = 0.6
+    checkpoint_epochs: int = 10
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = field.name in _AT_LEAST_ONE
+            if value < (1 if whole else 0):
+                rule = f"must be at least {1 if whole else 0}"
+                raise ConfigError(problem(f"train.{field.name}", rule, value, "Raise it."))
+
+
+_AT_LEAST_ONE = ("epochs", "batch_size", "rerank_epochs", "checkpoint_epochs", "threads")
