@@ -18,9 +18,10 @@ from qnas.units import ceil_div
 ROW_PARAM_BITS = 64  # bias 26, mult 18, shift 6, kind 2, row 12
 NORM_PARAM_BITS = 64  # gain 16, bias 32
 SOFTMAX_PARAM_BITS = 64  # mult 18, shift 6, out_mult 18, out_shift 6
-GELU_TABLE_BITS = 256 * 8
+GELU_ENTRIES, GELU_ENTRY_BITS = 256, 8
 RESIDUAL_BITS = 16
 PIXEL_BITS = 8
+LOGIT_BITS = 32
 
 # Scalars, or equally shaped integer arrays inside the folding search.
 Count = Any
@@ -69,7 +70,9 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
         beats=beats,
         tile_steps=np.maximum(beats, folding.tm),
         load_steps=load_steps,
-        table_words=ceil_div(GELU_TABLE_BITS, port_bits) if op.epilogue is Epilogue.GELU else 0,
+        table_words=ceil_div(GELU_ENTRIES * GELU_ENTRY_BITS, port_bits)
+        if op.epilogue is Epilogue.GELU
+        else 0,
     )
 
 
@@ -88,11 +91,14 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
     if isinstance(op, Gemm):
         shape = gemm_shape(op, folding, port_bits)
         table = (Trips("table", shape.table_words, 1),) if shape.table_words else ()
+        # Logits leave the chip after the last stage: no external write inside the engine's loop.
+        store = (Trips("store", op.rows, 1),) if op.epilogue is Epilogue.LOGITS else ()
         return (
             *table,
             Trips("prefetch", shape.load_steps, 1),
             Trips("tiles", shape.row_tiles * shape.row_steps, shape.row_tiles),
             Trips("flush", folding.tm, 1),
+            *store,
         )
     if isinstance(op, LoadPatches):
         groups = ceil_div(op.channels, patch_lanes(folding, port_bits))

@@ -14,9 +14,16 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.folding import Folding
-from qnas.accel.loops import NORM_PARAM_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
+from qnas.accel.loops import (
+    GELU_ENTRIES,
+    GELU_ENTRY_BITS,
+    LOGIT_BITS,
+    NORM_PARAM_BITS,
+    RESIDUAL_BITS,
+    ROW_PARAM_BITS,
+)
 from qnas.architecture import Architecture
-from qnas.numerics import ACT_MAX, EXP_FRACTION, NIBBLE_MAX, W4_MIN
+from qnas.numerics import ACT_MAX, EXP_FRACTION, NIBBLE_MAX, RSQRT_TABLE, W4_MIN
 from qnas.operations import Gemm, Tensor, network_operations
 from qnas.units import ceil_div
 
@@ -99,7 +106,7 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
     inner = max(op.inner for op in network_operations(arch) if isinstance(op, Gemm))
     token_groups = ceil_div(n, f.tt)
     _, act_rows = activation_map(arch, f)
-    acc = accumulator_bits(arch)
+    acc, gelu_lanes = accumulator_bits(arch), port_bits // GELU_ENTRY_BITS
     return (
         Array("act", ACT_BITS, f.tt * f.tk, act_rows),
         Array("key", KEY_BITS, f.tt * f.tk, heads * token_groups * ceil_div(arch.head_dim, f.tk)),
@@ -122,8 +129,11 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
             np.maximum(f.vl, port_bits // NORM_PARAM_BITS),
             ceil_div(d, np.maximum(f.vl, port_bits // NORM_PARAM_BITS)),
         ),
-        Array("gelu", ACT_BITS, f.tt, 256),
+        # A port word brings several entries of the table, each to a bank of its own.
+        Array("gelu", ACT_BITS, f.tt * gelu_lanes, GELU_ENTRIES // gelu_lanes),
         Array("exp", 15, f.vl, 2**EXP_FRACTION),
+        Array("rsqrt", 16, 1, len(RSQRT_TABLE)),
+        Array("logit", LOGIT_BITS, 1, arch.num_classes),
         Array("accumulator", acc, f.tm * f.tt, 1, registers=True),
         Array("drain", acc, f.tm * f.tt, 1, registers=True),
         Array("stream", port_bits, 1, STREAM_DEPTH),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qnas.accel.folding import Folding
-from qnas.accel.loops import patch_lanes
+from qnas.accel.loops import LOGIT_BITS, patch_lanes
 from qnas.accel.plan import Port
 from qnas.architecture import Architecture
 from qnas.units import ceil_div
-
-LOGIT_BITS = 32
 
 
 def plan_ports(
