@@ -52,7 +52,7 @@ def show_summary(work: Workspace) -> None:
     from qnas.serial import read_json
 
     if work.files.summary.exists():
-        limits = {name: limit for name, limit in work.device.limits().items()}
+        limits: dict[str, int] = {name: limit for name, limit in work.device.limits().items()}
         console = Console()
         table = summary_table(read_json(work.files.summary), limits)
         width = None if console.is_terminal else max(console.width, 40 + 26 * len(table.columns))

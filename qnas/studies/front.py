@@ -31,7 +31,8 @@ class StudyRecords:
             for name in self.objectives
         ]
         rows = [[trial.values[name] for name in self.objectives] for trial in trials]
-        return np.array(rows, dtype=np.float64).reshape(-1, len(signs)) * np.array(signs)
+        points: Points = np.array(rows, dtype=np.float64).reshape(-1, len(signs)) * np.array(signs)
+        return points
 
     def distinct(self) -> list[TrialRecord]:
         """The first trial of each key."""

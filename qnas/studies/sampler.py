@@ -43,6 +43,11 @@ class SlotSampler(NSGAIISampler):
     ) -> dict[str, BaseDistribution]:
         return self._fixed_space
 
+    def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
+        """The parents by number: the order in which every later slot reads them from storage,
+        where the stock sampler gives its first slot another one."""
+        return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
+
     @classmethod
     def generation_of(cls, trial: FrozenTrial) -> int:
         """The generation that `trial` was asked for; -1 if it was asked elsewhere."""

@@ -64,7 +64,7 @@ def content_of(
         ("search took", f"{work.study.user_attrs.get(SECONDS, 0.0):.0f} s"),
         ("seed", str(work.config.seed)),
     )
-    limits = {name: limit for name, limit in device.limits().items()}
+    limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
     return ReportContent(
         work.config.name, device.name, facts, records, picks, limits, verifications
     )

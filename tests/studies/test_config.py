@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qnas.errors import ConfigError, QnasError, UnknownNameError
+from qnas.serial import decode, encode
+from qnas.studies.config import SearchConfig, StudyConfig, load_config, shipped_studies
+
+GOOD = """
+name = "mine"
+space = "digits"
+data = "digits"
+device = "zcu102"
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD))
+    assert config.objectives == ("error", "latency", "dsp")
+    assert config.search == SearchConfig()
+    assert config.fps_targets == ()
+
+
+def test_every_shipped_study_loads_by_its_bare_name() -> None:
+    for name in shipped_studies():
+        assert load_config(name).name == name
+
+
+BAD: dict[str, tuple[str, type[QnasError], str]] = {
+    "unknown key": (GOOD + "sede = 1", ConfigError, "'seed'"),
+    "unknown key in a section": (GOOD + "[search]\ntrails = 5", ConfigError, "'trials'"),
+    "wrong type": (GOOD + 'seed = "one"', ConfigError, "seed"),
+    "wrong type in a section": (GOOD + '[search]\ntrials = "many"', ConfigError, "search.trials"),
+    "a float for a count": (GOOD + "[search]\ntrials = 5.5", ConfigError, "search.trials"),
+    "missing key": ('name = "mine"', ConfigError, "must be given"),
+    "not TOML": ("name = ", ConfigError, "TOML"),
+    "space": (GOOD.replace('space = "digits"', 'space = "digit"'), UnknownNameError, "'digits'"),
+    "data": (GOOD.replace('data = "digits"', 'data = "mnist"'), UnknownNameError, "data"),
+    "device": (GOOD.replace("zcu102", "zcu12"), UnknownNameError, "'zcu102'"),
+    "objective": (GOOD + 'objectives = ["error", "latncy"]', UnknownNameError, "'latency'"),
+    "no error": (GOOD + 'objectives = ["latency", "dsp"]', ConfigError, "'error'"),
+    "one objective": (GOOD + 'objectives = ["error"]', ConfigError, "one more"),
+    "twice": (GOOD + 'objectives = ["error", "dsp", "dsp"]', ConfigError, "repeats"),
+    "name escapes": (GOOD.replace("mine", "../mine"), ConfigError, "plain folder name"),
+    "name hides": (GOOD.replace("mine", ".mine"), ConfigError, "plain folder name"),
+    "name is empty": (GOOD.replace("mine", ""), ConfigError, "plain folder name"),
+    "negative target": (GOOD + "fps_targets = [-5]", ConfigError, "fps_targets"),
+    "shares fall": (GOOD + "[search]\ndsp_shares = [0.5, 0.2]", ConfigError, "dsp_shares"),
+    "share beyond 1": (GOOD + "[search]\ndsp_shares = [0.5, 1.2]", ConfigError, "dsp_shares"),
+    "no trials": (GOOD + "[search]\ntrials = 0", ConfigError, "search.trials"),
+    "population of one": (GOOD + "[search]\npopulation = 1", ConfigError, "search.population"),
+    "no epochs": (GOOD + "[train]\nepochs = 0", ConfigError, "train.epochs"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_files_are_refused_with_the_key_and_a_remedy(case: str, tmp_path: Path) -> None:
+    text, error, says = BAD[case]
+    with pytest.raises(error) as caught:
+        load_config(write(tmp_path, text))
+    assert says in str(caught.value)
+
+
+def test_an_absent_file_and_an_unknown_study_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="readable TOML file"):
+        load_config(tmp_path / "none.toml")
+    with pytest.raises(UnknownNameError, match="digits_zcu102"):
+        load_config("digits_zcu12")
+
+
+def test_a_relative_device_is_looked_up_beside_the_toml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qnas.accel
+
+    board = Path(qnas.accel.__file__).parent / "devices" / "zcu102.toml"
+    (tmp_path / "board.toml").write_text(board.read_text())
+    path = write(tmp_path, GOOD.replace("zcu102", "board.toml"))
+    monkeypatch.chdir("/")
+    assert load_config(path).device == str(tmp_path / "board.toml")
+
+
+configs = st.builds(
+    StudyConfig,
+    name=st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True),
+    space=st.just("digits"),
+    data=st.just("digits"),
+    device=st.just("zcu102"),
+    seed=st.integers(0, 2**32 - 1),
+    fps_targets=st.lists(st.integers(1, 10**6), unique=True, max_size=4).map(tuple),
+    search=st.builds(
+        SearchConfig,
+        trials=st.integers(1, 10**6),
+        population=st.integers(2, 1000),
+        dsp_shares=st.lists(st.floats(1e-3, 1.0), unique=True, min_size=1, max_size=5).map(
+            lambda shares: tuple(sorted(shares))
+        ),
+    ),
+)
+
+
+@given(configs)
+def test_a_config_survives_json(config: StudyConfig) -> None:
+    data: Any = json.loads(json.dumps(encode(config)))
+    assert decode(StudyConfig, data, subject="study") == config

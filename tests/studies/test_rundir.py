@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qnas.errors import StageOrderError
+from qnas.studies.rundir import RunDirectory, tree_digest
+
+
+def test_a_run_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with run.locked(), pytest.raises(StageOrderError, match="one qnas at a time"), run.locked():
+        pass
+    with run.locked():
+        pass
+
+
+def test_a_tree_s_digest_sees_names_and_contents(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    file = tmp_path / "src" / "a.cpp"
+    file.write_text("int a;")
+    first = tree_digest(tmp_path)
+    file.write_text("int b;")
+    changed = tree_digest(tmp_path)
+    file.rename(tmp_path / "src" / "b.cpp")
+    moved = tree_digest(tmp_path)
+    (tmp_path / "src" / "b.cpp").rename(file)
+    file.write_text("int a;")
+    assert len({first, changed, moved}) == 3
+    assert tree_digest(tmp_path) == first

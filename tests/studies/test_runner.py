@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from qnas.errors import CheckpointError, EvaluationError
+from qnas.objectives.base import Candidate
+from qnas.studies.evaluate import Evaluation, Failure
+from qnas.studies.front import StudyRecords, front_csv
+from qnas.studies.genome import Proposal
+from qnas.studies.records import read_records
+from qnas.studies.runner import SECONDS, Evaluate
+from qnas.studies.storage import open_study
+from tests.studies.analytic import DIRECTIONS, GENOME, OBJECTIVES, SizeError, evaluator, search
+
+
+def outcome(study: optuna.Study) -> list[tuple[str, dict[str, float], int]]:
+    """What a study found, trial by trial, without the numbers that an interruption shifts."""
+    records = read_records(study, GENOME, OBJECTIVES)
+    return [(r.key, dict(r.values), r.generation) for r in records]
+
+
+def csv(study: optuna.Study) -> list[str]:
+    records = StudyRecords(OBJECTIVES, tuple(read_records(study, GENOME, OBJECTIVES)))
+    return sorted(line.split(",", 1)[1] for line in front_csv(records).splitlines())
+
+
+def test_equal_seeds_find_the_same_and_others_do_not(tmp_path: Path) -> None:
+    first, again = (search(tmp_path / name, trials=35) for name in "ab")
+    other = search(tmp_path / "c", trials=35, seed=1)
+    assert outcome(first) == outcome(again)
+    assert outcome(first) != outcome(other)
+
+
+def test_a_longer_search_begins_with_the_shorter_one(tmp_path: Path) -> None:
+    short = outcome(search(tmp_path / "a", trials=23))
+    grown = outcome(search(tmp_path / "a", trials=41))
+    whole = outcome(search(tmp_path / "b", trials=41))
+    assert len(short) == 23
+    assert grown == whole
+    assert grown[:23] == short
+
+
+def test_children_descend_from_the_front(tmp_path: Path) -> None:
+    """NSGA-II at work: later generations dominate more than the first, random one did."""
+    study = search(tmp_path / "a", trials=120, population=20)
+    records = StudyRecords(OBJECTIVES, tuple(read_records(study, GENOME, OBJECTIVES)))
+    volumes = [records.hypervolume(generation=g) for g in range(6)]
+    assert volumes == sorted(volumes)
+    assert volumes[-1] > 1.1 * volumes[0]
+
+
+def test_duplicates_are_answered_from_memory_also_after_a_resume(tmp_path: Path) -> None:
+    error = SizeError()
+    search(tmp_path / "a", trials=60, evaluate=evaluator(error))
+    study = search(tmp_path / "a", trials=150, evaluate=evaluator(error))
+    records = read_records(study, GENOME, OBJECTIVES)
+    assert error.asked == len({r.key for r in records}) < len(records)
+    by_key: dict[str, object] = {}
+    for record in records:
+        assert by_key.setdefault(record.key, record.values) == record.values
+
+
+class Breaking:
+    """Fails what it is told to fail: by exception, or by a value."""
+
+    name, unit, direction = "error", "%", SizeError.direction
+
+    def __init__(self, mode: str, depth: int | None) -> None:
+        self._mode, self._depth, self._inner = mode, depth, SizeError()
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        values = self._inner.evaluate(candidates)
+        bad = [self._depth in (None, c.architecture.depth) for c in candidates]
+        if self._mode == "raise" and any(bad):
+            raise ArithmeticError("too deep")
+        return [float("nan") if b else v for b, v in zip(bad, values, strict=True)]
+
+
+@pytest.mark.parametrize("mode", ["raise", "nan"])
+def test_a_candidate_that_fails_fails_alone_and_says_why(mode: str, tmp_path: Path) -> None:
+    study = search(tmp_path / "a", trials=30, evaluate=evaluator(Breaking(mode, depth=2)))
+    complete = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    failed = [t for t in study.trials if t.state == TrialState.FAIL]
+    assert len(complete) == 30
+    assert failed
+    assert all(t.params["depth"] == 1 for t in complete)
+    assert all(("too deep" in t.user_attrs["reason"]) == (mode == "raise") for t in failed)
+    assert all(t.params["depth"] == 2 and t.values is None for t in failed)
+
+
+def test_twenty_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match=r"20 failed trials.*too deep"):
+        search(tmp_path / "a", trials=30, evaluate=evaluator(Breaking("raise", depth=None)))
+    study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS)
+    assert sum(t.state == TrialState.FAIL for t in study.trials) == 20
+
+
+def test_an_interruption_between_evaluation_and_tell_changes_nothing(tmp_path: Path) -> None:
+    whole = outcome(search(tmp_path / "whole", trials=40))
+
+    def stop_in_third(evaluate: Evaluate) -> Evaluate:
+        calls = iter(range(100))
+
+        def call(proposals: Sequence[Proposal]) -> list[Evaluation | Failure]:
+            if next(calls) == 2:
+                raise KeyboardInterrupt
+            return evaluate(proposals)
+
+        return call
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "a", trials=40, wrap=stop_in_third)
+    resumed = search(tmp_path / "a", trials=40)
+    assert outcome(resumed) == whole
+    assert not [t for t in resumed.trials if t.state == TrialState.RUNNING]
+    assert resumed.user_attrs[SECONDS] > 0
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from tests.studies.analytic import search
+
+def slowly(evaluate):
+    def call(proposals):
+        time.sleep(0.05)
+        return evaluate(proposals)
+    return call
+
+search(Path(sys.argv[1]), trials=int(sys.argv[2]), wrap=slowly)
+"""
+
+
+def test_kill_minus_nine_again_and_again_then_the_same_front(tmp_path: Path) -> None:
+    whole = search(tmp_path / "whole", trials=60)
+    journal, root = tmp_path / "killed", Path(__file__).parents[2]
+    sizes = []
+    for written in (8_000, 40_000, 60_000):
+        process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(journal), "60"], cwd=root)
+        while not journal.exists() or journal.stat().st_size < written:
+            assert process.poll() is None, "ended before it could be killed"
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        sizes.append(journal.stat().st_size)
+    assert sizes == sorted(sizes)
+    start = time.perf_counter()
+    resumed = search(journal, trials=60)
+    assert time.perf_counter() - start < 15, "waited for a dead process's lock"
+    assert outcome(resumed) == outcome(whole)
+    assert csv(resumed) == csv(whole)
+
+
+def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
+    whole = outcome(search(tmp_path / "whole", trials=20))
+    search(tmp_path / "torn", trials=14)
+    content = (tmp_path / "torn").read_bytes()
+    (tmp_path / "torn").write_bytes(content[:-25])
+    assert outcome(search(tmp_path / "torn", trials=20)) == whole
+
+
+def test_a_damaged_journal_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("this is no journal\nat all\n")
+    with pytest.raises(CheckpointError, match="Optuna journal"):
+        open_study(tmp_path / "a", name="small", directions=DIRECTIONS)
+
+
+def test_another_study_s_directions_are_a_clear_error(tmp_path: Path) -> None:
+    search(tmp_path / "a", trials=2)
+    with pytest.raises(CheckpointError, match="must hold a study"):
+        open_study(tmp_path / "a", name="small", directions=("minimize", "maximize"))
