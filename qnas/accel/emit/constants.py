@@ -1,0 +1,118 @@
+"""plan.hpp and tables.hpp: every size and constant table that the C++ library is compiled with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qnas.accel.emit.writer import Writer
+from qnas.accel.loops import beat_words, patch_lanes, row_param_words
+from qnas.accel.plan import Buffer, HardwarePlan
+from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints
+from qnas.units import ceil_div
+
+GENERATED = "// Generated from plan.json; do not edit."
+TABLE_COLUMNS = 12
+
+
+def plan_header(plan: HardwarePlan) -> str:
+    """`namespace plan`: folding, shapes, memory sizes, formats and ports as constexpr."""
+    out = Writer()
+    out.line(f"{GENERATED}\n#pragma once\n\nnamespace plan {{\n")
+    for comment, values in _constants(plan):
+        out.line(f"// {comment}")
+        for name, value in values.items():
+            out.line(f"constexpr int {name} = {value};")
+        out.line()
+    out.line("}  // namespace plan")
+    return out.text()
+
+
+def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
+    return [
+        ("Folding: row slots x tokens x inputs a cycle, lanes of the vector unit.", _folding(plan)),
+        ("Shapes of the network.", _shapes(plan)),
+        ("Memories: rows, and what a token group or a query takes of them.", _memories(plan)),
+        ("Formats.", {"ACC_BITS": plan.accumulator_bits, "SCORE_BITS": plan.score_bits}),
+        ("Ports and streams, in words.", _ports(plan)),
+        ("Largest trip counts, for reports.", _trips(plan)),
+    ]
+
+
+def _folding(plan: HardwarePlan) -> dict[str, int]:
+    f = plan.folding
+    return {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl, "LUT_SLOTS": f.lut_slots}
+
+
+def _shapes(plan: HardwarePlan) -> dict[str, int]:
+    arch = plan.architecture
+    return {
+        "TOKENS": arch.num_tokens,
+        "EMBED_DIM": arch.embed_dim,
+        "HEAD_DIM": arch.head_dim,
+        "MAX_HEADS": max(block.num_heads for block in arch.blocks),
+        "CLASSES": arch.num_classes,
+        "STAGES": len(plan.stages),
+    }
+
+
+def _memories(plan: HardwarePlan) -> dict[str, int]:
+    arch, f, port_bits = plan.architecture, plan.folding, plan.ports[0].bits
+    buffers = {b.name: b for b in plan.buffers}
+    names = ("act", "key", "prob", "score", "residual", "weight", "row_param", "norm_param")
+    return {
+        **{f"{name.upper()}_ROWS": buffers[name].depth for name in names},
+        "MAX_BEATS": buffers["weight"].depth // 2,
+        "PROB_STRIDE": ceil_div(arch.num_tokens, f.tk),
+        "SCORE_STRIDE": ceil_div(arch.num_tokens, f.vl),
+        "RESIDUAL_STRIDE": ceil_div(arch.embed_dim, f.vl),
+        "ROW_PARAM_WORDS": int(row_param_words(f, port_bits)),
+        "ROW_PARAM_BANKS": buffers["row_param"].banks,
+        "NORM_PARAM_BANKS": buffers["norm_param"].banks,
+        "GELU_LANES": _lanes(buffers["gelu"], f.tt),
+    }
+
+
+def _lanes(buffer: Buffer, copies: int) -> int:
+    return buffer.banks // copies
+
+
+def _ports(plan: HardwarePlan) -> dict[str, int]:
+    weights, image, _ = plan.ports
+    return {
+        "PORT_BITS": weights.bits,
+        "BEAT_WORDS": int(beat_words(plan.folding, weights.bits)),
+        "PATCH_LANES": int(patch_lanes(plan.folding, weights.bits)),
+        "WEIGHT_STREAM_WORDS": weights.words,
+        "IMAGE_WORDS": image.words,
+    }
+
+
+def _trips(plan: HardwarePlan) -> dict[str, int]:
+    gemms = [s for s in plan.stages if s.kind == "gemm"]
+    return {
+        "MAX_ROW_TILES": max(s.row_tiles for s in gemms),
+        "MAX_ROW_STEPS": max(row_steps(s.token_tiles, s.tile_steps, s.load_steps) for s in gemms),
+    }
+
+
+def row_steps(token_tiles: int, tile_steps: int, load_steps: int) -> int:
+    """Iterations of one row tile: whichever of computing and loading takes longer."""
+    return max(token_tiles * tile_steps, load_steps)
+
+
+def tables_header() -> str:
+    """The constant tables of softmax and LayerNorm (NUMERICS.md, sections 4 and 5)."""
+    out = Writer()
+    out.line(f"{GENERATED}\n#pragma once\n#include <ap_int.h>\n\nnamespace qnas {{\n")
+    out.line("// round(119 * 2**8 * 2**(-i / 2**8))")
+    _table(out, "ap_uint<15> EXP_TABLE", EXP_TABLE)
+    out.line("\n// round(2**19 / sqrt(i + 64.5))")
+    _table(out, "ap_uint<16> RSQRT_TABLE", RSQRT_TABLE)
+    out.line("\n}  // namespace qnas")
+    return out.text()
+
+
+def _table(out: Writer, declaration: str, values: Ints) -> None:
+    with out.block(f"static const {declaration}[{len(values)}] =", end="};"):
+        for part in np.split(values, range(TABLE_COLUMNS, len(values), TABLE_COLUMNS)):
+            out.line(", ".join(str(int(v)) for v in part) + ",")

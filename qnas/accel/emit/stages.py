@@ -1,0 +1,47 @@
+"""stages.hpp: the stage table, one line a stage of the plan."""
+
+from __future__ import annotations
+
+from qnas.accel.emit.constants import GENERATED, row_steps
+from qnas.accel.emit.writer import Writer
+from qnas.accel.plan import HardwarePlan, Stage
+
+FIELDS = (
+    *("rows", "slots", "tokens", "inner", "head", "token_offset"),
+    *("row_tiles", "token_tiles", "beats", "tile_steps"),
+)
+LONG_FIELDS = (
+    *("stream_words", "src_base", "src_stride", "left_base", "left_stride"),
+    *("dst_base", "dst_stride", "dst_group_stride"),
+)
+
+
+def stages_header(plan: HardwarePlan) -> str:
+    """The table in execution order; field order is that of `Stage` in stage.hpp."""
+    out = Writer()
+    out.line(f'{GENERATED}\n#pragma once\n#include "plan.hpp"\n#include "stage.hpp"\n')
+    out.line("namespace qnas {\n")
+    out.line(f"// kind, left, right, dst, epilogue, {', '.join(FIELDS)},")
+    out.line(f"// load_steps, row_steps, {', '.join(LONG_FIELDS)}")
+    with out.block("static const Stage STAGES[plan::STAGES] =", end="};"):
+        for stage in plan.stages:
+            out.line(f"{{{', '.join(_values(stage))}}},  // {stage.name}")
+    out.line("\n}  // namespace qnas")
+    return out.text()
+
+
+def _values(stage: Stage) -> list[str]:
+    steps = row_steps(stage.token_tiles, stage.tile_steps, stage.load_steps)
+    return [
+        stage.kind.upper(),
+        *(_tensor(name) for name in (stage.left, stage.right, stage.dst)),
+        f"TO_{stage.epilogue.upper()}" if stage.epilogue else "NO_EPILOGUE",
+        *(str(getattr(stage, name)) for name in FIELDS),
+        str(stage.load_steps),
+        str(steps),
+        *(str(getattr(stage, name)) for name in LONG_FIELDS),
+    ]
+
+
+def _tensor(name: str) -> str:
+    return name.upper() or "NONE"

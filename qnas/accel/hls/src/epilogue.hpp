@@ -1,0 +1,185 @@
+// What becomes of a row of TT accumulators (NUMERICS.md, section 3), and where it is written.
+#pragma once
+#include "fixed_point.hpp"
+#include "stage.hpp"
+#include "types.hpp"
+
+namespace qnas {
+
+// One (row tile, token tile), with the rows of the memories that its tokens lie in.
+struct Tile {
+    int row_tile, token_tile;
+    int first_token;  // token_tile * TT
+    int src_row, dst_row, score_row, residual_row;
+};
+
+inline Tile first_tile(const Stage& stage, int row_tile) {
+#pragma HLS INLINE
+    const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, 0, 0};
+    return tile;
+}
+
+inline void next_token_tile(const Stage& stage, Tile& tile) {
+#pragma HLS INLINE
+    ++tile.token_tile;
+    tile.first_token += plan::TT;
+    tile.src_row += stage.src_stride;
+    tile.dst_row += stage.dst_stride;
+    tile.score_row += plan::SCORE_STRIDE;
+    tile.residual_row += plan::RESIDUAL_STRIDE;
+}
+
+// A row of a query, key or value matrix is channel `channel` of head `head`.
+struct HeadRow {
+    int head, channel, offset;  // offset: bank rows of the heads before
+};
+
+inline HeadRow split_head(const Stage& stage, int row) {
+#pragma HLS INLINE
+    HeadRow result = {0, row, 0};
+    for (int head = 1; head < plan::MAX_HEADS; ++head) {
+#pragma HLS UNROLL
+        if (row >= head * plan::HEAD_DIM) {
+            result.head = head;
+            result.channel = row - head * plan::HEAD_DIM;
+        }
+    }
+    result.offset = address_product(result.head, stage.dst_group_stride);
+    return result;
+}
+
+// One channel of TT tokens: element (token, channel) lies in bank (token % TT, channel % TK).
+template <class Memory, class T>
+void write_channel(const Stage& stage, const Tile& tile, int row, int channel, const T values[plan::TT],
+                   Memory& memory) {
+#pragma HLS INLINE
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        if (tile.first_token + j < stage.tokens)
+            memory[row + channel / plan::TK][j][channel % plan::TK] = values[j];
+    }
+}
+
+// TT neighbouring channels of one token. TT <= TK: each bank receives at most one.
+inline void write_token(const Stage& stage, const Tile& tile, int row, int token, int first_channel,
+                        const act_t values[plan::TT], ActMemory& act) {
+#pragma HLS INLINE
+    static_assert(plan::TT <= plan::TK, "neighbouring channels need banks of their own");
+    const int bank = token - group_of(token) * plan::TT;
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        const int j = (k - first_channel) & (plan::TK - 1);
+        if (j < plan::TT && tile.first_token + j < stage.tokens)
+            act[row + (first_channel + j) / plan::TK][bank][k] = values[j];
+    }
+}
+
+inline void emit_activation(const Stage& stage, const Tile& tile, int row,
+                            const scaled_t scaled[plan::TT], ActMemory& act) {
+#pragma HLS INLINE
+    act_t values[plan::TT];
+#pragma HLS ARRAY_PARTITION variable=values complete dim=1
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        values[j] = saturate<6, 45>(scaled[j], -31, 31);
+    }
+    if (stage.dst == ATTENDED) {  // row is the query token, columns are channels of the head
+        const int address = stage.dst_base + address_product(group_of(row), stage.dst_stride);
+        const int channel = address_product(stage.head, plan::HEAD_DIM) + tile.first_token;
+        write_token(stage, tile, address, row, channel, values, act);
+        return;
+    }
+    const HeadRow head = split_head(stage, row);
+    if (stage.dst == VALUE) {  // transposed, since P.V runs over the tokens
+        const int group = address_product(group_of(head.channel), stage.dst_stride);
+        write_token(stage, tile, stage.dst_base + head.offset + group, head.channel,
+                    tile.first_token, values, act);
+    } else {
+        write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, act);
+    }
+}
+
+inline void emit_nibbles(const Stage& stage, const Tile& tile, int row,
+                         const scaled_t scaled[plan::TT], KeyMemory& key) {
+#pragma HLS INLINE
+    pair_t values[plan::TT];
+#pragma HLS ARRAY_PARTITION variable=values complete dim=1
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        values[j] = saturate<8, 45>(scaled[j], -119, 119);
+    }
+    const HeadRow head = split_head(stage, row);
+    write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, key);
+}
+
+inline void emit_gelu(const Stage& stage, const Tile& tile, int row,
+                      const scaled_t scaled[plan::TT], const GeluMemory& gelu, ActMemory& act) {
+#pragma HLS INLINE
+    act_t values[plan::TT];
+#pragma HLS ARRAY_PARTITION variable=values complete dim=1
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        const int entry = saturate<8, 45>(scaled[j], -128, 127) + 128;
+        values[j] = gelu[entry / plan::GELU_LANES][j][entry % plan::GELU_LANES];
+    }
+    write_channel(stage, tile, tile.dst_row, row, values, act);
+}
+
+// A token offset (0 or 1) turns the banks: bank b receives token b - offset, of the next group
+// where that is negative.
+inline void emit_residual(const Stage& stage, const Tile& tile, int row,
+                          const scaled_t scaled[plan::TT], ResidualMemory& residual) {
+#pragma HLS INLINE
+    const int address = tile.residual_row + row / plan::VL, lane = row % plan::VL;
+    for (int bank = 0; bank < plan::TT; ++bank) {
+#pragma HLS UNROLL
+        const bool wraps = bank < stage.token_offset;
+        const int j = bank - stage.token_offset + (wraps ? plan::TT : 0);
+        const int group = address + (wraps ? plan::RESIDUAL_STRIDE : 0);
+        if (tile.first_token + j < stage.tokens) {
+            const ap_int<46> sum = residual[group][bank][lane] + scaled[j];
+            residual[group][bank][lane] = saturate<16, 46>(sum, -32768, 32767);
+        }
+    }
+}
+
+inline void emit_scores(const Stage& stage, const Tile& tile, int row, const sum_t sum[plan::TT],
+                        ScoreMemory& score) {
+#pragma HLS INLINE
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        if (tile.first_token + j < stage.tokens)
+            score[tile.score_row + row / plan::VL][j][row % plan::VL] = score_t(sum[j]);
+    }
+}
+
+inline void emit_logits(int row, const scaled_t scaled[plan::TT], LogitMemory& logit) {
+#pragma HLS INLINE
+    logit[row] = saturate<32, 45>(scaled[0], -2147483647 - 1, 2147483647);
+}
+
+inline void emit(const Stage& stage, const Tile& tile, int row, mult_t mult, shift_t shift,
+                 const sum_t sum[plan::TT], const GeluMemory& gelu, ActMemory& act, KeyMemory& key,
+                 ScoreMemory& score, ResidualMemory& residual, LogitMemory& logit) {
+#pragma HLS INLINE
+    if (stage.epilogue == TO_RAW) {
+        emit_scores(stage, tile, row, sum, score);
+        return;
+    }
+    scaled_t scaled[plan::TT];
+#pragma HLS ARRAY_PARTITION variable=scaled complete dim=1
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        scaled[j] = requantize(sum[j], mult, shift);
+    }
+    switch (stage.epilogue) {
+        case TO_ACTIVATION: emit_activation(stage, tile, row, scaled, act); break;
+        case TO_NIBBLES: emit_nibbles(stage, tile, row, scaled, key); break;
+        case TO_GELU: emit_gelu(stage, tile, row, scaled, gelu, act); break;
+        case TO_RESIDUAL: emit_residual(stage, tile, row, scaled, residual); break;
+        case TO_LOGITS: emit_logits(row, scaled, logit); break;
+        default: break;
+    }
+}
+
+}  // namespace qnas

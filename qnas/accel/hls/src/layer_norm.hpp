@@ -1,0 +1,170 @@
+// LayerNorm in integers (NUMERICS.md, section 4): two passes over a token, VL channels a cycle.
+#pragma once
+#include "fixed_point.hpp"
+#include "stage.hpp"
+#include "tables.hpp"
+#include "trace.hpp"
+#include "types.hpp"
+
+namespace qnas {
+
+struct NormScalars {
+    shift_t shift;
+    ap_uint<32> epsilon;
+};
+
+// (y - mean) / deviation of one token is round((D * x - total) * r / 2**shift).
+struct TokenScale {
+    ap_int<27> total;
+    ap_int<18> r;
+    shift_t shift;
+};
+
+// 1 / sqrt(value) ~ r * 2**-(31 + e): a table entry and one Newton step.
+inline TokenScale reciprocal_sqrt(ap_uint<52> value) {
+#pragma HLS INLINE
+    const int length = bit_length<52>(value);
+    const int e = length > 32 ? (length - 31) / 2 : -((32 - length) / 2);
+    const ap_uint<32> m =
+        e >= 0 ? ap_uint<32>(value >> (2 * e)) : ap_uint<32>(ap_uint<32>(value) << (-2 * e));
+    const ap_uint<16> r0 = RSQRT_TABLE[int(m >> 24) - 64];
+    const ap_uint<34> first = ap_uint<18>(m >> 14) * r0;
+#pragma HLS BIND_OP variable=first op=mul impl=dsp
+    const ap_uint<17> a = first >> 17;
+    const ap_uint<33> second = a * r0;
+#pragma HLS BIND_OP variable=second op=mul impl=dsp
+    const ap_uint<34> correction = (ap_uint<34>(3) << 31) - second;
+    const ap_uint<50> last = r0 * correction;
+#pragma HLS BIND_OP variable=last op=mul impl=dsp
+    TokenScale scale;
+    scale.r = ap_int<18>(last >> 32);
+    scale.shift = shift_t(31 + e - 10);
+    scale.total = 0;
+    return scale;
+}
+
+inline NormScalars load_norm_parameters(const Stage& stage, WordStream& words,
+                                        NormParamMemory& norm_param) {
+#pragma HLS INLINE off
+    constexpr int per_word = plan::PORT_BITS / 64, banks = plan::NORM_PARAM_BANKS;
+    constexpr int parts = banks / per_word;
+    constexpr int most = plan::EMBED_DIM + 1;
+    NormScalars scalars;
+    QNAS_ENTER(trace::PARAMETERS);
+parameters:
+    for (int i = 0; i < 1 + (stage.rows + per_word - 1) / per_word; ++i) {
+#pragma HLS PIPELINE II=1
+#pragma HLS LOOP_TRIPCOUNT min=1 max=most
+        QNAS_COUNT(trace::PARAMETERS);
+        const word_t word = words.read();
+        if (i == 0) {
+            scalars.shift = shift_t(word.range(5, 0));
+            scalars.epsilon = ap_uint<32>(word.range(39, 8));
+            continue;
+        }
+        const int part = (i - 1) % parts;
+        for (int bank = 0; bank < banks; ++bank) {
+#pragma HLS UNROLL
+            if (bank / per_word == part)
+                norm_param[(i - 1) / parts][bank] = ap_uint<48>(field<64>(word, bank % per_word));
+        }
+    }
+    return scalars;
+}
+
+// Sums of one token: its mean, and the scale of what deviates from it.
+inline TokenScale token_statistics(const Stage& stage, int row, int bank, ap_uint<32> epsilon,
+                                   const ResidualMemory& residual) {
+#pragma HLS INLINE off
+    ap_int<27> total = 0;
+    ap_int<41> squares = 0;
+    QNAS_ENTER(trace::STATISTICS);
+statistics:
+    for (int v = 0; v < plan::RESIDUAL_STRIDE; ++v) {
+#pragma HLS PIPELINE II=1
+        QNAS_COUNT(trace::STATISTICS);
+        for (int lane = 0; lane < plan::VL; ++lane) {
+#pragma HLS UNROLL
+            if (v * plan::VL + lane < stage.rows) {
+                const residual_t x = residual[row + v][bank][lane];
+                const ap_int<32> square = x * x;
+#pragma HLS BIND_OP variable=square op=mul impl=dsp
+                total += x;
+                squares += square;
+            }
+        }
+    }
+    const ap_int<52> spread = squares * ap_int<11>(stage.rows);
+#pragma HLS BIND_OP variable=spread op=mul impl=dsp
+    const ap_int<54> mean = total * total;
+#pragma HLS BIND_OP variable=mean op=mul impl=dsp
+    const ap_uint<52> variance = ap_uint<52>(spread - mean + epsilon);
+    TokenScale scale = reciprocal_sqrt(variance);
+    scale.total = total;
+    return scale;
+}
+
+inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_uint<48> param,
+                        shift_t shift) {
+#pragma HLS INLINE
+    const ap_int<27> scaled_x = ap_int<11>(channels) * x;
+#pragma HLS BIND_OP variable=scaled_x op=mul impl=dsp
+    const ap_int<27> centred = scaled_x - scale.total;
+    const ap_int<45> product = centred * scale.r;
+#pragma HLS BIND_OP variable=product op=mul impl=dsp
+    const ap_int<16> y = saturate<16, 45>(round_shift<45>(product, scale.shift), -32768, 32767);
+    const ap_int<16> gain = ap_int<16>(ap_uint<16>(param.range(15, 0)));
+    const ap_int<32> bias = ap_int<32>(ap_uint<32>(param.range(47, 16)));
+    const ap_int<32> gained = y * gain;
+#pragma HLS BIND_OP variable=gained op=mul impl=dsp
+    const ap_int<33> sum = gained + bias;
+    return saturate<6, 33>(round_shift<33>(sum, shift), -31, 31);
+}
+
+inline void normalise_token(const Stage& stage, int row, int bank, int out_row,
+                            const TokenScale& scale, shift_t shift, const ResidualMemory& residual,
+                            const NormParamMemory& norm_param, ActMemory& act) {
+#pragma HLS INLINE off
+    constexpr int parts = plan::TK / plan::VL;
+    constexpr int param_parts = plan::NORM_PARAM_BANKS / plan::VL;
+    QNAS_ENTER(trace::NORMALISE);
+normalise:
+    for (int v = 0; v < plan::RESIDUAL_STRIDE; ++v) {
+#pragma HLS PIPELINE II=1
+        QNAS_COUNT(trace::NORMALISE);
+        act_t values[plan::VL];
+#pragma HLS ARRAY_PARTITION variable=values complete dim=1
+        for (int lane = 0; lane < plan::VL; ++lane) {
+#pragma HLS UNROLL
+            const ap_uint<48> param =
+                norm_param[v / param_parts][(v % param_parts) * plan::VL + lane];
+            values[lane] =
+                normalised(stage.rows, residual[row + v][bank][lane], scale, param, shift);
+        }
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            if (k / plan::VL == v % parts) act[out_row + v / parts][bank][k] = values[k % plan::VL];
+        }
+    }
+}
+
+inline void layer_norm(const Stage& stage, WordStream& words, const ResidualMemory& residual,
+                       NormParamMemory& norm_param, ActMemory& act) {
+#pragma HLS INLINE off
+    const NormScalars scalars = load_norm_parameters(stage, words, norm_param);
+    constexpr int most = plan::TOKENS;
+    int bank = 0, row = 0, out_row = stage.dst_base;
+tokens:
+    for (int token = 0; token < stage.tokens; ++token) {
+#pragma HLS LOOP_TRIPCOUNT min=1 max=most
+        const TokenScale scale = token_statistics(stage, row, bank, scalars.epsilon, residual);
+        normalise_token(stage, row, bank, out_row, scale, scalars.shift, residual, norm_param, act);
+        if (++bank == plan::TT) {
+            bank = 0;
+            row += plan::RESIDUAL_STRIDE;
+            out_row += stage.dst_stride;
+        }
+    }
+}
+
+}  // namespace qnas

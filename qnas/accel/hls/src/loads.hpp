@@ -1,0 +1,87 @@
+// Filling the memories: the weight stream, the image, the residual stream's start.
+#pragma once
+#include "fixed_point.hpp"
+#include "stage.hpp"
+#include "trace.hpp"
+#include "types.hpp"
+
+namespace qnas {
+
+// The whole weight stream, in one sequential burst read after the other.
+inline void stream_in(const word_t* weights, WordStream& words) {
+#pragma HLS INLINE off
+stream:
+    for (int i = 0; i < plan::WEIGHT_STREAM_WORDS; ++i) {
+#pragma HLS PIPELINE II=1
+        words.write(weights[i]);
+    }
+}
+
+// Patches from the image port, PATCH_LANES pixels of 8 bits a word.
+inline void load_patches(const Stage& stage, const word_t* image, ActMemory& act) {
+#pragma HLS INLINE off
+    constexpr int lanes = plan::PATCH_LANES, parts = plan::TK / lanes;
+    const int groups = (stage.rows + lanes - 1) / lanes;
+    const int count = address_product(stage.tokens, groups);
+    constexpr int most = plan::IMAGE_WORDS;
+    int bank = 0, row = stage.dst_base, group = 0;
+    QNAS_ENTER(trace::LOAD);
+load:
+    for (int i = 0; i < count; ++i) {
+#pragma HLS PIPELINE II=1
+#pragma HLS LOOP_TRIPCOUNT min=most max=most
+        QNAS_COUNT(trace::LOAD);
+        const word_t word = image[i];
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            if (k / lanes == group % parts)
+                act[row + group / parts][bank][k] = act_t(field<8>(word, k % lanes));
+        }
+        if (++group == groups) {
+            group = 0;
+            if (++bank == plan::TT) {
+                bank = 0;
+                row += stage.dst_stride;
+            }
+        }
+    }
+}
+
+// Class token and position embedding, VL channels of 16 bits a word.
+inline void load_residual(WordStream& words, ResidualMemory& residual) {
+#pragma HLS INLINE off
+    constexpr int stride = plan::RESIDUAL_STRIDE, count = plan::TOKENS * stride;
+    int bank = 0, row = 0, vector = 0;
+    QNAS_ENTER(trace::LOAD);
+load:
+    for (int i = 0; i < count; ++i) {
+#pragma HLS PIPELINE II=1
+        QNAS_COUNT(trace::LOAD);
+        const word_t word = words.read();
+        for (int lane = 0; lane < plan::VL; ++lane) {
+#pragma HLS UNROLL
+            residual[row + vector][bank][lane] = residual_t(field<16>(word, lane));
+        }
+        if (++vector == stride) {
+            vector = 0;
+            if (++bank == plan::TT) {
+                bank = 0;
+                row += stride;
+            }
+        }
+    }
+}
+
+// The result, after the last stage: writes to memory stay out of the engine's pipeline.
+inline void store_logits(const LogitMemory& logit, ap_int<32>* logits) {
+#pragma HLS INLINE off
+    QNAS_ENTER(trace::STORE);
+store:
+    for (int i = 0; i < plan::CLASSES; ++i) {
+#pragma HLS PIPELINE II=1
+        QNAS_COUNT(trace::STORE);
+        logits[i] = logit[i];
+    }
+}
+
+}  // namespace qnas

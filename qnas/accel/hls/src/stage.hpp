@@ -1,0 +1,26 @@
+// One entry of the stage table: an operation of the network, mapped to the hardware.
+#pragma once
+
+namespace qnas {
+
+enum Kind { LOAD_PATCHES, LOAD_RESIDUAL, GEMM, LAYER_NORM, SOFTMAX };
+enum Tensor {
+    NONE, WEIGHTS, PATCHES, RESIDUAL, NORMED, QUERY, KEY, VALUE, SCORES, PROBS, ATTENDED, HIDDEN,
+    LOGITS
+};
+enum Epilogue {
+    NO_EPILOGUE, TO_ACTIVATION, TO_NIBBLES, TO_GELU, TO_RESIDUAL, TO_RAW, TO_LOGITS
+};
+
+// Fields as in the plan; `row_steps` is the number of iterations of one row tile.
+struct Stage {
+    Kind kind;
+    Tensor left, right, dst;
+    Epilogue epilogue;
+    short rows, slots, tokens, inner, head, token_offset;
+    short row_tiles, token_tiles, beats, tile_steps;
+    int load_steps, row_steps, stream_words;
+    int src_base, src_stride, left_base, left_stride, dst_base, dst_stride, dst_group_stride;
+};
+
+}  // namespace qnas

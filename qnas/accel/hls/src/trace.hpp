@@ -1,0 +1,37 @@
+// Hooks of the test bench: loop counters and a look at each stage's result. Without QNAS_TRACE,
+// in synthesis above all, nothing of it is left.
+#pragma once
+#include "stage.hpp"
+#include "types.hpp"
+
+namespace qnas {
+namespace trace {
+
+enum Loop {
+    LOAD, TABLE, PREFETCH, TILES, FLUSH, STORE, PARAMETERS, STATISTICS, NORMALISE, MAXIMUM,
+    EXPONENTIALS, LOOPS
+};
+
+}  // namespace trace
+}  // namespace qnas
+
+#ifdef QNAS_TRACE
+namespace qnas {
+namespace trace {
+struct Counts {
+    long long trips[LOOPS], entries[LOOPS];
+};
+extern Counts counts;  // of the stage that runs; the test bench owns it
+
+// Called after each stage; the test bench reads the stage's result out of the memories.
+void tap(int index, const Stage& stage, const ActMemory& act, const KeyMemory& key,
+         const ProbMemory& prob, const ScoreMemory& score, const ResidualMemory& residual,
+         const QueryScaleMemory& query_scale, const LogitMemory& logit);
+}  // namespace trace
+}  // namespace qnas
+#define QNAS_ENTER(loop) (++::qnas::trace::counts.entries[loop])
+#define QNAS_COUNT(loop) (++::qnas::trace::counts.trips[loop])
+#else
+#define QNAS_ENTER(loop)
+#define QNAS_COUNT(loop)
+#endif

@@ -1,0 +1,49 @@
+// Number formats and memories of the accelerator. Widths come from the plan (plan.hpp).
+//
+// Memories are declared row first, so that one cycle reads `memory[row]`; the inner dimensions are
+// banks and are partitioned completely where the arrays are defined (qnas_top.cpp).
+#pragma once
+#include <ap_int.h>
+#include <hls_stream.h>
+
+#include "plan.hpp"
+
+namespace qnas {
+
+typedef ap_uint<plan::PORT_BITS> word_t;
+typedef ap_int<4> nibble_t;
+typedef ap_int<6> act_t;
+typedef ap_int<10> product_t;  // nibble x activation
+typedef ap_int<8> pair_t;      // two nibbles: keys and probabilities, -119..119
+typedef ap_int<plan::ACC_BITS> acc_t;
+typedef ap_int<plan::SCORE_BITS> score_t;
+typedef ap_int<27> sum_t;  // both nibbles of a row and its bias: below 2**26
+typedef ap_int<18> mult_t;
+typedef ap_uint<6> shift_t;
+typedef ap_int<45> scaled_t;  // sum_t x mult_t
+typedef ap_int<16> residual_t;
+typedef ap_int<32> logit_t;
+typedef ap_uint<15> exp_t;
+
+typedef act_t ActMemory[plan::ACT_ROWS][plan::TT][plan::TK];
+typedef pair_t KeyMemory[plan::KEY_ROWS][plan::TT][plan::TK];
+typedef pair_t ProbMemory[plan::PROB_ROWS][plan::TK];
+typedef score_t ScoreMemory[plan::SCORE_ROWS][plan::TT][plan::VL];
+typedef residual_t ResidualMemory[plan::RESIDUAL_ROWS][plan::TT][plan::VL];
+typedef nibble_t WeightMemory[plan::WEIGHT_ROWS][plan::TM][plan::TK];
+typedef ap_uint<64> RowParamMemory[plan::ROW_PARAM_ROWS][plan::ROW_PARAM_BANKS];
+typedef ap_uint<48> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANKS];
+typedef ap_uint<24> QueryScaleMemory[plan::TOKENS];
+typedef act_t GeluMemory[256 / plan::GELU_LANES][plan::TT][plan::GELU_LANES];
+typedef logit_t LogitMemory[plan::CLASSES];
+typedef acc_t Accumulators[plan::TM][plan::TT];
+typedef hls::stream<word_t> WordStream;
+
+// Field number `index` of fields of W bits each, lowest first.
+template <int W>
+ap_uint<W> field(const word_t& word, int index) {
+#pragma HLS INLINE
+    return ap_uint<W>(word.range(W * index + W - 1, W * index));
+}
+
+}  // namespace qnas

@@ -1,0 +1,142 @@
+// Test bench: runs images through the kernel and compares every value of every stage with the
+// integer reference. Also counts the iterations of every pipelined loop.
+//
+//   tb [weights.bin [vectors.bin [result.json]]]
+//
+// Exit status: 0 all equal, 1 mismatches, 2 unusable files, 3 a fault of a stream (hls_stream.h).
+#include <chrono>
+
+#include "project.hpp"
+#include "qnas_top.hpp"
+#include "taps.hpp"
+#include "vectors.hpp"
+
+namespace {
+
+using qnas::trace::Counts;
+const char* const LOOP_NAMES[qnas::trace::LOOPS] = {
+    "load",       "table",      "prefetch",  "tiles",   "flush",       "store",
+    "parameters", "statistics", "normalise", "maximum", "exponentials"};
+
+struct Mismatch {
+    int image, stage, index;
+    long long expected, got;
+};
+
+// What the callback of the running image writes to.
+struct Report {
+    int image = 0;
+    const int32_t* expected = nullptr;  // of the next stage
+    long long stages = 0, values = 0, mismatches = 0, correct = 0, varying_loops = 0;
+    bool differs = false;
+    Mismatch first = Mismatch();
+    std::vector<Counts> loops = std::vector<Counts>(plan::STAGES);
+} report;
+
+void compare(int stage, int index, long long expected, long long got) {
+    if (expected == got) return;
+    if (report.mismatches++ == 0) report.first = {report.image, stage, index, expected, got};
+}
+
+void count_loops(int stage, const Counts& counts) {
+    if (report.image == 0) report.loops[stage] = counts;
+    if (std::memcmp(&report.loops[stage], &counts, sizeof(Counts)) != 0) ++report.varying_loops;
+}
+
+void check_stage(int stage, const std::vector<int32_t>& values, const Counts& counts) {
+    if (int(values.size()) != project::VALUES[stage])
+        tb::stop(std::string("stage ") + project::NAMES[stage] + " has another shape");
+    if (std::memcmp(values.data(), report.expected, values.size() * sizeof(int32_t)) != 0)
+        for (size_t i = 0; i < values.size(); ++i)
+            compare(stage, int(i), report.expected[i], values[i]);
+    report.expected += values.size();
+    report.values += (long long)values.size();
+    ++report.stages;
+    count_loops(stage, counts);
+}
+
+// The kernel's answer on its port, against the last stage of the reference.
+void check_logits(const std::vector<ap_int<32>>& logits, int label) {
+    const int32_t* expected = report.expected - plan::CLASSES;
+    int best = 0;
+    for (int i = 0; i < plan::CLASSES; ++i) {
+        compare(plan::STAGES - 1, i, expected[i], int(logits[i]));
+        if (logits[i] > logits[best]) best = i;
+    }
+    report.correct += best == label;
+}
+
+void write_loops(std::FILE* out) {
+    for (int s = 0; s < plan::STAGES; ++s) {
+        std::fprintf(out, "%s\n    {\"stage\": \"%s\", \"loops\": [", s ? "," : "", project::NAMES[s]);
+        const char* separator = "";
+        for (int l = 0; l < qnas::trace::LOOPS; ++l) {
+            if (report.loops[s].entries[l] == 0) continue;
+            std::fprintf(out, "%s{\"name\": \"%s\", \"trips\": %lld, \"entries\": %lld}", separator,
+                         LOOP_NAMES[l], report.loops[s].trips[l], report.loops[s].entries[l]);
+            separator = ", ";
+        }
+        std::fprintf(out, "]}");
+    }
+}
+
+void write_result(const std::string& path, int images, double seconds) {
+    std::FILE* out = std::fopen(path.c_str(), "w");
+    if (!out) tb::stop("cannot write " + path);
+    std::fprintf(out, "{\n  \"images\": %d,\n  \"stages\": %lld,\n  \"values\": %lld,\n", images,
+                 report.stages, report.values);
+    std::fprintf(out, "  \"mismatches\": %lld,\n  \"correct\": %lld,\n", report.mismatches,
+                 report.correct);
+    std::fprintf(out, "  \"accuracy\": %.17g,\n", images ? double(report.correct) / images : 0.0);
+    std::fprintf(out, "  \"seconds\": %.6f,\n  \"first_mismatch\": ", seconds);
+    const Mismatch& first = report.first;
+    if (report.mismatches == 0)
+        std::fprintf(out, "null");
+    else
+        std::fprintf(out,
+                     "{\"stage\": \"%s\", \"image\": %d, \"index\": %d, \"expected\": %lld, "
+                     "\"got\": %lld}",
+                     project::NAMES[first.stage], first.image, first.index, first.expected,
+                     first.got);
+    std::fprintf(out, ",\n  \"varying_loops\": %lld,\n  \"loops\": [", report.varying_loops);
+    write_loops(out);
+    std::fprintf(out, "\n  ]\n}\n");
+    std::fclose(out);
+}
+
+void print_verdict(int images, double seconds) {
+    std::printf("%s: %d images, %lld stages, %lld values, %lld mismatches, %.2f %% correct, %.2f s\n",
+                report.mismatches ? "MISMATCH" : "EQUAL", images, report.stages, report.values,
+                report.mismatches, images ? 100.0 * report.correct / images : 0.0, seconds);
+    const Mismatch& first = report.first;
+    if (report.mismatches)
+        std::printf("first mismatch: stage %s, image %d, index %d: expected %lld, got %lld\n",
+                    project::NAMES[first.stage], first.image, first.index, first.expected,
+                    first.got);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string weights_path = argc > 1 ? argv[1] : "data/weights.bin";
+    const std::string vectors_path = argc > 2 ? argv[2] : "data/vectors.bin";
+    const std::vector<qnas::word_t> weights = tb::read_weights(weights_path, project::WEIGHTS_CRC32);
+    tb::Vectors vectors(vectors_path, project::PIXELS, project::ALL_VALUES);
+    tb::on_stage(check_stage);
+
+    double seconds = 0;
+    for (int image = 0; image < vectors.images(); ++image) {
+        vectors.next();
+        const std::vector<qnas::word_t> words = tb::pack_image(vectors.pixels, plan::TOKENS - 1);
+        std::vector<ap_int<32>> logits(plan::CLASSES, ap_int<32>(0));
+        report.image = image;
+        report.expected = vectors.values.data();
+        const auto start = std::chrono::steady_clock::now();
+        qnas_top(weights.data(), words.data(), logits.data());
+        seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        check_logits(logits, vectors.labels[image]);
+    }
+    if (argc > 3) write_result(argv[3], vectors.images(), seconds);
+    print_verdict(vectors.images(), seconds);
+    return report.mismatches == 0 && report.varying_loops == 0 ? 0 : 1;
+}

@@ -1,0 +1,116 @@
+// Files of the test bench: the weight stream, and vectors (images with what every stage must give).
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "types.hpp"
+
+namespace tb {
+
+[[noreturn]] inline void stop(const std::string& message) {
+    std::fprintf(stderr, "test bench: %s\n", message.c_str());
+    std::exit(2);
+}
+
+class File {
+  public:
+    explicit File(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "rb")) {
+        if (!file_) stop("cannot open " + path);
+    }
+    ~File() { std::fclose(file_); }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+
+    template <class T>
+    void read(std::vector<T>& values) {
+        if (std::fread(values.data(), sizeof(T), values.size(), file_) != values.size())
+            stop(path_ + " ends too early");
+    }
+    bool at_end() { return std::fgetc(file_) == EOF; }
+
+  private:
+    std::string path_;
+    std::FILE* file_;
+};
+
+inline uint32_t crc32(const std::vector<uint8_t>& bytes) {
+    uint32_t crc = ~0u;
+    for (uint8_t byte : bytes) {
+        crc ^= byte;
+        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0xEDB88320u : 0u);
+    }
+    return ~crc;
+}
+
+// Bytes to port words, lowest byte first.
+inline void pack(const uint8_t* bytes, qnas::word_t* words, int count) {
+    for (int w = 0; w < count; ++w)
+        for (int b = 0; b < plan::PORT_BITS / 8; ++b)
+            words[w].range(8 * b + 7, 8 * b) = *bytes++;
+}
+
+// The weight stream, once its length and its checksum are what the project was made with.
+inline std::vector<qnas::word_t> read_weights(const std::string& path, uint32_t crc) {
+    std::vector<uint8_t> bytes(size_t(plan::WEIGHT_STREAM_WORDS) * plan::PORT_BITS / 8);
+    File file(path);
+    file.read(bytes);
+    if (!file.at_end()) stop(path + " is too long");
+    if (crc32(bytes) != crc) stop(path + " is damaged: its CRC-32 differs from the project's");
+    std::vector<qnas::word_t> words(plan::WEIGHT_STREAM_WORDS, qnas::word_t(0));
+    pack(bytes.data(), words.data(), plan::WEIGHT_STREAM_WORDS);
+    return words;
+}
+
+// Vectors, an image at a time: "QNASVEC1", then int32 images, pixels and values of one image,
+// int32 labels of all images, and for each image int8 pixels and int32 values.
+class Vectors {
+  public:
+    Vectors(const std::string& path, int expected_pixels, int expected_values) : file_(path) {
+        std::vector<char> magic(8);
+        file_.read(magic);
+        if (std::memcmp(magic.data(), "QNASVEC1", 8) != 0) stop(path + " holds no vectors");
+        std::vector<int32_t> header(3);
+        file_.read(header);
+        if (header[1] != expected_pixels || header[2] != expected_values)
+            stop(path + " belongs to another network");
+        labels.resize(size_t(header[0]));
+        file_.read(labels);
+        pixels.resize(size_t(expected_pixels));
+        values.resize(size_t(expected_values));
+    }
+
+    int images() const { return int(labels.size()); }
+    void next() {
+        file_.read(pixels);
+        file_.read(values);
+    }
+
+    std::vector<int32_t> labels;
+    std::vector<int8_t> pixels;   // (patches, patch_dim) of the image read last
+    std::vector<int32_t> values;  // results of all its stages, one after the other
+
+  private:
+    File file_;
+};
+
+// One image as the port delivers it: each patch starts a word.
+inline std::vector<qnas::word_t> pack_image(const std::vector<int8_t>& pixels, int patches) {
+    const int channels = int(pixels.size()) / patches;
+    const int groups = (channels + plan::PATCH_LANES - 1) / plan::PATCH_LANES;
+    std::vector<uint8_t> bytes(size_t(plan::IMAGE_WORDS) * plan::PORT_BITS / 8, 0);
+    for (int patch = 0; patch < patches; ++patch)
+        for (int c = 0; c < channels; ++c) {
+            const int word = patch * groups + c / plan::PATCH_LANES;
+            bytes[size_t(word) * plan::PORT_BITS / 8 + c % plan::PATCH_LANES] =
+                uint8_t(pixels[size_t(patch) * channels + c]);
+        }
+    std::vector<qnas::word_t> words(plan::IMAGE_WORDS, qnas::word_t(0));
+    pack(bytes.data(), words.data(), plan::IMAGE_WORDS);
+    return words;
+}
+
+}  // namespace tb
