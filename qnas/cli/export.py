@@ -10,7 +10,7 @@ from qnas.cli.stage import opened, study_command
 @study_command
 def command(study: str, runs: Path) -> None:
     """Write the Vitis HLS project of each pick of STUDY. Needs `qnas search`."""
-    from qnas.studies import stages
-
     with opened(study, runs, stage="export") as (work, progress):
+        from qnas.studies import stages
+
         stages.export(work, progress=progress)

@@ -10,7 +10,7 @@ from qnas.cli.stage import opened, study_command
 @study_command
 def command(study: str, runs: Path) -> None:
     """Write STUDY's report.html: plots, picks and what is known of them. Needs `qnas search`."""
-    from qnas.studies import stages
-
     with opened(study, runs, stage="report") as (work, progress):
+        from qnas.studies import stages
+
         stages.report(work, progress=progress)

@@ -14,9 +14,9 @@ def command(study: str, runs: Path) -> None:
 
     Exit status 1 if a project differs from the integer reference, 2 for bad input.
     """
-    from qnas.studies import stages
-
     with opened(study, runs, stage="run") as (work, progress):
+        from qnas.studies import stages
+
         try:
             stages.run(work, progress=progress)
         except VerificationError:

@@ -10,7 +10,7 @@ from qnas.cli.stage import opened, study_command
 @study_command
 def command(study: str, runs: Path) -> None:
     """Search STUDY's subnets and foldings, and write front.csv. Needs `qnas train`."""
-    from qnas.studies import stages
-
     with opened(study, runs, stage="search") as (work, progress):
+        from qnas.studies import stages
+
         stages.search(work, progress=progress)

@@ -14,9 +14,9 @@ def command(study: str, runs: Path) -> None:
 
     Exit status 1 if a single value differs. Needs `qnas export`.
     """
-    from qnas.studies import stages
-
     with opened(study, runs, stage="verify") as (work, progress):
+        from qnas.studies import stages
+
         try:
             stages.verify(work, progress=progress)
         except VerificationError:

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from qnas.accel.plan import HardwarePlan
-from qnas.accel.search import best_plan
 from qnas.architecture import Architecture
 from qnas.errors import QnasError
+from qnas.objectives.folding_search import best_plan
 from qnas.serial import encode, read_json, write_json
 from qnas.studies.picks import Pick, choose
 from qnas.studies.progress import Progress

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qnas.accel.plan import HardwarePlan
-from qnas.accel.search import best_plan
 from qnas.architecture import Architecture
 from qnas.objectives.cost.estimate import Estimate
+from qnas.objectives.folding_search import best_plan
 from qnas.serial import write_atomically
 from qnas.studies.evaluate import Evaluation, Evaluator, Failure
 from qnas.studies.front import front_csv

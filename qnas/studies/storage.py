@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class KernelLock(JournalFileOpenLock):
 
     def __init__(self, path: Path) -> None:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        weakref.finalize(self, os.close, self._handle)
 
     def acquire(self) -> bool:
         fcntl.flock(self._handle, fcntl.LOCK_EX)
@@ -36,9 +38,6 @@ class KernelLock(JournalFileOpenLock):
 
     def release(self) -> None:
         fcntl.flock(self._handle, fcntl.LOCK_UN)
-
-    def __del__(self) -> None:
-        os.close(self._handle)
 
 
 class Journal(JournalFileBackend):
