@@ -18,9 +18,10 @@ class Coefficients(Value):
     """LUT and FF of what the plan is built from. `SOURCES` says where each number comes from."""
 
     adder_lut_per_bit: int = 1
-    select_lut_per_bit: int = 1
     mux_inputs_per_lut: int = 4
     fabric_product_lut: int = 31
+    address_product_lut: int = 311
+    address_products: int = 6
     ff_per_logic_lut: int = 1
     bank_write_lut: int = 4
     control_lut: int = 3000
@@ -34,10 +35,10 @@ SOURCES: Mapping[str, str] = MappingProxyType(
     {
         "adder_lut_per_bit": "measured: 4x4 product and 20-bit accumulator take 48 LUT, the product"
         " alone 28; one carry bit a LUT (UG574)",
-        "select_lut_per_bit": "measured: load/shift register of an 8x8 array's outputs, 1880 LUT"
-        " for 2048 bits",
         "mux_inputs_per_lut": "UG574: a LUT6 holds four inputs and two selects",
         "fabric_product_lut": "measured: 4x6 product `a*b`, 29 to 33 LUT",
+        "address_product_lut": "measured: 8x8 fabric product, 138 LUT; 12x12 by area",
+        "address_products": "counted: bank rows of a token or head, in engine, loads and vectors",
         "ff_per_logic_lut": "measured: a chain of 16 inputs has 500 FF for 473 LUT; registers"
         " behind every adder and multiplexer",
         "bank_write_lut": "assumed: write enable and address of one bank",
@@ -55,11 +56,14 @@ DEFAULT = Coefficients()
 # schedules C++; typical depths at 150 MHz.
 FILL_CYCLES: Mapping[str, int] = MappingProxyType(
     {
-        "load": 8,  # stream or port, shift, write
+        "load": 8,  # stream or port, select, write
         "table": 4,
-        "prefetch": 8,  # read, split into nibbles, write
-        "tiles": 32,  # read 2, multiply 3, adder tree 6, accumulate 1, drain and epilogue 20
-        "flush": 20,  # drain and epilogue alone
+        # One pipeline runs all three: read 2, multiply 3, tree and accumulate 7, drain and
+        # epilogue 20.
+        "prefetch": 32,
+        "tiles": 32,
+        "flush": 32,
+        "store": 8,
         "parameters": 4,
         "statistics": 36,  # squares and sums 12, variance 4, reciprocal square root 20
         "normalise": 24,  # three multiplications, two shifts

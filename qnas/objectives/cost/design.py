@@ -110,7 +110,7 @@ def _shape(op: Operation) -> Operation:
     """`op` without what its loops do not depend on, so that equal work (heads!) is priced once."""
     if isinstance(op, Softmax):
         return replace(op, name="", head=0)
-    if not isinstance(op, Gemm):
+    if not isinstance(op, Gemm) or op.epilogue is Epilogue.LOGITS:
         return replace(op, name="")
     gelu = op.epilogue is Epilogue.GELU
     return Gemm(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from qnas.accel.loops import GELU_ENTRY_BITS, LOGIT_BITS, RESIDUAL_BITS
 from qnas.accel.memory import ACT_BITS, KEY_BITS
 from qnas.accel.multipliers import SQUARES_BITS, SUM_BITS
 from qnas.numerics import MULT_BITS, bit_length
@@ -21,9 +22,8 @@ Count = Any
 ATOM_BITS = 4 + ACT_BITS  # product of a nibble and an activation
 REQUANT_BITS = 27  # an accumulator with its bias
 PRODUCT_BITS = REQUANT_BITS + MULT_BITS
-LOGIT_BITS, RESIDUAL_BITS, GAIN_SUM_BITS, EXP_BITS = 32, 16, 33, 16
+GAIN_SUM_BITS, EXP_BITS = 33, 16
 SHIFT_BITS = 6
-RSQRT_TABLE_LUTS = 17 * 4  # 192 words of 17 bits: three LUT6 a bit and one to choose
 DIVIDER_BITS = 33  # row_scale: 32 by 16 bits, a quotient bit a cycle
 
 
@@ -34,7 +34,7 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     levels: Count = bit_length(np.asarray(f.tk)) - 1
     yield "adder_tree", cells * _tree_bits(f.tk, levels) * c.adder_lut_per_bit
     yield "accumulate", cells * design.accumulator_bits * c.adder_lut_per_bit
-    yield "drain_select", cells * design.accumulator_bits * c.select_lut_per_bit
+    yield "drain_select", f.tt * _mux(f.tm, design.accumulator_bits, c)
     # Two sources a weight bank: port word, or nibbles of keys and probabilities.
     yield "weight_write", f.tm * f.tk * (_mux(2, 4, c) + c.bank_write_lut)
     yield "nibble_split", f.tk * KEY_BITS
@@ -42,6 +42,8 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "activation_write", f.tt * f.tk * (_mux(4, ACT_BITS, c) + c.bank_write_lut)
     yield "transpose", f.tk * ACT_BITS * ceil_div(levels, 2)
     yield "epilogue", f.tt * _epilogue_luts(design, c)
+    yield "gelu_read", f.tt * _mux(design.ports[0].bits // GELU_ENTRY_BITS, ACT_BITS, c)
+    yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (_mux(f.tt, RESIDUAL_BITS, c) + _mux(f.tt, design.score_bits, c))
     yield "key_read", f.tk * _mux(f.tt, KEY_BITS, c)
     yield "layer_norm", f.vl * _norm_luts(c)
@@ -83,9 +85,9 @@ def _norm_luts(c: Coefficients) -> int:
 
 
 def _rsqrt_luts(c: Coefficients) -> int:
-    """Leading-one detector, two shifters, table, one Newton step."""
+    """Leading-one detector, two shifters, one Newton step; the table is a memory of the plan."""
     adders = SQUARES_BITS + 2 * REQUANT_BITS
-    return adders * c.adder_lut_per_bit + 2 * _shifter(SQUARES_BITS, c) + RSQRT_TABLE_LUTS
+    return adders * c.adder_lut_per_bit + 2 * _shifter(SQUARES_BITS, c)
 
 
 def _softmax_luts(score_bits: int, c: Coefficients) -> int:
