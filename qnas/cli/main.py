@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 
+from qnas import __version__
 from qnas.errors import QnasError, VerificationError
 
 # Every command with its line of help, so that `qnas --help` imports none of them.
@@ -56,7 +57,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="qnas-fpga")
+@click.version_option(__version__, prog_name="qnas")
 def cli() -> None:
     """Search quantized vision transformers for an FPGA; generate and verify the accelerator.
 

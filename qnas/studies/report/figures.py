@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import floor, log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -51,13 +52,13 @@ def front_3d(content: ReportContent) -> go.Figure:
     axes = {
         f"{axis}axis": {
             "title": {"text": axis_title(name)},
-            "type": _scale(front, name),
+            **_scale_of(front, name),
             "gridcolor": GRID,
             "backgroundcolor": "white",
         }
         for axis, name in zip("xyz", names, strict=True)
     }
-    camera = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}
+    camera = {"eye": {"x": 1.4, "y": 1.4, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.15}}
     figure.update_layout(scene={**axes, "camera": camera})
     return figure
 
@@ -141,8 +142,8 @@ def _pair(content: ReportContent, x: str, y: str) -> go.Figure:
     )
     _annotate(figure, content, x=x, y=y)
     every = [*front, *others]
-    figure.update_xaxes(type=_scale(every, x))
-    figure.update_yaxes(type=_scale(every, y))
+    figure.update_xaxes(**_scale_of(every, x))
+    figure.update_yaxes(**_scale_of(every, y))
     return figure
 
 
@@ -168,8 +169,6 @@ def _annotate(figure: go.Figure, content: ReportContent, *, x: str, y: str) -> N
 
 def _coordinate(trials: Sequence[TrialRecord], trial: TrialRecord, name: str) -> float:
     """Where plotly wants an annotation: on a logarithmic axis, at the logarithm."""
-    from math import log10
-
     value = trial.values[name]
     return log10(value) if _scale(trials, name) == "log" else value
 
@@ -186,6 +185,16 @@ def _scale(trials: Sequence[TrialRecord], name: str) -> str:
     values = [trial.values[name] for trial in trials]
     logarithmic = name != "error" and min(values) > 0 and max(values) / min(values) > LOG_SPAN
     return "log" if logarithmic else "linear"
+
+
+def _scale_of(trials: Sequence[TrialRecord], name: str) -> dict[str, Any]:
+    """An axis: its scale, and on a logarithmic one ticks at 1, 2 and 5."""
+    if _scale(trials, name) == "linear":
+        return {"type": "linear"}
+    values = [trial.values[name] for trial in trials]
+    decades = range(floor(log10(min(values))), floor(log10(max(values))) + 2)
+    ticks = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:,.6g}" for tick in ticks]}
 
 
 def _hover(trials: Sequence[TrialRecord]) -> dict[str, Any]:

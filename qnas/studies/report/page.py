@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qnas.studies.picks import Pick, w8_share
 from qnas.studies.report.content import ReportContent
-from qnas.studies.runner import SECONDS
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -61,7 +60,7 @@ def content_of(
         ("device", f"{device.name} ({device.part})"),
         ("objectives", ", ".join(records.objectives)),
         ("trials", f"{len(records.trials):,}, {len(records.distinct()):,} distinct"),
-        ("search took", f"{work.study.user_attrs.get(SECONDS, 0.0):.0f} s"),
+        ("population", f"{work.config.search.population}, NSGA-II"),
         ("seed", str(work.config.seed)),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
