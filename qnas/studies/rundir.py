@@ -5,12 +5,20 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.errors import StageOrderError, problem
+
+# `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
+LEFTOVER = re.compile(
+    r"\.(manifest|summary|supernet|architecture|plan|verification)\.json\.|\.front\.csv\."
+    r"|\.report\.html\.|\.(supernet|checkpoint)\.safetensors\.|\.project\."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,21 @@ class RunDirectory:
             yield
         finally:
             os.close(handle)
+
+
+def sweep(run: RunDirectory) -> None:
+    """Remove what killed writers left beside the files they were about to replace.
+
+    Only for the holder of the run: nobody else may be writing.
+    """
+    for folder in (run.path, *run.path.glob("picks/*")):
+        for path in folder.iterdir():
+            if not LEFTOVER.match(path.name):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def tree_digest(root: Path) -> str:

@@ -19,7 +19,7 @@ from qnas.splits import Splits
 from qnas.studies.config import StudyConfig
 from qnas.studies.genome import Genome
 from qnas.studies.manifest import make_manifest, merge, record_stage
-from qnas.studies.rundir import RunDirectory
+from qnas.studies.rundir import RunDirectory, sweep
 
 if TYPE_CHECKING:
     import optuna
@@ -130,6 +130,7 @@ def open_workspace(
     manifest = make_manifest(work)  # before the directory: bad data leaves nothing behind
     work.files.path.mkdir(parents=True, exist_ok=True)
     with work.files.locked():
+        sweep(work.files)
         if work.files.manifest.exists():
             manifest = merge(work.files.manifest, manifest)
         write_json(work.files.manifest, manifest)

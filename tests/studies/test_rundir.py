@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qnas.errors import StageOrderError
-from qnas.studies.rundir import RunDirectory, tree_digest
+from qnas.studies.rundir import RunDirectory, sweep, tree_digest
 
 
 def test_a_run_is_held_by_one_at_a_time(tmp_path: Path) -> None:
@@ -29,3 +29,16 @@ def test_a_tree_s_digest_sees_names_and_contents(tmp_path: Path) -> None:
     file.write_text("int a;")
     assert len({first, changed, moved}) == 3
     assert tree_digest(tmp_path) == first
+
+
+def test_only_what_killed_writers_left_is_swept(tmp_path: Path) -> None:
+    pick = tmp_path / "picks" / "knee"
+    (pick / ".project.x1").mkdir(parents=True)
+    (pick / ".project.x1" / "top.cpp").touch()
+    leftovers = [tmp_path / ".front.csv.k2", tmp_path / ".checkpoint.safetensors.9"]
+    kept = [tmp_path / ".gitignore", tmp_path / "front.csv", pick / "plan.json"]
+    for path in (*leftovers, *kept):
+        path.touch()
+    sweep(RunDirectory(tmp_path))
+    assert sorted(p for p in tmp_path.rglob("*") if p.is_file()) == sorted(kept)
+    assert not (pick / ".project.x1").exists()
