@@ -34,7 +34,7 @@ class MatrixParams:
     """A weight matrix and the requantization of its rows, in the model's row order.
 
     weight (rows, inner): -8..7 in 4-bit rows, -119..119 in 8-bit rows; is_w8 (rows,) bool;
-    bias (rows,) in accumulator units, 26 bits; mult, shift (rows,): mult / 2**shift.
+    bias (rows,) in 2**-8 output steps, 26 bits; mult, shift (rows,): mult / 2**shift.
     """
 
     weight: Ints
@@ -185,16 +185,16 @@ class _State:
 
     def _right(self, op: Gemm) -> Ints:
         right = self.tensors[op.right]
-        return right[:, op.head] if op.right in (Tensor.QUERY, Tensor.VALUE) else right[
-            :, : op.tokens
-        ]
+        return (
+            right[:, op.head] if op.right in (Tensor.QUERY, Tensor.VALUE) else right[:, : op.tokens]
+        )
 
     def _requantized(self, op: Gemm, acc: Ints) -> Ints:
         if op.left is Tensor.WEIGHTS:
             params = self.network.weights[op.name]
             column = (slice(None), None)
             return num.requantize(
-                acc + params.bias[column], params.mult[column], params.shift[column]
+                acc, params.mult[column], params.shift[column], bias=params.bias[column]
             )
         assert self.row_scale is not None
         mult, shift = self.row_scale
@@ -307,11 +307,13 @@ def _check_matrix(op: Gemm, params: MatrixParams) -> None:
         )
     half = 1 << (num.BIAS_BITS - 1)
     limit = 1 << (num.MULT_BITS - 1)
-    _check(f"{op.name}.weight (8-bit)", params.weight[params.is_w8], -num.NIBBLE_MAX, num.NIBBLE_MAX)
+    _check(
+        f"{op.name}.weight (8-bit)", params.weight[params.is_w8], -num.NIBBLE_MAX, num.NIBBLE_MAX
+    )
     _check(f"{op.name}.weight (4-bit)", params.weight[~params.is_w8], num.W4_MIN, num.W4_MAX)
     _check(f"{op.name}.bias", params.bias, -half, half - 1)
     _check(f"{op.name}.mult", params.mult, -limit, limit - 1)
-    _check(f"{op.name}.shift", params.shift, 1, num.SHIFT_MAX)
+    _check(f"{op.name}.shift", params.shift, num.BIAS_FRACTION, num.ROW_SHIFT_MAX)
 
 
 def _check_softmax(op: Softmax, params: SoftmaxParams) -> None:

@@ -21,10 +21,12 @@ W4_MIN, W4_MAX = -8, 7
 PRE_GELU_MIN, PRE_GELU_MAX = -128, 127
 RESIDUAL_MIN, RESIDUAL_MAX = -(1 << 15), (1 << 15) - 1
 LOGIT_MIN, LOGIT_MAX = -(1 << 31), (1 << 31) - 1
-BIAS_BITS = 26  # bias of a row, in units of its accumulator
+BIAS_BITS = 26  # bias of a row, in 2**-BIAS_FRACTION output steps
+BIAS_FRACTION = 8
 MULT_BITS = 18  # requantization multiplier: the narrow port of a DSP48E2
 SHIFT_MAX = 63
-NORM_FRACTION = 10  # fraction bits of the normalised value inside LayerNorm
+ROW_SHIFT_MAX = 29  # of rows with a bias: product and shifted bias add up within 48 bits
+NORM_FRACTION = 12  # fraction bits of the normalised value inside LayerNorm
 GAIN_BITS = 16
 EXP_FRACTION = 8  # fraction bits of the base-2 exponent inside softmax
 EXP_TABLE_FRACTION = 8
@@ -50,25 +52,32 @@ def split_nibbles(values: Ints) -> tuple[Ints, Ints]:
     return (values - low) >> 4, low
 
 
-def fixed_point(ratio: float, *, subject: str) -> tuple[int, int]:
+def fixed_point(
+    ratio: float, *, subject: str, min_shift: int = 1, max_shift: int = SHIFT_MAX
+) -> tuple[int, int]:
     """(mult, shift) with mult / 2**shift nearest to `ratio`; 2**16 <= |mult| <= 2**17 - 1.
 
-    A ratio too small for a shift of 63 becomes (0, 63). CapacityError if it is too large.
+    A ratio that asks for a shift above `max_shift` keeps that shift and a smaller mult, down to 0.
+    CapacityError if it asks for one below `min_shift`.
     """
     if ratio == 0.0:
-        return 0, SHIFT_MAX
+        return 0, max_shift
     fraction, exponent = math.frexp(abs(ratio))
     mult = round(fraction * 2 ** (MULT_BITS - 1))
     if mult == 2 ** (MULT_BITS - 1):
         mult, exponent = mult // 2, exponent + 1
     shift = MULT_BITS - 1 - exponent
-    if shift < 1:
-        raise CapacityError(
-            problem(subject, "must scale by less than 2**16", ratio, "Check the step sizes.")
-        )
-    if shift > SHIFT_MAX:
-        return 0, SHIFT_MAX
+    if shift < min_shift:
+        rule = f"must scale by less than 2**{MULT_BITS - 1 - min_shift}"
+        raise CapacityError(problem(subject, rule, ratio, "Check the step sizes."))
+    if shift > max_shift:
+        mult, shift = round(abs(ratio) * 2**max_shift), max_shift
     return (mult if ratio > 0 else -mult), shift
+
+
+def fixed_row(ratio: float, *, subject: str) -> tuple[int, int]:
+    """`fixed_point` with the shifts that a row with a bias allows."""
+    return fixed_point(ratio, subject=subject, min_shift=BIAS_FRACTION, max_shift=ROW_SHIFT_MAX)
 
 
 def round_shift(value: Ints, shift: Ints | int) -> Ints:
@@ -77,9 +86,15 @@ def round_shift(value: Ints, shift: Ints | int) -> Ints:
     return np.asarray((value + half) >> shift, dtype=np.int64)
 
 
-def requantize(acc: Ints, mult: Ints | int, shift: Ints | int) -> Ints:
-    """round_half_up(acc * mult / 2**shift), not yet saturated. |acc| < 2**26."""
-    return round_shift(acc * mult, shift)
+def requantize(acc: Ints, mult: Ints, shift: Ints, *, bias: Ints | int = 0) -> Ints:
+    """round_half_up(acc * mult / 2**shift + bias / 2**BIAS_FRACTION), not yet saturated.
+
+    |acc| < 2**26; shift in BIAS_FRACTION..ROW_SHIFT_MAX where there is a bias. The bias enters
+    behind the multiplier, where a DSP48E2 adds its C port for nothing: in front of it, it would
+    be rounded to the accumulator's step, which is coarse.
+    """
+    lift = np.maximum(shift - BIAS_FRACTION, 0)
+    return round_shift(acc * mult + np.left_shift(np.asarray(bias, dtype=np.int64), lift), shift)
 
 
 def saturate(value: Ints, low: int, high: int) -> Ints:
@@ -111,7 +126,7 @@ def layer_norm(x: Ints, *, gain: Ints, bias: Ints, shift: int, epsilon: int) -> 
     variance = d * (x * x).sum(axis=-1, keepdims=True) - total * total + epsilon
     r, e = reciprocal_sqrt(variance)
     y = round_shift((d * x - total) * r, 31 + e - NORM_FRACTION)
-    y = saturate(y, -(1 << 15), (1 << 15) - 1)
+    y = saturate(y, -(1 << 17), (1 << 17) - 1)
     return saturate(round_shift(y * gain + bias, shift), -ACT_MAX, ACT_MAX)
 
 

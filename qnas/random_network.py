@@ -7,7 +7,7 @@ import numpy as np
 from qnas import numerics as num
 from qnas.architecture import Architecture
 from qnas.integer import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
-from qnas.numerics import Ints
+from qnas.numerics import fixed_row
 from qnas.operations import Epilogue, Gemm, LayerNorm, Softmax, Tensor, network_operations
 
 # Largest result that each epilogue keeps: the scale is drawn so that results reach and pass it.
@@ -16,7 +16,7 @@ _TARGET = {
     Epilogue.NIBBLES: num.NIBBLE_MAX,
     Epilogue.GELU: num.PRE_GELU_MAX,
     Epilogue.RESIDUAL: num.RESIDUAL_MAX // 8,
-    Epilogue.LOGITS: 1 << 20,
+    Epilogue.LOGITS: 1 << 16,
 }
 
 
@@ -49,18 +49,14 @@ def _matrix(op: Gemm, rng: np.random.Generator) -> MatrixParams:
     narrow = rng.integers(num.W4_MIN, num.W4_MAX + 1, (op.rows, op.inner))
     spread = np.where(is_w8, 70.0, 4.5) * 18.0 * np.sqrt(op.inner)
     ratio = _TARGET[op.epilogue] / (2.0 * spread) * rng.choice([-1.0, 1.0, 1.5], op.rows)
-    fixed = [num.fixed_point(float(r), subject=op.name) for r in ratio]
+    fixed = [fixed_row(float(r), subject=op.name) for r in ratio]
     return MatrixParams(
         weight=np.where(is_w8[:, None], wide, narrow),
         is_w8=is_w8,
-        bias=_scaled_bias(rng, spread),
+        bias=np.rint(rng.normal(size=op.rows) * _TARGET[op.epilogue] * 2**6).astype(np.int64),
         mult=np.array([m for m, _ in fixed], dtype=np.int64),
         shift=np.array([s for _, s in fixed], dtype=np.int64),
     )
-
-
-def _scaled_bias(rng: np.random.Generator, spread: np.ndarray) -> Ints:
-    return np.rint(rng.normal(size=spread.shape) * spread / 2).astype(np.int64)
 
 
 def _norm(op: LayerNorm, rng: np.random.Generator) -> NormParams:

@@ -19,7 +19,7 @@ from qnas.supernet.weights import SubnetWeights, hidden_bounds
 NORM_EPSILON = 1e-6
 
 # Called as observe(name, tensor): "NAME" with a value just before its quantizer, "NAME.inputs"
-# with what a matrix multiplies.
+# with what a matrix multiplies, "residual" with the residual stream behind every addition.
 Observer = Callable[[str, Tensor], None]
 
 
@@ -40,24 +40,28 @@ def forward(
 
 
 class _Forward:
-    def __init__(
-        self, weights: SubnetWeights, quantize: bool, observe: Observer | None
-    ) -> None:
+    def __init__(self, weights: SubnetWeights, quantize: bool, observe: Observer | None) -> None:
         self.w, self.quantize, self.observe = weights, quantize, observe
 
     def network(self, images: Tensor) -> Tensor:
         arch = self.w.architecture
         patches = to_patches(self.quantized_input(images), arch)
-        residual = self.w.position + F.pad(self.linear("stem", patches), (0, 0, 1, 0))
+        residual = self.added(self.w.position, F.pad(self.linear("stem", patches), (0, 0, 1, 0)))
         for index in range(arch.depth):
             residual = self.block(f"block{index}", residual, arch.blocks[index].num_heads)
         return self.linear("head", self.norm("norm", residual[:, 0]))
 
     def block(self, name: str, residual: Tensor, num_heads: int) -> Tensor:
         attended = self.attention(name, self.norm(f"{name}.norm1", residual), num_heads)
-        residual = residual + self.linear(f"{name}.proj", attended)
+        residual = self.added(residual, self.linear(f"{name}.proj", attended))
         hidden = self.mlp(name, self.norm(f"{name}.norm2", residual))
-        return residual + self.linear(f"{name}.fc2", hidden)
+        return self.added(residual, self.linear(f"{name}.fc2", hidden))
+
+    def added(self, residual: Tensor, update: Tensor) -> Tensor:
+        residual = residual + update
+        if self.observe:
+            self.observe("residual", residual)
+        return residual
 
     def attention(self, name: str, x: Tensor, num_heads: int) -> Tensor:
         q, k, v = (self.heads(f"{name}.{part}", x, num_heads) for part in "qkv")

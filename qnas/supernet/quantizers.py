@@ -11,10 +11,13 @@ over the data, which is most of what fake quantization costs on a CPU.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from qnas.numerics import EXP_FRACTION
 
 
 class _PerTensor(torch.autograd.Function):
@@ -70,8 +73,12 @@ def fake_quantize_rows(x: Tensor, log_step: Tensor, low: Tensor, high: Tensor) -
 
 
 def fake_quantize_probs(scores: Tensor, levels: int) -> Tensor:
-    """Softmax over the last axis as the hardware does it: exp(s - max) on a grid of `levels`
-    steps, then divided by the sum of the rounded values. Straight-through gradient."""
-    exps = (scores - scores.amax(dim=-1, keepdim=True)).exp()
-    rounded = exps + ((exps * levels).round() / levels - exps).detach()
+    """Softmax over the last axis as the hardware does it: exp(s - max), from an exponent in
+    2**-EXP_FRACTION octaves, on a grid of `levels` steps, then divided by the sum of the rounded
+    values. Straight-through gradient."""
+    distance = scores - scores.amax(dim=-1, keepdim=True)
+    exps = distance.exp()
+    octaves = (distance.detach() * (math.log2(math.e) * 2**EXP_FRACTION)).round_()
+    grid = octaves.mul_(2.0**-EXP_FRACTION).exp2_().mul_(levels).round_().div_(levels)
+    rounded = exps + (grid - exps.detach())
     return rounded / rounded.sum(dim=-1, keepdim=True)

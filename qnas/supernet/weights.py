@@ -70,10 +70,7 @@ class SubnetWeights:
             position=change(self.position),
             matrices={
                 name: MatrixWeights(
-                    *(
-                        change(t)
-                        for t in (m.weight, m.bias, m.log_step, m.low, m.high, m.is_w8)
-                    )
+                    *(change(t) for t in (m.weight, m.bias, m.log_step, m.low, m.high, m.is_w8))
                 )
                 for name, m in self.matrices.items()
             },

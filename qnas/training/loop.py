@@ -66,9 +66,7 @@ def train_supernet(
                 )
             on_epoch(epoch + 1, recipe.epochs, loss)
             if (epoch + 1) % recipe.checkpoint_epochs == 0:
-                save_checkpoint(
-                    directory, supernet, trainer.optimizer, epoch=epoch + 1, run=run
-                )
+                save_checkpoint(directory, supernet, trainer.optimizer, epoch=epoch + 1, run=run)
     supernet.eval()
     save_supernet(supernet, directory, training={"recipe": recipe, "seed": seed, "run": run})
     (directory / CHECKPOINT).unlink(missing_ok=True)

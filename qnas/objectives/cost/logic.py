@@ -22,7 +22,7 @@ Count = Any
 ATOM_BITS = 4 + ACT_BITS  # product of a nibble and an activation
 REQUANT_BITS = 27  # an accumulator with its bias
 PRODUCT_BITS = REQUANT_BITS + MULT_BITS
-GAIN_SUM_BITS, EXP_BITS = 33, 16
+GAIN_SUM_BITS, EXP_BITS = 35, 16
 SHIFT_BITS = 6
 DIVIDER_BITS = 33  # row_scale: 32 by 16 bits, a quotient bit a cycle
 

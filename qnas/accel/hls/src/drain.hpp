@@ -1,18 +1,9 @@
-// Draining a finished tile, one row slot of TT tokens a cycle: join the nibbles of a row, add the
-// bias, requantize, and write the result where the next operation reads it.
+// Draining a finished tile, one row slot of TT tokens a cycle: join the nibbles of a row,
+// requantize, add the bias, and write the result where the next operation reads it.
 #pragma once
 #include "epilogue.hpp"
 
 namespace qnas {
-
-enum RowKind { FOUR_BIT = 0, HIGH_NIBBLE = 1, LOW_NIBBLE = 2, PADDING = 3 };
-
-struct RowParam {
-    int kind, row;
-    ap_int<26> bias;
-    mult_t mult;
-    shift_t shift;
-};
 
 inline RowParam stored_row(int tile, int slot, const RowParamMemory& row_param) {
 #pragma HLS INLINE
@@ -20,7 +11,7 @@ inline RowParam stored_row(int tile, int slot, const RowParamMemory& row_param) 
     const int base = address_product(tile & 3, plan::ROW_PARAM_WORDS);
     const ap_uint<64> bits = row_param[base + slot / banks][slot % banks];
     RowParam param;
-    param.bias = ap_int<26>(ap_uint<26>(bits.range(25, 0)));
+    param.bias = bias_t(ap_uint<26>(bits.range(25, 0)));
     param.mult = mult_t(ap_uint<18>(bits.range(43, 26)));
     param.shift = shift_t(bits.range(49, 44));
     param.kind = ap_uint<2>(bits.range(51, 50));
@@ -58,13 +49,12 @@ inline void drain_slot(const Stage& stage, const Tile& tile, int slot, const Acc
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
         const sum_t nibbles = drain[slot][j];
-        sum[j] = nibbles + param.bias;
-        if (param.kind == LOW_NIBBLE) sum[j] = held[j] + nibbles + param.bias;
+        sum[j] = nibbles;
+        if (param.kind == LOW_NIBBLE) sum[j] = held[j] + nibbles;
         if (param.kind == HIGH_NIBBLE) held[j] = nibbles * 16;
     }
     if (param.kind == FOUR_BIT || param.kind == LOW_NIBBLE)
-        emit(stage, tile, param.row, param.mult, param.shift, sum, gelu, act, key, score, residual,
-             logit);
+        emit(stage, tile, param, sum, gelu, act, key, score, residual, logit);
 }
 
 }  // namespace qnas

@@ -13,6 +13,15 @@ struct Tile {
     int src_row, dst_row, score_row, residual_row;
 };
 
+enum RowKind { FOUR_BIT = 0, HIGH_NIBBLE = 1, LOW_NIBBLE = 2, PADDING = 3 };
+
+struct RowParam {
+    int kind, row;
+    bias_t bias;
+    mult_t mult;
+    shift_t shift;
+};
+
 inline Tile first_tile(const Stage& stage, int row_tile) {
 #pragma HLS INLINE
     const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, 0, 0};
@@ -81,7 +90,7 @@ inline void emit_activation(const Stage& stage, const Tile& tile, int row,
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        values[j] = saturate<6, 45>(scaled[j], -31, 31);
+        values[j] = saturate<6, 48>(scaled[j], -31, 31);
     }
     if (stage.dst == ATTENDED) {  // row is the query token, columns are channels of the head
         const int address = stage.dst_base + address_product(group_of(row), stage.dst_stride);
@@ -106,7 +115,7 @@ inline void emit_nibbles(const Stage& stage, const Tile& tile, int row,
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        values[j] = saturate<8, 45>(scaled[j], -119, 119);
+        values[j] = saturate<8, 48>(scaled[j], -119, 119);
     }
     const HeadRow head = split_head(stage, row);
     write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, key);
@@ -119,7 +128,7 @@ inline void emit_gelu(const Stage& stage, const Tile& tile, int row,
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        const int entry = saturate<8, 45>(scaled[j], -128, 127) + 128;
+        const int entry = saturate<8, 48>(scaled[j], -128, 127) + 128;
         values[j] = gelu[entry / plan::GELU_LANES][j][entry % plan::GELU_LANES];
     }
     write_channel(stage, tile, tile.dst_row, row, values, act);
@@ -137,8 +146,8 @@ inline void emit_residual(const Stage& stage, const Tile& tile, int row,
         const int j = bank - stage.token_offset + (wraps ? plan::TT : 0);
         const int group = address + (wraps ? plan::RESIDUAL_STRIDE : 0);
         if (tile.first_token + j < stage.tokens) {
-            const ap_int<46> sum = residual[group][bank][lane] + scaled[j];
-            residual[group][bank][lane] = saturate<16, 46>(sum, -32768, 32767);
+            const ap_int<49> sum = residual[group][bank][lane] + scaled[j];
+            residual[group][bank][lane] = saturate<16, 49>(sum, -32768, 32767);
         }
     }
 }
@@ -155,13 +164,14 @@ inline void emit_scores(const Stage& stage, const Tile& tile, int row, const sum
 
 inline void emit_logits(int row, const scaled_t scaled[plan::TT], LogitMemory& logit) {
 #pragma HLS INLINE
-    logit[row] = saturate<32, 45>(scaled[0], -2147483647 - 1, 2147483647);
+    logit[row] = saturate<32, 48>(scaled[0], -2147483647 - 1, 2147483647);
 }
 
-inline void emit(const Stage& stage, const Tile& tile, int row, mult_t mult, shift_t shift,
+inline void emit(const Stage& stage, const Tile& tile, const RowParam& param,
                  const sum_t sum[plan::TT], const GeluMemory& gelu, ActMemory& act, KeyMemory& key,
                  ScoreMemory& score, ResidualMemory& residual, LogitMemory& logit) {
 #pragma HLS INLINE
+    const int row = param.row;
     if (stage.epilogue == TO_RAW) {
         emit_scores(stage, tile, row, sum, score);
         return;
@@ -170,7 +180,7 @@ inline void emit(const Stage& stage, const Tile& tile, int row, mult_t mult, shi
 #pragma HLS ARRAY_PARTITION variable=scaled complete dim=1
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        scaled[j] = requantize(sum[j], mult, shift);
+        scaled[j] = requantize(sum[j], param.mult, param.shift, param.bias);
     }
     switch (stage.epilogue) {
         case TO_ACTIVATION: emit_activation(stage, tile, row, scaled, act); break;

@@ -24,12 +24,15 @@ ap_int<OUT> saturate(ap_int<W> value, ap_int<OUT> low, ap_int<OUT> high) {
     return ap_int<OUT>(value);
 }
 
-// acc * mult / 2**shift, rounded, not yet saturated.
-inline scaled_t requantize(sum_t acc, mult_t mult, shift_t shift) {
+// acc * mult / 2**shift + bias / 2**8, rounded, not yet saturated. The bias is added behind the
+// multiplier: the C port of its DSP. A row with a bias has a shift of 8..29, so 48 bits hold.
+inline scaled_t requantize(sum_t acc, mult_t mult, shift_t shift, bias_t bias) {
 #pragma HLS INLINE
-    const scaled_t scaled = acc * mult;
-#pragma HLS BIND_OP variable=scaled op=mul impl=dsp
-    return round_shift<45>(scaled, shift);
+    const ap_int<45> product = acc * mult;
+#pragma HLS BIND_OP variable=product op=mul impl=dsp
+    const int lift = shift < 8 ? 0 : int(shift) - 8;
+    const scaled_t scaled = product + (scaled_t(bias) << lift);
+    return round_shift<48>(scaled, shift);
 }
 
 // value = 16 * high_nibble + low_nibble, both signed.

@@ -12,6 +12,9 @@
 
 namespace qnas {
 
+constexpr int MOST_PHASES = plan::MAX_ROW_TILES + 2;
+constexpr int FEWEST_STEPS = plan::TM, MOST_STEPS = plan::MAX_ROW_STEPS;
+
 // GELU's table from the stream: 256 entries of 8 bits. A word brings GELU_LANES entries, each to a
 // bank of its own, one copy a token.
 inline void load_gelu(WordStream& words, GeluMemory& gelu) {
@@ -37,14 +40,16 @@ inline void gemm(const Stage& stage, WordStream& words, ActMemory& act, KeyMemor
                  WeightMemory& weight, RowParamMemory& row_param,
                  const QueryScaleMemory& query_scale, GeluMemory& gelu, LogitMemory& logit) {
 #pragma HLS INLINE off
-    constexpr int most_phases = plan::MAX_ROW_TILES + 2;
-    constexpr int fewest_steps = plan::TM, most_steps = plan::MAX_ROW_STEPS;
     Accumulators accumulator, drain;
     sum_t held[plan::TT];  // 16 x the high nibbles' sums, until the low ones come
 #pragma HLS ARRAY_PARTITION variable=accumulator complete dim=0
 #pragma HLS ARRAY_PARTITION variable=drain complete dim=0
 #pragma HLS ARRAY_PARTITION variable=held complete dim=1
 
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        held[j] = 0;
+    }
     if (stage.epilogue == TO_GELU) load_gelu(words, gelu);
     LoadCursor cursor = first_load(stage);
     Tile draining = first_tile(stage, 0);
@@ -52,7 +57,7 @@ inline void gemm(const Stage& stage, WordStream& words, ActMemory& act, KeyMemor
 
 row_tiles:
     for (int phase = 0; phase < stage.row_tiles + 2; ++phase) {
-#pragma HLS LOOP_TRIPCOUNT min=3 max=most_phases
+#pragma HLS LOOP_TRIPCOUNT min=3 max=MOST_PHASES
         const bool prefetch = phase == 0, flush = phase == stage.row_tiles + 1;
         const bool computing = !prefetch && !flush;
         const int steps = prefetch ? stage.load_steps : flush ? plan::TM : stage.row_steps;
@@ -63,7 +68,7 @@ row_tiles:
     steps:
         for (int i = 0; i < steps; ++i) {
 #pragma HLS PIPELINE II=1
-#pragma HLS LOOP_TRIPCOUNT min=fewest_steps max=most_steps
+#pragma HLS LOOP_TRIPCOUNT min=FEWEST_STEPS max=MOST_STEPS
             // No operation reads the region of a memory that it writes, a load fills the half of
             // the weight memory that is not read, and each residual is touched once in a stage.
 #pragma HLS DEPENDENCE variable=act inter false

@@ -8,6 +8,8 @@
 
 namespace qnas {
 
+constexpr int MOST_PARAMETERS = plan::EMBED_DIM + 1, MOST_TOKENS = plan::TOKENS;
+
 struct NormScalars {
     shift_t shift;
     ap_uint<32> epsilon;
@@ -38,7 +40,7 @@ inline TokenScale reciprocal_sqrt(ap_uint<52> value) {
 #pragma HLS BIND_OP variable=last op=mul impl=dsp
     TokenScale scale;
     scale.r = ap_int<18>(last >> 32);
-    scale.shift = shift_t(31 + e - 10);
+    scale.shift = shift_t(31 + e - 12);
     scale.total = 0;
     return scale;
 }
@@ -48,13 +50,12 @@ inline NormScalars load_norm_parameters(const Stage& stage, WordStream& words,
 #pragma HLS INLINE off
     constexpr int per_word = plan::PORT_BITS / 64, banks = plan::NORM_PARAM_BANKS;
     constexpr int parts = banks / per_word;
-    constexpr int most = plan::EMBED_DIM + 1;
     NormScalars scalars;
     QNAS_ENTER(trace::PARAMETERS);
 parameters:
     for (int i = 0; i < 1 + (stage.rows + per_word - 1) / per_word; ++i) {
 #pragma HLS PIPELINE II=1
-#pragma HLS LOOP_TRIPCOUNT min=1 max=most
+#pragma HLS LOOP_TRIPCOUNT min=1 max=MOST_PARAMETERS
         QNAS_COUNT(trace::PARAMETERS);
         const word_t word = words.read();
         if (i == 0) {
@@ -112,13 +113,14 @@ inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_
     const ap_int<27> centred = scaled_x - scale.total;
     const ap_int<45> product = centred * scale.r;
 #pragma HLS BIND_OP variable=product op=mul impl=dsp
-    const ap_int<16> y = saturate<16, 45>(round_shift<45>(product, scale.shift), -32768, 32767);
+    const ap_int<18> y =
+        saturate<18, 45>(round_shift<45>(product, scale.shift), -131072, 131071);
     const ap_int<16> gain = ap_int<16>(ap_uint<16>(param.range(15, 0)));
     const ap_int<32> bias = ap_int<32>(ap_uint<32>(param.range(47, 16)));
-    const ap_int<32> gained = y * gain;
+    const ap_int<34> gained = y * gain;
 #pragma HLS BIND_OP variable=gained op=mul impl=dsp
-    const ap_int<33> sum = gained + bias;
-    return saturate<6, 33>(round_shift<33>(sum, shift), -31, 31);
+    const ap_int<35> sum = gained + bias;
+    return saturate<6, 35>(round_shift<35>(sum, shift), -31, 31);
 }
 
 inline void normalise_token(const Stage& stage, int row, int bank, int out_row,
@@ -152,11 +154,10 @@ inline void layer_norm(const Stage& stage, WordStream& words, const ResidualMemo
                        NormParamMemory& norm_param, ActMemory& act) {
 #pragma HLS INLINE off
     const NormScalars scalars = load_norm_parameters(stage, words, norm_param);
-    constexpr int most = plan::TOKENS;
     int bank = 0, row = 0, out_row = stage.dst_base;
 tokens:
     for (int token = 0; token < stage.tokens; ++token) {
-#pragma HLS LOOP_TRIPCOUNT min=1 max=most
+#pragma HLS LOOP_TRIPCOUNT min=1 max=MOST_TOKENS
         const TokenScale scale = token_statistics(stage, row, bank, scalars.epsilon, residual);
         normalise_token(stage, row, bank, out_row, scale, scalars.shift, residual, norm_param, act);
         if (++bank == plan::TT) {

@@ -7,6 +7,8 @@
 
 namespace qnas {
 
+constexpr int MOST_WORDS = plan::IMAGE_WORDS;
+
 // The whole weight stream, in one sequential burst read after the other.
 inline void stream_in(const word_t* weights, WordStream& words) {
 #pragma HLS INLINE off
@@ -23,13 +25,12 @@ inline void load_patches(const Stage& stage, const word_t* image, ActMemory& act
     constexpr int lanes = plan::PATCH_LANES, parts = plan::TK / lanes;
     const int groups = (stage.rows + lanes - 1) / lanes;
     const int count = address_product(stage.tokens, groups);
-    constexpr int most = plan::IMAGE_WORDS;
     int bank = 0, row = stage.dst_base, group = 0;
     QNAS_ENTER(trace::LOAD);
 load:
     for (int i = 0; i < count; ++i) {
 #pragma HLS PIPELINE II=1
-#pragma HLS LOOP_TRIPCOUNT min=most max=most
+#pragma HLS LOOP_TRIPCOUNT min=MOST_WORDS max=MOST_WORDS
         QNAS_COUNT(trace::LOAD);
         const word_t word = image[i];
         for (int k = 0; k < plan::TK; ++k) {

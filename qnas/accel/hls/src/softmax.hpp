@@ -9,6 +9,8 @@
 
 namespace qnas {
 
+constexpr int ALL_QUERIES = plan::TOKENS;
+
 struct SoftmaxScalars {
     mult_t mult, out_mult;
     shift_t shift, out_shift;
@@ -103,11 +105,10 @@ inline void softmax(const Stage& stage, WordStream& words, const ScoreMemory& sc
                     ProbMemory& prob, QueryScaleMemory& query_scale) {
 #pragma HLS INLINE off
     const SoftmaxScalars scalars = load_softmax_parameters(words);
-    constexpr int most = plan::TOKENS;
     int bank = 0, row = 0, out_row = 0;
 queries:
     for (int query = 0; query < stage.tokens; ++query) {
-#pragma HLS LOOP_TRIPCOUNT min=most max=most
+#pragma HLS LOOP_TRIPCOUNT min=ALL_QUERIES max=ALL_QUERIES
         const score_t largest = row_maximum(stage, row, bank, score);
         const ap_uint<16> total = row_exponentials(stage, row, bank, out_row, largest, scalars,
                                                    score, prob);

@@ -17,10 +17,11 @@ typedef ap_int<10> product_t;  // nibble x activation
 typedef ap_int<8> pair_t;      // two nibbles: keys and probabilities, -119..119
 typedef ap_int<plan::ACC_BITS> acc_t;
 typedef ap_int<plan::SCORE_BITS> score_t;
-typedef ap_int<27> sum_t;  // both nibbles of a row and its bias: below 2**26
+typedef ap_int<27> sum_t;   // both nibbles of a row: below 2**26
+typedef ap_int<26> bias_t;  // 2**-8 output steps
 typedef ap_int<18> mult_t;
 typedef ap_uint<6> shift_t;
-typedef ap_int<45> scaled_t;  // sum_t x mult_t
+typedef ap_int<48> scaled_t;  // sum_t x mult_t and the bias
 typedef ap_int<16> residual_t;
 typedef ap_int<32> logit_t;
 typedef ap_uint<15> exp_t;

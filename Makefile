@@ -1,0 +1,33 @@
+# Two promises: `make demo` and `make test`, on a fresh clone with Python 3.11+, g++ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+STUDY ?= studies/digits_zcu102.toml
+
+.PHONY: demo test check clean
+
+demo: .venv/installed
+	$(BIN)/qnas run $(STUDY)
+
+test: .venv/installed-dev
+	$(BIN)/pytest -m "not slow" -n auto -q
+
+# Types, style and the direction of imports.
+check: .venv/installed-dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+# Xilinx's own ap_int headers, for the test that compares them with the stand-in, lie inside the
+# hls4ml wheel; nothing else of hls4ml is used, so its dependencies stay out.
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps hls4ml==1.3.0
+	touch $@
+
+clean:
+	rm -rf .venv runs build dist *.egg-info
