@@ -1,0 +1,65 @@
+"""Hypothesis strategies for architectures and foldings, and one tiny case worked by hand."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from qnas.accel.device import Device, load_device
+from qnas.accel.folding import Folding
+from qnas.architecture import Architecture, BlockSpec, W8Shares
+
+PORT_BITS = 128
+
+
+def zcu102() -> Device:
+    return load_device("zcu102")
+
+
+def tiny() -> Architecture:
+    """4x4 images in 2x2 patches: 5 tokens, 8 channels, one head of 4, hidden 12, half 8-bit."""
+    block = BlockSpec(num_heads=1, mlp_hidden=12, w8=W8Shares(4, 4, 4, 4))
+    return Architecture(
+        image_size=4,
+        patch_size=2,
+        in_channels=1,
+        num_classes=3,
+        embed_dim=8,
+        head_dim=4,
+        blocks=(block,),
+    )
+
+
+@st.composite
+def architectures(draw: st.DrawFn) -> Architecture:
+    share = st.integers(0, 8)
+    patch = draw(st.sampled_from((1, 2, 4)))
+    block = st.builds(
+        BlockSpec,
+        num_heads=st.integers(1, 4),
+        mlp_hidden=st.integers(1, 160),
+        w8=st.builds(W8Shares, share, share, share, share),
+    )
+    return Architecture(
+        image_size=patch * draw(st.integers(1, 5)),
+        patch_size=patch,
+        in_channels=draw(st.integers(1, 3)),
+        num_classes=draw(st.integers(1, 20)),
+        embed_dim=draw(st.integers(1, 96)),
+        head_dim=draw(st.integers(1, 20)),
+        blocks=tuple(draw(st.lists(block, min_size=1, max_size=3))),
+        stem_w8=draw(share),
+        head_w8=draw(share),
+    )
+
+
+@st.composite
+def foldings(draw: st.DrawFn) -> Folding:
+    tm = 2 * draw(st.integers(1, 16))
+    tk = 2 ** draw(st.integers(0, 6))
+    return Folding(
+        tm=tm,
+        tt=draw(st.integers(1, tk)),
+        tk=tk,
+        vl=min(tk, 2 ** draw(st.integers(0, 3))),
+        lut_slots=2 * draw(st.integers(0, tm // 2)),
+    )

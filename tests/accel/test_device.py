@@ -1,0 +1,108 @@
+"""Devices: the shipped ones are whole and sourced; a user's file is checked number by number."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from qnas.accel.device import Device, device_names, load_device
+from qnas.errors import ConfigError, UnknownNameError
+from qnas.serial import encode
+
+TEXT = """
+name = "mine"
+part = "xczu9eg"
+family = "zynq-ultrascale-plus"
+lut = 1000
+ff = 2000
+dsp = 10
+bram18 = 20
+uram = 0
+clock_mhz = 100.0
+dram_gbytes_per_s = 10.0
+dram_efficiency = 0.5
+port_bits = 128
+[margins]
+lut = 0.7
+ff = 0.7
+dsp = 0.7
+bram18 = 0.9
+uram = 0.9
+"""
+
+
+def _load(folder: Path, old: str = "", new: str = "") -> Device:
+    assert old in TEXT
+    path = folder / "mine.toml"
+    path.write_text(TEXT.replace(old, new, 1) if old else TEXT)
+    return load_device(path)
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_every_shipped_number_names_its_source(name: str) -> None:
+    device = load_device(name)
+    assert device.name == name
+    described = {field for source in device.sources for field in source.of}
+    fields = {f.name for f in dataclasses.fields(Device)}
+    assert fields - described <= {"name", "family", "sources"}
+    assert described <= fields
+
+
+def test_zcu102_limits_are_the_margins_rounded_down() -> None:
+    limits = load_device("zcu102").limits()
+    assert limits == {"lut": 191856, "ff": 383712, "dsp": 2394, "bram18": 1641, "uram": 0}
+
+
+def test_a_share_that_floats_miss_still_gives_the_whole_number(tmp_path: Path) -> None:
+    assert _load(tmp_path).limit("dsp") == 7
+
+
+def test_own_file_by_path_and_json_round_trip(tmp_path: Path) -> None:
+    device = _load(tmp_path)
+    assert load_device(str(tmp_path / "mine.toml")) == device
+    assert Device.from_json(encode(device)) == device
+    assert hash(device) == hash(_load(tmp_path))
+
+
+def test_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"'zcu10'.*Did you mean 'zcu102'"):
+        load_device("zcu10")
+
+
+def test_unknown_resource() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'lut'"):
+        load_device("zcu102").limit("luts")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("dsp = 10\n", "", "dsp"),
+        ("dsp = 10", "dsp = 0", "dsp"),
+        ("dsp = 10", "dsp = -10", "dsp"),
+        ("dsp = 10", 'dsp = "ten"', "dsp"),
+        ("dsp = 10", "dsp = 10.5", "dsp"),
+        ("uram = 0", "uram = -1", "uram"),
+        ("clock_mhz = 100.0", "clock_mhz = 0.0", "clock_mhz"),
+        ("clock_mhz = 100.0", "clock_mhz = nan", "clock_mhz"),
+        ("clock_mhz = 100.0", "clock_mhz = 1000.0", "port_bits"),  # faster than the memory
+        ("dram_efficiency = 0.5", "dram_efficiency = 1.5", "dram_efficiency"),
+        ("port_bits = 128", "port_bits = 96", "port_bits"),
+        ("port_bits = 128", "port_bits = 32", "port_bits"),
+        ("port_bits = 128", "port_bits = 128\nport_bit = 1", "port_bit"),
+        ("lut = 0.7", "lut = 0.0", "margins.lut"),
+        ("lut = 0.7", "lut = 1.1", "margins.lut"),
+        ("lut = 0.7\n", "", "lut"),
+        ("lut = 1000", "lut = = 3", "must be valid TOML"),
+    ],
+)
+def test_bad_numbers_are_refused_by_name(tmp_path: Path, old: str, new: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        _load(tmp_path, old, new)
+
+
+def test_absent_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="readable TOML"):
+        load_device(tmp_path / "none.toml")
