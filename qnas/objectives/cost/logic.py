@@ -32,7 +32,7 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     f = design.folding
     cells: Count = f.tm * f.tt
     levels: Count = bit_length(np.asarray(f.tk)) - 1
-    yield "adder_tree", cells * _tree_bits(f.tk, levels) * c.adder_lut_per_bit
+    yield "adder_tree", cells * tree_bits(f.tk, levels) * c.adder_lut_per_bit
     yield "accumulate", cells * design.accumulator_bits * c.adder_lut_per_bit
     yield "drain_select", f.tt * _mux(f.tm, design.accumulator_bits, c)
     # Two sources a weight bank: port word, or nibbles of keys and probabilities.
@@ -52,7 +52,7 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "divider", 3 * DIVIDER_BITS * c.adder_lut_per_bit  # subtract, restore, quotient
 
 
-def _tree_bits(tk: Count, levels: Count) -> Count:
+def tree_bits(tk: Count, levels: Count) -> Count:
     """Adder bits of a tree over tk = 2**levels products, a bit wider each level.
 
     The sum of tk / 2**l * (ATOM_BITS + l) over l = 1 .. levels, in closed form.

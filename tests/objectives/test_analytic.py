@@ -1,0 +1,182 @@
+"""The analytic model: known answers of the primitives, and one price for plan and sweep alike."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qnas.accel.folding import Folding
+from qnas.accel.loops import operation_trips
+from qnas.accel.lower import lower
+from qnas.accel.plan import Multiplier
+from qnas.architecture import Architecture, BlockSpec, W8Shares
+from qnas.errors import CapacityError
+from qnas.objectives.cost.analytic import estimate, parts, price
+from qnas.objectives.cost.coefficients import (
+    FILL_CYCLES,
+    SOURCES,
+    STAGE_CYCLES,
+    START_CYCLES,
+    Coefficients,
+)
+from qnas.objectives.cost.estimate import RESOURCES
+from qnas.objectives.cost.logic import tree_bits
+from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
+from qnas.operations import network_operations
+from tests.accel.designs import PORT_BITS, architectures, foldings, tiny, zcu102
+
+SMALL = Folding(tm=4, tt=2, tk=4, vl=2)
+
+
+@pytest.mark.parametrize(
+    ("bits", "depth", "blocks"),
+    [
+        (36, 512, 1),
+        (37, 512, 2),
+        (36, 513, 2),
+        (18, 1024, 1),
+        (9, 2048, 1),
+        (4, 4096, 1),
+        (1, 16384, 1),
+        (1, 16385, 2),
+        (6, 1560, 1),
+        (128, 512, 4),
+        (72, 600, 4),
+    ],
+)
+def test_block_ram_shapes(bits: int, depth: int, blocks: int) -> None:
+    assert bram18_blocks(bits, depth) == blocks
+
+
+@pytest.mark.parametrize(
+    ("bits", "depth", "luts"),
+    [(6, 32, 4), (14, 32, 8), (15, 32, 12), (3, 64, 4), (7, 64, 8), (8, 64, 12), (7, 128, 16 + 7)],
+)
+def test_lut_ram_shapes(bits: int, depth: int, luts: int) -> None:
+    assert lutram_luts(bits, depth) == luts
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "blocks"),
+    [(4, 6, 1), (27, 18, 1), (18, 27, 1), (28, 18, 2), (27, 19, 2), (27, 27, 2), (41, 11, 2)],
+)
+def test_dsp_ports(a: int, b: int, blocks: int) -> None:
+    assert dsp_blocks(a, b) == blocks
+
+
+@pytest.mark.parametrize("levels", range(8))
+def test_adder_tree_in_closed_form(levels: int) -> None:
+    tk = 1 << levels
+    assert tree_bits(tk, levels) == sum((tk >> i) * (10 + i) for i in range(1, levels + 1))
+
+
+def test_every_coefficient_names_its_source() -> None:
+    assert set(SOURCES) == {f.name for f in dataclasses.fields(Coefficients)}
+    assert all(text.split(":")[0] for text in SOURCES.values())
+
+
+def test_every_loop_has_its_fill() -> None:
+    names = {
+        loop.name
+        for op in network_operations(tiny())
+        for loop in operation_trips(op, SMALL, PORT_BITS)
+    }
+    assert names == set(FILL_CYCLES)
+
+
+def test_tiny_cycles_by_hand() -> None:
+    plan = lower(tiny(), zcu102(), SMALL)
+    loops = [loop for stage in plan.stages for loop in stage.loops]
+    fills = sum(loop.entries * FILL_CYCLES[loop.name] for loop in loops)
+    result = estimate(plan)
+    assert result.loop_cycles == sum(loop.trips for loop in loops)
+    assert result.fill_cycles == fills + START_CYCLES + 16 * STAGE_CYCLES
+    # 4 x 2 x 4 products, 2 requantizers; a vector lane takes 5; 2 + 2 + 2 + 2 for the scales.
+    assert result.resources.dsp == 32 + 2 + 2 * 5 + 8
+    # Nothing but the root's table is deep: block RAM is that and the FIFOs of the three ports.
+    assert [p.name for p in parts(plan) if p.bram18] == [
+        *("port weights", "port image", "port logits", "exp", "rsqrt"),
+    ]
+    # Words of 128 bits, and three logits of 32.
+    words = {p.name: p.words for p in plan.ports}
+    assert result.dram_bits == 128 * (words["weights"] + words["image"]) + 32 * 3
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    architectures(),
+    st.lists(foldings(), min_size=1, max_size=6),
+    st.sampled_from((128, 256, 512)),
+)
+def test_the_sweep_prices_the_plans(
+    arch: Architecture, chosen: list[Folding], port_bits: int
+) -> None:
+    """Rule 2 of the design: what the search prices is what `lower` would build."""
+    device = dataclasses.replace(zcu102(), port_bits=port_bits)
+    columns = {
+        field.name: np.array([getattr(f, field.name) for f in chosen])
+        for field in dataclasses.fields(Folding)
+    }
+    prices = price(arch, device, Folding(**columns))
+    for index, folding in enumerate(chosen):
+        assert prices.at(index) == estimate(lower(arch, device, folding))
+
+
+@settings(deadline=None, max_examples=20)
+@given(architectures(), foldings())
+def test_parts_add_up(arch: Architecture, folding: Folding) -> None:
+    plan = lower(arch, zcu102(), folding)
+    for resource in RESOURCES:
+        total = sum(getattr(part, resource) for part in parts(plan))
+        assert total == getattr(estimate(plan).resources, resource)
+
+
+@settings(deadline=None, max_examples=40)
+@given(architectures(), foldings(), st.sampled_from(("tm", "tk")))
+def test_more_engine_takes_more(arch: Architecture, folding: Folding, lanes: str) -> None:
+    """Doubled lanes: no fewer DSPs, and more LUTs in every unit of the engine."""
+    wider = dataclasses.replace(folding, **{lanes: 2 * getattr(folding, lanes)})
+    before, after = (lower(arch, zcu102(), f) for f in (folding, wider))
+    assert estimate(after).resources.dsp >= estimate(before).resources.dsp
+    luts = [{p.name: p.lut for p in parts(plan)} for plan in (before, after)]
+    for unit in ("adder_tree", "accumulate", "drain_select", "weight_write", "engine_lut"):
+        assert luts[1][unit] >= luts[0][unit]
+
+
+@settings(deadline=None, max_examples=40)
+@given(architectures(), foldings())
+def test_more_vector_lanes_are_never_slower(arch: Architecture, folding: Folding) -> None:
+    if 2 * folding.vl > min(folding.tk, PORT_BITS // 16):
+        return
+    before = estimate(lower(arch, zcu102(), folding))
+    after = estimate(lower(arch, zcu102(), dataclasses.replace(folding, vl=2 * folding.vl)))
+    assert after.cycles <= before.cycles
+    assert after.resources.dsp > before.resources.dsp
+
+
+@settings(deadline=None, max_examples=40)
+@given(architectures(), foldings(), st.sampled_from(("qkv", "proj", "fc1", "fc2")))
+def test_more_8_bit_rows_and_blocks_cost_more(
+    arch: Architecture, folding: Folding, matrix: str
+) -> None:
+    block = arch.blocks[0]
+    share = dataclasses.replace(block.w8, **{matrix: 8})
+    heavier = (dataclasses.replace(block, w8=share), *arch.blocks[1:])
+    deeper = (*arch.blocks, BlockSpec(1, 1, W8Shares(0, 0, 0, 0)))
+    cycles = [
+        estimate(lower(dataclasses.replace(arch, blocks=blocks), zcu102(), folding)).loop_cycles
+        for blocks in (arch.blocks, heavier, deeper)
+    ]
+    assert cycles[1] >= cycles[0]
+    assert cycles[2] > cycles[0]
+
+
+def test_lut_products_of_unmeasured_widths_are_refused() -> None:
+    plan = lower(tiny(), zcu102(), SMALL)
+    odd = dataclasses.replace(plan, multipliers=(Multiplier("odd", 8, 8, 1, "lut"),))
+    with pytest.raises(CapacityError, match="odd"):
+        estimate(odd)

@@ -1,0 +1,103 @@
+"""The folding search: the best of its candidates, within every limit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qnas.accel.device import Device
+from qnas.accel.folding import Folding
+from qnas.accel.lower import lower
+from qnas.architecture import Architecture
+from qnas.errors import CapacityError, ConfigError
+from qnas.objectives.cost.analytic import estimate, price
+from qnas.objectives.cost.estimate import RESOURCES, Estimate
+from qnas.objectives.folding_search import FIELDS, best_plan, candidate_foldings
+from tests.accel.designs import architectures, tiny, zcu102
+
+SHARES = st.sampled_from((1.0, 0.5, 0.1, 0.03, 0.001))
+
+
+def _all_candidates(
+    arch: Architecture, device: Device, *, lut_lanes: bool
+) -> list[tuple[Folding, Estimate]]:
+    folding, legal = candidate_foldings(arch, device, lut_lanes=lut_lanes)
+    prices = price(arch, device, folding)
+    fields = [np.broadcast_to(getattr(folding, f), prices.cycles.shape) for f in FIELDS]
+    return [
+        (Folding(*(int(f.flat[i]) for f in fields)), prices.at(i))
+        for i in np.flatnonzero(np.broadcast_to(legal, prices.cycles.shape))
+    ]
+
+
+@settings(deadline=None, max_examples=6)
+@given(architectures(), SHARES, st.booleans(), st.sampled_from((1.0, 0.02)))
+def test_nothing_beats_the_best(
+    arch: Architecture, share: float, lut_lanes: bool, size: float
+) -> None:
+    device = zcu102()
+    device = dataclasses.replace(device, lut=int(device.lut * size), ff=int(device.ff * size))
+    plan, result = best_plan(arch, device, share, lut_lanes=lut_lanes)
+    assert result == estimate(plan)
+    limits = {**device.limits(), "dsp": math.floor(share * device.limit("dsp"))}
+
+    def rank(candidate: tuple[Folding, Estimate]) -> tuple[object, ...]:
+        folding, e = candidate
+        used = [(getattr(e.resources, r), limits[r]) for r in RESOURCES]
+        fits = all(u <= limit for u, limit in used)
+        worst = 0.0 if fits else max(u / max(limit, 1) for u, limit in used)
+        order = tuple(getattr(folding, f) for f in FIELDS)
+        return (not fits, worst, e.cycles, e.resources.dsp, e.resources.lut, order)
+
+    best = min(_all_candidates(arch, device, lut_lanes=lut_lanes), key=rank)
+    assert (plan.folding, result) == best
+
+
+@settings(deadline=None, max_examples=5)
+@given(architectures(), st.booleans())
+def test_every_candidate_is_a_folding(arch: Architecture, lut_lanes: bool) -> None:
+    folding, legal = candidate_foldings(arch, zcu102(), lut_lanes=lut_lanes)
+    fields = np.broadcast_arrays(*(getattr(folding, f) for f in FIELDS))
+    shape = fields[0].shape
+    columns = [f[np.broadcast_to(legal, shape)] for f in fields]
+    assert len(set(zip(*columns, strict=True))) == columns[0].size
+    for index in range(0, columns[0].size, 397):
+        lower(arch, zcu102(), Folding(*(int(c[index]) for c in columns)))
+
+
+def test_dsp_share_is_kept_and_pays() -> None:
+    cycles = []
+    for share in (1.0, 0.5, 0.25, 0.125, 0.0625):
+        _, result = best_plan(tiny(), zcu102(), share)
+        assert result.resources.dsp <= share * zcu102().limit("dsp")
+        cycles.append(result.cycles)
+    assert cycles == sorted(cycles)
+
+
+def test_lut_lanes_save_dsps() -> None:
+    _, with_luts = best_plan(tiny(), zcu102(), lut_lanes=True)
+    _, without = best_plan(tiny(), zcu102())
+    assert with_luts.cycles <= without.cycles
+    assert with_luts.resources.dsp < without.resources.dsp
+
+
+def test_where_nothing_fits_the_least_excess_is_returned() -> None:
+    small = dataclasses.replace(zcu102(), lut=4000)
+    _, result = best_plan(tiny(), small)
+    assert result.resources.lut > small.limit("lut")
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, 1.5, float("nan")])
+def test_shares_outside_are_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="dsp_share"):
+        best_plan(tiny(), zcu102(), share)
+
+
+def test_networks_that_no_plan_holds_are_refused_before_the_sweep() -> None:
+    with pytest.raises(CapacityError, match="embed_dim"):
+        best_plan(dataclasses.replace(tiny(), embed_dim=2000), zcu102())
