@@ -162,10 +162,16 @@ def _beats(nibbles: Ints, plan: HardwarePlan, stage: Stage) -> Bytes:
     """(row tiles * TM, inner) nibbles to (row tiles, beats, bytes of whole words)."""
     tm, tk = plan.folding.tm, plan.folding.tk
     port_bits = plan.ports[0].bits
-    shape = (stage.row_tiles, stage.beats, int(beat_words(plan.folding, port_bits)) * port_bits // 4)
+    shape = (
+        stage.row_tiles,
+        stage.beats,
+        int(beat_words(plan.folding, port_bits)) * port_bits // 4,
+    )
     padded = np.zeros((len(nibbles), stage.beats * tk), dtype=np.uint8)
     padded[:, : nibbles.shape[1]] = nibbles & 15
     tiles = padded.reshape(stage.row_tiles, tm, stage.beats, tk).transpose(0, 2, 1, 3)
     stream = np.zeros(shape, dtype=np.uint8)
     stream[:, :, : tm * tk] = tiles.reshape(stage.row_tiles, stage.beats, tm * tk)
-    return stream[:, :, 0::2] | stream[:, :, 1::2] << 4
+    high = np.left_shift(stream[:, :, 1::2], np.uint8(4))
+    packed: Bytes = np.bitwise_or(stream[:, :, 0::2], high)
+    return packed

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qnas.accel.emit.constants import GENERATED
 from qnas.accel.emit.writer import Writer
-from qnas.accel.plan import HardwarePlan, Stage
+from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.integer import IntegerNetwork
 from qnas.numerics import Ints
+from qnas.operations import Gemm, Operation, Softmax, Tensor, network_operations
 
 MAGIC = b"QNASVEC1"
 
 
 def stage_values(plan: HardwarePlan) -> list[int]:
     """Values in the canonical result of each stage."""
-    return [_values(plan.architecture, stage) for stage in plan.stages]
+    arch = plan.architecture
+    return [_result_values(arch, op) for op in network_operations(arch)]
 
 
-def _values(arch: Architecture, stage: Stage) -> int:
-    if stage.dst == "residual":
+def _result_values(arch: Architecture, op: Operation) -> int:
+    if op.dst is Tensor.RESIDUAL:
         return arch.num_tokens * arch.embed_dim
-    if stage.kind == "softmax":
-        return stage.tokens * (stage.inner + 2)
-    return stage.tokens * stage.rows
+    if isinstance(op, Softmax):
+        return op.queries * (op.keys + 2)
+    return op.tokens * (op.rows if isinstance(op, Gemm) else op.channels)
 
 
 def pixels(arch: Architecture) -> int:
@@ -42,7 +42,7 @@ def project_header(plan: HardwarePlan, weights: bytes) -> str:
     """What the test bench knows of the network: names, shapes, the checksum of its weights."""
     counts = stage_values(plan)
     out = Writer()
-    out.line(f"{GENERATED}\n#pragma once\n#include <cstdint>\n\n#include \"plan.hpp\"\n")
+    out.line(f'{GENERATED}\n#pragma once\n#include <cstdint>\n\n#include "plan.hpp"\n')
     out.line("namespace project {\n")
     out.line(f"constexpr uint32_t WEIGHTS_CRC32 = 0x{zlib.crc32(weights):08X};")
     out.line(f"constexpr int PIXELS = {pixels(plan.architecture)};")
@@ -58,26 +58,24 @@ def project_header(plan: HardwarePlan, weights: bytes) -> str:
     return out.text()
 
 
-def vectors(network: IntegerNetwork, patches: Ints, labels: Ints) -> Iterator[bytes]:
-    """The vectors file, in parts: header, then one record an image (pixels, then all results)."""
+def vectors_header(network: IntegerNetwork, labels: Ints) -> tuple[bytes, int]:
+    """Start of a vectors file, and the number of values that follow for each image."""
+    arch = network.architecture
+    values = sum(_result_values(arch, op) for op in network.operations)
+    numbers = np.array([len(labels), pixels(arch), values], dtype="<i4")
+    return MAGIC + numbers.tobytes() + labels.astype("<i4").tobytes(), values
+
+
+def vectors(network: IntegerNetwork, patches: Ints) -> Iterator[bytes]:
+    """One record an image: its pixels (int8), then the results of all stages (int32)."""
     batch = len(patches)
     flat = patches.reshape(batch, -1).astype(np.int8)
-    expected = _expected(network, patches)
-    header = np.array([batch, flat.shape[1], expected.shape[1]], dtype="<i4")
-    yield MAGIC + header.tobytes() + labels.astype("<i4").tobytes()
+    parts = [tensor.reshape(batch, -1).astype("<i4") for _, tensor in network.trace(patches)]
     for image in range(batch):
-        yield flat[image].tobytes() + expected[image].tobytes()
-
-
-def _expected(network: IntegerNetwork, patches: Ints) -> NDArray[np.int32]:
-    """(B, values): the results of all stages, one after the other."""
-    parts = [tensor.reshape(len(patches), -1).astype("<i4") for _, tensor in network.trace(patches)]
-    return np.concatenate(parts, axis=1)
+        yield flat[image].tobytes() + b"".join(part[image].tobytes() for part in parts)
 
 
 def vectors_file(network: IntegerNetwork, patches: Ints, labels: Ints) -> bytes:
     """The whole file at once: for the few images that travel with a project."""
-    buffer = io.BytesIO()
-    for part in vectors(network, patches, labels):
-        buffer.write(part)
-    return buffer.getvalue()
+    header, _ = vectors_header(network, labels)
+    return header + b"".join(vectors(network, patches))

@@ -28,12 +28,10 @@ CALLS = {
     "GEMM": "gemm(stage, words, act, key, prob, score, residual, weight, row_param, query_scale,"
     " gelu,\n     logit)",
 }
-TAP = (
-    "trace::tap(index, stage, act, key, prob, score, residual, query_scale, logit);"
-)
+TAP = "trace::tap(index, stage, act, key, prob, score, residual, query_scale, logit);"
 SIGNATURE = (
-    "void qnas_top(const ap_uint<plan::PORT_BITS>* weights, const ap_uint<plan::PORT_BITS>* image,\n"
-    "              ap_int<32>* logits)"
+    "void qnas_top(const ap_uint<plan::PORT_BITS>* weights,\n"
+    "              const ap_uint<plan::PORT_BITS>* image, ap_int<32>* logits)"
 )
 
 
@@ -79,7 +77,9 @@ def _run(out: Writer, plan: HardwarePlan) -> None:
 
 def _memory(out: Writer, buffer: Buffer) -> None:
     kind, banks = MEMORIES[buffer.name]
-    out.line(f"static {kind} {buffer.name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits")
+    out.line(
+        f"static {kind} {buffer.name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits"
+    )
     for dim in banks:
         out.pragma(f"ARRAY_PARTITION variable={buffer.name} complete dim={dim}")
     out.pragma(f"BIND_STORAGE variable={buffer.name} type=ram_s2p impl={buffer.storage}")

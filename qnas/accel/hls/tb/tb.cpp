@@ -3,6 +3,8 @@
 //
 //   tb [weights.bin [vectors.bin [result.json]]]
 //
+// In co-simulation, where the kernel is RTL, only the logits are there to be compared.
+//
 // Exit status: 0 all equal, 1 mismatches, 2 unusable files, 3 a fault of a stream (hls_stream.h).
 #include <chrono>
 
@@ -56,8 +58,7 @@ void check_stage(int stage, const std::vector<int32_t>& values, const Counts& co
 }
 
 // The kernel's answer on its port, against the last stage of the reference.
-void check_logits(const std::vector<ap_int<32>>& logits, int label) {
-    const int32_t* expected = report.expected - plan::CLASSES;
+void check_logits(const std::vector<ap_int<32>>& logits, const int32_t* expected, int label) {
     int best = 0;
     for (int i = 0; i < plan::CLASSES; ++i) {
         compare(plan::STAGES - 1, i, expected[i], int(logits[i]));
@@ -134,7 +135,8 @@ int main(int argc, char** argv) {
         const auto start = std::chrono::steady_clock::now();
         qnas_top(weights.data(), words.data(), logits.data());
         seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        check_logits(logits, vectors.labels[image]);
+        check_logits(logits, vectors.values.data() + project::ALL_VALUES - plan::CLASSES,
+                     vectors.labels[image]);
     }
     if (argc > 3) write_result(argv[3], vectors.images(), seconds);
     print_verdict(vectors.images(), seconds);

@@ -1,0 +1,19 @@
+"""The hand-written part of a project: library headers, stand-ins and test bench, as they are."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+FOLDERS = ("src", "sim", "tb")
+
+
+def library_files() -> dict[str, bytes]:
+    """Relative path in the project -> content."""
+    root = resources.files("qnas.accel").joinpath("hls")
+    files = {
+        f"{folder}/{entry.name}": entry.read_bytes()
+        for folder in FOLDERS
+        for entry in root.joinpath(folder).iterdir()
+        if entry.name.endswith((".hpp", ".cpp", ".h"))
+    }
+    return {**files, "Makefile": root.joinpath("project", "Makefile").read_bytes()}

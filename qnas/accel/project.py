@@ -1,0 +1,130 @@
+"""emit_project: a network and its plan as the files of an HLS project, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.accel.device import Device, load_device
+from qnas.accel.emit.bench import project_header, stage_values, vectors_file
+from qnas.accel.emit.constants import plan_header, tables_header
+from qnas.accel.emit.library import library_files
+from qnas.accel.emit.stages import stages_header
+from qnas.accel.emit.tools import readme, tcl_script
+from qnas.accel.emit.top import top_header, top_source
+from qnas.accel.plan import HardwarePlan
+from qnas.accel.weights import weight_stream
+from qnas.errors import ConfigError, problem
+from qnas.integer import IntegerNetwork
+from qnas.serial import encode
+
+SAMPLE_IMAGES = 4
+SAMPLE_VALUES = 1 << 20  # a larger network travels with fewer images, but one at least
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class ProjectFiles(Mapping[str, bytes]):
+    """Relative path -> content, frozen. Writing is a separate act."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        for path in files:
+            pure = PurePosixPath(path)
+            if pure.is_absolute() or ".." in pure.parts or str(pure) != path:
+                raise ConfigError(
+                    problem("path", "must stay inside the project", repr(path), "Choose another.")
+                )
+        self._files = {path: bytes(files[path]) for path in sorted(files)}
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._files[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits over every path and content."""
+        parts = hashlib.sha256()
+        for path, content in self._files.items():
+            parts.update(f"{path}\0{len(content)}\0".encode())
+            parts.update(content)
+        return parts.hexdigest()
+
+    def write(self, directory: Path) -> None:
+        """Write all files beside `directory`, then rename: never half a project.
+
+        A project that was there before is replaced as a whole.
+        """
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        try:
+            for path, content in self._files.items():
+                target = temporary / "new" / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            if directory.exists():
+                os.replace(directory, temporary / "old")
+            os.replace(temporary / "new", directory)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def emit_project(
+    network: IntegerNetwork,
+    plan: HardwarePlan,
+    *,
+    name: str,
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    device: Device | None = None,
+) -> ProjectFiles:
+    """The project of `network` under `plan`: equal arguments give equal bytes.
+
+    `images` (B, C, H, W), normalised as for `network.quantize_images`, and `labels` (B,): the
+    first few travel with the project. `device` defaults to the plan's. Raises ConfigError for a
+    name that is no plain file name, or a network that is not the plan's.
+    """
+    check_name(name)
+    device = load_device(plan.device) if device is None else device
+    weights = weight_stream(network, plan)
+    count = max(1, min(SAMPLE_IMAGES, SAMPLE_VALUES // sum(stage_values(plan)), len(images)))
+    patches, samples = network.quantize_images(images[:count]), np.asarray(labels[:count])
+    texts = {
+        "src/plan.hpp": plan_header(plan),
+        "src/tables.hpp": tables_header(),
+        "src/stages.hpp": stages_header(plan),
+        "src/qnas_top.hpp": top_header(),
+        "src/qnas_top.cpp": top_source(plan),
+        "tb/project.hpp": project_header(plan, weights),
+        "build.tcl": tcl_script(plan, device, name=name),
+        "README.md": readme(
+            network, plan, device, name=name, logits=network.logits(patches), labels=samples
+        ),
+        "plan.json": json.dumps(encode(plan), indent=2, allow_nan=False) + "\n",
+    }
+    data = {
+        "data/weights.bin": weights,
+        "data/vectors.bin": vectors_file(network, patches, samples),
+    }
+    return ProjectFiles(
+        {**library_files(), **{path: text.encode() for path, text in texts.items()}, **data}
+    )
+
+
+def check_name(name: str) -> None:
+    """ConfigError unless `name` is a plain file name, which no path can hide in."""
+    if not PLAIN_NAME.fullmatch(name):
+        rule = "must be letters, digits, `_`, `.` and `-`, starting with a letter or digit"
+        raise ConfigError(problem("name", rule, repr(name), "Choose a plain file name."))
