@@ -20,9 +20,10 @@ from qnas.units import ceil_div
 Count = Any
 
 ATOM_BITS = 4 + ACT_BITS  # product of a nibble and an activation
-REQUANT_BITS = 27  # an accumulator with its bias
-PRODUCT_BITS = REQUANT_BITS + MULT_BITS
-GAIN_SUM_BITS, EXP_BITS = 35, 16
+PAIR_SUM_BITS = 27  # both nibbles of a row
+PRODUCT_BITS = PAIR_SUM_BITS + MULT_BITS
+SCALED_BITS = 48  # that and the bias, which the DSP's third port adds
+NORMALISED_BITS, GAIN_SUM_BITS, EXP_BITS = 18, 35, 16
 SHIFT_BITS = 6
 DIVIDER_BITS = 33  # row_scale: 32 by 16 bits, a quotient bit a cycle
 
@@ -42,6 +43,7 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "activation_write", f.tt * f.tk * (_mux(4, ACT_BITS, c) + c.bank_write_lut)
     yield "transpose", f.tk * ACT_BITS * ceil_div(levels, 2)
     yield "epilogue", f.tt * _epilogue_luts(design, c)
+    yield "bias_shift", _shifter(SCALED_BITS, c)
     yield "gelu_read", f.tt * _mux(design.ports[0].bits // GELU_ENTRY_BITS, ACT_BITS, c)
     yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (_mux(f.tt, RESIDUAL_BITS, c) + _mux(f.tt, design.score_bits, c))
@@ -71,22 +73,22 @@ def _shifter(bits: int, c: Coefficients, *, shift_bits: int = SHIFT_BITS) -> int
 
 
 def _epilogue_luts(design: Design, c: Coefficients) -> Count:
-    """One lane: nibble pair, bias, rounding shift, saturation, residual's read, sum and clip."""
-    adders = 2 * REQUANT_BITS + PRODUCT_BITS + LOGIT_BITS + 2 * RESIDUAL_BITS
+    """One lane: nibble pair, rounding shift, saturation, residual's read, sum and clip."""
+    adders = PAIR_SUM_BITS + SCALED_BITS + LOGIT_BITS + 2 * RESIDUAL_BITS
     select = _mux(4, LOGIT_BITS, c) + _mux(design.folding.vl, RESIDUAL_BITS, c)
-    return adders * c.adder_lut_per_bit + _shifter(PRODUCT_BITS, c) + select
+    return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + select
 
 
 def _norm_luts(c: Coefficients) -> int:
     """One lane: sum, sum of squares, centre, rounding shift, clip, gain and bias, the same."""
-    adders = 2 * SUM_BITS + SQUARES_BITS + PRODUCT_BITS + RESIDUAL_BITS + 2 * GAIN_SUM_BITS
+    adders = 2 * SUM_BITS + SQUARES_BITS + PRODUCT_BITS + NORMALISED_BITS + 2 * GAIN_SUM_BITS
     shifters = _shifter(PRODUCT_BITS, c) + _shifter(GAIN_SUM_BITS, c)
     return adders * c.adder_lut_per_bit + shifters + ACT_BITS
 
 
 def _rsqrt_luts(c: Coefficients) -> int:
     """Leading-one detector, two shifters, one Newton step; the table is a memory of the plan."""
-    adders = SQUARES_BITS + 2 * REQUANT_BITS
+    adders = SQUARES_BITS + 2 * SUM_BITS
     return adders * c.adder_lut_per_bit + 2 * _shifter(SQUARES_BITS, c)
 
 
