@@ -84,6 +84,7 @@ def _export(work: Workspace, pick: Pick) -> None:
         name=project_name(work.config.name, pick.name),
         images=images[:TEST_BENCH_IMAGES],
         labels=labels[:TEST_BENCH_IMAGES],
+        device=work.device,
     )
     # The architecture comes last and goes first: where it lies, the rest belongs to it.
     files.architecture.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qnas.accel.toolchain import Toolchain
 from qnas.serial import write_atomically
 from qnas.studies import exporting, searching, training, verifying
 from qnas.studies.progress import Progress, Silent
@@ -53,7 +54,12 @@ def verify(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
 
 
 def run(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
-    """Everything, from images to verified accelerators; returns the content of summary.json."""
+    """Everything, from images to verified accelerators; returns the content of summary.json.
+
+    Raises ToolMissingError before anything else if there is no g++ to verify with.
+    """
+    if not work.files.summary.exists():
+        Toolchain().version()
     train(work, progress=progress)
     search(work, progress=progress)
     export(work, progress=progress)

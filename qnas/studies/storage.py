@@ -69,13 +69,13 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _drop_torn_line(path)
     try:
-        study = optuna.create_study(
-            storage=JournalStorage(Journal(path)),
-            study_name=name,
-            directions=list(directions),
-            sampler=optuna.samplers.NSGAIISampler(),
-            load_if_exists=True,
-        )
+        storage, sampler = JournalStorage(Journal(path)), optuna.samplers.NSGAIISampler()
+        if any(study.study_name == name for study in storage.get_all_studies()):
+            study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
+        else:
+            study = optuna.create_study(
+                study_name=name, storage=storage, sampler=sampler, directions=list(directions)
+            )
     except (ValueError, KeyError) as error:
         raise CheckpointError(
             problem(str(path), "must be a whole Optuna journal", error, "Delete it and run again.")

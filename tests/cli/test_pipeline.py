@@ -1,0 +1,207 @@
+"""The whole line, small: one epoch, one generation, one pick; everything in it is real."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from qnas.cli.main import cli
+
+pytest.importorskip("qnas.accel.verify")
+
+STUDY = """
+name = "tiny"
+space = "digits"
+data = "digits"
+device = "zcu102"
+[search]
+trials = 6
+population = 4
+[train]
+epochs = 1
+[splits]
+search_fraction = 0.45
+report_fraction = 0.05
+"""
+FILES = (
+    "manifest.json",
+    "supernet.safetensors",
+    "supernet.json",
+    "study.journal",
+    "front.csv",
+    "report.html",
+    "summary.json",
+    "picks/knee/architecture.json",
+    "picks/knee/plan.json",
+    "picks/knee/verification.json",
+)
+
+
+def qnas(command: str, folder: Path) -> Result:
+    arguments = [command, str(folder / "study.toml"), "--runs", str(folder / "runs")]
+    return CliRunner().invoke(cli, arguments)
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    """Every file of a run but those that tell its seconds."""
+    timed = ("manifest.json", "study.journal", "summary.json", "verification.json", "report.html")
+    return {
+        str(path.relative_to(run)): path.read_bytes()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.name not in timed
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline")
+    (folder / "study.toml").write_text(STUDY)
+    result = qnas("run", folder)
+    assert result.exit_code == 0, result.output
+    assert "0 mismatches" in result.stdout
+    return folder
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    """A finished run to harm."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def test_the_run_directory_is_as_agreed(finished: Path) -> None:
+    run = finished / "runs" / "tiny"
+    assert all((run / name).is_file() for name in FILES)
+    assert (run / "picks" / "knee" / "project").is_dir()
+    assert {path.name for path in run.iterdir()} == {n.split("/")[0] for n in FILES}
+
+
+def test_the_summary_is_as_agreed(finished: Path) -> None:
+    summary: Any = json.loads((finished / "runs/tiny/summary.json").read_text())
+    assert set(summary) == {"picks", "study", "supernet"}
+    (pick,) = summary["picks"]
+    assert {"name", "key", "cycles", "fps", "lut", "ff", "dsp", "bram18"} <= set(pick)
+    assert set(pick["accuracy"]) == {"fake_quant", "integer", "hls"}
+    assert pick["accuracy"]["integer"] == pick["accuracy"]["hls"]
+    assert set(pick["verification"]) == {"images", "stages", "values", "mismatches"}
+    assert pick["verification"]["mismatches"] == 0 < pick["verification"]["values"]
+    assert set(summary["study"]) == {"trials", "distinct", "pareto", "hypervolume", "seconds"}
+    assert summary["study"]["trials"] == 6
+    assert set(summary["supernet"]) == {"seconds", "largest_accuracy", "smallest_accuracy"}
+
+
+def test_running_again_does_nothing(finished: Path) -> None:
+    run = finished / "runs" / "tiny"
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.*") if path.is_file()}
+    result = qnas("run", finished)
+    assert result.exit_code == 0
+    after = {path: path.stat().st_mtime_ns for path in before}
+    rewritten = {path.name for path in before if before[path] != after[path]}
+    assert rewritten <= {"manifest.json", "summary.json"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "section"),
+    [
+        ("epochs = 1", "epochs = 2", "[train]"),
+        ("population = 4", "population = 5", "[search]"),
+        ("trials = 6", "trials = 5", "search.trials"),
+        ("0.05", "0.06", "[splits]"),
+        ('device = "zcu102"', 'device = "zcu102"\nseed = 1', "seed"),
+    ],
+)
+def test_a_changed_study_is_refused_by_section(
+    old: str, new: str, section: str, finished: Path, tmp_path: Path
+) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(STUDY.replace(old, new))
+    arguments = ["run", str(study), "--runs", str(finished / "runs")]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert f"`{section}`" in result.stderr
+
+
+def test_a_target_nobody_meets_is_refused_and_nothing_is_picked(copy: Path) -> None:
+    before = contents(copy / "runs" / "tiny")
+    (copy / "study.toml").write_text("fps_targets = [99000000]\n" + STUDY)
+    result = qnas("run", copy)
+    assert result.exit_code == 2
+    assert "fastest reaches" in result.stderr
+    assert contents(copy / "runs" / "tiny") == before
+
+
+def test_targets_may_be_added_to_a_finished_run(copy: Path) -> None:
+    (copy / "study.toml").write_text("fps_targets = [10]\n" + STUDY)
+    assert qnas("export", copy).exit_code == 0
+    assert (copy / "runs/tiny/picks/fps10/project").is_dir()
+
+
+def test_one_changed_shift_is_caught_and_named_and_its_repair_is_seen(copy: Path) -> None:
+    source = next((copy / "runs/tiny/picks/knee/project").rglob("fixed_point.hpp"))
+    right = source.read_text()
+    wrong = right.replace("(scaled, shift)", "(scaled, shift + 1)")
+    assert wrong != right
+    source.write_text(wrong)
+    for command in ("verify", "run"):  # the second time from what is known
+        result = qnas(command, copy)
+        assert result.exit_code == 1
+        assert "first in stage 'stem'" in result.stderr
+    summary: Any = json.loads((copy / "runs/tiny/summary.json").read_text())
+    assert summary["picks"][0]["verification"]["mismatches"] > 0
+    assert 'class="bad"' in (copy / "runs/tiny/report.html").read_text()
+    source.write_text(right)
+    assert qnas("verify", copy).exit_code == 0
+
+
+def test_a_damaged_checkpoint_is_a_clear_error(copy: Path) -> None:
+    run = copy / "runs" / "tiny"
+    (run / "supernet.safetensors").write_bytes(b"damaged")
+    shutil.rmtree(run / "picks")
+    result = qnas("run", copy)
+    assert result.exit_code == 2
+    assert "supernet.safetensors" in result.stderr
+    assert not (run / "picks").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_without_a_compiler_nothing_is_begun(
+    command: str, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = copy / "runs" / "tiny"
+    if command == "run":
+        shutil.rmtree(run)
+    else:
+        (run / "picks/knee/verification.json").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = qnas(command, copy)
+    assert result.exit_code == 2
+    assert "g++" in result.stderr
+    assert not (run / "picks/knee/verification.json").exists()
+    assert not (run / "supernet.json").exists() or command == "verify"
+
+
+@pytest.mark.slow
+def test_killed_at_any_point_it_is_completed_by_running_again(
+    finished: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+    command = [sys.executable, "-m", "qnas.cli.main", "run", "study.toml"]
+    for wait in (1.5, 3, 4, 5, 6, 7, 8, 9, 10):
+        process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True)
+        try:
+            process.wait(timeout=wait)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        time.sleep(0.1)
+    assert subprocess.run(command, cwd=tmp_path).returncode == 0
+    assert contents(tmp_path / "runs/tiny") == contents(finished / "runs/tiny")
