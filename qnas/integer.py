@@ -121,13 +121,6 @@ class IntegerNetwork:
         classes = [self.logits(self.quantize_images(part)).argmax(axis=1) for part in parts]
         return np.concatenate(classes)
 
-    @classmethod
-    def random(cls, arch: Architecture, seed: int) -> IntegerNetwork:
-        """Random parameters over the full ranges of their formats: what tests feed the ladder."""
-        from qnas.random_network import random_network
-
-        return random_network(arch, seed)
-
 
 class _State:
     """Tensors of one batch on their way through the operations."""

@@ -64,7 +64,7 @@ class SearchSpace(Value):
                             "Choose ratios that do.",
                         )
                     )
-        self.smallest(), self.largest()  # noqa: B018  (their own checks run here)
+        self.smallest(), self.largest()
 
     def genes(self) -> tuple[Gene, ...]:
         """The genome, in a fixed order: embed_dim, depth, then six genes a block."""
@@ -165,8 +165,8 @@ class SearchSpace(Value):
 
     def size(self) -> int:
         """Number of distinct architectures."""
-        per_block = len(self.num_heads) * len(self.mlp_ratios) * len(self.w8_eighths) ** 4
-        return len(self.embed_dims) * sum(per_block**depth for depth in self.depths)
+        per_block: int = len(self.num_heads) * len(self.mlp_ratios) * len(self.w8_eighths) ** 4
+        return len(self.embed_dims) * sum(int(per_block**depth) for depth in self.depths)
 
     def corners(self) -> Iterator[Architecture]:
         yield self.smallest()

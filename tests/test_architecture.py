@@ -45,7 +45,7 @@ def test_w8_rows_round_half_up(rows: int, eighths: int, expected: int) -> None:
 def test_unknown_key_names_the_nearest() -> None:
     data = load_space("digits").smallest().to_json()
     data["embed_dimm"] = data.pop("embed_dim")
-    with pytest.raises(ConfigError, match="embed_dimm.*Did you mean 'embed_dim'"):
+    with pytest.raises(ConfigError, match=r"embed_dimm.*Did you mean 'embed_dim'"):
         Architecture.from_json(data)
 
 

@@ -25,7 +25,7 @@ class AccuracyEvaluator:
         labels: NDArray[np.int64],
     ) -> None:
         self._supernet = supernet
-        self._batches = torch.from_numpy(images).split(BATCH)
+        self._batches = torch.split(torch.from_numpy(images), BATCH)
         self._labels = torch.from_numpy(labels)
         self._known: dict[str, float] = {}
 

@@ -82,7 +82,8 @@ class _Forward:
 
     def heads(self, name: str, x: Tensor, num_heads: int) -> Tensor:
         """(B, N, H * K) to (B, H, N, K)."""
-        return self.linear(name, x).unflatten(-1, (num_heads, -1)).transpose(1, 2)
+        y = self.linear(name, x)
+        return y.reshape(*y.shape[:2], num_heads, -1).transpose(1, 2)
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         matrix, scale = self.w.matrices[name], self.w.layer_scales.get(name)
@@ -116,5 +117,6 @@ class _Forward:
 def to_patches(images: Tensor, arch: Architecture) -> Tensor:
     """(B, C, H, W) to (B, N-1, C * P * P), each patch in channel, row, column order."""
     side, patch = arch.image_size // arch.patch_size, arch.patch_size
-    grid = images.unflatten(3, (side, patch)).unflatten(2, (side, patch))
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(len(images), side * side, arch.patch_dim)
+    batch, channels = images.shape[:2]
+    grid = images.reshape(batch, channels, side, patch, side, patch)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(batch, side * side, arch.patch_dim)

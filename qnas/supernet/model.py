@@ -88,7 +88,7 @@ class Supernet(nn.Module):
         }
         norms: dict[str, NormWeights] = {"norm": self.norm.slice(d)}
         scales: dict[str, Tensor] = {}
-        log_steps = {"norm": self.norm_log_step}
+        log_steps: dict[str, Tensor] = {"norm": self.norm_log_step}
         for index, spec in enumerate(arch.blocks):
             block, name, width = self.block(index), f"block{index}", arch.attention_dim(index)
             for part in ("q", "k", "v"):

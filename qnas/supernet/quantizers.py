@@ -81,4 +81,5 @@ def fake_quantize_probs(scores: Tensor, levels: int) -> Tensor:
     octaves = (distance.detach() * (math.log2(math.e) * 2**EXP_FRACTION)).round_()
     grid = octaves.mul_(2.0**-EXP_FRACTION).exp2_().mul_(levels).round_().div_(levels)
     rounded = exps + (grid - exps.detach())
-    return rounded / rounded.sum(dim=-1, keepdim=True)
+    probs: Tensor = rounded / rounded.sum(dim=-1, keepdim=True)
+    return probs

@@ -86,5 +86,7 @@ def hidden_bounds(log_step: Tensor) -> tuple[int, int]:
     The hardware stores integer - (low + 31), which lies in -31..31; the constant folds into the
     bias of fc2. A symmetric grid would spend nearly half its levels below GELU's minimum.
     """
-    low = math.floor(GELU_MIN / math.exp(log_step.item()))
-    return low, low + 2 * num.ACT_MAX
+    low = (GELU_MIN / log_step.detach().exp()).floor().item()
+    # A step that diverged passes through, to be met as a loss that is no number.
+    bounded = int(low) if math.isfinite(low) else -1
+    return bounded, bounded + 2 * num.ACT_MAX

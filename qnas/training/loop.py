@@ -108,10 +108,10 @@ class _Trainer:
         subnets = sandwich(self.supernet.space, self.seed, step, count=self.recipe.random_subnets)
         logits = self.supernet(images, subnets[0])
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        loss.backward()
+        torch.autograd.backward(loss)
         soft = logits.detach().softmax(dim=-1)
         for arch in subnets[1:]:
-            F.cross_entropy(self.supernet(images, arch), soft).backward()
+            torch.autograd.backward(F.cross_entropy(self.supernet(images, arch), soft))
         self.optimizer.step()
         return loss.item()
 

@@ -18,15 +18,15 @@ class Recipe(Value):
     `rerank_until` of training. `threads` is torch's: one is fastest for tiny models.
     """
 
-    epochs: int = 120
-    batch_size: int = 128
+    epochs: int = 110
+    batch_size: int = 64
     learning_rate: float = 3e-3
     step_learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup_fraction: float = 0.1
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.0
     random_subnets: int = 1
-    augment: float = 1.0
+    augment: float = 0.5
     rerank_epochs: int = 5
     rerank_until: float = 0.6
     checkpoint_epochs: int = 10

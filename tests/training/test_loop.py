@@ -1,0 +1,140 @@
+"""Training: reproducible, resumable after a kill, and it learns."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from qnas.errors import CheckpointError, ConfigError
+from qnas.supernet.model import Supernet
+from qnas.training.augment import augment
+from qnas.training.loop import TrainingError, sandwich, train_supernet
+from qnas.training.recipe import Recipe
+from tests.tiny import TINY, digits
+
+RECIPE = Recipe(epochs=6, batch_size=32, checkpoint_epochs=1, rerank_epochs=2)
+
+
+class Killed(Exception):
+    pass
+
+
+def train(directory: Path, *, recipe: Recipe = RECIPE, seed: int = 0, stop: int = 99) -> Supernet:
+    def on_epoch(epoch: int, epochs: int, loss: float) -> None:
+        if epoch == stop:
+            raise Killed
+
+    images, labels = digits(96)
+    return train_supernet(
+        TINY,
+        images,
+        labels,
+        recipe=recipe,
+        seed=seed,
+        input_step=1 / 31,
+        directory=directory,
+        on_epoch=on_epoch,
+    )
+
+
+def digest(directory: Path) -> str:
+    return hashlib.sha256((directory / "supernet.safetensors").read_bytes()).hexdigest()
+
+
+def test_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path: Path) -> None:
+    train(tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(tmp_path / "parts", stop=4)
+    assert not (tmp_path / "parts" / "supernet.json").exists()
+    train(tmp_path / "parts")
+    assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
+
+
+def test_kill_minus_nine_and_resume(tmp_path: Path) -> None:
+    train(tmp_path / "whole")
+    code = (
+        "import sys, pathlib\nfrom tests.training.test_loop import train\n"
+        "train(pathlib.Path(sys.argv[1]))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "killed")])
+    checkpoint = tmp_path / "killed" / "checkpoint.safetensors"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    train(tmp_path / "killed")
+    assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
+
+
+def test_seeds_differ(tmp_path: Path) -> None:
+    train(tmp_path / "a", seed=0)
+    train(tmp_path / "b", seed=1)
+    assert digest(tmp_path / "a") != digest(tmp_path / "b")
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(tmp_path, stop=2)
+    with pytest.raises(CheckpointError, match="other settings"):
+        train(tmp_path, seed=1)
+
+
+def test_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(tmp_path, stop=2)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="must be a checkpoint of this run"):
+        train(tmp_path)
+
+
+def test_divergence_stops_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"Lower train.learning_rate"):
+        train(tmp_path, recipe=Recipe(epochs=3, batch_size=32, learning_rate=1e30))
+    assert not (tmp_path / "supernet.safetensors").exists()
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    losses: list[float] = []
+    images, labels = digits(640)
+    train_supernet(
+        TINY,
+        images,
+        labels,
+        recipe=Recipe(epochs=6, batch_size=64, augment=0.0),
+        seed=0,
+        input_step=1 / 31,
+        directory=tmp_path,
+        on_epoch=lambda epoch, epochs, loss: losses.append(loss),
+    )
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_sandwich_is_a_function_of_seed_and_step() -> None:
+    first = sandwich(TINY, 3, 7, count=2)
+    assert first == sandwich(TINY, 3, 7, count=2) != sandwich(TINY, 3, 8, count=2)
+    assert first[0] == TINY.largest() and first[1] == TINY.smallest() and len(first) == 4
+
+
+def test_augmentation_moves_little_and_off_means_off() -> None:
+    images = torch.from_numpy(digits(16)[0])
+    generator = torch.Generator().manual_seed(0)
+    assert torch.equal(augment(images, shift_pixels=0.0, generator=generator), images)
+    moved = augment(images, shift_pixels=0.5, generator=generator)
+    assert moved.shape == images.shape
+    assert 0 < (moved - images).abs().mean() < images.std()
+
+
+@pytest.mark.parametrize(("key", "value"), [("epochs", 0), ("learning_rate", -1.0)])
+def test_recipe_refuses_nonsense(key: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"train.{key}"):
+        Recipe(**{key: value})  # type: ignore[arg-type]
