@@ -47,7 +47,7 @@ RSQRT_TABLE.setflags(write=False)
 
 
 def split_nibbles(values: Ints) -> tuple[Ints, Ints]:
-    """(h, l), both in -8..7, with values = 16 * h + l. Values must lie in -119..119 (or -128+...)."""
+    """(h, l), both in -8..7, with values = 16 * h + l, for values in -119..119."""
     low = ((values + 8) & 15) - 8
     return (values - low) >> 4, low
 
