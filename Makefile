@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/qnas run $(STUDY)
 
 test: .venv/installed-dev
-	$(BIN)/pytest -m "not slow" -n auto -q
+	$(BIN)/pytest -m "not slow and not demo" -n auto -q
 
 # Types, style and the direction of imports.
 check: .venv/installed-dev

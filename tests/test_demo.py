@@ -1,0 +1,80 @@
+"""The demo: the README's first command, whole (slow) and on a reduced budget (in CI)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qnas.architecture import Architecture
+from qnas.spaces import load_space
+
+ROOT = Path(__file__).parent.parent
+REDUCED = """
+[search]
+trials = 300
+population = 30
+[train]
+epochs = 30
+"""
+
+
+def qnas_run(study: Path, runs: Path) -> Path:
+    """`qnas run` as a user calls it; returns the run directory."""
+    command = [sys.executable, "-m", "qnas.cli.main", "run", str(study), "--runs", str(runs)]
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ)
+    (run,) = runs.iterdir()
+    return run
+
+
+def check_run(run: Path, *, largest: float, targets: list[int]) -> dict[str, Any]:
+    """What every finished run must hold, whatever its budget."""
+    summary: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    assert summary["study"]["trials"] >= 300
+    assert summary["study"]["distinct"] > 200 and summary["study"]["pareto"] >= 5
+    assert summary["study"]["hypervolume"] > 0
+    assert summary["supernet"]["largest_accuracy"] >= largest
+    picks = {pick["name"]: pick for pick in summary["picks"]}
+    assert set(picks) == {"knee", *(f"fps{target}" for target in targets)}
+    for name, pick in picks.items():
+        accuracy, check = pick["accuracy"], pick["verification"]
+        assert abs(accuracy["integer"] - accuracy["fake_quant"]) <= 0.01 + 1e-9
+        assert accuracy["hls"] == accuracy["integer"]
+        assert check["images"] == 360 and check["mismatches"] == 0
+        assert check["stages"] >= 30 and check["values"] > 360 * 30 * 100
+        assert pick["fps"] >= float(name.removeprefix("fps")) if name != "knee" else True
+        assert 0 < pick["dsp"] <= 2520 and 0 < pick["lut"] <= 274_080
+        architecture = json.loads((run / "picks" / name / "architecture.json").read_text())
+        assert Architecture.from_json(architecture) in load_space("digits")
+    with (run / "front.csv").open(newline="") as stream:
+        front = list(csv.DictReader(stream))
+    assert len(front) == summary["study"]["pareto"]
+    assert {pick["key"] for pick in picks.values()} <= {row["key"] for row in front}
+    return summary
+
+
+@pytest.mark.demo
+def test_demo_on_a_reduced_budget(tmp_path: Path) -> None:
+    text = (ROOT / "studies" / "digits_zcu102.toml").read_text()
+    study = tmp_path / "study.toml"
+    study.write_text(
+        text.split("[search]")[0].replace("fps_targets = [4000, 8000]", "fps_targets = [4000]")
+        + REDUCED
+    )
+    run = qnas_run(study, tmp_path / "runs")
+    check_run(run, largest=0.8, targets=[4000])
+
+
+@pytest.mark.slow
+def test_the_whole_demo_and_a_second_run_with_the_same_front(tmp_path: Path) -> None:
+    study = ROOT / "studies" / "digits_zcu102.toml"
+    first = qnas_run(study, tmp_path / "first")
+    check_run(first, largest=0.965, targets=[4000, 8000])
+    second = qnas_run(study, tmp_path / "second")
+    assert (first / "front.csv").read_bytes() == (second / "front.csv").read_bytes()
