@@ -71,23 +71,23 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
         table.add_row(label, *values, end_section=end)
 
     row("architecture", [p["key"] for p in picks])
-    row("weights in 8-bit rows", [f"{p['w8_share']:.1%}" for p in picks], end=True)
-    row("accuracy, fake-quantized", [f"{p['accuracy']['fake_quant']:.2%}" for p in picks])
-    row("accuracy, integer reference", [f"{p['accuracy']['integer']:.2%}" for p in picks])
+    row("8-bit share of weights", [f"{p['w8_share']:.1%}" for p in picks], end=True)
+    row("accuracy, fake-quant", [f"{p['accuracy']['fake_quant']:.2%}" for p in picks])
+    row("accuracy, integer", [f"{p['accuracy']['integer']:.2%}" for p in picks])
     row("accuracy, C++", [f"{p['accuracy']['hls']:.2%}" for p in picks], end=True)
     row("cycles", [f"{p['cycles']:,}" for p in picks])
     clocks = ", ".join(sorted({f"{p['clock_mhz']:g}" for p in picks}))
     row(f"FPS at {clocks} MHz", [f"{p['fps']:,.0f}" for p in picks], end=True)
     for name in ("lut", "ff", "dsp", "bram18"):
         used = [f"{p[name]:,} / {limits[name]:,}" for p in picks]
-        row(f"{name.upper()}, used / limit", used, end=name == "bram18")
-    row("check against the reference", [_verdict(p["verification"]) for p in picks])
+        row(f"{name.upper()} / limit", used, end=name == "bram18")
+    row("check", [_verdict(p["verification"]) for p in picks])
     return table
 
 
 def _verdict(found: Mapping[str, int]) -> str:
     style = "red" if found["mismatches"] else "green"
     return (
-        f"{found['stages']:,} stages x {found['images']:,} images\n{found['values']:,} values\n"
+        f"{found['stages']:,} stages x {found['images']:,} images,\n{found['values']:,} values,\n"
         f"[{style}]{found['mismatches']:,} mismatches[/{style}]"
     )

@@ -53,8 +53,9 @@ def show_summary(work: Workspace) -> None:
 
     if work.files.summary.exists():
         limits: dict[str, int] = {name: limit for name, limit in work.device.limits().items()}
-        console = Console()
         table = summary_table(read_json(work.files.summary), limits)
-        width = None if console.is_terminal else max(console.width, 40 + 26 * len(table.columns))
-        console.print(table, width=width, crop=False)
+        console = Console()
+        if not console.is_terminal:  # a pipe has no width of its own: let nothing be folded
+            console = Console(width=30 + 30 * len(table.columns))
+        console.print(table)
         click.echo(f"Files: {work.files.path}")

@@ -53,6 +53,7 @@ def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:
             "must be reached by some member of the front",
             target,
             f"The fastest reaches {fastest.estimate.fps:.0f} FPS at {fastest.values['error']:.2f} %"
-            f" error (architecture {fastest.architecture.key}). Choose at most that.",
+            f" error (architecture {fastest.architecture.key}). Choose at most that; what was"
+            " searched is kept.",
         )
     )

@@ -34,6 +34,7 @@ class Workspace:
     def __init__(self, config: StudyConfig, runs: Path) -> None:
         self.config = config
         self.files = RunDirectory(runs / config.name)
+        self._records: StudyRecords | None = None
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -82,12 +83,15 @@ class Workspace:
         return open_study(self.files.journal, name=self.config.name, directions=directions)
 
     def records(self) -> StudyRecords:
-        """Every complete trial so far."""
+        """Every complete trial so far; read again only when there are more."""
         from qnas.studies.front import StudyRecords
-        from qnas.studies.records import read_records
+        from qnas.studies.records import complete_trials, read_records
 
-        objectives = self.config.objectives
-        return StudyRecords(objectives, tuple(read_records(self.study, self.genome, objectives)))
+        if self._records is None or len(self._records.trials) < len(complete_trials(self.study)):
+            objectives = self.config.objectives
+            trials = read_records(self.study, self.genome, objectives)
+            self._records = StudyRecords(objectives, tuple(trials))
+        return self._records
 
     def trained(self) -> bool:
         return all(path.exists() for path in self.files.supernet)
