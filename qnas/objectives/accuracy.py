@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qnas.architecture import Architecture
 from qnas.objectives.base import Candidate, Direction
 from qnas.supernet.model import Supernet
+from qnas.supernet.threads import torch_threads
 
 BATCH = 512
 
@@ -23,17 +24,21 @@ class AccuracyEvaluator:
         supernet: Supernet,
         images: NDArray[np.float32],
         labels: NDArray[np.int64],
+        *,
+        threads: int = 1,
     ) -> None:
         self._supernet = supernet
         self._batches = torch.split(torch.from_numpy(images), BATCH)
         self._labels = torch.from_numpy(labels)
+        self._threads = threads
         self._known: dict[str, float] = {}
 
     def top1(self, architectures: Sequence[Architecture]) -> list[float]:
         """Share of images classified rightly, 0..1, in the order given."""
-        for arch in architectures:
-            if arch.key not in self._known:
-                self._known[arch.key] = self._evaluate(arch)
+        with torch_threads(self._threads):
+            for arch in architectures:
+                if arch.key not in self._known:
+                    self._known[arch.key] = self._evaluate(arch)
         return [self._known[arch.key] for arch in architectures]
 
     @torch.no_grad()

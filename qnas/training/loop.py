@@ -7,8 +7,7 @@ uninterrupted one bit for bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -24,6 +23,7 @@ from qnas.serial import digest, encode
 from qnas.space import SearchSpace
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import save_supernet
+from qnas.supernet.threads import torch_threads
 from qnas.training.augment import augment
 from qnas.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from qnas.training.recipe import Recipe
@@ -54,7 +54,7 @@ def train_supernet(
     """
     run = digest([encode(space), encode(recipe), seed, input_step, _fingerprint(images, labels)])
     data, targets = torch.from_numpy(images), torch.from_numpy(labels)
-    with _threads(recipe.threads):
+    with torch_threads(recipe.threads):
         supernet = _initial(space, data, seed=seed, input_step=input_step)
         trainer = _Trainer(supernet, recipe, seed, steps_per_epoch(len(images), recipe))
         start = load_checkpoint(directory, supernet, trainer.optimizer, run=run)
@@ -155,13 +155,3 @@ def _fingerprint(images: NDArray[np.float32], labels: NDArray[np.int64]) -> list
     import hashlib
 
     return [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in (images, labels)]
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
