@@ -44,6 +44,9 @@ def front_3d(content: ReportContent) -> go.Figure:
                 "mode": "markers+text",
                 "text": labels,
                 "textfont": {"color": PICKED, "size": 12},
+                "textposition": [
+                    ("top center", "bottom center")[i % 2] for i in range(len(picked))
+                ],
             },
         ),
     ):
@@ -148,16 +151,18 @@ def _pair(content: ReportContent, x: str, y: str) -> go.Figure:
 
 
 def _annotate(figure: go.Figure, content: ReportContent, *, x: str, y: str) -> None:
-    """Name the picks, each label a little higher than the last so that they keep apart."""
-    picked = sorted(content.labels().values(), key=lambda item: item[0].values[x])
+    """Name the picks: the upper half above their points, the lower half below, fanned out."""
+    picked = sorted(content.labels().values(), key=lambda item: item[0].values[y])
     every = content.records.distinct()
     for index, (trial, text) in enumerate(picked):
+        above = index - len(picked) // 2  # negative for the lower half
+        shift = -24 - 16 * above if above >= 0 else 10 - 16 * above
         figure.add_annotation(
             x=_coordinate(every, trial, x),
             y=_coordinate(every, trial, y),
             text=text,
             ax=22,
-            ay=-24 - 16 * (index % 3),
+            ay=shift,
             xanchor="left",
             font={"color": PICKED, "size": 12},
             arrowcolor=PICKED,
