@@ -12,7 +12,7 @@ from pathlib import Path
 
 from qnas.errors import ToolMissingError, VerificationError, problem
 
-SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp", "tb/taps.cpp")
+SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
 LOG_LINES = 20
 
 

@@ -51,8 +51,13 @@ struct Result {
     typedef ap_value<both + 1, S || S2> plus;
     typedef ap_value<both + 1, true> minus;
     typedef ap_value<both, S || S2> logic;
-    typedef ap_value<W + S2, S || S2> div;
-    typedef ap_value<(W < W2 + (!S2 && S) ? W : W2 + (!S2 && S)), S> mod;
+};
+
+template <int W, bool S, int W2, bool S2>
+struct Quotient {
+    // Xilinx's headers divide operands of different signs by rules of their own: not used here.
+    typedef typename std::enable_if<S == S2, ap_value<W + S2, S>>::type div;
+    typedef typename std::enable_if<S == S2, ap_value<(W < W2 ? W : W2), S>>::type mod;
 };
 
 // Native type that an expression is computed in.
@@ -198,11 +203,11 @@ struct ap_value : ap_sim::Storage<W, S, (W > 64)> {
 };
 
 // Arithmetic: exact in the result's width, hence no wrapping.
-#define AP_SIM_BINARY(OP, KIND)                                                                  \
+#define AP_SIM_BINARY(OP, RULE, KIND)                                                            \
     template <int W, bool S, int W2, bool S2>                                                    \
-    inline typename ap_sim::Result<W, S, W2, S2>::KIND operator OP(                              \
+    inline typename ap_sim::RULE<W, S, W2, S2>::KIND operator OP(                                \
         const ap_value<W, S>& a, const ap_value<W2, S2>& b) {                                    \
-        typedef typename ap_sim::Result<W, S, W2, S2>::KIND R;                                   \
+        typedef typename ap_sim::RULE<W, S, W2, S2>::KIND R;                                     \
         typedef ap_sim::Compute<(R::width < 32 && W < 32 && W2 < 32), S || S2 || R::is_signed> C; \
         return R(typename C::type(a.v) OP typename C::type(b.v), ap_sim::Unwrapped());                                         \
     }                                                                                            \
@@ -216,14 +221,14 @@ struct ap_value : ap_sim::Storage<W, S, (W > 64)> {
         ->decltype(typename ap_sim::Operand<T>::type(a) OP b) {                                  \
         return typename ap_sim::Operand<T>::type(a) OP b;                                        \
     }
-AP_SIM_BINARY(+, plus)
-AP_SIM_BINARY(-, minus)
-AP_SIM_BINARY(*, mult)
-AP_SIM_BINARY(/, div)
-AP_SIM_BINARY(%, mod)
-AP_SIM_BINARY(&, logic)
-AP_SIM_BINARY(|, logic)
-AP_SIM_BINARY(^, logic)
+AP_SIM_BINARY(+, Result, plus)
+AP_SIM_BINARY(-, Result, minus)
+AP_SIM_BINARY(*, Result, mult)
+AP_SIM_BINARY(/, Quotient, div)
+AP_SIM_BINARY(%, Quotient, mod)
+AP_SIM_BINARY(&, Result, logic)
+AP_SIM_BINARY(|, Result, logic)
+AP_SIM_BINARY(^, Result, logic)
 #undef AP_SIM_BINARY
 
 #define AP_SIM_COMPARE(OP)                                                                       \

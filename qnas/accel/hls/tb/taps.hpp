@@ -1,15 +1,109 @@
 // Results of the stages, read out of the memories in the canonical order of the reference.
+// Included by the test bench alone: it defines what trace.hpp declares.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "trace.hpp"
 
+namespace qnas {
+namespace trace {
+Counts counts;
+}
+}  // namespace qnas
+
 namespace tb {
+namespace {
+
+using qnas::Stage;
+typedef std::vector<int32_t> Values;
 
 // Called with the result of each stage that ran.
-typedef void (*StageCallback)(int index, const std::vector<int32_t>& values,
-                              const qnas::trace::Counts& counts);
-void on_stage(StageCallback callback);
+typedef void (*StageCallback)(int index, const Values& values, const qnas::trace::Counts& counts);
+StageCallback on_stage = nullptr;
 
+// Element (token, channel) of a tensor that lies in banks (token % TT, channel % TK).
+template <class Memory>
+int32_t element(const Memory& memory, int base, int stride, int token, int channel) {
+    const int row = base + token / plan::TT * stride + channel / plan::TK;
+    return memory[row][token % plan::TT][channel % plan::TK];
+}
+
+template <class Memory>
+void matrix(const Memory& memory, int base, int stride, int tokens, int channels, Values& out) {
+    for (int token = 0; token < tokens; ++token)
+        for (int channel = 0; channel < channels; ++channel)
+            out.push_back(element(memory, base, stride, token, channel));
+}
+
+// (heads, tokens, channels): one matrix a head.
+template <class Memory>
+void heads(const Memory& memory, const Stage& stage, int tokens, int channels, Values& out) {
+    for (int head = 0; head < stage.rows / plan::HEAD_DIM; ++head)
+        matrix(memory, stage.dst_base + head * stage.dst_group_stride, stage.dst_stride, tokens,
+               channels, out);
+}
+
+void residual_stream(const qnas::ResidualMemory& residual, Values& out) {
+    for (int token = 0; token < plan::TOKENS; ++token)
+        for (int channel = 0; channel < plan::EMBED_DIM; ++channel)
+            out.push_back(residual[token / plan::TT * plan::RESIDUAL_STRIDE + channel / plan::VL]
+                                  [token % plan::TT][channel % plan::VL]);
+}
+
+void scores(const Stage& stage, const qnas::ScoreMemory& score, Values& out) {
+    for (int key = 0; key < stage.rows; ++key)
+        for (int query = 0; query < stage.tokens; ++query)
+            out.push_back(score[query / plan::TT * plan::SCORE_STRIDE + key / plan::VL]
+                               [query % plan::TT][key % plan::VL]);
+}
+
+void probabilities(const Stage& stage, const qnas::ProbMemory& prob,
+                   const qnas::QueryScaleMemory& query_scale, Values& out) {
+    for (int query = 0; query < stage.tokens; ++query)
+        for (int key = 0; key < stage.inner; ++key)
+            out.push_back(prob[query * plan::PROB_STRIDE + key / plan::TK][key % plan::TK]);
+    for (int query = 0; query < stage.tokens; ++query)
+        out.push_back(qnas::mult_t(ap_uint<18>(query_scale[query].range(17, 0))));
+    for (int query = 0; query < stage.tokens; ++query)
+        out.push_back(ap_uint<6>(query_scale[query].range(23, 18)));
+}
+
+void attended(const Stage& stage, const qnas::ActMemory& act, Values& out) {
+    for (int token = 0; token < stage.rows; ++token)
+        for (int channel = 0; channel < stage.tokens; ++channel)
+            out.push_back(element(act, stage.dst_base, stage.dst_stride, token,
+                                  stage.head * plan::HEAD_DIM + channel));
+}
+
+void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::KeyMemory& key,
+                 const qnas::ProbMemory& prob, const qnas::ScoreMemory& score,
+                 const qnas::ResidualMemory& residual, const qnas::QueryScaleMemory& query_scale,
+                 const qnas::LogitMemory& logit, Values& out) {
+    switch (stage.dst) {
+        case qnas::RESIDUAL: residual_stream(residual, out); break;
+        case qnas::QUERY: heads(act, stage, stage.tokens, plan::HEAD_DIM, out); break;
+        case qnas::KEY: heads(key, stage, stage.tokens, plan::HEAD_DIM, out); break;
+        case qnas::VALUE: heads(act, stage, plan::HEAD_DIM, stage.tokens, out); break;
+        case qnas::SCORES: scores(stage, score, out); break;
+        case qnas::PROBS: probabilities(stage, prob, query_scale, out); break;
+        case qnas::ATTENDED: attended(stage, act, out); break;
+        case qnas::LOGITS: out.assign(logit, logit + plan::CLASSES); break;
+        default:  // patches, normed, hidden
+            matrix(act, stage.dst_base, stage.dst_stride, stage.tokens, stage.rows, out);
+    }
+}
+
+}  // namespace
 }  // namespace tb
+
+void qnas::trace::tap(int index, const Stage& stage, const ActMemory& act, const KeyMemory& key,
+                      const ProbMemory& prob, const ScoreMemory& score,
+                      const ResidualMemory& residual, const QueryScaleMemory& query_scale,
+                      const LogitMemory& logit) {
+    static std::vector<int32_t> values;
+    values.clear();
+    tb::read_result(stage, act, key, prob, score, residual, query_scale, logit, values);
+    if (tb::on_stage) tb::on_stage(index, values, counts);
+    counts = Counts();
+}

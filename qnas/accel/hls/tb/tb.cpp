@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
     const std::string vectors_path = argc > 2 ? argv[2] : "data/vectors.bin";
     const std::vector<qnas::word_t> weights = tb::read_weights(weights_path, project::WEIGHTS_CRC32);
     tb::Vectors vectors(vectors_path, project::PIXELS, project::ALL_VALUES);
-    tb::on_stage(check_stage);
+    tb::on_stage = check_stage;
 
     double seconds = 0;
     for (int image = 0; image < vectors.images(); ++image) {

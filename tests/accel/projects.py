@@ -1,0 +1,139 @@
+"""Small projects for C simulation: random architectures and foldings, and one written to disk."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.accel.device import Device
+from qnas.accel.folding import Folding
+from qnas.accel.lower import lower
+from qnas.accel.plan import HardwarePlan
+from qnas.accel.project import ProjectFiles, emit_project
+from qnas.accel.toolchain import Toolchain
+from qnas.architecture import Architecture, BlockSpec, W8Shares
+from qnas.integer import IntegerNetwork
+from qnas.random_network import random_network
+from tests.accel.designs import zcu102
+
+QUICK = Toolchain(flags=("-O0",))  # the compiler takes longer than these simulations
+
+
+@dataclass(frozen=True)
+class Design:
+    """A network under a plan, and images to run through it."""
+
+    network: IntegerNetwork
+    plan: HardwarePlan
+    device: Device
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def files(self, name: str = "small") -> ProjectFiles:
+        return emit_project(
+            self.network,
+            self.plan,
+            name=name,
+            images=self.images,
+            labels=self.labels,
+            device=self.device,
+        )
+
+    def write(self, directory: Path) -> Path:
+        self.files().write(directory)
+        return directory
+
+
+def design(
+    arch: Architecture,
+    folding: Folding,
+    *,
+    seed: int = 0,
+    images: int = 3,
+    device: Device | None = None,
+) -> Design:
+    device = device or zcu102()
+    rng = np.random.default_rng(seed)
+    shape = (images, arch.in_channels, arch.image_size, arch.image_size)
+    return Design(
+        network=random_network(arch, seed),
+        plan=lower(arch, device, folding),
+        device=device,
+        images=rng.uniform(-1, 1, shape).astype(np.float32),
+        labels=rng.integers(0, arch.num_classes, images),
+    )
+
+
+def small() -> Design:
+    """Two heads, two blocks, all kinds of rows; nothing divides anything."""
+    blocks = (
+        BlockSpec(num_heads=2, mlp_hidden=13, w8=W8Shares(3, 8, 0, 5)),
+        BlockSpec(num_heads=1, mlp_hidden=22, w8=W8Shares(0, 4, 7, 1)),
+    )
+    arch = Architecture(
+        image_size=9,
+        patch_size=3,
+        in_channels=1,
+        num_classes=7,
+        embed_dim=21,
+        head_dim=5,
+        blocks=blocks,
+        stem_w8=5,
+        head_w8=3,
+    )
+    return design(arch, Folding(tm=6, tt=3, tk=8, vl=4, lut_slots=2))
+
+
+def random_design(seed: int) -> Design:
+    """Any architecture of a few thousand parameters, under any folding that lanes allow."""
+    rng = random.Random(seed)
+    device = replace(zcu102(), port_bits=rng.choice((64, 128, 256)))
+    tk = rng.choice((1, 2, 4, 8, 16, 32))
+    tm = 2 * rng.randint(1, 9)
+    lanes = [vl for vl in (1, 2, 4, 8) if vl <= tk and vl * 16 <= device.port_bits]
+    folding = Folding(
+        tm=tm,
+        tt=rng.randint(1, min(tk, 7)),
+        tk=tk,
+        vl=rng.choice(lanes),
+        lut_slots=2 * rng.randint(0, tm // 2),
+    )
+    return design(_random_architecture(rng), folding, seed=seed, device=device)
+
+
+def _random_architecture(rng: random.Random) -> Architecture:
+    def share() -> int:
+        return rng.randint(0, 8)
+
+    patch = rng.choice((1, 2, 3))
+    blocks = tuple(
+        BlockSpec(
+            num_heads=rng.randint(1, 3),
+            mlp_hidden=rng.randint(3, 70),
+            w8=W8Shares(share(), share(), share(), share()),
+        )
+        for _ in range(rng.randint(1, 3))
+    )
+    return Architecture(
+        image_size=patch * rng.randint(1, 4),
+        patch_size=patch,
+        in_channels=rng.choice((1, 3)),
+        num_classes=rng.randint(2, 13),
+        embed_dim=rng.randint(3, 50),
+        head_dim=rng.choice((4, 5, 6, 8, 10, 16)),
+        blocks=blocks,
+        stem_w8=share(),
+        head_w8=share(),
+    )
+
+
+def change(project: Path, file: str, before: str, after: str) -> None:
+    """Break a written project: replace one piece of text that occurs once."""
+    path = project / file
+    text = path.read_text()
+    assert text.count(before) == 1, f"{before!r} occurs {text.count(before)} times in {file}"
+    path.write_text(text.replace(before, after))
