@@ -25,6 +25,7 @@ struct TokenScale {
 // 1 / sqrt(value) ~ r * 2**-(31 + e): a table entry and one Newton step.
 inline TokenScale reciprocal_sqrt(ap_uint<52> value) {
 #pragma HLS INLINE
+#pragma HLS BIND_STORAGE variable=RSQRT_TABLE type=rom_1p impl=bram
     const int length = bit_length<52>(value);
     const int e = length > 32 ? (length - 31) / 2 : -((32 - length) / 2);
     const ap_uint<32> m =

@@ -49,6 +49,7 @@ maximum:
 // 119 * 2**(-distance * mult / 2**(shift + 8)), rounded.
 inline pair_t exponential(ap_int<plan::SCORE_BITS + 1> distance, const SoftmaxScalars& scalars) {
 #pragma HLS INLINE
+#pragma HLS BIND_STORAGE variable=EXP_TABLE type=rom_np impl=bram
     constexpr int width = plan::SCORE_BITS + 19;
     const ap_int<width> scaled = distance * scalars.mult;
 #pragma HLS BIND_OP variable=scaled op=mul impl=dsp
@@ -65,7 +66,6 @@ inline ap_uint<16> row_exponentials(const Stage& stage, int row, int bank, int o
                                     const ScoreMemory& score, ProbMemory& prob) {
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL;
-#pragma HLS BIND_STORAGE variable=EXP_TABLE type=rom_np impl=bram
     ap_uint<16> total = 0;
     QNAS_ENTER(trace::EXPONENTIALS);
 exponentials:
