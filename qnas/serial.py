@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -53,12 +54,23 @@ def digest(value: Any, *, length: int = 64) -> str:
 
 def decode(cls: type[T], data: Any, *, subject: str) -> T:
     """Build `cls` from plain data; raises ConfigError naming `subject` and the key at fault."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(cls).validate_json(json.dumps(data, default=str))
+        value: T = _adapter(cls).validate_json(  # type: ignore[arg-type]
+            json.dumps(data, default=str)
+        )
+        return value
     except ValidationError as error:
         raise ConfigError(_explain(cls, error, subject)) from None
+
+
+@functools.cache
+def _adapter(cls: type) -> Any:
+    """Pydantic's reader of `cls`; making one takes milliseconds."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

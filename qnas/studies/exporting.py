@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import QnasError
+from qnas.integer_file import save_integer
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import encode, read_json, write_json
 from qnas.studies.picks import Pick, choose
@@ -34,6 +35,7 @@ def exported(work: Workspace, pick: Pick) -> bool:
     try:
         return (
             files.project.is_dir()
+            and files.network.is_file()
             and bool(read_json(files.architecture) == encode(pick.trial.architecture))
             and bool(read_json(files.plan) == encode(plan_of(work, pick)))
         )
@@ -78,8 +80,9 @@ def _export(work: Workspace, pick: Pick) -> None:
     files: PickDirectory = work.files.pick(pick.name)
     images, labels = work.part("report")
     plan = plan_of(work, pick)
+    network = integer_network(work, pick.trial.architecture)
     project = emit_project(
-        integer_network(work, pick.trial.architecture),
+        network,
         plan,
         name=project_name(work.config.name, pick.name),
         images=images[:TEST_BENCH_IMAGES],
@@ -89,6 +92,7 @@ def _export(work: Workspace, pick: Pick) -> None:
     # The architecture comes last and goes first: where it lies, the rest belongs to it.
     files.architecture.unlink(missing_ok=True)
     files.verification.unlink(missing_ok=True)
+    save_integer(network, files.network)
     project.write(files.project)
     write_json(files.plan, plan)
     write_json(files.architecture, pick.trial.architecture)

@@ -23,7 +23,8 @@ class Pick:
 
 
 def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...]:
-    """The knee, then for each target the most accurate that reaches it; ties by frames a second.
+    """The knee, then for each target the most accurate that reaches it; ties by what is left of
+    the scarcest resource, then by frames a second.
 
     Raises ConfigError, before anything is picked, if a target is beyond the whole front.
     """
@@ -42,10 +43,15 @@ def w8_share(architecture: Architecture) -> float:
     return sum(m.w8_rows * m.inner for m in matrices) / sum(m.rows * m.inner for m in matrices)
 
 
+def _merit(trial: TrialRecord) -> tuple[float, ...]:
+    scarcest = max(trial.constraints.values())
+    return trial.values["error"], scarcest, -trial.estimate.fps, trial.number
+
+
 def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:
     reaching = [trial for trial in front if trial.estimate.fps >= target]
     if reaching:
-        return min(reaching, key=lambda t: (t.values["error"], -t.estimate.fps, t.number))
+        return min(reaching, key=_merit)
     fastest = max(front, key=lambda trial: trial.estimate.fps)
     raise ConfigError(
         problem(

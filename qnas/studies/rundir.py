@@ -17,7 +17,7 @@ from qnas.errors import StageOrderError, problem
 # `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification)\.json\.|\.front\.csv\."
-    r"|\.report\.html\.|\.(supernet|checkpoint)\.safetensors\.|\.project\."
+    r"|\.report\.html\.|\.(supernet|checkpoint|network)\.safetensors\.|\.project\."
 )
 
 
@@ -34,6 +34,11 @@ class PickDirectory:
     @property
     def plan(self) -> Path:
         return self.path / "plan.json"
+
+    @property
+    def network(self) -> Path:
+        """The integer reference that the project was made from."""
+        return self.path / "network.safetensors"
 
     @property
     def project(self) -> Path:

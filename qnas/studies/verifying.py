@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from qnas.errors import CheckpointError, VerificationError
+from qnas.integer_file import load_integer
 from qnas.serial import encode, read_json, write_json
-from qnas.studies.exporting import exported, integer_network, picks
+from qnas.studies.exporting import exported, picks
 from qnas.studies.picks import Pick
 from qnas.studies.progress import Progress
 from qnas.studies.rundir import tree_digest
@@ -73,7 +74,7 @@ def _verify(work: Workspace, pick: Pick) -> None:
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     files, architecture = work.files.pick(pick.name), pick.trial.architecture
-    network = integer_network(work, architecture)
+    network = load_integer(files.network)
     images, labels = work.part("report")
     project_digest = tree_digest(files.project)
     verification = verify_project(files.project, network, images, labels)
