@@ -33,7 +33,7 @@ from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, problem
-from qnas.numerics import MAX_KEYS
+from qnas.numerics import ACT_MAX, MAX_KEYS, NIBBLE_MAX
 from qnas.operations import (
     Gemm,
     LayerNorm,
@@ -47,6 +47,7 @@ from qnas.units import ceil_div
 
 MAX_ROWS = 1 << 12  # row field of a row parameter
 MAX_CHANNELS = 1023  # what LayerNorm's widths are proven for
+MAX_INNER = (1 << 26) // (NIBBLE_MAX * ACT_MAX)  # a row's sum stays below 2**26
 
 Regions = Mapping[Tensor, Region]
 
@@ -94,6 +95,7 @@ def check_formats(arch: Architecture) -> None:
         ("num_tokens", arch.num_tokens, MAX_KEYS, "Use larger patches or smaller images."),
         ("embed_dim", arch.embed_dim, MAX_CHANNELS, "Use a narrower network."),
         ("rows of a matrix", rows, MAX_ROWS, "Use a narrower network."),
+        ("patch_dim", arch.patch_dim, MAX_INNER, "Use smaller patches."),
     ]
     for name, value, limit, remedy in limits:
         if value > limit:
