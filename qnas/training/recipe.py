@@ -18,10 +18,10 @@ class Recipe(Value):
     `rerank_until` of training. `threads` is torch's: one is fastest for tiny models.
     """
 
-    epochs: int = 110
+    epochs: int = 130
     batch_size: int = 64
     learning_rate: float = 3e-3
-    step_learning_rate: float = 2e-3
+    step_learning_rate: float = 4e-3
     weight_decay: float = 0.05
     warmup_fraction: float = 0.1
     label_smoothing: float = 0.0
