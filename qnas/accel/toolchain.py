@@ -40,7 +40,7 @@ class Toolchain:
         self._require()
         build.mkdir(parents=True, exist_ok=True)
         headers = self.ap_int or project / "sim"
-        options = ["-std=c++14", *self.flags, "-pthread", "-DQNAS_TRACE", "-Wno-unknown-pragmas"]
+        options = ["-std=c++14", *self.flags, "-DQNAS_TRACE", "-Wno-unknown-pragmas"]
         includes = [f"-I{folder}" for folder in (headers, project / "src", project / "tb")]
         objects = [build / f"{Path(source).stem}.o" for source in SOURCES]
         commands = [
@@ -50,7 +50,7 @@ class Toolchain:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(_run, commands))
         program = build / "csim"
-        _run([self.command, *self.flags, "-pthread", *map(str, objects), "-o", str(program)])
+        _run([self.command, *self.flags, *map(str, objects), "-o", str(program)])
         return program
 
     def _require(self) -> None:

@@ -49,7 +49,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "region.cpp").write_text(PROGRAM)
     with resources.as_file(resources.files("qnas.accel") / "hls") as library:
         includes = [f"-I{library / 'sim'}", f"-I{library / 'src'}"]
-        command = ["g++", "-std=c++14", "-O0", "-pthread", *includes, "region.cpp", "-o", "region"]
+        command = ["g++", "-std=c++14", "-O0", *includes, "region.cpp", "-o", "region"]
         subprocess.run(command, cwd=folder, check=True)
     return folder / "region"
 

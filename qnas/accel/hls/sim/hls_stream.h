@@ -1,24 +1,23 @@
 // Stand-in for Xilinx's hls_stream.h, for C simulation alone: streams have the depth that the
 // hardware will have, and the processes of a DATAFLOW region run side by side.
 //
-// Why threads, of which one runs at a time: a sequential simulation fills every stream before its
-// reader starts, so that no FIFO is ever too small. Here a process runs until it must wait (reading
-// an empty stream, writing a full one) and then hands over, which costs one switch for each filling
-// of a FIFO, gives the same order on every run, and makes a deadlock a fact and not a timeout: no
-// process can go on. Vendor simulation runs the same sources one process after the other, with
-// unbounded streams (see dataflow.hpp).
+// A process runs until it must wait (reading an empty stream, writing a full one) and then hands
+// over to one that can go on. So a FIFO that is too small shows: a sequential simulation would fill
+// every stream before its reader starts. The processes are coroutines (ucontext), not threads: a
+// switch costs next to nothing, the order is the same on every run, and a deadlock is a fact and no
+// timeout: no process can go on. Vendor simulation runs the same sources one process after the
+// other, with unbounded streams (dataflow.hpp).
 #ifndef QNAS_SIM_HLS_STREAM_H
 #define QNAS_SIM_HLS_STREAM_H
 #define QNAS_BOUNDED_STREAMS 1
 
-#include <condition_variable>
+#include <ucontext.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace hls {
@@ -39,19 +38,24 @@ class Scheduler {
         return scheduler;
     }
 
-    void spawn(const char* name, std::function<void()> body) {
-        processes_.emplace_back(new Process(name, std::move(body)));
+    void spawn(const char* name, std::function<void()> work) {
+        processes_.emplace_back(new Process(name, std::move(work)));
+        ucontext_t& context = processes_.back()->context;
+        getcontext(&context);
+        context.uc_stack.ss_sp = processes_.back()->stack.get();
+        context.uc_stack.ss_size = STACK_BYTES;
+        context.uc_link = &main_;
+        makecontext(&context, &Scheduler::body, 0);
     }
 
     // Runs all processes of the region to their ends.
     void run() {
-        std::unique_lock<std::mutex> lock(mutex_);
-        current_ = 0;
-        for (size_t i = 0; i < processes_.size(); ++i)
-            processes_[i]->thread = std::thread([this, i] { body(int(i)); });
-        finished_.wait(lock, [this] { return next() < 0 && all_done(); });
-        lock.unlock();
-        for (auto& process : processes_) process->thread.join();
+        while (!all_done()) {
+            const int chosen = next();
+            if (chosen < 0) fail("deadlock:" + blocked());
+            current_ = chosen;
+            swapcontext(&main_, &processes_[size_t(chosen)]->context);
+        }
         processes_.clear();
         current_ = -1;
     }
@@ -59,60 +63,48 @@ class Scheduler {
     // The current process waits until `ready`; others run meanwhile.
     void wait(const std::string& reason, std::function<bool()> ready) {
         if (current_ < 0) fail(reason + ", and no other process runs");
-        std::unique_lock<std::mutex> lock(mutex_);
-        const int self = current_;
-        processes_[self]->reason = reason;
-        processes_[self]->ready = std::move(ready);
-        hand_over();
-        processes_[self]->turn.wait(lock, [&] { return current_ == self; });
-        processes_[self]->ready = nullptr;
+        Process& process = *processes_[size_t(current_)];
+        process.reason = reason;
+        process.ready = std::move(ready);
+        swapcontext(&process.context, &main_);
+        process.ready = nullptr;
     }
 
   private:
+    static constexpr size_t STACK_BYTES = size_t(4) << 20;
+
     struct Process {
-        Process(const char* n, std::function<void()> b) : name(n), work(std::move(b)) {}
+        Process(const char* n, std::function<void()> w)
+            : name(n), work(std::move(w)), stack(new char[STACK_BYTES]) {}
         std::string name, reason;
         std::function<void()> work;
         std::function<bool()> ready;  // empty: can always go on
-        std::thread thread;
-        std::condition_variable turn;
+        std::unique_ptr<char[]> stack;
+        ucontext_t context;
         bool done = false;
     };
 
-    void body(int self) {
-        {
-            std::unique_lock<std::mutex> lock(mutex_);
-            processes_[self]->turn.wait(lock, [&] { return current_ == self; });
-        }
-        processes_[self]->work();
-        std::unique_lock<std::mutex> lock(mutex_);
-        processes_[self]->done = true;
-        if (all_done())
-            finished_.notify_one();
-        else
-            hand_over();
+    static void body() {
+        Process& process = *instance().processes_[size_t(instance().current_)];
+        process.work();
+        process.done = true;
     }
 
+    // The first process after the current one that can go on.
     int next() const {
         const int count = int(processes_.size());
         for (int step = 1; step <= count; ++step) {
             const int i = (current_ + step) % count;
-            if (!processes_[i]->done && (!processes_[i]->ready || processes_[i]->ready())) return i;
+            const Process& process = *processes_[size_t(i)];
+            if (!process.done && (!process.ready || process.ready())) return i;
         }
         return -1;
     }
 
-    void hand_over() {
-        const int chosen = next();
-        if (chosen < 0) fail("deadlock:" + blocked());
-        current_ = chosen;
-        processes_[chosen]->turn.notify_one();
-    }
-
     std::string blocked() const {
         std::string text;
-        for (const auto& process : processes_)
-            text += " " + process->name + (process->done ? " has ended;" : " waits, " + process->reason + ";");
+        for (const auto& p : processes_)
+            text += " " + p->name + (p->done ? " has ended;" : " waits, " + p->reason + ";");
         return text;
     }
 
@@ -122,8 +114,7 @@ class Scheduler {
         return true;
     }
 
-    std::mutex mutex_;
-    std::condition_variable finished_;
+    ucontext_t main_;
     std::vector<std::unique_ptr<Process>> processes_;
     int current_ = -1;
 };

@@ -8,9 +8,20 @@ namespace qnas {
 constexpr int bits_of(int value) { return value == 0 ? 0 : 1 + bits_of(value / 2); }
 typedef ap_int<bits_of(8 * 32 * plan::TK) + 1> beat_sum_t;
 
+// What a beat is added up in: 16 bits where they hold, which processors simulate faster.
+template <bool SHORT>
+struct BeatAdder {
+    typedef short type;
+};
+template <>
+struct BeatAdder<false> {
+    typedef int type;
+};
+typedef BeatAdder<(8 * 32 * plan::TK < 32768)>::type adder_t;
+
 inline beat_sum_t dot_dsp(const nibble_t weight[plan::TK], const act_t act[plan::TK]) {
 #pragma HLS INLINE
-    int sum = 0;
+    adder_t sum = 0;
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         const product_t product = weight[k] * act[k];
@@ -22,7 +33,7 @@ inline beat_sum_t dot_dsp(const nibble_t weight[plan::TK], const act_t act[plan:
 
 inline beat_sum_t dot_lut(const nibble_t weight[plan::TK], const act_t act[plan::TK]) {
 #pragma HLS INLINE
-    int sum = 0;
+    adder_t sum = 0;
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         const product_t product = weight[k] * act[k];
