@@ -13,8 +13,8 @@ import pytest
 from qnas.accel.toolchain import find_ap_int
 
 WIDTHS = (1, 4, 6, 8, 10, 16, 17, 18, 27, 31, 32)
-PAIRS = 12  # pairs of formats: each is a function of the program
-VECTORS = 60
+PAIRS = 8  # pairs of formats: each is a function of the program
+VECTORS = 120
 PROGRAM = r"""
 #include <ap_int.h>
 #include <cstdint>
