@@ -13,7 +13,10 @@ from qnas.serial import Value, decode, read_toml
 
 Resource = Literal["lut", "ff", "dsp", "bram18", "uram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram18", "uram")
+MemoryKind = Literal["DDR3", "DDR4", "LPDDR4", "HBM2"]
 MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
+MIN_DSP_BITS, MAX_DSP_BITS = 8, 64
+_DSP_RULE = f"must be from {MIN_DSP_BITS} to {MAX_DSP_BITS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Device(Value):
 
     `bram18` counts halves of RAMB36. `dram_gbytes_per_s` is the peak (1 GB = 1e9 bytes), of which
     `dram_efficiency` is reached by long bursts. `port_bits` is the width of one AXI port.
+    `dsp_wide_bits` x `dsp_narrow_bits` is the signed multiplier of one DSP block, by default the
+    DSP48E2's (AMD UG579).
     """
 
     name: str
@@ -65,11 +70,17 @@ class Device(Value):
     port_bits: int
     margins: Margins
     sources: tuple[Source, ...] = ()
+    memory: MemoryKind = "DDR4"
+    dsp_wide_bits: int = 27
+    dsp_narrow_bits: int = 18
 
     def __post_init__(self) -> None:
         for name in ("lut", "ff", "dsp", "bram18", "clock_mhz", "dram_gbytes_per_s"):
             _require(getattr(self, name) > 0, name, "must be positive", getattr(self, name))
         _require(self.uram >= 0, "uram", "must not be negative", self.uram)
+        for name in ("dsp_wide_bits", "dsp_narrow_bits"):
+            bits = getattr(self, name)
+            _require(MIN_DSP_BITS <= bits <= MAX_DSP_BITS, name, _DSP_RULE, bits)
         share = self.dram_efficiency
         _require(0 < share <= 1, "dram_efficiency", "must be a share above 0, at most 1", share)
         _require(
@@ -109,6 +120,10 @@ class Device(Value):
     def limits(self) -> dict[Resource, int]:
         """`limit` of every resource."""
         return {resource: self.limit(resource) for resource in RESOURCES}
+
+    def sources_of(self, field: str) -> tuple[Source, ...]:
+        """Where a field's number comes from, in the order of the file."""
+        return tuple(source for source in self.sources if field in source.of)
 
     @classmethod
     def from_json(cls, data: Any) -> Device:

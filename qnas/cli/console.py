@@ -59,6 +59,12 @@ class ConsoleProgress:
             self._bar = None
 
 
+def printer(*, columns: int = 160) -> Console:
+    """The console of a table. A pipe has no width of its own: `columns`, so nothing is folded."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=columns, highlight=False)
+
+
 def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Table:
     """A column a pick: share of 8-bit rows, accuracies, speed, resources and the verdict."""
     picks = summary["picks"]

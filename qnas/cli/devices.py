@@ -2,17 +2,91 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from qnas.accel.device import Device
+
+RESOURCE_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "uram": "URAM"}
 
 
 @click.command("devices")
-def command() -> None:
-    """List the boards that come with qnas. A study may also name a TOML file of your own."""
-    from qnas.accel.device import device_names, load_device
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """List the boards that come with qnas, or show all of one with its sources.
 
-    for name in device_names():
-        device = load_device(name)
-        click.echo(
-            f"{name:<12} {device.part:<26} LUT {device.lut:,}  FF {device.ff:,}  DSP {device.dsp:,}"
-            f"  BRAM18 {device.bram18:,}  URAM {device.uram:,}  {device.clock_mhz:g} MHz"
+    NAME is a board's name or the path of a TOML file of your own; a study may name either.
+    """
+    from qnas.accel.device import device_names, load_device
+    from qnas.cli.console import printer
+
+    console = printer()
+    if name is None:
+        console.print(_list([load_device(known) for known in device_names()]))
+        console.print("[dim]`qnas devices NAME` shows limits and sources.[/dim]")
+        return
+    device = load_device(name)
+    title = f"{device.name}  {device.part}  {device.family}"
+    console.print(title, style="bold", markup=False)
+    console.print(_resources(device))
+    _show_sources(console, device)
+
+
+def _list(devices: list[Device]) -> Table:
+    """A row a board, smallest first."""
+    from rich.table import Table
+
+    table = Table(title="Boards", title_justify="left")
+    table.add_column("name")
+    table.add_column("part")
+    for title in (*RESOURCE_TITLES.values(), "MHz", "memory", "GB/s", "port"):
+        table.add_column(title, justify="right")
+    for device in sorted(devices, key=lambda d: d.lut):
+        table.add_row(
+            device.name,
+            device.part,
+            *(f"{getattr(device, resource):,}" for resource in RESOURCE_TITLES),
+            f"{device.clock_mhz:g}",
+            device.memory,
+            f"{device.dram_gbytes_per_s:g}",
+            f"{device.port_bits}",
         )
+    return table
+
+
+def _resources(device: Device) -> Table:
+    """What the board has, the share a plan may use, and what that leaves."""
+    from rich.table import Table
+
+    table = Table(title="Resources", title_justify="left")
+    table.add_column("resource")
+    for title in ("on the board", "share", "limit of a plan"):
+        table.add_column(title, justify="right")
+    for resource, limit in device.limits().items():
+        share = getattr(device.margins, resource)
+        have = f"{getattr(device, resource):,}"
+        table.add_row(RESOURCE_TITLES[resource], have, f"{share:.0%}", f"{limit:,}")
+    return table
+
+
+def _show_sources(console: Console, device: Device) -> None:
+    """Every sourced field: its value, and below it where that comes from."""
+    console.print("Sources", style="italic")
+    for source in device.sources:
+        fields = ", ".join(_named(device, field) for field in source.of)
+        console.print(f"  {fields}", style="bold", markup=False)
+        for line in filter(None, (source.text, source.url)):
+            console.print(f"    {line}", markup=False, soft_wrap=True)
+
+
+def _named(device: Device, field: str) -> str:
+    """A field of many or of text by its name, another with its value."""
+    value = getattr(device, field)
+    if field in ("part", "margins", *RESOURCE_TITLES):
+        return field
+    return f"{field} = {value:g}" if isinstance(value, float) else f"{field} = {value}"
