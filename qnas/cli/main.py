@@ -18,6 +18,7 @@ COMMANDS = (
     ("report", "Write report.html."),
     ("export", "Write a Vitis HLS project for each pick."),
     ("verify", "Check each project against the integer reference, bit for bit."),
+    ("check", "Say in a second whether a study can be satisfied, before training."),
     ("devices", "List the boards that come with qnas."),
     ("spaces", "List the search spaces."),
     ("objectives", "List what a study can optimise."),

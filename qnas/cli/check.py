@@ -1,0 +1,94 @@
+"""`qnas check`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qnas.architecture import Architecture
+    from qnas.studies.feasibility import Corner, Feasibility
+
+
+@click.command("check")
+@click.argument("study", metavar="STUDY.toml")
+def command(study: str) -> None:
+    """Say in a second whether STUDY can be satisfied: nothing is trained.
+
+    Prices the space's smallest, middle and largest subnet on the device, and compares them with
+    the board's limits and the FPS targets. Exit status 2 if no subnet fits or reaches a target.
+    """
+    from qnas.cli.console import printer
+    from qnas.studies.config import load_config
+    from qnas.studies.feasibility import assess
+
+    found = assess(load_config(study))
+    console = printer()
+    console.print(_table(found))
+    found.require()
+    for line in found.remarks():
+        console.print(f"[yellow]{line}[/yellow]")
+    console.print(f"[green]`{found.config.name}` can be satisfied.[/green]")
+
+
+def _table(found: Feasibility) -> Table:
+    """A column a subnet; cycles, FPS, resources, what binds, and each target."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from qnas.accel.device import RESOURCES
+
+    config, device = found.config, found.device
+    title = f"{config.name}: {config.space} on {device.name} at {device.clock_mhz:g} MHz, modelled"
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("subnet")
+    for corner in found.corners:
+        table.add_column(corner.name, justify="right")
+
+    def row(label: str, cells: list[str], *, end: bool = False) -> None:
+        table.add_row(label, *cells, end_section=end)
+
+    corners = found.corners
+    row("embed dim x depth", [_size(c.architecture) for c in corners])
+    row("folding TM x TT x TK, VL", [_folding(c) for c in corners], end=True)
+    row("cycles", [f"{c.estimate.cycles:,}" if c.estimate else "-" for c in corners])
+    row("FPS", [f"{c.estimate.fps:,.0f}" if c.estimate else "-" for c in corners], end=True)
+    used = [r for r in RESOURCES if device.limits()[r] or any(c.used(r) for c in corners)]
+    for resource in used:
+        cells = [_amount(c, resource) for c in corners]
+        row(f"{resource.upper()} / limit", cells, end=resource == used[-1])
+    row("fits", [_yes(c.fits) for c in corners])
+    row("binds", [_binding(c) for c in corners], end=True)
+    for target in config.fps_targets:
+        row(f"reaches {target:,} FPS", [_yes(c.reaches(target)) for c in corners])
+    return table
+
+
+def _size(arch: Architecture) -> str:
+    return f"{arch.embed_dim} x {arch.depth}"
+
+
+def _folding(corner: Corner) -> str:
+    f = corner.folding
+    return f"{f.tm} x {f.tt} x {f.tk}, {f.vl}" if f else "none"
+
+
+def _amount(corner: Corner, resource: str) -> str:
+    if corner.estimate is None:
+        return "-"
+    used, limit = corner.used(resource), corner.limits[resource]  # type: ignore[arg-type,index]
+    text = f"{used:,} / {limit:,}"
+    return f"[red]{text}[/red]" if used > limit else text
+
+
+def _binding(corner: Corner) -> str:
+    if corner.estimate is None:
+        return "number formats"
+    return ", ".join(r.upper() for r in corner.binding) or "the network"
+
+
+def _yes(holds: bool) -> str:
+    return "[green]yes[/green]" if holds else "[red]no[/red]"
