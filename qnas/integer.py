@@ -46,7 +46,7 @@ class MatrixParams:
 
 @dataclass(frozen=True, eq=False)
 class NormParams:
-    """LayerNorm: gain (D,) 16-bit and bias (D,) 32-bit in 2**-shift output steps; epsilon >= 1."""
+    """LayerNorm: gain (D,) 18-bit and bias (D,) 36-bit in 2**-shift output steps; epsilon >= 1."""
 
     gain: Ints
     bias: Ints
@@ -275,8 +275,8 @@ def check_ranges(network: IntegerNetwork) -> None:
             _check_matrix(op, network.weights[op.name])
         elif isinstance(op, LayerNorm):
             norm = network.norms[op.name]
-            _check(f"{op.name}.gain", norm.gain, -(1 << 15), (1 << 15) - 1)
-            _check(f"{op.name}.bias", norm.bias, -(1 << 31), (1 << 31) - 1)
+            _check(f"{op.name}.gain", norm.gain, *_signed(num.GAIN_BITS))
+            _check(f"{op.name}.bias", norm.bias, *_signed(num.NORM_BIAS_BITS))
             _check(f"{op.name}.shift", norm.shift, 1, num.SHIFT_MAX)
             _check(f"{op.name}.epsilon", norm.epsilon, 1, (1 << 31) - 1)
         elif isinstance(op, Softmax):
@@ -298,14 +298,12 @@ def _check_matrix(op: Gemm, params: MatrixParams) -> None:
                 "Extract it for this architecture.",
             )
         )
-    half = 1 << (num.BIAS_BITS - 1)
-    limit = 1 << (num.MULT_BITS - 1)
     _check(
         f"{op.name}.weight (8-bit)", params.weight[params.is_w8], -num.NIBBLE_MAX, num.NIBBLE_MAX
     )
     _check(f"{op.name}.weight (4-bit)", params.weight[~params.is_w8], num.W4_MIN, num.W4_MAX)
-    _check(f"{op.name}.bias", params.bias, -half, half - 1)
-    _check(f"{op.name}.mult", params.mult, -limit, limit - 1)
+    _check(f"{op.name}.bias", params.bias, *_signed(num.BIAS_BITS))
+    _check(f"{op.name}.mult", params.mult, *_signed(num.MULT_BITS))
     _check(f"{op.name}.shift", params.shift, num.BIAS_FRACTION, num.ROW_SHIFT_MAX)
 
 
@@ -316,6 +314,11 @@ def _check_softmax(op: Softmax, params: SoftmaxParams) -> None:
     _check(f"{op.name}.shift", params.shift, 1, num.SHIFT_MAX)
     # The row scale adds up to 15 to it and takes up to 15 - n >= -1 away.
     _check(f"{op.name}.out_shift", params.out_shift, 2, num.SHIFT_MAX - 15)
+
+
+def _signed(bits: int) -> tuple[int, int]:
+    """Least and greatest signed integer of `bits` bits."""
+    return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
 def _check(name: str, values: Ints | int, low: int, high: int) -> None:

@@ -26,8 +26,8 @@ BIAS_FRACTION = 8
 MULT_BITS = 18  # requantization multiplier: the narrow port of a DSP48E2
 SHIFT_MAX = 63
 ROW_SHIFT_MAX = 29  # of rows with a bias: product and shifted bias add up within 48 bits
-NORM_FRACTION = 12  # fraction bits of the normalised value inside LayerNorm
-GAIN_BITS = 16
+NORM_FRACTION = 15  # fraction bits of the normalised value inside LayerNorm
+GAIN_BITS, NORM_BIAS_BITS = 18, 36
 EXP_FRACTION = 8  # fraction bits of the base-2 exponent inside softmax
 EXP_TABLE_FRACTION = 8
 MAX_KEYS = 550  # 119 * 550 < 2**16: the sum of a row of probabilities
@@ -126,7 +126,7 @@ def layer_norm(x: Ints, *, gain: Ints, bias: Ints, shift: int, epsilon: int) -> 
     variance = d * (x * x).sum(axis=-1, keepdims=True) - total * total + epsilon
     r, e = reciprocal_sqrt(variance)
     y = round_shift((d * x - total) * r, 31 + e - NORM_FRACTION)
-    y = saturate(y, -(1 << 17), (1 << 17) - 1)
+    y = saturate(y, -(1 << 20), (1 << 20) - 1)
     return saturate(round_shift(y * gain + bias, shift), -ACT_MAX, ACT_MAX)
 
 

@@ -60,7 +60,7 @@ def _matrix(op: Gemm, rng: np.random.Generator) -> MatrixParams:
 
 
 def _norm(op: LayerNorm, rng: np.random.Generator) -> NormParams:
-    shift = 18
+    shift = 24
     gain = rng.normal(12.0, 6.0, op.channels) * 2 ** (shift - num.NORM_FRACTION)
     bias = rng.normal(0.0, 6.0, op.channels) * 2**shift
     return NormParams(

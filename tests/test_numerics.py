@@ -56,7 +56,7 @@ def test_layer_norm_is_within_one_step_of_float(channels: int, deviation: int) -
     rng = np.random.default_rng(channels + deviation)
     x = np.clip(np.rint(rng.normal(50, deviation, (200, channels))), -32768, 32767).astype(np.int64)
     gain, bias = rng.normal(9.0, 2.0, channels), rng.normal(0, 4.0, channels)
-    shift = 18
+    shift = 26
     integer = num.layer_norm(
         x,
         gain=np.rint(gain * 2 ** (shift - num.NORM_FRACTION)).astype(np.int64),
@@ -66,8 +66,8 @@ def test_layer_norm_is_within_one_step_of_float(channels: int, deviation: int) -
     )
     normed = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1 / channels**2)
     exact = np.clip(normed * gain + bias, -num.ACT_MAX, num.ACT_MAX)
-    assert np.abs(integer - exact).max() < 0.5 + 0.06
-    assert (integer != np.rint(exact)).mean() < 0.02
+    assert np.abs(integer - exact).max() < 0.51
+    assert (integer != np.rint(exact)).mean() < 0.005
 
 
 def test_layer_norm_of_a_constant_is_its_bias() -> None:

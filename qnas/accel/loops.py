@@ -16,7 +16,7 @@ from qnas.operations import Epilogue, Gemm, LayerNorm, LoadPatches, LoadResidual
 from qnas.units import ceil_div
 
 ROW_PARAM_BITS = 64  # bias 26, mult 18, shift 6, kind 2, row 12
-NORM_PARAM_BITS = 64  # gain 16, bias 32
+NORM_PARAM_BITS = 64  # gain 18, bias 36
 SOFTMAX_PARAM_BITS = 64  # mult 18, shift 6, out_mult 18, out_shift 6
 GELU_ENTRIES, GELU_ENTRY_BITS = 256, 8
 RESIDUAL_BITS = 16

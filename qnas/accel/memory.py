@@ -23,13 +23,21 @@ from qnas.accel.loops import (
     ROW_PARAM_BITS,
 )
 from qnas.architecture import Architecture
-from qnas.numerics import ACT_MAX, EXP_FRACTION, NIBBLE_MAX, RSQRT_TABLE, W4_MIN
+from qnas.numerics import (
+    ACT_MAX,
+    EXP_FRACTION,
+    GAIN_BITS,
+    NIBBLE_MAX,
+    NORM_BIAS_BITS,
+    RSQRT_TABLE,
+    W4_MIN,
+)
 from qnas.operations import Gemm, Tensor, network_operations
 from qnas.units import ceil_div
 
 ACT_BITS = 6
 KEY_BITS = 8
-NORM_BITS = 48
+NORM_BITS = GAIN_BITS + NORM_BIAS_BITS
 QUERY_SCALE_BITS = 24
 STREAM_DEPTH = 64
 LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM

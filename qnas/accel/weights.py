@@ -6,7 +6,7 @@ Words of the weight port, little-endian; each segment starts on a word boundary;
 - gemm over weights: GELU's table where the epilogue needs it (256 entries of 8 bits, entry
   value + 128), then for each row tile its row parameters (64 bits: bias 26, mult 18, shift 6,
   kind 2, row 12), then its nibbles, beat by beat (nibble slot * TK + k of a beat).
-- layer_norm: one word (shift at bit 0, epsilon at 8), then 64 bits a channel (gain 16, bias 32).
+- layer_norm: one word (shift at bit 0, epsilon at 8), then 64 bits a channel (gain 18, bias 36).
 - softmax: one word (mult at bit 0, shift at 18, out_mult at 24, out_shift at 42).
 
 Rows: the 8-bit ones first, each as high and low nibble in neighbouring slots, then the 4-bit ones,
@@ -30,7 +30,7 @@ from qnas.accel.loops import (
 from qnas.accel.plan import HardwarePlan, Stage
 from qnas.errors import ConfigError, problem
 from qnas.integer import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
-from qnas.numerics import Ints, split_nibbles
+from qnas.numerics import GAIN_BITS, NORM_BIAS_BITS, Ints, split_nibbles
 
 Bytes = NDArray[np.uint8]
 
@@ -103,7 +103,8 @@ def _words(rows: Bytes, word_bytes: int) -> Bytes:
 
 def _norm(params: NormParams, word_bytes: int) -> Bytes:
     first = np.array([[params.shift | params.epsilon << 8]], dtype=np.int64)
-    fields = (params.gain & 0xFFFF) | (params.bias & 0xFFFFFFFF) << 16
+    gain_mask, bias_mask = (1 << GAIN_BITS) - 1, (1 << NORM_BIAS_BITS) - 1
+    fields = (params.gain & gain_mask) | (params.bias & bias_mask) << GAIN_BITS
     return np.concatenate(
         [
             _words(_little(first, 8), word_bytes).ravel(),

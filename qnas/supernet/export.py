@@ -7,7 +7,6 @@ GELU's grid into the bias of fc2; the query's 1/sqrt(K) and log2(e) into the sof
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,11 +18,10 @@ from qnas.architecture import Architecture
 from qnas.integer import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
 from qnas.operations import Epilogue, Gemm, LayerNorm, Softmax, network_operations
 from qnas.operations import Tensor as Place
-from qnas.supernet.forward import NORM_EPSILON, forward
+from qnas.supernet.forward import NORM_EPSILON
 from qnas.supernet.model import Subnet, Supernet
 from qnas.supernet.weights import SubnetWeights, hidden_bounds
 
-RESIDUAL_HEADROOM = 1.25  # the residual stream may pass what calibration saw by this much
 LOGIT_BITS = 16  # logits of calibration images use about this many bits
 Floats = NDArray[np.float64]
 
@@ -31,8 +29,8 @@ Floats = NDArray[np.float64]
 def to_integer(
     supernet: Supernet, arch: Architecture, calibration_images: NDArray[np.float32]
 ) -> IntegerNetwork:
-    """The integer network of a subnet. Calibration (on training images) sets two steps alone:
-    that of the residual stream and that of the logits; all others were learned.
+    """The integer network of a subnet. Calibration (on training images) sets the step of the
+    logits alone; all others belong to the supernet.
 
     Raises CapacityError if a scale does not fit its format.
     """
@@ -41,43 +39,26 @@ def to_integer(
 
 def integer_network(subnet: Subnet, calibration_images: NDArray[np.float32]) -> IntegerNetwork:
     """As `to_integer`, of an extracted subnet."""
-    ranges = _calibrate(subnet, torch.from_numpy(calibration_images))
-    return _Export(subnet.weights, ranges).network()
-
-
-@dataclass(frozen=True)
-class _Ranges:
-    """Steps that calibration sets."""
-
-    residual_step: float
-    logit_step: float
+    step = _logit_step(subnet, torch.from_numpy(calibration_images))
+    return _Export(subnet.weights, step).network()
 
 
 @torch.no_grad()
-def _calibrate(subnet: Subnet, images: Tensor) -> _Ranges:
-    peak = subnet.weights.position.abs().max().item()
-
-    def collect(name: str, x: Tensor) -> None:
-        nonlocal peak
-        if name == "residual":
-            peak = max(peak, x.abs().max().item())
-
-    logits = forward(subnet.weights, images, observe=collect)
-    return _Ranges(
-        residual_step=peak * RESIDUAL_HEADROOM / num.RESIDUAL_MAX,
-        logit_step=max(logits.abs().max().item(), 1e-6) / 2**LOGIT_BITS,
-    )
+def _logit_step(subnet: Subnet, images: Tensor) -> float:
+    peak = float(subnet(images).abs().max())
+    step: float = max(peak, 1e-6) / 2**LOGIT_BITS
+    return step
 
 
 class _Export:
-    def __init__(self, weights: SubnetWeights, ranges: _Ranges) -> None:
-        self.w, self.ranges = weights, ranges
+    def __init__(self, weights: SubnetWeights, logit_step: float) -> None:
+        self.w, self.logit_step = weights, logit_step
         self.operations = network_operations(weights.architecture)
         self.steps = {name: math.exp(t.item()) for name, t in weights.log_steps.items()}
 
     def network(self) -> IntegerNetwork:
         gemms = [op for op in self.operations if isinstance(op, Gemm)]
-        position = _array(self.w.position) / self.ranges.residual_step
+        position = _array(self.w.position) / self.w.residual_step
         return IntegerNetwork(
             architecture=self.w.architecture,
             input_step=self.w.input_step,
@@ -133,21 +114,22 @@ class _Export:
 
     def output_step(self, op: Gemm) -> float:
         if op.epilogue is Epilogue.RESIDUAL:
-            return self.ranges.residual_step
+            return self.w.residual_step
         if op.epilogue is Epilogue.LOGITS:
-            return self.ranges.logit_step
+            return self.logit_step
         return self.steps[f"{op.name}.in" if op.epilogue is Epilogue.GELU else op.name]
 
     def norm(self, op: LayerNorm) -> NormParams:
-        """The largest shift at which every gain fits its 16 bits and every bias its 32."""
+        """The largest shift at which every gain fits its 18 bits and every bias its 36."""
         norm, step = self.w.norms[op.name], self.steps[op.name]
         gain, bias = _array(norm.gain) / step, _array(norm.bias) / step
         largest = max(float(np.abs(gain).max()), 2.0**-num.NORM_FRACTION)
         room = (1 << (num.GAIN_BITS - 1)) - 1
         shift = num.NORM_FRACTION + math.floor(math.log2(room / largest))
         bias_peak = max(float(np.abs(bias).max()), 1.0)
-        shift = min(shift, math.floor(math.log2(((1 << 31) - 1) / bias_peak)))
-        epsilon = op.channels**2 * NORM_EPSILON / self.ranges.residual_step**2
+        bias_room = (1 << (num.NORM_BIAS_BITS - 1)) - 1
+        shift = min(shift, math.floor(math.log2(bias_room / bias_peak)))
+        epsilon = op.channels**2 * NORM_EPSILON / self.w.residual_step**2
         return NormParams(
             gain=np.rint(gain * 2.0 ** (shift - num.NORM_FRACTION)).astype(np.int64),
             bias=np.rint(bias * 2.0**shift).astype(np.int64),

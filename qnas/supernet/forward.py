@@ -13,7 +13,7 @@ from torch import Tensor
 
 from qnas import numerics as num
 from qnas.architecture import Architecture
-from qnas.supernet.quantizers import fake_quantize, fake_quantize_probs
+from qnas.supernet.quantizers import fake_quantize, fake_quantize_probs, on_grid
 from qnas.supernet.weights import SubnetWeights, hidden_bounds
 
 NORM_EPSILON = 1e-6
@@ -46,7 +46,8 @@ class _Forward:
     def network(self, images: Tensor) -> Tensor:
         arch = self.w.architecture
         patches = to_patches(self.quantized_input(images), arch)
-        residual = self.added(self.w.position, F.pad(self.linear("stem", patches), (0, 0, 1, 0)))
+        stem = F.pad(self.linear("stem", patches), (0, 0, 1, 0))
+        residual = self.added(self.rounded(self.w.position), stem)
         for index in range(arch.depth):
             residual = self.block(f"block{index}", residual, arch.blocks[index].num_heads)
         return self.linear("head", self.norm("norm", residual[:, 0]))
@@ -58,10 +59,15 @@ class _Forward:
         return self.added(residual, self.linear(f"{name}.fc2", hidden))
 
     def added(self, residual: Tensor, update: Tensor) -> Tensor:
-        residual = residual + update
+        residual = residual + self.rounded(update)
         if self.observe:
             self.observe("residual", residual)
         return residual
+
+    def rounded(self, x: Tensor) -> Tensor:
+        """On the grid of the residual stream. Left out, a rounding difference of 2**-16 between
+        this and the integer network would flip 6-bit values, and each flip a few more."""
+        return on_grid(x, self.w.residual_step) if self.quantize else x
 
     def attention(self, name: str, x: Tensor, num_heads: int) -> Tensor:
         q, k, v = (self.heads(f"{name}.{part}", x, num_heads) for part in "qkv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from qnas.supernet.layers import Matrix, Norm
 from qnas.supernet.weights import NormWeights, SubnetWeights
 
 ACTIVATIONS = ("norm1", "q", "k", "v", "attend", "norm2", "fc1.in", "fc1")
+
+
+RESIDUAL_HEADROOM = 2.0
 
 
 class Block(nn.Module):
@@ -58,6 +62,8 @@ class Supernet(nn.Module):
     """Weights shared by all architectures of `space`. Nothing is ever set on it before a forward:
     the architecture is an argument."""
 
+    residual_step: Tensor
+
     def __init__(self, space: SearchSpace, *, input_step: float) -> None:
         super().__init__()
         self.space, self.input_step = space, input_step
@@ -70,6 +76,7 @@ class Supernet(nn.Module):
         self.norm = Norm(embed_dim)
         self.head = Matrix(space.num_classes, embed_dim)
         self.norm_log_step = nn.Parameter(torch.zeros(()))
+        self.register_buffer("residual_step", torch.tensor(2.0**-10))
 
     def forward(self, images: Tensor, arch: Architecture) -> Tensor:
         """(B, C, H, W) to (B, classes) through the subnet `arch`, fake-quantized."""
@@ -106,6 +113,7 @@ class Supernet(nn.Module):
         return SubnetWeights(
             architecture=arch,
             input_step=self.input_step,
+            residual_step=self.residual_step.item(),
             position=self.position[:, :d],
             matrices=matrices,
             norms=norms,
@@ -129,6 +137,20 @@ class Supernet(nn.Module):
         arch = self.space.largest()
         with torch.no_grad():
             forward(self.slice(arch), images, quantize=False, observe=self._step_from)
+        self.fit_residual(images)
+
+    def fit_residual(self, images: Tensor) -> None:
+        """Set the grid of the residual stream: 16 bits over twice what these images reach."""
+        peak = self.position.abs().max().item()
+
+        def collect(name: str, x: Tensor) -> None:
+            nonlocal peak
+            if name == "residual":
+                peak = max(peak, x.abs().max().item())
+
+        self._observe(images, collect)
+        step = 2.0 ** math.ceil(math.log2(RESIDUAL_HEADROOM * peak / num.RESIDUAL_MAX))
+        self.residual_step.fill_(step)
 
     def rerank(self, images: Tensor) -> None:
         """Rank the rows of every matrix on these images (largest subnet)."""

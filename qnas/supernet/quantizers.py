@@ -56,6 +56,22 @@ class _PerRow(torch.autograd.Function):
         return inside, log_grad, None, None
 
 
+class _OnGrid(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, step: float) -> Tensor:
+        return (x / step).round_().mul_(step)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+def on_grid(x: Tensor, step: float) -> Tensor:
+    """x rounded to multiples of `step`, without bounds; straight-through gradient."""
+    result: Tensor = _OnGrid.apply(x, step)  # type: ignore[no-untyped-call]
+    return result
+
+
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return torch.dot(a.reshape(-1), b.reshape(-1))
 

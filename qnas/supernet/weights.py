@@ -49,6 +49,7 @@ class NormWeights:
 class SubnetWeights:
     """Everything `forward` needs for one architecture.
 
+    `residual_step` is the grid of the 16-bit residual stream, a power of two (0: none yet).
     position (N, D) holds class token plus position embedding in row 0. `layer_scales` (D,) are
     keyed by the matrix whose output they scale, `log_steps` (scalars) by the operation whose
     output they quantize; `block0.fc1.in` is the step in front of GELU.
@@ -56,6 +57,7 @@ class SubnetWeights:
 
     architecture: Architecture
     input_step: float
+    residual_step: float
     position: Tensor
     matrices: Mapping[str, MatrixWeights]
     norms: Mapping[str, NormWeights]
@@ -67,6 +69,7 @@ class SubnetWeights:
         return SubnetWeights(
             architecture=self.architecture,
             input_step=self.input_step,
+            residual_step=self.residual_step,
             position=change(self.position),
             matrices={
                 name: MatrixWeights(

@@ -67,6 +67,7 @@ def train_supernet(
             on_epoch(epoch + 1, recipe.epochs, loss)
             if (epoch + 1) % recipe.checkpoint_epochs == 0:
                 save_checkpoint(directory, supernet, trainer.optimizer, epoch=epoch + 1, run=run)
+        supernet.fit_residual(data[:CALIBRATION_IMAGES])
     supernet.eval()
     save_supernet(supernet, directory, training={"recipe": recipe, "seed": seed, "run": run})
     (directory / CHECKPOINT).unlink(missing_ok=True)
@@ -93,6 +94,7 @@ class _Trainer:
         recipe, generator = self.recipe, torch.Generator().manual_seed(self.seed * 100_003 + epoch)
         if epoch % recipe.rerank_epochs == 0 and epoch <= recipe.rerank_until * recipe.epochs:
             self.supernet.rerank(images[:CALIBRATION_IMAGES])
+            self.supernet.fit_residual(images[:CALIBRATION_IMAGES])
         order, total = torch.randperm(len(images), generator=generator), 0.0
         for index in range(self.steps):
             chosen = order[index * recipe.batch_size : (index + 1) * recipe.batch_size]

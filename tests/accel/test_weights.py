@@ -103,8 +103,8 @@ def test_norm_softmax_and_position() -> None:
     fields = _join(words[1:], bits)
     for channel in range(stage.rows):
         field = fields >> (64 * channel)
-        assert signed(field & 0xFFFF, 16) == norm.gain[channel]
-        assert signed(field >> 16 & 0xFFFFFFFF, 32) == norm.bias[channel]
+        assert signed(field & (1 << 18) - 1, 18) == norm.gain[channel]
+        assert signed(field >> 18 & (1 << 36) - 1, 36) == norm.bias[channel]
 
     stage, (word,) = segment(design, "block1.head0.softmax")
     scalars = design.network.softmaxes[stage.name]

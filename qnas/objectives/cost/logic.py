@@ -23,7 +23,7 @@ ATOM_BITS = 4 + ACT_BITS  # product of a nibble and an activation
 PAIR_SUM_BITS = 27  # both nibbles of a row
 PRODUCT_BITS = PAIR_SUM_BITS + MULT_BITS
 SCALED_BITS = 48  # that and the bias, which the DSP's third port adds
-NORMALISED_BITS, GAIN_SUM_BITS, EXP_BITS = 18, 35, 16
+NORMALISED_BITS, GAIN_SUM_BITS, EXP_BITS = 21, 40, 16
 SHIFT_BITS = 6
 DIVIDER_BITS = 33  # row_scale: 32 by 16 bits, a quotient bit a cycle
 

@@ -41,7 +41,7 @@ inline TokenScale reciprocal_sqrt(ap_uint<52> value) {
 #pragma HLS BIND_OP variable=last op=mul impl=dsp
     TokenScale scale;
     scale.r = ap_int<18>(last >> 32);
-    scale.shift = shift_t(31 + e - 12);
+    scale.shift = shift_t(31 + e - 15);
     scale.total = 0;
     return scale;
 }
@@ -68,7 +68,7 @@ parameters:
         for (int bank = 0; bank < banks; ++bank) {
 #pragma HLS UNROLL
             if (bank / per_word == part)
-                norm_param[(i - 1) / parts][bank] = ap_uint<48>(field<64>(word, bank % per_word));
+                norm_param[(i - 1) / parts][bank] = ap_uint<54>(field<64>(word, bank % per_word));
         }
     }
     return scalars;
@@ -106,7 +106,7 @@ statistics:
     return scale;
 }
 
-inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_uint<48> param,
+inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_uint<54> param,
                         shift_t shift) {
 #pragma HLS INLINE
     const ap_int<27> scaled_x = ap_int<11>(channels) * x;
@@ -114,14 +114,14 @@ inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_
     const ap_int<27> centred = scaled_x - scale.total;
     const ap_int<45> product = centred * scale.r;
 #pragma HLS BIND_OP variable=product op=mul impl=dsp
-    const ap_int<18> y =
-        saturate<18, 45>(round_shift<45>(product, scale.shift), -131072, 131071);
-    const ap_int<16> gain = ap_int<16>(ap_uint<16>(param.range(15, 0)));
-    const ap_int<32> bias = ap_int<32>(ap_uint<32>(param.range(47, 16)));
-    const ap_int<34> gained = y * gain;
+    const ap_int<21> y =
+        saturate<21, 45>(round_shift<45>(product, scale.shift), -1048576, 1048575);
+    const ap_int<18> gain = ap_int<18>(ap_uint<18>(param.range(17, 0)));
+    const ap_int<36> bias = ap_int<36>(ap_uint<36>(param.range(53, 18)));
+    const ap_int<39> gained = y * gain;
 #pragma HLS BIND_OP variable=gained op=mul impl=dsp
-    const ap_int<35> sum = gained + bias;
-    return saturate<6, 35>(round_shift<35>(sum, shift), -31, 31);
+    const ap_int<40> sum = gained + bias;
+    return saturate<6, 40>(round_shift<40>(sum, shift), -31, 31);
 }
 
 inline void normalise_token(const Stage& stage, int row, int bank, int out_row,
@@ -139,7 +139,7 @@ normalise:
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
-            const ap_uint<48> param =
+            const ap_uint<54> param =
                 norm_param[v / param_parts][(v % param_parts) * plan::VL + lane];
             values[lane] =
                 normalised(stage.rows, residual[row + v][bank][lane], scale, param, shift);

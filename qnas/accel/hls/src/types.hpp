@@ -33,7 +33,7 @@ typedef score_t ScoreMemory[plan::SCORE_ROWS][plan::TT][plan::VL];
 typedef residual_t ResidualMemory[plan::RESIDUAL_ROWS][plan::TT][plan::VL];
 typedef nibble_t WeightMemory[plan::WEIGHT_ROWS][plan::TM][plan::TK];
 typedef ap_uint<64> RowParamMemory[plan::ROW_PARAM_ROWS][plan::ROW_PARAM_BANKS];
-typedef ap_uint<48> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANKS];
+typedef ap_uint<54> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANKS];
 typedef ap_uint<24> QueryScaleMemory[plan::TOKENS];
 typedef act_t GeluMemory[256 / plan::GELU_LANES][plan::TT][plan::GELU_LANES];
 typedef logit_t LogitMemory[plan::CLASSES];
