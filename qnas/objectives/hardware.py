@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qnas.accel.device import Device
 from qnas.objectives.base import Candidate, Direction
+from qnas.objectives.cost.energy import energy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,19 @@ class FpsObjective:
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         return [candidate.estimate.fps for candidate in candidates]
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyObjective:
+    """Millijoule of one image on `device`, by the model of `cost/energy.py`."""
+
+    device: Device
+    name: str = "energy"
+    unit: str = "mJ"
+    direction: Direction = "minimize"
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        return [energy(c.plan, self.device, c.estimate).total_mj for c in candidates]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qnas.accel.device import Device
 from qnas.errors import UnknownNameError, nearest, problem
 from qnas.objectives.base import Direction, Objective
-from qnas.objectives.hardware import FpsObjective, LatencyObjective, ResourceObjective
+from qnas.objectives.hardware import (
+    EnergyObjective,
+    FpsObjective,
+    LatencyObjective,
+    ResourceObjective,
+)
 
 if TYPE_CHECKING:
     from qnas.objectives.accuracy import AccuracyEvaluator
@@ -28,6 +34,7 @@ _INFOS = (
     ObjectiveInfo("error", "%", "minimize", "top-1 error on the search split, fake-quantized"),
     ObjectiveInfo("latency", "ms", "minimize", "one image at the plan's clock"),
     ObjectiveInfo("fps", "images/s", "maximize", "batch 1 at the plan's clock"),
+    ObjectiveInfo("energy", "mJ", "minimize", "one image, a model of operations and bytes"),
     ObjectiveInfo("lut", "LUTs", "minimize", "look-up tables of the plan"),
     ObjectiveInfo("ff", "FFs", "minimize", "flip-flops of the plan"),
     ObjectiveInfo("dsp", "DSPs", "minimize", "DSP blocks of the plan"),
@@ -50,12 +57,14 @@ def objective_info(name: str) -> ObjectiveInfo:
     raise UnknownNameError(problem("objective", "must be a known name", repr(name), remedy))
 
 
-def make_objectives(names: Sequence[str], evaluator: AccuracyEvaluator) -> tuple[Objective, ...]:
-    """The objectives `names`, in order; `evaluator` answers for the accuracy."""
-    return tuple(_make(objective_info(name), evaluator) for name in names)
+def make_objectives(
+    names: Sequence[str], evaluator: AccuracyEvaluator, device: Device
+) -> tuple[Objective, ...]:
+    """The objectives `names`, in order, of plans for `device`; `evaluator` answers for accuracy."""
+    return tuple(_make(objective_info(name), evaluator, device) for name in names)
 
 
-def _make(info: ObjectiveInfo, evaluator: AccuracyEvaluator) -> Objective:
+def _make(info: ObjectiveInfo, evaluator: AccuracyEvaluator, device: Device) -> Objective:
     if info.name == "error":
         from qnas.objectives.accuracy import ErrorObjective
 
@@ -64,4 +73,6 @@ def _make(info: ObjectiveInfo, evaluator: AccuracyEvaluator) -> Objective:
         return LatencyObjective()
     if info.name == "fps":
         return FpsObjective()
+    if info.name == "energy":
+        return EnergyObjective(device)
     return ResourceObjective(info.name, info.unit)

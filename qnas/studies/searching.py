@@ -74,7 +74,7 @@ def _make_evaluator(work: Workspace) -> Evaluator:
         return best_plan(architecture, device, dsp_share=share)
 
     return Evaluator(
-        objectives=make_objectives(work.config.objectives, accuracy),
+        objectives=make_objectives(work.config.objectives, accuracy, device),
         planner=planner,
         limits={name: limit for name, limit in device.limits().items()},
     )
