@@ -18,7 +18,8 @@ Storage = Literal["lutram", "bram", "registers"]
 
 @dataclass(frozen=True, slots=True)
 class Loop(Value):
-    """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times."""
+    """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times: 0 for a
+    phase that goes on in the pipeline of the loop before it."""
 
     name: str
     trips: int

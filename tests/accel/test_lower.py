@@ -34,25 +34,25 @@ def test_tiny_plan_by_hand() -> None:
     # 8 rows, all 8-bit: 16 slots, 4 row tiles. 4 tokens: 2 tiles. 4 inputs: 1 beat, so that
     # draining 4 slots takes longer: 2 * 4 steps. Loading: 4 parameters in 2 words, 1 beat of 16
     # nibbles in 1 word.
-    assert loops["stem"] == {"prefetch": (3, 1), "tiles": (4 * 8, 4), "flush": (4, 1)}
+    assert loops["stem"] == {"prefetch": (3, 1), "tiles": (4 * 8, 0), "flush": (4, 0)}
     # 8 channels: 4 vectors of 2 for each of 5 tokens; two parameters a word after the first word.
-    norm = {"parameters": (5, 1), "statistics": (20, 5), "normalise": (20, 5)}
+    norm = {"parameters": (5, 1), "statistics": (20, 1), "normalise": (20, 1)}
     assert loops["block0.norm1"] == norm
     # 4 rows, 2 of them 8-bit: 6 slots, 2 row tiles; 3 token tiles of max(2 beats, 4 slots).
-    assert loops["block0.q"] == {"prefetch": (2 + 2, 1), "tiles": (2 * 12, 2), "flush": (4, 1)}
+    assert loops["block0.q"] == {"prefetch": (2 + 2, 1), "tiles": (2 * 12, 0), "flush": (4, 0)}
     # 5 keys of two nibbles: 10 slots, 3 row tiles. A tile has 2 keys of 1 beat.
-    scores = {"prefetch": (2, 1), "tiles": (3 * 12, 3), "flush": (4, 1)}
+    scores = {"prefetch": (2, 1), "tiles": (3 * 12, 0), "flush": (4, 0)}
     assert loops["block0.head0.scores"] == scores
-    softmax = {"parameters": (1, 1), "maximum": (15, 5), "exponentials": (15, 5)}
+    softmax = {"parameters": (1, 1), "maximum": (15, 1), "exponentials": (15, 1)}
     assert loops["block0.head0.softmax"] == softmax
     # 5 queries; 4 columns: 2 token tiles of max(2 beats, 4 slots); 2 queries of 2 beats.
-    attend = {"prefetch": (4, 1), "tiles": (3 * 8, 3), "flush": (4, 1)}
+    attend = {"prefetch": (4, 1), "tiles": (3 * 8, 0), "flush": (4, 0)}
     assert loops["block0.head0.attend"] == attend
     # 12 rows, 6 of them 8-bit: 18 slots, 5 row tiles; 256 table entries, 16 a word.
-    fc1 = {"table": (16, 1), "prefetch": (4, 1), "tiles": (5 * 12, 5), "flush": (4, 1)}
+    fc1 = {"table": (16, 1), "prefetch": (4, 1), "tiles": (5 * 12, 0), "flush": (4, 0)}
     assert loops["block0.fc1"] == fc1
     # 3 rows, all 8-bit: 6 slots, 2 row tiles, one token.
-    head = {"prefetch": (4, 1), "tiles": (2 * 4, 2), "flush": (4, 1), "store": (3, 1)}
+    head = {"prefetch": (4, 1), "tiles": (2 * 4, 0), "flush": (4, 0), "store": (3, 1)}
     assert loops["head"] == head
     words = {s.name: s.stream_words for s in plan.stages if s.stream_words}
     assert words == {

@@ -25,7 +25,7 @@ PRODUCT_BITS = PAIR_SUM_BITS + MULT_BITS
 SCALED_BITS = 48  # that and the bias, which the DSP's third port adds
 NORMALISED_BITS, GAIN_SUM_BITS, EXP_BITS = 21, 40, 16
 SHIFT_BITS = 6
-DIVIDER_BITS = 33  # row_scale: 32 by 16 bits, a quotient bit a cycle
+DIVIDER_BITS = DIVIDER_STEPS = 17  # row_scale: subtract or not, once a bit of the quotient
 
 
 def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
@@ -51,7 +51,7 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "layer_norm", f.vl * _norm_luts(c)
     yield "reciprocal_sqrt", _rsqrt_luts(c)
     yield "softmax", f.vl * _softmax_luts(design.score_bits, c)
-    yield "divider", 3 * DIVIDER_BITS * c.adder_lut_per_bit  # subtract, restore, quotient
+    yield "divider", DIVIDER_STEPS * _divider_step_luts(c)
 
 
 def tree_bits(tk: Count, levels: Count) -> Count:
@@ -90,6 +90,11 @@ def _rsqrt_luts(c: Coefficients) -> int:
     """Leading-one detector, two shifters, one Newton step; the table is a memory of the plan."""
     adders = SQUARES_BITS + 2 * SUM_BITS
     return adders * c.adder_lut_per_bit + 2 * _shifter(SQUARES_BITS, c)
+
+
+def _divider_step_luts(c: Coefficients) -> int:
+    """One bit of the quotient: subtract, keep one of two."""
+    return DIVIDER_BITS * c.adder_lut_per_bit + int(_mux(2, DIVIDER_BITS, c))
 
 
 def _softmax_luts(score_bits: int, c: Coefficients) -> int:
