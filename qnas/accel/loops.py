@@ -49,6 +49,7 @@ class GemmShape:
     row_tiles: Count
     token_tiles: Count
     beats: Count
+    drain_steps: Count  # iterations that empty the array
     tile_steps: Count  # iterations of one (row tile, token tile): multiply, and drain the last one
     load_steps: Count  # iterations that fetch the next row tile
     table_words: int  # GELU table, before the first tile
@@ -63,13 +64,16 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
     beats = ceil_div(op.inner, folding.tk)
     if op.left is Tensor.WEIGHTS:
         load_steps = row_param_words(folding, port_bits) + beats * beat_words(folding, port_bits)
+        drain_steps: Count = folding.tm
     else:  # one row (a pair of slots) and one beat an iteration, from key or probability memory
         load_steps = (folding.tm // 2) * beats
+        drain_steps = folding.tm // (2 * folding.drain_pairs)
     return GemmShape(
         row_tiles=ceil_div(op.slots, folding.tm),
         token_tiles=ceil_div(op.tokens, folding.tt),
         beats=beats,
-        tile_steps=np.maximum(beats, folding.tm),
+        drain_steps=drain_steps,
+        tile_steps=np.maximum(beats, drain_steps),
         load_steps=load_steps,
         table_words=ceil_div(GELU_ENTRIES * GELU_ENTRY_BITS, port_bits)
         if op.epilogue is Epilogue.GELU
@@ -98,7 +102,7 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
             *table,
             Trips("prefetch", shape.load_steps, 1),
             Trips("tiles", shape.row_tiles * shape.row_steps, 0),
-            Trips("flush", folding.tm, 0),
+            Trips("flush", shape.drain_steps, 0),
             *store,
         )
     if isinstance(op, LoadPatches):

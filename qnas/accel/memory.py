@@ -132,7 +132,7 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
             4 * ceil_div(f.tm * ROW_PARAM_BITS, port_bits),
         ),
         Array("query_max", score_bits(arch), 1, n),
-        Array("query_scale", QUERY_SCALE_BITS, 1, n),
+        Array("query_scale", QUERY_SCALE_BITS, f.drain_pairs, ceil_div(n, f.drain_pairs)),
         Array("token_scale", TOKEN_SCALE_BITS, 1, n),
         Array(
             "norm_param",

@@ -51,6 +51,7 @@ class Stage(Value):
     row_tiles: int
     token_tiles: int
     beats: int
+    drain_steps: int
     tile_steps: int
     load_steps: int
     stream_words: int

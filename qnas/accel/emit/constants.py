@@ -40,7 +40,8 @@ def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
 
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
-    return {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl, "LUT_SLOTS": f.lut_slots}
+    lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl}
+    return {**lanes, "LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
 
 
 def _shapes(plan: HardwarePlan) -> dict[str, int]:
@@ -61,6 +62,7 @@ def _memories(plan: HardwarePlan) -> dict[str, int]:
     names = ("act", "key", "prob", "score", "residual", "weight", "row_param", "norm_param")
     return {
         **{f"{name.upper()}_ROWS": buffers[name].depth for name in names},
+        "QUERY_SCALE_ROWS": buffers["query_scale"].depth,
         "MAX_BEATS": buffers["weight"].depth // 2,
         "PROB_STRIDE": ceil_div(arch.num_tokens, f.tk),
         "SCORE_STRIDE": ceil_div(arch.num_tokens, f.vl),

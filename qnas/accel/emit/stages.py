@@ -8,7 +8,7 @@ from qnas.accel.plan import HardwarePlan, Stage
 
 FIELDS = (
     *("rows", "slots", "tokens", "inner", "head", "token_offset"),
-    *("row_tiles", "token_tiles", "beats", "tile_steps"),
+    *("row_tiles", "token_tiles", "beats", "drain_steps", "tile_steps"),
 )
 LONG_FIELDS = (
     *("stream_words", "src_base", "src_stride", "left_base", "left_stride"),

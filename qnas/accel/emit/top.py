@@ -16,7 +16,7 @@ MEMORIES = {
     "weight": ("WeightMemory", (2, 3)),
     "row_param": ("RowParamMemory", (2,)),
     "query_max": ("QueryMaxMemory", ()),
-    "query_scale": ("QueryScaleMemory", ()),
+    "query_scale": ("QueryScaleMemory", (2,)),
     "token_scale": ("TokenScaleMemory", ()),
     "norm_param": ("NormParamMemory", (2,)),
     "gelu": ("GeluMemory", (2, 3)),

@@ -35,13 +35,18 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     levels: Count = bit_length(np.asarray(f.tk)) - 1
     yield "adder_tree", cells * tree_bits(f.tk, levels) * c.adder_lut_per_bit
     yield "accumulate", cells * design.accumulator_bits * c.adder_lut_per_bit
-    yield "drain_select", f.tt * _mux(f.tm, design.accumulator_bits, c)
+    slots: Count = 2 * f.drain_pairs
+    select = slots * _mux(f.tm // slots, design.accumulator_bits, c)
+    yield "drain_select", f.tt * (select + _mux(slots, design.accumulator_bits, c))
     # Two sources a weight bank: port word, or nibbles of keys and probabilities.
     yield "weight_write", f.tm * f.tk * (_mux(2, 4, c) + c.bank_write_lut)
     yield "nibble_split", f.tk * KEY_BITS
     # Four writers a bank: engine, engine transposed, LayerNorm, image.
     yield "activation_write", f.tt * f.tk * (_mux(4, ACT_BITS, c) + c.bank_write_lut)
-    yield "transpose", f.tk * ACT_BITS * ceil_div(levels, 2)
+    yield "transpose", (1 + f.drain_pairs) * f.tk * ACT_BITS * ceil_div(levels, 2)
+    yield "attended_write", f.tt * f.tk * _mux(f.drain_pairs, ACT_BITS, c)
+    yield "score_write", f.tt * f.vl * _mux(2, design.score_bits, c)
+    yield "pair_epilogue", (f.drain_pairs - 1) * f.tt * _pair_luts(c)
     yield "epilogue", f.tt * _epilogue_luts(design, c)
     yield "bias_shift", _shifter(SCALED_BITS, c)
     yield "gelu_read", f.tt * _mux(design.ports[0].bits // GELU_ENTRY_BITS, ACT_BITS, c)
@@ -77,6 +82,12 @@ def _epilogue_luts(design: Design, c: Coefficients) -> Count:
     adders = PAIR_SUM_BITS + SCALED_BITS + LOGIT_BITS + 2 * RESIDUAL_BITS
     select = _mux(4, LOGIT_BITS, c) + _mux(design.folding.vl, RESIDUAL_BITS, c)
     return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + select
+
+
+def _pair_luts(c: Coefficients) -> int:
+    """One lane of a further pair of slots: their sum, requantization, saturation."""
+    adders = PAIR_SUM_BITS + SCALED_BITS
+    return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + ACT_BITS
 
 
 def _norm_luts(c: Coefficients) -> int:

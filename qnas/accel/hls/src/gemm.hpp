@@ -1,8 +1,8 @@
 // The GEMM engine: out[row, token] = sum over inner of left[row, inner] * right[token, inner].
 //
-// One pipelined loop does three things at once: it drains one row slot of the finished tile,
-// multiplies one beat of the running tile, and loads one step of the next row tile. It is entered once a
-// stage and runs through phases: the first load (prefetch), the row tiles, the last drain (flush).
+// One pipelined loop does three things at once: it drains a step of the finished tile, multiplies
+// one beat of the running tile, and loads one step of the next row tile. It is entered once a stage
+// and runs through phases: the first load (prefetch), the row tiles, the last drain (flush).
 #pragma once
 #include "drain.hpp"
 #include "loader.hpp"
@@ -11,7 +11,7 @@
 
 namespace qnas {
 
-constexpr int FEWEST_STEPS = plan::TM, MOST_STEPS = plan::MAX_STEPS;
+constexpr int FEWEST_STEPS = 3, MOST_STEPS = plan::MAX_STEPS;
 
 // Where the loop stands: `step` of `steps` in a phase, beat `k` of a tile.
 struct Schedule {
@@ -79,7 +79,7 @@ inline void gemm(const Stage& stage, WordStream& words, ActMemory& act, KeyMemor
     LoadCursor cursor = first_load(stage);
     Schedule now = first_step(stage);
     Tile tile = first_tile(stage, 0), draining = tile;
-    int slot = plan::TM;  // next row slot to drain; TM: nothing is pending
+    int drained = stage.drain_steps;  // steps done; all of them: nothing is pending
 
     QNAS_ENTER(trace::PREFETCH);
 steps:
@@ -92,19 +92,19 @@ steps:
 #pragma HLS DEPENDENCE variable=act inter false
 #pragma HLS DEPENDENCE variable=residual inter false
         QNAS_COUNT(now.prefetch ? trace::PREFETCH : now.flush ? trace::FLUSH : trace::TILES);
-        if (slot < plan::TM) {
-            drain_slot(stage, draining, slot, drain, held, row_param, query_scale, gelu, act, key,
-                       score, residual, logit);
-            ++slot;
+        if (drained < stage.drain_steps) {
+            drain_step(stage, draining, drained, drain, held, row_param, query_scale, gelu, act,
+                       key, score, residual, logit);
+            ++drained;
         }
         const bool computing = !now.prefetch && !now.flush;
         if (computing && tile.token_tile < stage.token_tiles && now.k < stage.beats) {
             const int row = ((tile.row_tile & 1) ? plan::MAX_BEATS : 0) + now.k;
             multiply_accumulate(weight[row], act[tile.src_row + now.k], now.k == 0, accumulator);
-            if (now.k == stage.beats - 1) {  // TM steps or more since the last time: it is drained
+            if (now.k == stage.beats - 1) {  // tile_steps >= drain_steps: the last is drained
                 copy_accumulators(accumulator, drain);
                 draining = tile;
-                slot = 0;
+                drained = 0;
             }
         }
         if (now.phase < stage.row_tiles && now.step < stage.load_steps)

@@ -127,7 +127,8 @@ exponentials:
                 prob[out_row + at.v / parts][k] = values[k % plan::VL];
         }
         if (at.v == plan::SCORE_STRIDE - 1) {
-            query_scale[at.token] = row_scale(total, scalars);
+            query_scale[at.token / plan::DRAIN_PAIRS][at.token % plan::DRAIN_PAIRS] =
+                row_scale(total, scalars);
             out_row += plan::PROB_STRIDE;
         }
         next_vector(at, plan::SCORE_STRIDE, 0);

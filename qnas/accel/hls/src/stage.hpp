@@ -19,7 +19,7 @@ struct Stage {
     Tensor left, right, dst;
     Epilogue epilogue;
     short rows, slots, tokens, inner, head, token_offset;
-    short row_tiles, token_tiles, beats, tile_steps;
+    short row_tiles, token_tiles, beats, drain_steps, tile_steps;
     int load_steps, row_steps, steps, stream_words;
     int src_base, src_stride, left_base, left_stride, dst_base, dst_stride, dst_group_stride;
 };

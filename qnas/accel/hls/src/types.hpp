@@ -35,7 +35,7 @@ typedef nibble_t WeightMemory[plan::WEIGHT_ROWS][plan::TM][plan::TK];
 typedef ap_uint<64> RowParamMemory[plan::ROW_PARAM_ROWS][plan::ROW_PARAM_BANKS];
 typedef ap_uint<54> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANKS];
 typedef score_t QueryMaxMemory[plan::TOKENS];
-typedef ap_uint<24> QueryScaleMemory[plan::TOKENS];
+typedef ap_uint<24> QueryScaleMemory[plan::QUERY_SCALE_ROWS][plan::DRAIN_PAIRS];
 typedef ap_uint<51> TokenScaleMemory[plan::TOKENS];
 typedef act_t GeluMemory[256 / plan::GELU_LANES][plan::TT][plan::GELU_LANES];
 typedef logit_t LogitMemory[plan::CLASSES];
