@@ -17,7 +17,9 @@ class Folding(Value):
     LayerNorm and of residual loading, keys of softmax). TK and VL are powers of two, VL <= TK, so
     that a vector never straddles a bank row. TT <= TK, since values and attended tokens are
     written transposed: TT neighbouring channels of one token in one cycle, each to a bank of its
-    own. Fields may be integer arrays that broadcast inside the folding search (never outside it).
+    own. In attention all rows are pairs of slots, and `drain_pairs` of them leave the array a
+    cycle: neighbouring keys must lie in different lanes, neighbouring queries in different token
+    banks. Fields may be integer arrays that broadcast inside the folding search (never outside it).
     """
 
     tm: int
@@ -25,6 +27,7 @@ class Folding(Value):
     tk: int
     vl: int
     lut_slots: int = 0
+    drain_pairs: int = 1
 
     @property
     def atoms_per_cycle(self) -> int:
@@ -47,6 +50,14 @@ class Folding(Value):
                 0 <= self.lut_slots <= self.tm and self.lut_slots % 2 == 0,
                 "must be even, between 0 and `tm`",
                 self.lut_slots,
+            ),
+            (
+                "drain_pairs",
+                _power_of_two(self.drain_pairs)
+                and self.drain_pairs <= min(self.vl, self.tt)
+                and self.tm % (2 * self.drain_pairs) == 0,
+                "must be a power of two that divides `tm` / 2, at most `vl` and `tt`",
+                self.drain_pairs,
             ),
         ]
         for name, holds, rule, value in rules:

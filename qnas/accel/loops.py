@@ -22,6 +22,7 @@ GELU_ENTRIES, GELU_ENTRY_BITS = 256, 8
 RESIDUAL_BITS = 16
 PIXEL_BITS = 8
 LOGIT_BITS = 32
+ENGINE_LOOPS = ("prefetch", "tiles", "flush")  # phases of one pipeline, entered at the first
 
 # Scalars, or equally shaped integer arrays inside the folding search.
 Count = Any
@@ -29,7 +30,7 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Trips:
-    """Iterations of one pipelined loop in all, and how often it is entered."""
+    """Iterations of one pipelined loop in all, and how often its pipeline starts empty."""
 
     name: str
     trips: Count
@@ -48,6 +49,7 @@ class GemmShape:
     row_tiles: Count
     token_tiles: Count
     beats: Count
+    drain_steps: Count  # iterations that empty the array
     tile_steps: Count  # iterations of one (row tile, token tile): multiply, and drain the last one
     load_steps: Count  # iterations that fetch the next row tile
     table_words: int  # GELU table, before the first tile
@@ -62,13 +64,16 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
     beats = ceil_div(op.inner, folding.tk)
     if op.left is Tensor.WEIGHTS:
         load_steps = row_param_words(folding, port_bits) + beats * beat_words(folding, port_bits)
+        drain_steps: Count = folding.tm
     else:  # one row (a pair of slots) and one beat an iteration, from key or probability memory
         load_steps = (folding.tm // 2) * beats
+        drain_steps = folding.tm // (2 * folding.drain_pairs)
     return GemmShape(
         row_tiles=ceil_div(op.slots, folding.tm),
         token_tiles=ceil_div(op.tokens, folding.tt),
         beats=beats,
-        tile_steps=np.maximum(beats, folding.tm),
+        drain_steps=drain_steps,
+        tile_steps=np.maximum(beats, drain_steps),
         load_steps=load_steps,
         table_words=ceil_div(GELU_ENTRIES * GELU_ENTRY_BITS, port_bits)
         if op.epilogue is Epilogue.GELU
@@ -96,8 +101,8 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         return (
             *table,
             Trips("prefetch", shape.load_steps, 1),
-            Trips("tiles", shape.row_tiles * shape.row_steps, shape.row_tiles),
-            Trips("flush", folding.tm, 1),
+            Trips("tiles", shape.row_tiles * shape.row_steps, 0),
+            Trips("flush", shape.drain_steps, 0),
             *store,
         )
     if isinstance(op, LoadPatches):
@@ -109,15 +114,15 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         vectors = op.tokens * ceil_div(op.channels, folding.vl)
         return (
             Trips("parameters", 1 + ceil_div(op.channels * NORM_PARAM_BITS, port_bits), 1),
-            Trips("statistics", vectors, op.tokens),
-            Trips("normalise", vectors, op.tokens),
+            Trips("statistics", vectors, 1),
+            Trips("normalise", vectors, 1),
         )
     if isinstance(op, Softmax):
         vectors = op.queries * ceil_div(op.keys, folding.vl)
         return (
             Trips("parameters", 1, 1),
-            Trips("maximum", vectors, op.queries),
-            Trips("exponentials", vectors, op.queries),
+            Trips("maximum", vectors, 1),
+            Trips("exponentials", vectors, 1),
         )
     raise TypeError(f"not an operation: {op!r}")
 

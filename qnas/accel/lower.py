@@ -128,7 +128,15 @@ def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) ->
 
 _NUMBERS = (
     *("rows", "slots", "inner", "head", "token_offset", "row_tiles", "token_tiles", "beats"),
-    *("tile_steps", "load_steps", "src_base", "src_stride", "left_base", "left_stride"),
+    *(
+        "drain_steps",
+        "tile_steps",
+        "load_steps",
+        "src_base",
+        "src_stride",
+        "left_base",
+        "left_stride",
+    ),
     *("dst_base", "dst_stride", "dst_group_stride"),
 )
 
@@ -152,6 +160,7 @@ def _gemm_fields(
         "row_tiles": int(shape.row_tiles),
         "token_tiles": int(shape.token_tiles),
         "beats": int(shape.beats),
+        "drain_steps": int(shape.drain_steps),
         "tile_steps": int(shape.tile_steps),
         "load_steps": int(shape.load_steps),
         "src_base": int(src.base + op.head * src.group_stride),

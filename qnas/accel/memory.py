@@ -39,6 +39,7 @@ ACT_BITS = 6
 KEY_BITS = 8
 NORM_BITS = GAIN_BITS + NORM_BIAS_BITS
 QUERY_SCALE_BITS = 24
+TOKEN_SCALE_BITS = 51  # LayerNorm: sum 27, reciprocal root 18, shift 6
 STREAM_DEPTH = 64
 LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM
 
@@ -130,7 +131,9 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
             port_bits // ROW_PARAM_BITS,
             4 * ceil_div(f.tm * ROW_PARAM_BITS, port_bits),
         ),
-        Array("query_scale", QUERY_SCALE_BITS, 1, n),
+        Array("query_max", score_bits(arch), 1, n),
+        Array("query_scale", QUERY_SCALE_BITS, f.drain_pairs, ceil_div(n, f.drain_pairs)),
+        Array("token_scale", TOKEN_SCALE_BITS, 1, n),
         Array(
             "norm_param",
             NORM_BITS,

@@ -22,7 +22,7 @@ def plan_multipliers(arch: Architecture, folding: Folding) -> tuple[Multiplier, 
     return (
         Multiplier("engine", 4, 6, (f.tm - f.lut_slots) * lane_products, "dsp"),
         Multiplier("engine_lut", 4, 6, f.lut_slots * lane_products, "lut"),
-        Multiplier("requantize", 27, MULT_BITS, f.tt, "dsp"),
+        Multiplier("requantize", 27, MULT_BITS, f.tt * f.drain_pairs, "dsp"),
         Multiplier("norm_square", 16, 16, f.vl, "dsp"),
         Multiplier("norm_centre", 11, 16, f.vl, "dsp"),
         Multiplier("norm_scale", SUM_BITS, 18, f.vl, "dsp"),

@@ -18,7 +18,8 @@ Storage = Literal["lutram", "bram", "registers"]
 
 @dataclass(frozen=True, slots=True)
 class Loop(Value):
-    """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times."""
+    """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times: 0 for a
+    phase that goes on in the pipeline of the loop before it."""
 
     name: str
     trips: int
@@ -50,6 +51,7 @@ class Stage(Value):
     row_tiles: int
     token_tiles: int
     beats: int
+    drain_steps: int
     tile_steps: int
     load_steps: int
     stream_words: int

@@ -20,16 +20,18 @@ from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.units import ceil_div
 
 MAX_LANES = 64  # of TM, TT and TK
-FIELDS = ("tm", "tt", "tk", "vl", "lut_slots")
+FIELDS = ("tm", "tt", "tk", "vl", "lut_slots", "drain_pairs")
+MAX_DRAIN_PAIRS = 8
 
 
 def candidate_foldings(
     arch: Architecture, device: Device, *, lut_lanes: bool = False
 ) -> tuple[Folding, NDArray[np.bool_]]:
-    """Foldings as arrays that broadcast over (tm, lut share, tt, tk, vl), and which are legal.
+    """Foldings as arrays that broadcast over (tm, lut share, tt, tk, vl, drain pairs), and which
+    are legal.
 
     TM: even, to 64. TT: the smallest value for each number of tiles of the network's token counts.
-    TK, VL: powers of two. LUT share: none; half and all of the row slots too with `lut_lanes`.
+    TK, VL, drain pairs: powers of two. LUT share: none; half and all of the row slots too with `lut_lanes`.
     """
     axes: tuple[Any, ...] = np.ix_(
         np.arange(2, MAX_LANES + 1, 2),
@@ -37,11 +39,14 @@ def candidate_foldings(
         np.array(_token_lanes(arch)),
         2 ** np.arange(MAX_LANES.bit_length()),
         2 ** np.arange((device.port_bits // RESIDUAL_BITS).bit_length()),
+        2 ** np.arange(MAX_DRAIN_PAIRS.bit_length()),
     )
-    tm, share, tt, tk, vl = axes
-    folding = Folding(tm=tm, tt=tt, tk=tk, vl=vl, lut_slots=2 * (tm * share // 4))
+    tm, share, tt, tk, vl, pairs = axes
+    lut_slots = 2 * (tm * share // 4)
+    folding = Folding(tm=tm, tt=tt, tk=tk, vl=vl, lut_slots=lut_slots, drain_pairs=pairs)
     # With two row slots, half of them is none.
-    legal = (tt <= tk) & (vl <= tk) & (vl * RESIDUAL_BITS <= device.port_bits)
+    drains = (pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
+    legal = drains & (tt <= tk) & (vl <= tk) & (vl * RESIDUAL_BITS <= device.port_bits)
     return folding, legal & ((share != 1) | (tm > 2))
 
 

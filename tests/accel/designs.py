@@ -56,10 +56,18 @@ def architectures(draw: st.DrawFn) -> Architecture:
 def foldings(draw: st.DrawFn) -> Folding:
     tm = 2 * draw(st.integers(1, 16))
     tk = 2 ** draw(st.integers(0, 6))
+    tt = draw(st.integers(1, tk))
+    vl = min(tk, 2 ** draw(st.integers(0, 3)))
     return Folding(
         tm=tm,
-        tt=draw(st.integers(1, tk)),
+        tt=tt,
         tk=tk,
-        vl=min(tk, 2 ** draw(st.integers(0, 3))),
+        vl=vl,
         lut_slots=2 * draw(st.integers(0, tm // 2)),
+        drain_pairs=draw(st.sampled_from(drain_widths(tm, tt, vl))),
     )
+
+
+def drain_widths(tm: int, tt: int, vl: int) -> list[int]:
+    """Values of `drain_pairs` that these lanes allow."""
+    return [p for p in (1, 2, 4, 8) if p <= min(tt, vl) and tm % (2 * p) == 0]

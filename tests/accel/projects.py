@@ -18,7 +18,7 @@ from qnas.accel.toolchain import Toolchain
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.integer import IntegerNetwork
 from qnas.random_network import random_network
-from tests.accel.designs import zcu102
+from tests.accel.designs import drain_widths, zcu102
 
 QUICK = Toolchain(flags=("-O0",))  # the compiler takes longer than these simulations
 
@@ -95,12 +95,14 @@ def random_design(seed: int) -> Design:
     tk = rng.choice((1, 2, 4, 8, 16, 32))
     tm = 2 * rng.randint(1, 9)
     lanes = [vl for vl in (1, 2, 4, 8) if vl <= tk and vl * 16 <= device.port_bits]
+    tt, vl = rng.randint(1, min(tk, 7)), rng.choice(lanes)
     folding = Folding(
         tm=tm,
-        tt=rng.randint(1, min(tk, 7)),
+        tt=tt,
         tk=tk,
-        vl=rng.choice(lanes),
+        vl=vl,
         lut_slots=2 * rng.randint(0, tm // 2),
+        drain_pairs=rng.choice(drain_widths(tm, tt, vl)),
     )
     return design(_random_architecture(rng), folding, seed=seed, device=device)
 

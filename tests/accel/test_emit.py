@@ -44,9 +44,10 @@ def test_the_stage_table_has_one_line_a_stage_in_order() -> None:
     for line, stage in zip(lines, design.plan.stages, strict=True):
         fields = line.strip().split("}")[0].removeprefix("{").split(", ")
         assert fields[0] == stage.kind.upper()
-        assert [int(v) for v in fields[5:15]] == [
+        assert [int(v) for v in fields[5:16]] == [
             *(stage.rows, stage.slots, stage.tokens, stage.inner, stage.head, stage.token_offset),
-            *(stage.row_tiles, stage.token_tiles, stage.beats, stage.tile_steps),
+            *(stage.row_tiles, stage.token_tiles, stage.beats, stage.drain_steps),
+            stage.tile_steps,
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def check(design: Design, directory: Path, toolchain: Toolchain = QUICK) -> None
 @pytest.mark.parametrize("seed", FAST_SEEDS)
 def test_random_designs(tmp_path: Path, seed: int) -> None:
     check(random_design(seed), tmp_path)
+
+
+def test_several_pairs_a_cycle_across_token_groups(tmp_path: Path) -> None:
+    """4 queries into 5 token banks: every alignment, and a tile beyond the last of 10 rows."""
+    arch = replace(small().network.architecture, head_dim=6)
+    check(design(arch, Folding(tm=16, tt=5, tk=8, vl=4, drain_pairs=4)), tmp_path)
 
 
 @pytest.mark.slow

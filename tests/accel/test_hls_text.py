@@ -125,7 +125,7 @@ def test_partitioned_dimensions_exist(sources: dict[str, str]) -> None:
     dimensions = {name: sizes.count("[") for name, sizes in types}
     top = sources["src/qnas_top.cpp"]
     declared = dict(re.findall(r"static (\w+Memory) (\w+);", top))
-    assert len(declared) == 11
+    assert len(declared) == 13
     for kind, variable in declared.items():
         dims = re.findall(rf"ARRAY_PARTITION variable={variable} complete dim=(\d)", top)
         assert [int(d) for d in dims] == list(range(2, dimensions[kind] + 1))

@@ -17,7 +17,7 @@ from tests.accel.designs import PORT_BITS, architectures, foldings, zcu102
 
 @dataclass
 class Walk:
-    """What happened: trips of each loop, beats multiplied, slots drained, load steps done."""
+    """What happened: trips of each loop, beats multiplied, drain steps and load steps done."""
 
     trips: dict[str, int]
     beats: int = 0
@@ -25,31 +25,31 @@ class Walk:
     loads: int = 0
 
 
-def _walk(stage: Stage, tm: int) -> Walk:
+def _walk(stage: Stage) -> Walk:
     """Asserts on the way that nothing is overwritten before it is used."""
     walk = Walk({"prefetch": 0, "tiles": 0, "flush": 0})
-    slot = tm  # nothing to drain yet
+    drained = stage.drain_steps  # nothing to drain yet
     row_steps = max(stage.token_tiles * stage.tile_steps, stage.load_steps)
     for phase in range(stage.row_tiles + 2):
         flush = phase == stage.row_tiles + 1
         name = "prefetch" if phase == 0 else "flush" if flush else "tiles"
-        steps = {"prefetch": stage.load_steps, "tiles": row_steps, "flush": tm}[name]
+        steps = {"prefetch": stage.load_steps, "tiles": row_steps, "flush": stage.drain_steps}[name]
         if name == "tiles":
             assert walk.loads >= phase * stage.load_steps, "this tile's weights have come"
         for step in range(steps):
             walk.trips[name] += 1
-            if slot < tm:
+            if drained < stage.drain_steps:
                 walk.drained += 1
-                slot += 1
+                drained += 1
             tile, beat = divmod(step, stage.tile_steps)
             if name == "tiles" and tile < stage.token_tiles and beat < stage.beats:
                 walk.beats += 1
                 if beat == stage.beats - 1:
-                    assert slot == tm, "the tile before is drained"
-                    slot = 0
+                    assert drained == stage.drain_steps, "the tile before is drained"
+                    drained = 0
             if phase < stage.row_tiles and step < stage.load_steps:
                 walk.loads += 1
-    assert slot == tm
+    assert drained == stage.drain_steps
     return walk
 
 
@@ -61,11 +61,12 @@ def test_the_engine_does_all_of_its_work_in_the_planned_trips(
     for stage in lower(arch, zcu102(), folding).stages:
         if stage.kind != "gemm":
             continue
-        walk = _walk(stage, folding.tm)
+        walk = _walk(stage)
         trips = {loop.name: loop.trips for loop in stage.loops}
         assert {name: trips[name] for name in walk.trips} == walk.trips
         assert walk.beats == stage.row_tiles * stage.token_tiles * stage.beats
-        assert walk.drained == stage.row_tiles * stage.token_tiles * folding.tm
+        slots = 1 if stage.left == "weights" else 2 * folding.drain_pairs
+        assert walk.drained * slots == stage.row_tiles * stage.token_tiles * folding.tm
         assert walk.loads == stage.row_tiles * stage.load_steps
         assert walk.beats * folding.atoms_per_cycle >= stage.slots * stage.tokens * stage.inner
 

@@ -34,25 +34,25 @@ def test_tiny_plan_by_hand() -> None:
     # 8 rows, all 8-bit: 16 slots, 4 row tiles. 4 tokens: 2 tiles. 4 inputs: 1 beat, so that
     # draining 4 slots takes longer: 2 * 4 steps. Loading: 4 parameters in 2 words, 1 beat of 16
     # nibbles in 1 word.
-    assert loops["stem"] == {"prefetch": (3, 1), "tiles": (4 * 8, 4), "flush": (4, 1)}
+    assert loops["stem"] == {"prefetch": (3, 1), "tiles": (4 * 8, 0), "flush": (4, 0)}
     # 8 channels: 4 vectors of 2 for each of 5 tokens; two parameters a word after the first word.
-    norm = {"parameters": (5, 1), "statistics": (20, 5), "normalise": (20, 5)}
+    norm = {"parameters": (5, 1), "statistics": (20, 1), "normalise": (20, 1)}
     assert loops["block0.norm1"] == norm
     # 4 rows, 2 of them 8-bit: 6 slots, 2 row tiles; 3 token tiles of max(2 beats, 4 slots).
-    assert loops["block0.q"] == {"prefetch": (2 + 2, 1), "tiles": (2 * 12, 2), "flush": (4, 1)}
-    # 5 keys of two nibbles: 10 slots, 3 row tiles. A tile has 2 keys of 1 beat.
-    scores = {"prefetch": (2, 1), "tiles": (3 * 12, 3), "flush": (4, 1)}
+    assert loops["block0.q"] == {"prefetch": (2 + 2, 1), "tiles": (2 * 12, 0), "flush": (4, 0)}
+    # 5 keys of two nibbles: 10 slots, 3 row tiles. A tile has 2 keys of 1 beat, drained in 2 steps.
+    scores = {"prefetch": (2, 1), "tiles": (3 * 6, 0), "flush": (2, 0)}
     assert loops["block0.head0.scores"] == scores
-    softmax = {"parameters": (1, 1), "maximum": (15, 5), "exponentials": (15, 5)}
+    softmax = {"parameters": (1, 1), "maximum": (15, 1), "exponentials": (15, 1)}
     assert loops["block0.head0.softmax"] == softmax
-    # 5 queries; 4 columns: 2 token tiles of max(2 beats, 4 slots); 2 queries of 2 beats.
-    attend = {"prefetch": (4, 1), "tiles": (3 * 8, 3), "flush": (4, 1)}
+    # 5 queries; 4 columns: 2 token tiles of max(2 beats, 2 pairs); 2 queries of 2 beats.
+    attend = {"prefetch": (4, 1), "tiles": (3 * 4, 0), "flush": (2, 0)}
     assert loops["block0.head0.attend"] == attend
     # 12 rows, 6 of them 8-bit: 18 slots, 5 row tiles; 256 table entries, 16 a word.
-    fc1 = {"table": (16, 1), "prefetch": (4, 1), "tiles": (5 * 12, 5), "flush": (4, 1)}
+    fc1 = {"table": (16, 1), "prefetch": (4, 1), "tiles": (5 * 12, 0), "flush": (4, 0)}
     assert loops["block0.fc1"] == fc1
     # 3 rows, all 8-bit: 6 slots, 2 row tiles, one token.
-    head = {"prefetch": (4, 1), "tiles": (2 * 4, 2), "flush": (4, 1), "store": (3, 1)}
+    head = {"prefetch": (4, 1), "tiles": (2 * 4, 0), "flush": (4, 0), "store": (3, 1)}
     assert loops["head"] == head
     words = {s.name: s.stream_words for s in plan.stages if s.stream_words}
     assert words == {
@@ -167,6 +167,11 @@ def _cells_by_head(stage: Stage, plan: HardwarePlan) -> Iterator[tuple[int, int,
         (Folding(tm=4, tt=1, tk=16, vl=16), "vl"),  # 16 values of 16 bits are two port words
         (Folding(tm=4, tt=1, tk=4, vl=1, lut_slots=1), "lut_slots"),
         (Folding(tm=4, tt=1, tk=4, vl=1, lut_slots=6), "lut_slots"),
+        (Folding(tm=4, tt=4, tk=4, vl=4, drain_pairs=4), "drain_pairs"),
+        (Folding(tm=12, tt=4, tk=4, vl=4, drain_pairs=3), "drain_pairs"),
+        (Folding(tm=8, tt=1, tk=4, vl=4, drain_pairs=2), "drain_pairs"),
+        (Folding(tm=8, tt=4, tk=4, vl=1, drain_pairs=2), "drain_pairs"),
+        (Folding(tm=8, tt=4, tk=4, vl=1, drain_pairs=0), "drain_pairs"),
     ],
 )
 def test_impossible_foldings_are_refused_by_name(folding: Folding, named: str) -> None:

@@ -82,7 +82,7 @@ def _trace(design: Design):  # type: ignore[no-untyped-def]
 def test_a_loop_that_iterates_once_more_is_a_mismatch(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")
-    change(project, "src/gemm.hpp", "flush ? plan::TM :", "flush ? plan::TM + 1 :")
+    change(project, "src/gemm.hpp", "i < stage.steps;", "i < stage.steps + 1;")
     found = run(project, design)
     assert found.first_mismatch is not None
     assert found.first_mismatch.stage == "stem, loop flush"
@@ -115,7 +115,7 @@ def test_a_stream_too_short_or_too_long_is_a_fault(
 def test_sources_that_do_not_compile_say_why(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")
-    change(project, "src/gemm.hpp", "int k = 0;", "int k = zero;")
+    change(project, "src/gemm.hpp", "int slot = plan::TM;", "int slot = zero;")
     with pytest.raises(VerificationError, match=r"zero\W+ was not declared"):
         run(project, design)
 

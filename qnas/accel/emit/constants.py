@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from qnas.accel.emit.writer import Writer
-from qnas.accel.loops import beat_words, patch_lanes, row_param_words
-from qnas.accel.plan import Buffer, HardwarePlan
+from qnas.accel.loops import ENGINE_LOOPS, beat_words, patch_lanes, row_param_words
+from qnas.accel.plan import Buffer, HardwarePlan, Stage
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints
 from qnas.units import ceil_div
 
@@ -40,7 +40,8 @@ def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
 
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
-    return {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl, "LUT_SLOTS": f.lut_slots}
+    lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl}
+    return {**lanes, "LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
 
 
 def _shapes(plan: HardwarePlan) -> dict[str, int]:
@@ -61,6 +62,7 @@ def _memories(plan: HardwarePlan) -> dict[str, int]:
     names = ("act", "key", "prob", "score", "residual", "weight", "row_param", "norm_param")
     return {
         **{f"{name.upper()}_ROWS": buffers[name].depth for name in names},
+        "QUERY_SCALE_ROWS": buffers["query_scale"].depth,
         "MAX_BEATS": buffers["weight"].depth // 2,
         "PROB_STRIDE": ceil_div(arch.num_tokens, f.tk),
         "SCORE_STRIDE": ceil_div(arch.num_tokens, f.vl),
@@ -90,14 +92,18 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
 def _trips(plan: HardwarePlan) -> dict[str, int]:
     gemms = [s for s in plan.stages if s.kind == "gemm"]
     return {
-        "MAX_ROW_TILES": max(s.row_tiles for s in gemms),
-        "MAX_ROW_STEPS": max(row_steps(s.token_tiles, s.tile_steps, s.load_steps) for s in gemms),
+        "MAX_STEPS": max(engine_steps(s) for s in gemms),
     }
 
 
 def row_steps(token_tiles: int, tile_steps: int, load_steps: int) -> int:
     """Iterations of one row tile: whichever of computing and loading takes longer."""
     return max(token_tiles * tile_steps, load_steps)
+
+
+def engine_steps(stage: Stage) -> int:
+    """Iterations of the engine's loop in one stage, all phases together."""
+    return sum(loop.trips for loop in stage.loops if loop.name in ENGINE_LOOPS)
 
 
 def tables_header() -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from qnas.accel.emit.constants import GENERATED, row_steps
+from qnas.accel.emit.constants import GENERATED, engine_steps, row_steps
 from qnas.accel.emit.writer import Writer
 from qnas.accel.plan import HardwarePlan, Stage
 
 FIELDS = (
     *("rows", "slots", "tokens", "inner", "head", "token_offset"),
-    *("row_tiles", "token_tiles", "beats", "tile_steps"),
+    *("row_tiles", "token_tiles", "beats", "drain_steps", "tile_steps"),
 )
 LONG_FIELDS = (
     *("stream_words", "src_base", "src_stride", "left_base", "left_stride"),
@@ -22,7 +22,7 @@ def stages_header(plan: HardwarePlan) -> str:
     out.line(f'{GENERATED}\n#pragma once\n#include "plan.hpp"\n#include "stage.hpp"\n')
     out.line("namespace qnas {\n")
     out.line(f"// kind, left, right, dst, epilogue, {', '.join(FIELDS)},")
-    out.line(f"// load_steps, row_steps, {', '.join(LONG_FIELDS)}")
+    out.line(f"// load_steps, row_steps, steps, {', '.join(LONG_FIELDS)}")
     with out.block("static const Stage STAGES[plan::STAGES] =", end="};"):
         for stage in plan.stages:
             out.line(f"{{{', '.join(_values(stage))}}},  // {stage.name}")
@@ -39,6 +39,7 @@ def _values(stage: Stage) -> list[str]:
         *(str(getattr(stage, name)) for name in FIELDS),
         str(stage.load_steps),
         str(steps),
+        str(engine_steps(stage)),
         *(str(getattr(stage, name)) for name in LONG_FIELDS),
     ]
 

@@ -114,7 +114,9 @@ def _priced(design: Design, c: Coefficients) -> Prices:
         *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
     ]
     f = design.folding
-    shape = np.broadcast_shapes(*(np.shape(x) for x in (f.tm, f.tt, f.tk, f.vl, f.lut_slots)))
+    shape = np.broadcast_shapes(
+        *(np.shape(x) for x in (f.tm, f.tt, f.tk, f.vl, f.lut_slots, f.drain_pairs))
+    )
     loops, fill, dram, *used = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
     return Prices(loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz)
 

@@ -51,15 +51,14 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 )
 DEFAULT = Coefficients()
 
-# Cycles a pipelined loop takes beyond its trips each time it is entered: the depth of its pipeline
-# and, where named, what must finish before the next loop may start. All assumed: no tool here
-# schedules C++; typical depths at 150 MHz.
+# Cycles a pipelined loop takes beyond its trips each time it is entered: the depth of its
+# pipeline. All assumed: no tool here schedules C++; typical depths at 150 MHz.
 FILL_CYCLES: Mapping[str, int] = MappingProxyType(
     {
         "load": 8,  # stream or port, select, write
         "table": 4,
-        # One pipeline runs all three: read 2, multiply 3, tree and accumulate 7, drain and
-        # epilogue 20.
+        # One pipeline runs all three and is filled once, before the first: read 2, multiply 3,
+        # tree and accumulate 7, drain and epilogue 20.
         "prefetch": 32,
         "tiles": 32,
         "flush": 32,
@@ -68,7 +67,7 @@ FILL_CYCLES: Mapping[str, int] = MappingProxyType(
         "statistics": 36,  # squares and sums 12, variance 4, reciprocal square root 20
         "normalise": 24,  # three multiplications, two shifts
         "maximum": 10,
-        "exponentials": 56,  # multiply, shift, table, shift: 20; then the divider, a bit a cycle
+        "exponentials": 37,  # multiply, shift, table, shift: 20; the divider, a bit a cycle: 17
     }
 )
 STAGE_CYCLES = 8  # assumed: fetch a stage table entry, start and end the stage's function

@@ -25,7 +25,7 @@ PRODUCT_BITS = PAIR_SUM_BITS + MULT_BITS
 SCALED_BITS = 48  # that and the bias, which the DSP's third port adds
 NORMALISED_BITS, GAIN_SUM_BITS, EXP_BITS = 21, 40, 16
 SHIFT_BITS = 6
-DIVIDER_BITS = 33  # row_scale: 32 by 16 bits, a quotient bit a cycle
+DIVIDER_BITS = DIVIDER_STEPS = 17  # row_scale: subtract or not, once a bit of the quotient
 
 
 def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
@@ -35,13 +35,18 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     levels: Count = bit_length(np.asarray(f.tk)) - 1
     yield "adder_tree", cells * tree_bits(f.tk, levels) * c.adder_lut_per_bit
     yield "accumulate", cells * design.accumulator_bits * c.adder_lut_per_bit
-    yield "drain_select", f.tt * _mux(f.tm, design.accumulator_bits, c)
+    slots: Count = 2 * f.drain_pairs
+    select = slots * _mux(f.tm // slots, design.accumulator_bits, c)
+    yield "drain_select", f.tt * (select + _mux(slots, design.accumulator_bits, c))
     # Two sources a weight bank: port word, or nibbles of keys and probabilities.
     yield "weight_write", f.tm * f.tk * (_mux(2, 4, c) + c.bank_write_lut)
     yield "nibble_split", f.tk * KEY_BITS
     # Four writers a bank: engine, engine transposed, LayerNorm, image.
     yield "activation_write", f.tt * f.tk * (_mux(4, ACT_BITS, c) + c.bank_write_lut)
-    yield "transpose", f.tk * ACT_BITS * ceil_div(levels, 2)
+    yield "transpose", (1 + f.drain_pairs) * f.tk * ACT_BITS * ceil_div(levels, 2)
+    yield "attended_write", f.tt * f.tk * _mux(f.drain_pairs, ACT_BITS, c)
+    yield "score_write", f.tt * f.vl * _mux(2, design.score_bits, c)
+    yield "pair_epilogue", (f.drain_pairs - 1) * f.tt * _pair_luts(c)
     yield "epilogue", f.tt * _epilogue_luts(design, c)
     yield "bias_shift", _shifter(SCALED_BITS, c)
     yield "gelu_read", f.tt * _mux(design.ports[0].bits // GELU_ENTRY_BITS, ACT_BITS, c)
@@ -51,7 +56,7 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "layer_norm", f.vl * _norm_luts(c)
     yield "reciprocal_sqrt", _rsqrt_luts(c)
     yield "softmax", f.vl * _softmax_luts(design.score_bits, c)
-    yield "divider", 3 * DIVIDER_BITS * c.adder_lut_per_bit  # subtract, restore, quotient
+    yield "divider", DIVIDER_STEPS * _divider_step_luts(c)
 
 
 def tree_bits(tk: Count, levels: Count) -> Count:
@@ -79,6 +84,12 @@ def _epilogue_luts(design: Design, c: Coefficients) -> Count:
     return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + select
 
 
+def _pair_luts(c: Coefficients) -> int:
+    """One lane of a further pair of slots: their sum, requantization, saturation."""
+    adders = PAIR_SUM_BITS + SCALED_BITS
+    return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + ACT_BITS
+
+
 def _norm_luts(c: Coefficients) -> int:
     """One lane: sum, sum of squares, centre, rounding shift, clip, gain and bias, the same."""
     adders = 2 * SUM_BITS + SQUARES_BITS + PRODUCT_BITS + NORMALISED_BITS + 2 * GAIN_SUM_BITS
@@ -90,6 +101,11 @@ def _rsqrt_luts(c: Coefficients) -> int:
     """Leading-one detector, two shifters, one Newton step; the table is a memory of the plan."""
     adders = SQUARES_BITS + 2 * SUM_BITS
     return adders * c.adder_lut_per_bit + 2 * _shifter(SQUARES_BITS, c)
+
+
+def _divider_step_luts(c: Coefficients) -> int:
+    """One bit of the quotient: subtract, keep one of two."""
+    return DIVIDER_BITS * c.adder_lut_per_bit + int(_mux(2, DIVIDER_BITS, c))
 
 
 def _softmax_luts(score_bits: int, c: Coefficients) -> int:

@@ -1,5 +1,6 @@
-// Draining a finished tile, one row slot of TT tokens a cycle: join the nibbles of a row,
-// requantize, add the bias, and write the result where the next operation reads it.
+// Draining a finished tile: join the nibbles of a row, requantize, add the bias, and write the
+// result where the next operation reads it. Of weights one row slot of TT tokens a cycle; in
+// attention, where every row is a pair of slots, DRAIN_PAIRS rows.
 #pragma once
 #include "epilogue.hpp"
 
@@ -19,42 +20,83 @@ inline RowParam stored_row(int tile, int slot, const RowParamMemory& row_param) 
     return param;
 }
 
-// In attention every row is two nibbles; the scale of a row of P.V belongs to its query.
-inline RowParam implied_row(const Stage& stage, int tile, int slot,
+// The scale of a row of P.V belongs to its query. `first` is a multiple of DRAIN_PAIRS.
+inline RowParam implied_row(const Stage& stage, int first, int pair,
                             const QueryScaleMemory& query_scale) {
 #pragma HLS INLINE
-    const int row = address_product(tile, plan::TM / 2) + slot / 2;
-    const bool inside = row < stage.rows;
-    const ap_uint<24> scale = query_scale[inside ? row : 0];
+    const int address = first < stage.rows ? first / plan::DRAIN_PAIRS : 0;
+    const ap_uint<24> scale = query_scale[address][pair];
     RowParam param;
     param.bias = 0;
     param.mult = mult_t(ap_uint<18>(scale.range(17, 0)));
     param.shift = shift_t(scale.range(23, 18));
-    param.kind = !inside ? PADDING : slot % 2 == 0 ? HIGH_NIBBLE : LOW_NIBBLE;
-    param.row = row;
+    param.row = first + pair;
+    param.kind = param.row < stage.rows ? LOW_NIBBLE : PADDING;
     return param;
 }
 
-inline void drain_slot(const Stage& stage, const Tile& tile, int slot, const Accumulators& drain,
+// Sum of a row of weights, of which `slot` holds all or, after the high nibble, the low one.
+inline void join_weights(const RowParam& param, const acc_t slot[plan::TT],
+                         sum_t held[plan::TT], sum_t sum[plan::TT]) {
+#pragma HLS INLINE
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        const sum_t nibbles = slot[j];
+        sum[j] = nibbles;
+        if (param.kind == LOW_NIBBLE) sum[j] = held[j] + nibbles;
+        if (param.kind == HIGH_NIBBLE) held[j] = nibbles * 16;
+    }
+}
+
+inline void join_pair(const acc_t high[plan::TT], const acc_t low[plan::TT],
+                      sum_t sum[plan::TT]) {
+#pragma HLS INLINE
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        const sum_t sixteenfold = sum_t(high[j]) * 16;
+        sum[j] = sixteenfold + low[j];
+    }
+}
+
+// Step `step` of draining `tile`: one slot of weights, or DRAIN_PAIRS pairs of attention.
+inline void drain_step(const Stage& stage, const Tile& tile, int step, const Accumulators& drain,
                        sum_t held[plan::TT], const RowParamMemory& row_param,
                        const QueryScaleMemory& query_scale, const GeluMemory& gelu,
                        ActMemory& act, KeyMemory& key, ScoreMemory& score,
                        ResidualMemory& residual, LogitMemory& logit) {
 #pragma HLS INLINE
-    const RowParam param = stage.left == WEIGHTS
-                               ? stored_row(tile.row_tile, slot, row_param)
-                               : implied_row(stage, tile.row_tile, slot, query_scale);
-    sum_t sum[plan::TT];
-#pragma HLS ARRAY_PARTITION variable=sum complete dim=1
-    for (int j = 0; j < plan::TT; ++j) {
+    constexpr int pairs = plan::DRAIN_PAIRS, slots = 2 * pairs;
+    const bool weights = stage.left == WEIGHTS;
+    const int group = weights ? step / slots : step;  // `slots` neighbouring row slots
+    acc_t drained[slots][plan::TT];
+    sum_t sum[pairs][plan::TT];
+    RowParam param[pairs];
+#pragma HLS ARRAY_PARTITION variable=drained complete dim=0
+#pragma HLS ARRAY_PARTITION variable=sum complete dim=0
+#pragma HLS ARRAY_PARTITION variable=param complete dim=1
+    for (int q = 0; q < slots; ++q) {
 #pragma HLS UNROLL
-        const sum_t nibbles = drain[slot][j];
-        sum[j] = nibbles;
-        if (param.kind == LOW_NIBBLE) sum[j] = held[j] + nibbles;
-        if (param.kind == HIGH_NIBBLE) held[j] = nibbles * 16;
+        for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+            drained[q][j] = drain[group * slots + q][j];
+        }
     }
-    if (param.kind == FOUR_BIT || param.kind == LOW_NIBBLE)
-        emit(stage, tile, param, sum, gelu, act, key, score, residual, logit);
+    if (weights) {
+        param[0] = stored_row(tile.row_tile, step, row_param);
+        join_weights(param[0], drained[step % slots], held, sum[0]);
+        for (int p = 1; p < pairs; ++p) {
+#pragma HLS UNROLL
+            param[p].kind = PADDING;
+        }
+    } else {
+        const int first = address_product(tile.row_tile, plan::TM / 2) + step * pairs;
+        for (int p = 0; p < pairs; ++p) {
+#pragma HLS UNROLL
+            param[p] = implied_row(stage, first, p, query_scale);
+            join_pair(drained[2 * p], drained[2 * p + 1], sum[p]);
+        }
+    }
+    emit(stage, tile, param, sum, gelu, act, key, score, residual, logit);
 }
 
 }  // namespace qnas

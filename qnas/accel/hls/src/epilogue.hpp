@@ -22,6 +22,16 @@ struct RowParam {
     shift_t shift;
 };
 
+// Rows that leave the array in one cycle: of weights only the first may be one.
+typedef RowParam RowParams[plan::DRAIN_PAIRS];
+typedef sum_t RowSums[plan::DRAIN_PAIRS][plan::TT];
+typedef scaled_t ScaledRows[plan::DRAIN_PAIRS][plan::TT];
+
+inline bool emits(const RowParam& param) {
+#pragma HLS INLINE
+    return param.kind == FOUR_BIT || param.kind == LOW_NIBBLE;
+}
+
 inline Tile first_tile(const Stage& stage, int row_tile) {
 #pragma HLS INLINE
     const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, 0, 0};
@@ -92,12 +102,6 @@ inline void emit_activation(const Stage& stage, const Tile& tile, int row,
 #pragma HLS UNROLL
         values[j] = saturate<6, 48>(scaled[j], -31, 31);
     }
-    if (stage.dst == ATTENDED) {  // row is the query token, columns are channels of the head
-        const int address = stage.dst_base + address_product(group_of(row), stage.dst_stride);
-        const int channel = address_product(stage.head, plan::HEAD_DIM) + tile.first_token;
-        write_token(stage, tile, address, row, channel, values, act);
-        return;
-    }
     const HeadRow head = split_head(stage, row);
     if (stage.dst == VALUE) {  // transposed, since P.V runs over the tokens
         const int group = address_product(group_of(head.channel), stage.dst_stride);
@@ -152,13 +156,60 @@ inline void emit_residual(const Stage& stage, const Tile& tile, int row,
     }
 }
 
-inline void emit_scores(const Stage& stage, const Tile& tile, int row, const sum_t sum[plan::TT],
-                        ScoreMemory& score) {
+// Neighbouring keys lie in different lanes; DRAIN_PAIRS of them never straddle a bank row.
+inline void emit_scores(const Stage& stage, const Tile& tile, const RowParams& param,
+                        const RowSums& sum, ScoreMemory& score) {
 #pragma HLS INLINE
-    for (int j = 0; j < plan::TT; ++j) {
+    constexpr int pairs = plan::DRAIN_PAIRS;
+    static_assert(plan::VL % pairs == 0, "rows that leave together lie in one row of banks");
+    const int row = tile.score_row + param[0].row / plan::VL, first = param[0].row % plan::VL;
+    for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
-        if (tile.first_token + j < stage.tokens)
-            score[tile.score_row + row / plan::VL][j][row % plan::VL] = score_t(sum[j]);
+        if (lane / pairs != first / pairs || !emits(param[lane % pairs])) continue;
+        for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+            if (tile.first_token + j < stage.tokens)
+                score[row][j][lane] = score_t(sum[lane % pairs][j]);
+        }
+    }
+}
+
+// Rows are query tokens, columns are channels of the head. DRAIN_PAIRS <= TT: neighbouring queries
+// lie in different token banks, some perhaps in the next group.
+inline void emit_attended(const Stage& stage, const Tile& tile, const RowParams& param,
+                          const ScaledRows& scaled, ActMemory& act) {
+#pragma HLS INLINE
+    constexpr int pairs = plan::DRAIN_PAIRS;
+    static_assert(pairs <= plan::TT, "rows that leave together need token banks of their own");
+    const int group = group_of(param[0].row), first_bank = param[0].row - group * plan::TT;
+    const int row = stage.dst_base + address_product(group, stage.dst_stride);
+    const int channel = address_product(stage.head, plan::HEAD_DIM) + tile.first_token;
+    act_t turned[pairs][plan::TK];  // as the channel banks take them
+    bool taken[plan::TK];
+    int offset[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=0
+#pragma HLS ARRAY_PARTITION variable=taken complete dim=1
+#pragma HLS ARRAY_PARTITION variable=offset complete dim=1
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        const int j = (k - channel) & (plan::TK - 1);
+        taken[k] = j < plan::TT && tile.first_token + j < stage.tokens;
+        offset[k] = (channel + j) / plan::TK;
+        for (int p = 0; p < pairs; ++p) {
+#pragma HLS UNROLL
+            turned[p][k] = saturate<6, 48>(scaled[p][j < plan::TT ? j : 0], -31, 31);
+        }
+    }
+    for (int bank = 0; bank < plan::TT; ++bank) {
+#pragma HLS UNROLL
+        const bool wraps = bank < first_bank;
+        const int p = bank - first_bank + (wraps ? plan::TT : 0);
+        if (p >= pairs || !emits(param[p])) continue;
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            if (taken[k])
+                act[row + (wraps ? stage.dst_stride : 0) + offset[k]][bank][k] = turned[p][k];
+        }
     }
 }
 
@@ -167,27 +218,36 @@ inline void emit_logits(int row, const scaled_t scaled[plan::TT], LogitMemory& l
     logit[row] = saturate<32, 48>(scaled[0], -2147483647 - 1, 2147483647);
 }
 
-inline void emit(const Stage& stage, const Tile& tile, const RowParam& param,
-                 const sum_t sum[plan::TT], const GeluMemory& gelu, ActMemory& act, KeyMemory& key,
-                 ScoreMemory& score, ResidualMemory& residual, LogitMemory& logit) {
+inline void emit(const Stage& stage, const Tile& tile, const RowParams& param, const RowSums& sum,
+                 const GeluMemory& gelu, ActMemory& act, KeyMemory& key, ScoreMemory& score,
+                 ResidualMemory& residual, LogitMemory& logit) {
 #pragma HLS INLINE
-    const int row = param.row;
     if (stage.epilogue == TO_RAW) {
-        emit_scores(stage, tile, row, sum, score);
+        emit_scores(stage, tile, param, sum, score);
         return;
     }
-    scaled_t scaled[plan::TT];
-#pragma HLS ARRAY_PARTITION variable=scaled complete dim=1
-    for (int j = 0; j < plan::TT; ++j) {
+    ScaledRows scaled;
+#pragma HLS ARRAY_PARTITION variable=scaled complete dim=0
+    for (int p = 0; p < plan::DRAIN_PAIRS; ++p) {
 #pragma HLS UNROLL
-        scaled[j] = requantize(sum[j], param.mult, param.shift, param.bias);
+        if (!emits(param[p])) continue;
+        for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+            scaled[p][j] = requantize(sum[p][j], param[p].mult, param[p].shift, param[p].bias);
+        }
     }
+    if (stage.dst == ATTENDED) {
+        emit_attended(stage, tile, param, scaled, act);
+        return;
+    }
+    if (!emits(param[0])) return;
+    const int row = param[0].row;
     switch (stage.epilogue) {
-        case TO_ACTIVATION: emit_activation(stage, tile, row, scaled, act); break;
-        case TO_NIBBLES: emit_nibbles(stage, tile, row, scaled, key); break;
-        case TO_GELU: emit_gelu(stage, tile, row, scaled, gelu, act); break;
-        case TO_RESIDUAL: emit_residual(stage, tile, row, scaled, residual); break;
-        case TO_LOGITS: emit_logits(row, scaled, logit); break;
+        case TO_ACTIVATION: emit_activation(stage, tile, row, scaled[0], act); break;
+        case TO_NIBBLES: emit_nibbles(stage, tile, row, scaled[0], key); break;
+        case TO_GELU: emit_gelu(stage, tile, row, scaled[0], gelu, act); break;
+        case TO_RESIDUAL: emit_residual(stage, tile, row, scaled[0], residual); break;
+        case TO_LOGITS: emit_logits(row, scaled[0], logit); break;
         default: break;
     }
 }

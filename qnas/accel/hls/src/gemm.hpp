@@ -1,9 +1,8 @@
 // The GEMM engine: out[row, token] = sum over inner of left[row, inner] * right[token, inner].
 //
-// One pipelined loop does three things at once: it multiplies one beat of the running tile, drains
-// one row slot of the tile before, and loads one step of the next row tile. It is entered once for
-// the first load (prefetch), once for each row tile, and once to drain the last tile (flush); one
-// text for all, so that there is one array, one drain and one loader in hardware.
+// One pipelined loop does three things at once: it drains a step of the finished tile, multiplies
+// one beat of the running tile, and loads one step of the next row tile. It is entered once a stage
+// and runs through phases: the first load (prefetch), the row tiles, the last drain (flush).
 #pragma once
 #include "drain.hpp"
 #include "loader.hpp"
@@ -12,8 +11,34 @@
 
 namespace qnas {
 
-constexpr int MOST_PHASES = plan::MAX_ROW_TILES + 2;
-constexpr int FEWEST_STEPS = plan::TM, MOST_STEPS = plan::MAX_ROW_STEPS;
+constexpr int FEWEST_STEPS = 3, MOST_STEPS = plan::MAX_STEPS;
+
+// Where the loop stands: `step` of `steps` in a phase, beat `k` of a tile.
+struct Schedule {
+    int phase, step, steps, k;
+    bool prefetch, flush;
+};
+
+inline Schedule first_step(const Stage& stage) {
+#pragma HLS INLINE
+    const Schedule now = {0, 0, stage.load_steps, 0, true, false};
+    return now;
+}
+
+inline void next_step(const Stage& stage, Schedule& now, Tile& tile) {
+#pragma HLS INLINE
+    if (++now.k == stage.tile_steps) {
+        now.k = 0;
+        next_token_tile(stage, tile);
+    }
+    if (++now.step < now.steps) return;
+    ++now.phase;
+    now.step = now.k = 0;
+    now.prefetch = false;
+    now.flush = now.phase == stage.row_tiles + 1;
+    now.steps = stage.row_steps;  // of a flush the loop's end is known
+    tile = first_tile(stage, now.phase - 1);
+}
 
 // GELU's table from the stream: 256 entries of 8 bits. A word brings GELU_LANES entries, each to a
 // bank of its own, one copy a token.
@@ -52,51 +77,39 @@ inline void gemm(const Stage& stage, WordStream& words, ActMemory& act, KeyMemor
     }
     if (stage.epilogue == TO_GELU) load_gelu(words, gelu);
     LoadCursor cursor = first_load(stage);
-    Tile draining = first_tile(stage, 0);
-    int slot = plan::TM;  // next row slot to drain; TM: nothing is pending
+    Schedule now = first_step(stage);
+    Tile tile = first_tile(stage, 0), draining = tile;
+    int drained = stage.drain_steps;  // steps done; all of them: nothing is pending
 
-row_tiles:
-    for (int phase = 0; phase < stage.row_tiles + 2; ++phase) {
-#pragma HLS LOOP_TRIPCOUNT min=3 max=MOST_PHASES
-        const bool prefetch = phase == 0, flush = phase == stage.row_tiles + 1;
-        const bool computing = !prefetch && !flush;
-        const int steps = prefetch ? stage.load_steps : flush ? plan::TM : stage.row_steps;
-        const int loads = phase < stage.row_tiles ? stage.load_steps : 0;
-        Tile tile = first_tile(stage, phase - 1);
-        int k = 0;
-        QNAS_ENTER(prefetch ? trace::PREFETCH : flush ? trace::FLUSH : trace::TILES);
-    steps:
-        for (int i = 0; i < steps; ++i) {
+    QNAS_ENTER(trace::PREFETCH);
+steps:
+    for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_STEPS max=MOST_STEPS
-            // No operation reads the region of a memory that it writes, a load fills the half of
-            // the weight memory that is not read, and each residual is touched once in a stage.
+        // No operation reads the region of a memory that it writes, and each residual is touched
+        // once in a stage. The weight memory is read one iteration after it was written and
+        // written one after it was read: there the compiler must keep the order.
 #pragma HLS DEPENDENCE variable=act inter false
-#pragma HLS DEPENDENCE variable=weight inter false
-#pragma HLS DEPENDENCE variable=row_param inter false
 #pragma HLS DEPENDENCE variable=residual inter false
-            QNAS_COUNT(prefetch ? trace::PREFETCH : flush ? trace::FLUSH : trace::TILES);
-            if (slot < plan::TM) {
-                drain_slot(stage, draining, slot, drain, held, row_param, query_scale, gelu, act,
-                           key, score, residual, logit);
-                ++slot;
-            }
-            if (computing && tile.token_tile < stage.token_tiles && k < stage.beats) {
-                const int half = (tile.row_tile & 1) ? plan::MAX_BEATS : 0;
-                multiply_accumulate(weight[half + k], act[tile.src_row + k], k == 0, accumulator);
-                if (k == stage.beats - 1) {  // TM steps or more since the last time: it is drained
-                    copy_accumulators(accumulator, drain);
-                    draining = tile;
-                    slot = 0;
-                }
-            }
-            if (i < loads)
-                load_step(stage, phase, cursor, words, key, prob, weight, row_param);
-            if (++k == stage.tile_steps) {
-                k = 0;
-                next_token_tile(stage, tile);
+        QNAS_COUNT(now.prefetch ? trace::PREFETCH : now.flush ? trace::FLUSH : trace::TILES);
+        if (drained < stage.drain_steps) {
+            drain_step(stage, draining, drained, drain, held, row_param, query_scale, gelu, act,
+                       key, score, residual, logit);
+            ++drained;
+        }
+        const bool computing = !now.prefetch && !now.flush;
+        if (computing && tile.token_tile < stage.token_tiles && now.k < stage.beats) {
+            const int row = ((tile.row_tile & 1) ? plan::MAX_BEATS : 0) + now.k;
+            multiply_accumulate(weight[row], act[tile.src_row + now.k], now.k == 0, accumulator);
+            if (now.k == stage.beats - 1) {  // tile_steps >= drain_steps: the last is drained
+                copy_accumulators(accumulator, drain);
+                draining = tile;
+                drained = 0;
             }
         }
+        if (now.phase < stage.row_tiles && now.step < stage.load_steps)
+            load_step(stage, now.phase, cursor, words, key, prob, weight, row_param);
+        next_step(stage, now, tile);
     }
 }
 

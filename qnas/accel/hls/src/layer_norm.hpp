@@ -1,14 +1,17 @@
-// LayerNorm in integers (NUMERICS.md, section 4): two passes over a token, VL channels a cycle.
+// LayerNorm in integers (NUMERICS.md, section 4): two passes over all tokens, VL channels a cycle.
 #pragma once
 #include "fixed_point.hpp"
 #include "stage.hpp"
 #include "tables.hpp"
 #include "trace.hpp"
 #include "types.hpp"
+#include "vectors.hpp"
 
 namespace qnas {
 
-constexpr int MOST_PARAMETERS = plan::EMBED_DIM + 1, MOST_TOKENS = plan::TOKENS;
+constexpr int MOST_PARAMETERS = plan::EMBED_DIM + 1;
+constexpr int FEWEST_VECTORS = plan::RESIDUAL_STRIDE;
+constexpr int MOST_VECTORS = plan::RESIDUAL_STRIDE * plan::TOKENS;
 
 struct NormScalars {
     shift_t shift;
@@ -74,29 +77,25 @@ parameters:
     return scalars;
 }
 
-// Sums of one token: its mean, and the scale of what deviates from it.
-inline TokenScale token_statistics(const Stage& stage, int row, int bank, ap_uint<32> epsilon,
-                                   const ResidualMemory& residual) {
-#pragma HLS INLINE off
-    ap_int<27> total = 0;
-    ap_int<41> squares = 0;
-    QNAS_ENTER(trace::STATISTICS);
-statistics:
-    for (int v = 0; v < plan::RESIDUAL_STRIDE; ++v) {
-#pragma HLS PIPELINE II=1
-        QNAS_COUNT(trace::STATISTICS);
-        for (int lane = 0; lane < plan::VL; ++lane) {
-#pragma HLS UNROLL
-            if (v * plan::VL + lane < stage.rows) {
-                const residual_t x = residual[row + v][bank][lane];
-                const ap_int<32> square = x * x;
-#pragma HLS BIND_OP variable=square op=mul impl=dsp
-                total += x;
-                squares += square;
-            }
-        }
-    }
-    const ap_int<52> spread = squares * ap_int<11>(stage.rows);
+inline ap_uint<51> packed(const TokenScale& scale) {
+#pragma HLS INLINE
+    const ap_uint<51> total = ap_uint<27>(scale.total), r = ap_uint<18>(scale.r);
+    return total | (r << 27) | (ap_uint<51>(scale.shift) << 45);
+}
+
+inline TokenScale unpacked(ap_uint<51> bits) {
+#pragma HLS INLINE
+    TokenScale scale;
+    scale.total = ap_int<27>(ap_uint<27>(bits.range(26, 0)));
+    scale.r = ap_int<18>(ap_uint<18>(bits.range(44, 27)));
+    scale.shift = shift_t(bits.range(50, 45));
+    return scale;
+}
+
+inline TokenScale token_scale_of(int channels, ap_int<27> total, ap_int<41> squares,
+                                 ap_uint<32> epsilon) {
+#pragma HLS INLINE
+    const ap_int<52> spread = squares * ap_int<11>(channels);
 #pragma HLS BIND_OP variable=spread op=mul impl=dsp
     const ap_int<54> mean = total * total;
 #pragma HLS BIND_OP variable=mean op=mul impl=dsp
@@ -104,6 +103,41 @@ statistics:
     TokenScale scale = reciprocal_sqrt(variance);
     scale.total = total;
     return scale;
+}
+
+// Sums of every token: its mean, and the scale of what deviates from it.
+inline void token_statistics(const Stage& stage, ap_uint<32> epsilon,
+                             const ResidualMemory& residual, TokenScaleMemory& token_scale) {
+#pragma HLS INLINE off
+    const int count = address_product(stage.tokens, plan::RESIDUAL_STRIDE);
+    VectorCursor at = first_vector(0);
+    ap_int<27> total = 0;
+    ap_int<41> squares = 0;
+    QNAS_ENTER(trace::STATISTICS);
+statistics:
+    for (int i = 0; i < count; ++i) {
+#pragma HLS PIPELINE II=1
+#pragma HLS LOOP_TRIPCOUNT min=FEWEST_VECTORS max=MOST_VECTORS
+        QNAS_COUNT(trace::STATISTICS);
+        if (at.v == 0) {
+            total = 0;
+            squares = 0;
+        }
+        for (int lane = 0; lane < plan::VL; ++lane) {
+#pragma HLS UNROLL
+            if (at.v * plan::VL + lane < stage.rows) {
+                const residual_t x = residual[at.row + at.v][at.bank][lane];
+                const ap_int<32> square = x * x;
+#pragma HLS BIND_OP variable=square op=mul impl=dsp
+                total += x;
+                squares += square;
+            }
+        }
+        if (at.v == plan::RESIDUAL_STRIDE - 1)
+            token_scale[at.token] =
+                packed(token_scale_of(stage.rows, total, squares, epsilon));
+        next_vector(at, plan::RESIDUAL_STRIDE, 0);
+    }
 }
 
 inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_uint<54> param,
@@ -124,49 +158,46 @@ inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_
     return saturate<6, 40>(round_shift<40>(sum, shift), -31, 31);
 }
 
-inline void normalise_token(const Stage& stage, int row, int bank, int out_row,
-                            const TokenScale& scale, shift_t shift, const ResidualMemory& residual,
-                            const NormParamMemory& norm_param, ActMemory& act) {
+inline void normalise_tokens(const Stage& stage, shift_t shift, const ResidualMemory& residual,
+                             const NormParamMemory& norm_param,
+                             const TokenScaleMemory& token_scale, ActMemory& act) {
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL;
     constexpr int param_parts = plan::NORM_PARAM_BANKS / plan::VL;
+    const int count = address_product(stage.tokens, plan::RESIDUAL_STRIDE);
+    VectorCursor at = first_vector(stage.dst_base);
     QNAS_ENTER(trace::NORMALISE);
 normalise:
-    for (int v = 0; v < plan::RESIDUAL_STRIDE; ++v) {
+    for (int i = 0; i < count; ++i) {
 #pragma HLS PIPELINE II=1
+#pragma HLS LOOP_TRIPCOUNT min=FEWEST_VECTORS max=MOST_VECTORS
         QNAS_COUNT(trace::NORMALISE);
+        const TokenScale scale = unpacked(token_scale[at.token]);
         act_t values[plan::VL];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
             const ap_uint<54> param =
-                norm_param[v / param_parts][(v % param_parts) * plan::VL + lane];
-            values[lane] =
-                normalised(stage.rows, residual[row + v][bank][lane], scale, param, shift);
+                norm_param[at.v / param_parts][(at.v % param_parts) * plan::VL + lane];
+            values[lane] = normalised(stage.rows, residual[at.row + at.v][at.bank][lane], scale,
+                                      param, shift);
         }
         for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
-            if (k / plan::VL == v % parts) act[out_row + v / parts][bank][k] = values[k % plan::VL];
+            if (k / plan::VL == at.v % parts)
+                act[at.out_row + at.v / parts][at.bank][k] = values[k % plan::VL];
         }
+        next_vector(at, plan::RESIDUAL_STRIDE, stage.dst_stride);
     }
 }
 
 inline void layer_norm(const Stage& stage, WordStream& words, const ResidualMemory& residual,
-                       NormParamMemory& norm_param, ActMemory& act) {
+                       NormParamMemory& norm_param, TokenScaleMemory& token_scale,
+                       ActMemory& act) {
 #pragma HLS INLINE off
     const NormScalars scalars = load_norm_parameters(stage, words, norm_param);
-    int bank = 0, row = 0, out_row = stage.dst_base;
-tokens:
-    for (int token = 0; token < stage.tokens; ++token) {
-#pragma HLS LOOP_TRIPCOUNT min=1 max=MOST_TOKENS
-        const TokenScale scale = token_statistics(stage, row, bank, scalars.epsilon, residual);
-        normalise_token(stage, row, bank, out_row, scale, scalars.shift, residual, norm_param, act);
-        if (++bank == plan::TT) {
-            bank = 0;
-            row += plan::RESIDUAL_STRIDE;
-            out_row += stage.dst_stride;
-        }
-    }
+    token_statistics(stage, scalars.epsilon, residual, token_scale);
+    normalise_tokens(stage, scalars.shift, residual, norm_param, token_scale, act);
 }
 
 }  // namespace qnas

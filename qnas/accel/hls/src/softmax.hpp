@@ -6,10 +6,11 @@
 #include "tables.hpp"
 #include "trace.hpp"
 #include "types.hpp"
+#include "vectors.hpp"
 
 namespace qnas {
 
-constexpr int ALL_QUERIES = plan::TOKENS;
+constexpr int ALL_SCORES = plan::TOKENS * plan::SCORE_STRIDE;
 
 struct SoftmaxScalars {
     mult_t mult, out_mult;
@@ -29,21 +30,27 @@ inline SoftmaxScalars load_softmax_parameters(WordStream& words) {
     return scalars;
 }
 
-inline score_t row_maximum(const Stage& stage, int row, int bank, const ScoreMemory& score) {
+// The largest score of every query.
+inline void maxima(const Stage& stage, const ScoreMemory& score, QueryMaxMemory& query_max) {
 #pragma HLS INLINE off
-    score_t largest = score[row][bank][0];
+    const int count = address_product(stage.tokens, plan::SCORE_STRIDE);
+    VectorCursor at = first_vector(0);
+    score_t largest = 0;
     QNAS_ENTER(trace::MAXIMUM);
 maximum:
-    for (int v = 0; v < plan::SCORE_STRIDE; ++v) {
+    for (int i = 0; i < count; ++i) {
 #pragma HLS PIPELINE II=1
+#pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
         QNAS_COUNT(trace::MAXIMUM);
+        if (at.v == 0) largest = score[at.row][at.bank][0];
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
-            const score_t value = score[row + v][bank][lane];
-            if (v * plan::VL + lane < stage.inner && value > largest) largest = value;
+            const score_t value = score[at.row + at.v][at.bank][lane];
+            if (at.v * plan::VL + lane < stage.inner && value > largest) largest = value;
         }
+        if (at.v == plan::SCORE_STRIDE - 1) query_max[at.token] = largest;
+        next_vector(at, plan::SCORE_STRIDE, 0);
     }
-    return largest;
 }
 
 // 119 * 2**(-distance * mult / 2**(shift + 8)), rounded.
@@ -60,65 +67,80 @@ inline pair_t exponential(ap_int<plan::SCORE_BITS + 1> distance, const SoftmaxSc
     return pair_t(round_shift<16>(entry, shift_t(8 + octave)));
 }
 
-// One row of exponentials to probability memory; returns their sum.
-inline ap_uint<16> row_exponentials(const Stage& stage, int row, int bank, int out_row,
-                                    score_t largest, const SoftmaxScalars& scalars,
-                                    const ScoreMemory& score, ProbMemory& prob) {
+// dividend / divisor below 2**17, a bit of the quotient a step, for divisor > dividend / 2**17.
+inline ap_uint<17> divide(ap_uint<32> dividend, ap_uint<16> divisor) {
+#pragma HLS INLINE
+    ap_uint<17> remainder = ap_uint<17>(dividend >> 17), quotient = 0;
+    for (int bit = 16; bit >= 0; --bit) {
+#pragma HLS UNROLL
+        // The remainder is below the divisor here, twice it and a bit below 2**17.
+        remainder = (remainder << 1) | ap_uint<17>(dividend[bit]);
+        const bool goes = remainder >= divisor;
+        if (goes) remainder = remainder - divisor;
+        quotient = (quotient << 1) | ap_uint<17>(goes);
+    }
+    return quotient;
+}
+
+// (mult / 2**shift) / total as a multiplier and a shift again.
+inline ap_uint<24> row_scale(ap_uint<16> total, const SoftmaxScalars& scalars) {
+#pragma HLS INLINE
+    const int n = 16 - bit_length<16>(total);
+    const ap_uint<32> dividend = ap_uint<32>(scalars.out_mult) << 15;
+    const ap_uint<17> quotient = divide(dividend, total << n);
+    const shift_t shift = shift_t(scalars.out_shift + 15 - n);
+    return (ap_uint<24>(shift) << 18) | ap_uint<24>(quotient);
+}
+
+// Exponentials to probability memory, and for every query the scale that their sum gives.
+inline void exponentials_of(const Stage& stage, const SoftmaxScalars& scalars,
+                            const ScoreMemory& score, const QueryMaxMemory& query_max,
+                            ProbMemory& prob, QueryScaleMemory& query_scale) {
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL;
+    const int count = address_product(stage.tokens, plan::SCORE_STRIDE);
+    VectorCursor at = first_vector(0);
+    int out_row = 0;
     ap_uint<16> total = 0;
     QNAS_ENTER(trace::EXPONENTIALS);
 exponentials:
-    for (int v = 0; v < plan::SCORE_STRIDE; ++v) {
+    for (int i = 0; i < count; ++i) {
 #pragma HLS PIPELINE II=1
+#pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
         QNAS_COUNT(trace::EXPONENTIALS);
+        const score_t largest = query_max[at.token];
+        if (at.v == 0) total = 0;
         pair_t values[plan::VL];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
-            const bool inside = v * plan::VL + lane < stage.inner;
-            const ap_int<plan::SCORE_BITS + 1> distance = largest - score[row + v][bank][lane];
+            const bool inside = at.v * plan::VL + lane < stage.inner;
+            const ap_int<plan::SCORE_BITS + 1> distance =
+                largest - score[at.row + at.v][at.bank][lane];
             values[lane] = 0;
             if (inside) values[lane] = exponential(distance, scalars);
             total += ap_uint<7>(values[lane]);
         }
         for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
-            if (k / plan::VL == v % parts) prob[out_row + v / parts][k] = values[k % plan::VL];
+            if (k / plan::VL == at.v % parts)
+                prob[out_row + at.v / parts][k] = values[k % plan::VL];
         }
+        if (at.v == plan::SCORE_STRIDE - 1) {
+            query_scale[at.token / plan::DRAIN_PAIRS][at.token % plan::DRAIN_PAIRS] =
+                row_scale(total, scalars);
+            out_row += plan::PROB_STRIDE;
+        }
+        next_vector(at, plan::SCORE_STRIDE, 0);
     }
-    return total;
-}
-
-// (mult / 2**shift) / total as a multiplier and a shift again.
-inline ap_uint<24> row_scale(ap_uint<16> total, const SoftmaxScalars& scalars) {
-#pragma HLS INLINE off
-    const int n = 16 - bit_length<16>(total);
-    const ap_uint<32> dividend = ap_uint<32>(scalars.out_mult) << 15;
-    const ap_uint<16> divisor = total << n;
-    const ap_uint<18> quotient = ap_uint<18>(dividend / divisor);
-    const shift_t shift = shift_t(scalars.out_shift + 15 - n);
-    return (ap_uint<24>(shift) << 18) | ap_uint<24>(quotient);
 }
 
 inline void softmax(const Stage& stage, WordStream& words, const ScoreMemory& score,
-                    ProbMemory& prob, QueryScaleMemory& query_scale) {
+                    QueryMaxMemory& query_max, ProbMemory& prob, QueryScaleMemory& query_scale) {
 #pragma HLS INLINE off
     const SoftmaxScalars scalars = load_softmax_parameters(words);
-    int bank = 0, row = 0, out_row = 0;
-queries:
-    for (int query = 0; query < stage.tokens; ++query) {
-#pragma HLS LOOP_TRIPCOUNT min=ALL_QUERIES max=ALL_QUERIES
-        const score_t largest = row_maximum(stage, row, bank, score);
-        const ap_uint<16> total = row_exponentials(stage, row, bank, out_row, largest, scalars,
-                                                   score, prob);
-        query_scale[query] = row_scale(total, scalars);
-        out_row += plan::PROB_STRIDE;
-        if (++bank == plan::TT) {
-            bank = 0;
-            row += plan::SCORE_STRIDE;
-        }
-    }
+    maxima(stage, score, query_max);
+    exponentials_of(stage, scalars, score, query_max, prob, query_scale);
 }
 
 }  // namespace qnas

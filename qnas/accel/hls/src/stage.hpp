@@ -12,14 +12,15 @@ enum Epilogue {
     NO_EPILOGUE, TO_ACTIVATION, TO_NIBBLES, TO_GELU, TO_RESIDUAL, TO_RAW, TO_LOGITS
 };
 
-// Fields as in the plan; `row_steps` is the number of iterations of one row tile.
+// Fields as in the plan; `row_steps` is the number of iterations of one row tile,
+// `steps` that of the whole stage.
 struct Stage {
     Kind kind;
     Tensor left, right, dst;
     Epilogue epilogue;
     short rows, slots, tokens, inner, head, token_offset;
-    short row_tiles, token_tiles, beats, tile_steps;
-    int load_steps, row_steps, stream_words;
+    short row_tiles, token_tiles, beats, drain_steps, tile_steps;
+    int load_steps, row_steps, steps, stream_words;
     int src_base, src_stride, left_base, left_stride, dst_base, dst_stride, dst_group_stride;
 };
 

@@ -63,10 +63,12 @@ void probabilities(const Stage& stage, const qnas::ProbMemory& prob,
     for (int query = 0; query < stage.tokens; ++query)
         for (int key = 0; key < stage.inner; ++key)
             out.push_back(prob[query * plan::PROB_STRIDE + key / plan::TK][key % plan::TK]);
+    constexpr int banks = plan::DRAIN_PAIRS;
     for (int query = 0; query < stage.tokens; ++query)
-        out.push_back(qnas::mult_t(ap_uint<18>(query_scale[query].range(17, 0))));
+        out.push_back(
+            qnas::mult_t(ap_uint<18>(query_scale[query / banks][query % banks].range(17, 0))));
     for (int query = 0; query < stage.tokens; ++query)
-        out.push_back(ap_uint<6>(query_scale[query].range(23, 18)));
+        out.push_back(ap_uint<6>(query_scale[query / banks][query % banks].range(23, 18)));
 }
 
 void attended(const Stage& stage, const qnas::ActMemory& act, Values& out) {

@@ -72,7 +72,7 @@ void write_loops(std::FILE* out) {
         std::fprintf(out, "%s\n    {\"stage\": \"%s\", \"loops\": [", s ? "," : "", project::NAMES[s]);
         const char* separator = "";
         for (int l = 0; l < qnas::trace::LOOPS; ++l) {
-            if (report.loops[s].entries[l] == 0) continue;
+            if (report.loops[s].entries[l] + report.loops[s].trips[l] == 0) continue;
             std::fprintf(out, "%s{\"name\": \"%s\", \"trips\": %lld, \"entries\": %lld}", separator,
                          LOOP_NAMES[l], report.loops[s].trips[l], report.loops[s].entries[l]);
             separator = ", ";

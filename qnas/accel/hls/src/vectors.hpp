@@ -1,0 +1,31 @@
+// Walking through a memory of tokens or queries in one flat loop, VL values a step.
+#pragma once
+#include "plan.hpp"
+
+namespace qnas {
+
+// Vector `v` of token `token`, whose first vector lies in `bank` at `row`; its result begins at
+// `out_row`.
+struct VectorCursor {
+    int token, v, bank, row, out_row;
+};
+
+inline VectorCursor first_vector(int out_row) {
+#pragma HLS INLINE
+    const VectorCursor cursor = {0, 0, 0, 0, out_row};
+    return cursor;
+}
+
+inline void next_vector(VectorCursor& cursor, int stride, int out_stride) {
+#pragma HLS INLINE
+    if (++cursor.v < stride) return;
+    cursor.v = 0;
+    ++cursor.token;
+    if (++cursor.bank == plan::TT) {
+        cursor.bank = 0;
+        cursor.row += stride;
+        cursor.out_row += out_stride;
+    }
+}
+
+}  // namespace qnas
