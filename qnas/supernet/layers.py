@@ -38,7 +38,7 @@ class Matrix(nn.Module):
         self._choices: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
 
     def _load_from_state_dict(self, *args: Any) -> None:
-        super()._load_from_state_dict(*args)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(*args)
         self._choices.clear()  # they follow from the rank that was just replaced
 
     def slice(self, rows: int, inner: int, share: int) -> MatrixWeights:
