@@ -97,6 +97,15 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
+def read_value(cls: type[T], path: Path) -> T:
+    """The `cls` that `write_json` wrote; CheckpointError if it is absent, damaged or another's."""
+    data = read_json(path)
+    try:
+        return decode(cls, data, subject=str(path))
+    except ConfigError as error:
+        raise CheckpointError(f"{error} Delete {path} and run again.") from None
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write beside `path`, flush to disk, then rename: a half-written file never replaces one."""
     data = content.encode() if isinstance(content, str) else content

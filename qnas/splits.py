@@ -67,7 +67,12 @@ class Splits:
             )
         except ValueError as error:
             raise ConfigError(
-                problem("labels", "must fill every split", error, "Add images of every class.")
+                problem(
+                    "splits",
+                    "must give every class an image in every split",
+                    error,
+                    "Raise search_fraction or report_fraction, or add images of every class.",
+                )
             ) from None
         return cls(np.sort(train), np.sort(search), np.sort(report))
 

@@ -29,6 +29,19 @@ from qnas.serial import encode
 
 SAMPLE_IMAGES = 4
 SAMPLE_VALUES = 1 << 20  # a larger network travels with fewer images, but one at least
+PLAN_FILES = (  # beside those of the library, which are equal in every project
+    "README.md",
+    "build.tcl",
+    "data/vectors.bin",
+    "data/weights.bin",
+    "plan.json",
+    "src/plan.hpp",
+    "src/qnas_top.cpp",
+    "src/qnas_top.hpp",
+    "src/stages.hpp",
+    "src/tables.hpp",
+    "tb/project.hpp",
+)
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -121,6 +134,11 @@ def emit_project(
     return ProjectFiles(
         {**library_files(), **{path: text.encode() for path, text in texts.items()}, **data}
     )
+
+
+def emitted_files() -> tuple[str, ...]:
+    """Relative path of every file of a project, sorted: equal for all networks and plans."""
+    return tuple(sorted({*library_files(), *PLAN_FILES}))
 
 
 def check_name(name: str) -> None:

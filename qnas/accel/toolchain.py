@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from qnas.errors import ToolMissingError, VerificationError, problem
+from qnas.errors import CompileError, ToolMissingError, problem
 
 SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
 LOG_LINES = 20
@@ -34,8 +34,8 @@ class Toolchain:
     def compile(self, project: Path, build: Path) -> Path:
         """Compile `project` into `build`; returns the program.
 
-        Raises ToolMissingError without a compiler, VerificationError with the log's end when the
-        sources do not compile.
+        Raises ToolMissingError without a compiler, CompileError with the log's end when the sources
+        do not compile.
         """
         self._require()
         build.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,10 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:])
-        raise VerificationError(f"C simulation does not compile: {' '.join(command)}\n{tail}")
+        rule, remedy = "must compile for C simulation", "Delete the project and export it again."
+        raise CompileError(
+            problem("project", rule, f"a failure of {' '.join(command)}\n{tail}\n", remedy)
+        )
 
 
 def find_ap_int() -> Path | None:

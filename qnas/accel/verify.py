@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.accel.check import first_difference
 from qnas.accel.emit.bench import stage_values, vectors, vectors_header
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.toolchain import LOG_LINES, Toolchain
@@ -78,18 +79,20 @@ def verify_project(
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
     *,
+    plan: HardwarePlan | None = None,
     workdir: Path | None = None,
     toolchain: Toolchain | None = None,
 ) -> Verification:
     """Compile the project in `directory`, run `images` (B, C, H, W) through it, compare.
 
-    Mismatches are returned. Raises CheckpointError for a project of another network,
-    ToolMissingError without g++, VerificationError if the simulation does not compile or breaks
+    `plan` is the one that the project must be of; by default the one it says it is of. Mismatches
+    are returned. Raises CheckpointError for a project of another network or plan, ToolMissingError
+    without g++, CompileError if the simulation does not compile, VerificationError if it breaks
     down (a deadlock, a stream read empty). `workdir` keeps the build; otherwise nothing stays.
     """
     toolchain = toolchain or Toolchain()
     start = time.monotonic()
-    plan = _project_plan(directory, network)
+    plan = _project_plan(directory, network, plan)
     compiler = toolchain.version()
     with tempfile.TemporaryDirectory(prefix="qnas-verify-") as temporary:
         work = Path(temporary) if workdir is None else workdir
@@ -100,9 +103,22 @@ def verify_project(
     return replace(outcome, seconds=time.monotonic() - start, compiler=compiler)
 
 
-def _project_plan(directory: Path, network: IntegerNetwork) -> HardwarePlan:
-    """The project's plan, once its weights are found to be those of `network`."""
+def _project_plan(
+    directory: Path, network: IntegerNetwork, expected: HardwarePlan | None
+) -> HardwarePlan:
+    """The project's plan, once it is found to be `expected` and its weights those of `network`."""
     plan = HardwarePlan.from_json(read_json(directory / "plan.json"))
+    difference = first_difference(plan, expected) if expected else None
+    if difference:
+        field, got, wanted = difference
+        raise CheckpointError(
+            problem(
+                f"{directory / 'plan.json'}: {field}",
+                f"must be {wanted!r}, as in the plan that was priced",
+                repr(got),
+                f"Delete {directory} and export again.",
+            )
+        )
     path = directory / "data" / "weights.bin"
     same = plan.architecture == network.architecture and path.is_file()
     if not same or path.read_bytes() != weight_stream(network, plan):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 
 import click
 
 from qnas import __version__
-from qnas.errors import QnasError, VerificationError
+from qnas.errors import QnasError, VerificationError, problem
 
 # Every command with its line of help, so that `qnas --help` imports none of them.
 COMMANDS = (
@@ -53,6 +54,16 @@ class LazyGroup(click.Group):
             click.echo(f"qnas: {error}", err=True)
             mismatch = isinstance(error, VerificationError)
             ctx.exit(EXIT_MISMATCH if mismatch else EXIT_BAD_INPUT)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # the reader of our output has gone: click ends quietly
+            where = error.filename or "file"
+            rule, remedy = "must be usable", "Check the path, its permissions and the disk's space."
+            click.echo(
+                f"qnas: {problem(str(where)[:200], rule, error.strerror or error, remedy)}",
+                err=True,
+            )
+            ctx.exit(EXIT_BAD_INPUT)
         except KeyboardInterrupt:
             click.echo("qnas: interrupted. The same command goes on from here.", err=True)
             ctx.exit(EXIT_INTERRUPTED)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qnas.cli.stage import opened, show_summary, study_command
-from qnas.errors import VerificationError
+from qnas.cli.stage import opened, study_command, verify_and_show
 
 
 @study_command
@@ -17,9 +16,4 @@ def command(study: str, runs: Path) -> None:
     with opened(study, runs, stage="run") as (work, progress):
         from qnas.studies import stages
 
-        try:
-            stages.run(work, progress=progress)
-        except VerificationError:
-            show_summary(work)  # the table has the counts; the error names the first
-            raise
-        show_summary(work)
+        verify_and_show(work, lambda: stages.run(work, progress=progress))

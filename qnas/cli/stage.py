@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qnas.errors import VerificationError
+
 if TYPE_CHECKING:
     from qnas.studies.progress import Progress
     from qnas.studies.workspace import Workspace
@@ -44,8 +46,21 @@ def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Workspace, P
         yield work, progress
 
 
+def verify_and_show(work: Workspace, stage: Callable[[], object]) -> None:
+    """Run a stage that verifies, then print the table of the summary.json that it wrote.
+
+    Also where the C++ differs: the table has the counts, the error names the first.
+    """
+    try:
+        stage()
+    except VerificationError:
+        show_summary(work)
+        raise
+    show_summary(work)
+
+
 def show_summary(work: Workspace) -> None:
-    """Print the table of summary.json."""
+    """Print the table of summary.json; nothing if a verification that broke down removed it."""
     from rich.console import Console
 
     from qnas.cli.console import summary_table

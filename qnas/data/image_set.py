@@ -28,6 +28,8 @@ class ImageSet:
     def __post_init__(self) -> None:
         rules = [
             ("images", self.images.ndim == 4, "must be (n, C, H, W)", self.images.shape),
+            ("images", self.images.dtype == np.float32, "must be float32", self.images.dtype),
+            ("labels", self.labels.dtype == np.int64, "must be int64", self.labels.dtype),
             ("images", bool(np.isfinite(self.images).all()), "must be finite", "NaN or infinity"),
             (
                 "labels",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.serial import Value, decode, read_toml
 from qnas.splits import SplitConfig
 from qnas.training.recipe import Recipe
+from qnas.user_code import is_reference, resolve
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
@@ -31,6 +33,12 @@ class SearchConfig(Value):
     def __post_init__(self) -> None:
         _require(self.trials >= 1, "search.trials", "must be at least 1", self.trials)
         _require(self.population >= 2, "search.population", "must be at least 2", self.population)
+        _require(
+            self.trials < 1 or self.population <= self.trials,
+            "search.population",
+            f"must be at most search.trials ({self.trials}), a whole generation",
+            self.population,
+        )
         shares = self.dsp_shares
         _require(
             bool(shares)
@@ -47,8 +55,9 @@ class SearchConfig(Value):
 class StudyConfig(Value):
     """One study: a space on a device, what to optimise, and every seed and budget.
 
-    `device` is a known name or a path of a device's TOML file. `fps_targets` are images a second;
-    each makes a pick: the most accurate of the front that reaches it.
+    `device` is a known name or a path of a device's TOML file; `space` and `data` are known names
+    or a name in a Python file of the user's (`data.py:load`, `spaces.py:MINE`). `fps_targets` are images a
+    second; each makes a pick: the most accurate of the front that reaches it.
     """
 
     name: str
@@ -86,31 +95,46 @@ class StudyConfig(Value):
         )
 
     def check_names(self) -> None:
-        """Raises UnknownNameError unless space, data, device and objectives all exist."""
+        """Raises UnknownNameError unless space, data, device and objectives all exist, ConfigError
+        for a share of the device's DSPs that is not even one."""
         from qnas.accel.device import load_device
         from qnas.data import data_names
         from qnas.objectives.registry import objective_names
         from qnas.spaces import space_names
 
-        _known("space", self.space, space_names())
-        _known("data", self.data, data_names())
+        for key, name, names in (
+            ("space", self.space, space_names()),
+            ("data", self.data, data_names()),
+        ):
+            if not is_reference(name):  # those are loaded, and judged, where they are used
+                _known(key, name, names)
         for name in self.objectives:
             _known("objectives", name, objective_names())
-        load_device(self.device)
+        dsps, share = load_device(self.device).limit("dsp"), self.search.dsp_shares[0]
+        _require(
+            not dsps or math.floor(share * dsps) >= 1,
+            "search.dsp_shares",
+            f"must leave one of the {dsps} DSPs of a plan ({1 / max(dsps, 1):.3g} or more)",
+            share,
+        )
 
 
 def load_config(source: str | Path) -> StudyConfig:
     """The study of a TOML file, or of a shipped study's bare name (`digits_zcu102`).
 
-    A device given as a relative path is looked up from the TOML's folder. Raises ConfigError
-    for a missing file, bad TOML, unknown keys and wrong types; UnknownNameError for names.
+    Relative paths of device, data and space are looked up from the TOML's folder. Raises
+    ConfigError for a missing file, bad TOML, unknown keys and wrong types; UnknownNameError for
+    names.
     """
     path = _find(source)
     data = read_toml(path)
     config = decode(StudyConfig, data, subject=path.name)
+    folder = path.resolve().parent
+    config = dataclasses.replace(
+        config, data=resolve(config.data, folder), space=resolve(config.space, folder)
+    )
     if config.device.endswith(".toml"):
-        device = (path.resolve().parent / config.device).resolve()
-        config = dataclasses.replace(config, device=str(device))
+        config = dataclasses.replace(config, device=str((folder / config.device).resolve()))
     config.check_names()
     return config
 

@@ -47,8 +47,11 @@ class Evaluator:
         """One result a proposal, in order. Exceptions become Failures, interrupts do not."""
         planned = [self._candidate(proposal) for proposal in proposals]
         candidates = [c for c in planned if isinstance(c, Candidate)]
-        results = iter(self._evaluate(candidates))
-        return [next(results) if isinstance(c, Candidate) else c for c in planned]
+        rows = iter(self._values(candidates))
+        return [
+            self._result(proposal, c, next(rows)) if isinstance(c, Candidate) else c
+            for proposal, c in zip(proposals, planned, strict=True)
+        ]
 
     def _candidate(self, proposal: Proposal) -> Candidate | Failure:
         try:
@@ -57,7 +60,8 @@ class Evaluator:
             return _failure("plan", error)
         return Candidate(proposal.architecture, plan, estimate)
 
-    def _evaluate(self, candidates: Sequence[Candidate]) -> list[Evaluation | Failure]:
+    def _values(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...] | Failure]:
+        """Of each candidate, the value of every objective."""
         if not candidates:
             return []
         try:
@@ -66,27 +70,35 @@ class Evaluator:
             if len(candidates) == 1:
                 return [_failure("objective", error)]
             # One candidate must not fail its whole generation: find out which it is.
-            return [self._evaluate([candidate])[0] for candidate in candidates]
-        rows = zip(*columns, strict=True)
-        return [self._result(c, row) for c, row in zip(candidates, rows, strict=True)]
+            return [self._values([candidate])[0] for candidate in candidates]
+        return list(zip(*columns, strict=True))
 
-    def _result(self, candidate: Candidate, row: tuple[float, ...]) -> Evaluation | Failure:
+    def _result(
+        self, proposal: Proposal, candidate: Candidate, row: tuple[float, ...] | Failure
+    ) -> Evaluation | Failure:
+        if isinstance(row, Failure):
+            return row
         for objective, value in zip(self.objectives, row, strict=True):
             if not math.isfinite(value):
                 return Failure(f"objective {objective.name} gave {value}")
-        return Evaluation(
-            tuple(map(float, row)), constraints(candidate.estimate, self.limits), candidate.estimate
-        )
+        found = constraints(candidate.estimate, self.limits, dsp_share=proposal.dsp_share)
+        return Evaluation(tuple(map(float, row)), found, candidate.estimate)
 
 
-def constraints(estimate: Estimate, limits: Mapping[str, int]) -> dict[str, float]:
+def constraints(
+    estimate: Estimate, limits: Mapping[str, int], *, dsp_share: float = 1.0
+) -> dict[str, float]:
     """used / limit - 1 of every resource: comparable, since NSGA-II adds violations up.
 
-    Of a resource that the device lacks (limit 0), the amount used, so that none is feasible.
+    DSPs beyond the proposal's own share are a violation of that share; within it, they are
+    compared with the device's limit, as the other resources are. Of a resource that the device
+    lacks (limit 0), the amount used, so that none is feasible.
     """
     used = {name: getattr(estimate.resources, name) for name in RESOURCES}
+    budget = math.floor(dsp_share * limits["dsp"])
+    ceilings = {**limits, "dsp": budget if used["dsp"] > budget else limits["dsp"]}
     return {
-        name: used[name] / limits[name] - 1.0 if limits[name] else float(used[name])
+        name: used[name] / ceilings[name] - 1.0 if ceilings[name] else float(used[name])
         for name in RESOURCES
     }
 

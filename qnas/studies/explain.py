@@ -17,6 +17,7 @@ from qnas.objectives.cost.energy import Energy, energy
 from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import read_json
+from qnas.studies.manifest import read_manifest
 from qnas.studies.rundir import PickDirectory, RunDirectory
 
 
@@ -125,4 +126,4 @@ def _device_of(run: RunDirectory) -> str:
         remedy = "Name the board with --device."
         rule = "must lie in a run with a manifest.json"
         raise ConfigError(problem("pick", rule, run.path, remedy))
-    return str(read_json(run.manifest)["config"]["device"])
+    return read_manifest(run.manifest).config.device

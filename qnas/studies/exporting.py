@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
-from qnas.errors import QnasError
+from qnas.errors import CheckpointError, QnasError, problem
 from qnas.integer_file import save_integer
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import encode, read_json, write_json
-from qnas.studies.picks import Pick, choose
+from qnas.studies.picks import PICK_NAME, Pick, choose, reached
 from qnas.studies.progress import Progress
 from qnas.studies.rundir import PickDirectory
 from qnas.studies.searching import searched
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from qnas.integer import IntegerNetwork
 
 STAGE = "export"
-TEST_BENCH_IMAGES = 8
 
 
 def picks(work: Workspace) -> tuple[Pick, ...]:
@@ -29,24 +29,33 @@ def picks(work: Workspace) -> tuple[Pick, ...]:
     return choose(work.records(), work.config.fps_targets)
 
 
+def reachable_picks(work: Workspace) -> tuple[Pick, ...]:
+    """The picks but those of FPS targets that the front misses."""
+    records = work.records()
+    return choose(records, reached(records, work.config.fps_targets))
+
+
 def exported(work: Workspace, pick: Pick) -> bool:
-    """Whether the directory of `pick` holds just this pick, whole."""
-    files = work.files.pick(pick.name)
+    """Whether the directory of `pick` holds just this pick, whole. Raises as `plan_of`."""
+    files, plan = work.files.pick(pick.name), encode(plan_of(work, pick))
     try:
         return (
             files.project.is_dir()
             and files.network.is_file()
             and bool(read_json(files.architecture) == encode(pick.trial.architecture))
-            and bool(read_json(files.plan) == encode(plan_of(work, pick)))
+            and bool(read_json(files.plan) == plan)
+            and bool(read_json(files.project / "plan.json") == plan)
         )
     except QnasError:
         return False
 
 
 def export(work: Workspace, progress: Progress) -> None:
-    """Write architecture, plan and project of every pick that lacks them."""
+    """Write architecture, plan and project of every pick that lacks them, and remove the
+    directories of what is a pick no more."""
     work.need(STAGE, searched(work), "search")
     chosen = picks(work)
+    _remove_others(work, chosen)
     missing = [pick for pick in chosen if not exported(work, pick)]
     progress.stage(
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
@@ -64,9 +73,22 @@ def integer_network(work: Workspace, architecture: Architecture) -> IntegerNetwo
 
 
 def plan_of(work: Workspace, pick: Pick) -> HardwarePlan:
-    """The very plan that the study priced."""
+    """The very plan that the study priced; CheckpointError if it is priced otherwise today."""
     trial = pick.trial
-    return best_plan(trial.architecture, work.device, dsp_share=trial.proposal.dsp_share)[0]
+    plan, estimate = best_plan(trial.architecture, work.device, dsp_share=trial.proposal.dsp_share)
+    if estimate != trial.estimate:
+        raise CheckpointError(
+            problem(
+                str(work.files.journal),
+                "must be made by this version of the cost model",
+                f"{trial.estimate.cycles:,} cycles for the pick `{pick.name}`, whose plan costs "
+                f"{estimate.cycles:,} now"
+                if estimate.cycles != trial.estimate.cycles
+                else f"other resources for the pick `{pick.name}` than its plan needs now",
+                "Give the study a new name: its numbers are another version's.",
+            )
+        )
+    return plan
 
 
 def project_name(study: str, pick: str) -> str:
@@ -74,8 +96,16 @@ def project_name(study: str, pick: str) -> str:
     return re.sub(r"\W", "_", f"{study}_{pick}")
 
 
+def _remove_others(work: Workspace, chosen: tuple[Pick, ...]) -> None:
+    """Directories of targets that the study has no more. What others put there stays."""
+    names = {pick.name for pick in chosen}
+    for folder in work.files.picks.glob("*"):
+        if folder.is_dir() and PICK_NAME.fullmatch(folder.name) and folder.name not in names:
+            shutil.rmtree(folder)
+
+
 def _export(work: Workspace, pick: Pick) -> None:
-    from qnas.accel.project import emit_project
+    from qnas.accel.project import SAMPLE_IMAGES, emit_project
 
     files: PickDirectory = work.files.pick(pick.name)
     images, labels = work.part("report")
@@ -85,8 +115,8 @@ def _export(work: Workspace, pick: Pick) -> None:
         network,
         plan,
         name=project_name(work.config.name, pick.name),
-        images=images[:TEST_BENCH_IMAGES],
-        labels=labels[:TEST_BENCH_IMAGES],
+        images=images[:SAMPLE_IMAGES],
+        labels=labels[:SAMPLE_IMAGES],
         device=work.device,
     )
     # The architecture comes last and goes first: where it lies, the rest belongs to it.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnas.errors import ConfigError, problem
-from qnas.serial import digest, encode, read_json, write_json
+from qnas.serial import Value, digest, encode, read_value, write_json
+from qnas.studies.config import StudyConfig
 
 if TYPE_CHECKING:
     from qnas.studies.workspace import Workspace
@@ -21,39 +23,84 @@ CHANGEABLE = ("fps_targets", "device")
 DIGESTS = ("space", "data", "splits", "device")
 
 
-def make_manifest(work: Workspace) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Named(Value):
+    """A space or a device, and what it was when the run began."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedData(Value):
+    """The data, and how many images there are."""
+
+    name: str
+    digest: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSizes(Value):
+    """The splits, and how many images each has."""
+
+    digest: str
+    train: int
+    search: int
+    report: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest(Value):
+    """manifest.json."""
+
+    format: int
+    name: str
+    versions: dict[str, str]
+    seeds: dict[str, int]
+    config: StudyConfig
+    config_digest: str
+    space: Named
+    data: NamedData
+    splits: SplitSizes
+    device: Named
+    stages: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
+
+
+def make_manifest(work: Workspace) -> Manifest:
     """Versions, seeds, config, and the digests of everything that the run reads."""
     config, splits = work.config, work.splits
-    return {
-        "format": 1,
-        "name": config.name,
-        "versions": {"python": platform.python_version(), "qnas": _qnas(), **_versions()},
-        "seeds": {"splits": config.seed, "train": config.seed, "search": config.seed},
-        "config": encode(config),
-        "config_digest": digest(config),
-        "space": {"name": config.space, "digest": digest(work.space)},
-        "data": {
-            "name": config.data,
-            "digest": work.images.digest,
-            "images": len(work.images.labels),
-        },
-        "splits": {
-            "digest": splits.digest,
-            "train": len(splits.train),
-            "search": len(splits.search),
-            "report": len(splits.report),
-        },
-        "device": {"name": work.device.name, "digest": digest(work.device)},
-        "stages": {},
-    }
+    seeds = {"splits": config.seed, "train": config.seed, "search": config.seed}
+    return Manifest(
+        format=1,
+        name=config.name,
+        versions={"python": platform.python_version(), "qnas": _qnas(), **_versions()},
+        seeds=seeds,
+        config=config,
+        config_digest=digest(config),
+        space=Named(config.space, digest(work.space)),
+        data=NamedData(config.data, work.images.digest, len(work.images.labels)),
+        splits=SplitSizes(
+            splits.digest,
+            train=len(splits.train),
+            search=len(splits.search),
+            report=len(splits.report),
+        ),
+        device=Named(work.device.name, digest(work.device)),
+    )
 
 
-def merge(path: Path, fresh: Mapping[str, Any]) -> dict[str, Any]:
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at `path`; CheckpointError if it is damaged."""
+    return read_value(Manifest, path)
+
+
+def merge(path: Path, fresh: Manifest) -> Manifest:
     """The manifest to go on with: `fresh`, with what the one at `path` knows of its stages.
 
     Raises ConfigError naming the section in which the two differ.
     """
-    old = read_json(path)
+    old = read_manifest(path)
     for section in _changed(old, fresh):
         raise ConfigError(
             problem(
@@ -63,27 +110,27 @@ def merge(path: Path, fresh: Mapping[str, Any]) -> dict[str, Any]:
                 "Give the changed study another name, or delete that folder.",
             )
         )
-    return {**fresh, "versions": old["versions"], "stages": old["stages"]}
+    return replace(fresh, versions=old.versions, stages=old.stages)
 
 
-def record_stage(path: Path, stage: str, facts: Mapping[str, Any]) -> None:
+def record_stage(path: Path, stage: str, facts: Mapping[str, float | int | str]) -> None:
     """Add `facts` to what the manifest says of `stage`."""
-    manifest = read_json(path)
-    known = manifest["stages"].get(stage, {})
-    manifest["stages"] = {**manifest["stages"], stage: {**known, **facts}}
-    write_json(path, manifest)
+    manifest = read_manifest(path)
+    known = manifest.stages.get(stage, {})
+    stages = {**manifest.stages, stage: {**known, **facts}}
+    write_json(path, replace(manifest, stages=stages))
 
 
-def _changed(old: Mapping[str, Any], fresh: Mapping[str, Any]) -> list[str]:
+def _changed(old: Manifest, fresh: Manifest) -> list[str]:
+    configs = encode(old.config), encode(fresh.config)
     sections = [
         f"[{name}]" if isinstance(value, dict) else name
-        for name, value in fresh["config"].items()
-        if name not in CHANGEABLE and _pinned(old["config"].get(name)) != _pinned(value)
+        for name, value in configs[1].items()
+        if name not in CHANGEABLE and _pinned(configs[0][name]) != _pinned(value)
     ]
-    trials = [manifest["config"]["search"]["trials"] for manifest in (old, fresh)]
-    if trials[1] < trials[0]:
+    if fresh.config.search.trials < old.config.search.trials:
         sections.append("search.trials")
-    return sections + [n for n in DIGESTS if old[n]["digest"] != fresh[n]["digest"]]
+    return sections + [n for n in DIGESTS if getattr(old, n).digest != getattr(fresh, n).digest]
 
 
 def _pinned(value: Any) -> Any:

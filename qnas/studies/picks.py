@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from qnas.studies.front import StudyRecords
 from qnas.studies.records import TrialRecord
 
 KNEE = "knee"
+PICK_NAME = re.compile(r"knee|fps[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,12 @@ def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...
     front = records.front()
     fast = [Pick(f"fps{target}", _most_accurate(front, target)) for target in fps_targets]
     return (Pick(KNEE, records.knee()), *fast)
+
+
+def reached(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[int, ...]:
+    """The targets that some member of the front reaches."""
+    fastest = max(trial.estimate.fps for trial in records.front())
+    return tuple(target for target in fps_targets if target <= fastest)
 
 
 def w8_share(architecture: Architecture) -> float:

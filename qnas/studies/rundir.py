@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from qnas.accel.project import emitted_files
 from qnas.errors import StageOrderError, problem
 
 # `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
@@ -79,8 +80,13 @@ class RunDirectory:
     def summary(self) -> Path:
         return self.path / "summary.json"
 
+    @property
+    def picks(self) -> Path:
+        """The folder of the picks' directories."""
+        return self.path / "picks"
+
     def pick(self, name: str) -> PickDirectory:
-        return PickDirectory(self.path / "picks" / name)
+        return PickDirectory(self.picks / name)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -122,10 +128,15 @@ def sweep(run: RunDirectory) -> None:
                 path.unlink()
 
 
-def tree_digest(root: Path) -> str:
-    """SHA-256 over names and contents of every file under `root`, in sorted order."""
+def project_digest(project: Path) -> str:
+    """SHA-256 over names and contents of the files that were emitted, in sorted order.
+
+    What else lies there, like the `build` folder of `make check`, changes nothing.
+    """
     sha = hashlib.sha256()
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
-        sha.update(f"{path.relative_to(root).as_posix()}\0".encode())
-        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    for name in emitted_files():
+        path = project / name
+        if path.is_file():
+            sha.update(f"{name}\0".encode())
+            sha.update(hashlib.sha256(path.read_bytes()).digest())
     return sha.hexdigest()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
+from qnas.errors import CheckpointError, problem
 from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import write_atomically
@@ -18,10 +19,15 @@ from qnas.studies.runner import Runner
 from qnas.studies.workspace import Workspace
 
 STAGE = "search"
+SUPERNET = "supernet"
 
 
 def searched(work: Workspace) -> bool:
-    """Whether the study has all its trials, and its front is written."""
+    """Whether the study has all its trials, and its front is written.
+
+    Raises CheckpointError for trials of another supernet than the one in the run.
+    """
+    _check_supernet(work)
     files, trials = work.files, work.config.search.trials
     return files.front.exists() and len(complete_trials(work.study)) >= trials
 
@@ -35,6 +41,8 @@ def search(work: Workspace, progress: Progress) -> None:
     config = work.config
     objectives = ", ".join(config.objectives)
     progress.stage(STAGE, f"{config.search.trials} trials for {objectives} on {work.device.name}")
+    work.records()  # a damaged journal is found before anything is added to it
+    work.study.set_user_attr(SUPERNET, work.supernet_digest())
     work.files.front.unlink(missing_ok=True)  # of a shorter search, if there is one
     Runner(
         study=work.study,
@@ -45,6 +53,21 @@ def search(work: Workspace, progress: Progress) -> None:
         progress=progress,
     ).run()
     write_atomically(work.files.front, front_csv(work.records()))
+
+
+def _check_supernet(work: Workspace) -> None:
+    if not (work.trained() and work.files.journal.exists()):
+        return
+    made_with, found = work.study.user_attrs.get(SUPERNET), work.supernet_digest()
+    if made_with not in (None, found):
+        raise CheckpointError(
+            problem(
+                str(work.files.supernet[0]),
+                f"must be the supernet that {work.files.journal.name} was made with",
+                f"another (SHA-256 {found[:12]}, not {str(made_with)[:12]})",
+                f"Restore it, or delete {work.files.journal} and search again.",
+            )
+        )
 
 
 class _LazyEvaluator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qnas.accel.toolchain import Toolchain
+from qnas.errors import ConfigError
 from qnas.serial import write_atomically
 from qnas.studies import exporting, searching, training, verifying
 from qnas.studies.progress import Progress, Silent
@@ -29,7 +30,8 @@ def report(work: Workspace, *, progress: Progress = SILENT) -> None:
     from qnas.studies.report.page import content_of, render
 
     work.need("report", searching.searched(work), "search")
-    picks, found = exporting.picks(work), verifying.verifications(work)
+    # Without the targets that nobody reaches: it is the report that shows why.
+    picks, found = exporting.reachable_picks(work), verifying.verifications(work)
     page = render(content_of(work, picks, found))
     known = work.files.report.read_text("utf-8") if work.files.report.exists() else ""
     progress.stage("report", "report.html is up to date" if page == known else "report.html")
@@ -56,12 +58,18 @@ def verify(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
 def run(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
     """Everything, from images to verified accelerators; returns the content of summary.json.
 
-    Raises ToolMissingError before anything else if there is no g++ to verify with.
+    Raises ToolMissingError before anything else if something is to verify and there is no g++,
+    ConfigError after the report is written if the front misses an FPS target.
     """
-    if not work.files.summary.exists():
+    if not verifying.everything_verified(work):
         Toolchain().version()
     train(work, progress=progress)
     search(work, progress=progress)
+    try:
+        exporting.picks(work)
+    except ConfigError:  # the front misses a target: its report shows by how much
+        report(work, progress=progress)
+        raise
     export(work, progress=progress)
     verifying.verify(work, progress)
     summary = summarise(work)

@@ -67,8 +67,8 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
     Raises CheckpointError if the journal is damaged or has other directions.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    _drop_torn_line(path)
     try:
+        _drop_torn_line(path)
         storage, sampler = JournalStorage(Journal(path)), optuna.samplers.NSGAIISampler()
         if any(study.study_name == name for study in storage.get_all_studies()):
             study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
@@ -76,9 +76,18 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
             study = optuna.create_study(
                 study_name=name, storage=storage, sampler=sampler, directions=list(directions)
             )
-    except (ValueError, KeyError) as error:
+    # Optuna trusts its journal: a damaged one ends in whatever error comes first.
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        IsADirectoryError,
+    ) as error:
+        found = f"{type(error).__name__}: {error}"
         raise CheckpointError(
-            problem(str(path), "must be a whole Optuna journal", error, "Delete it and run again.")
+            problem(str(path), "must be a whole Optuna journal", found, "Delete it and run again.")
         ) from None
     if [d.name.lower() for d in study.directions] != list(directions):
         raise CheckpointError(

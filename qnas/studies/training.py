@@ -42,7 +42,8 @@ def _train(work: Workspace, progress: Progress) -> None:
         directory=work.files.path,
         on_epoch=on_epoch,
     )
-    work.record_stage(STAGE, seconds=round(before + time.perf_counter() - start, 1))
+    seconds = round(before + time.perf_counter() - start, 1)
+    work.record_stage(STAGE, seconds=seconds, supernet=work.supernet_digest())
 
 
 def _quote_corners(work: Workspace) -> None:

@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from qnas.accel.toolchain import Toolchain
+from qnas.accel.verify import Mismatch, verify_project
 from qnas.errors import CheckpointError, VerificationError
 from qnas.integer_file import load_integer
-from qnas.serial import encode, read_json, write_json
-from qnas.studies.exporting import exported, picks
+from qnas.serial import Value, encode, read_value, write_json
+from qnas.studies.exporting import exported, picks, plan_of, reachable_picks
 from qnas.studies.picks import Pick
 from qnas.studies.progress import Progress
-from qnas.studies.rundir import tree_digest
+from qnas.studies.rundir import project_digest
 from qnas.studies.searching import searched
 from qnas.studies.workspace import Workspace
 
 STAGE = "verify"
 
 
+@dataclass(frozen=True, slots=True)
+class Accuracy(Value):
+    """Top-1 on the report split, as fractions, of the three rungs."""
+
+    fake_quant: float
+    integer: float
+    hls: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Value):
+    """verification.json: whose project, which files, and what `Verification` says of them."""
+
+    key: str
+    project_digest: str
+    accuracy: Accuracy
+    images: int
+    stages: int
+    values: int
+    mismatches: int
+    first_mismatch: Mismatch | None
+    loops_checked: int
+    seconds: float
+    simulated_seconds: float
+    compiler: str
+
+
 def verified(work: Workspace, pick: Pick) -> bool:
     """Whether verification.json speaks of the project as it is now, mismatches or not."""
     files = work.files.pick(pick.name)
     try:
-        found = read_json(files.verification)
+        found = read_value(Verdict, files.verification)
     except CheckpointError:
         return False
-    return bool(found.get("project_digest") == tree_digest(files.project))
+    return found.project_digest == project_digest(files.project)
 
 
 def verify(work: Workspace, progress: Progress) -> None:
@@ -41,16 +71,26 @@ def verify(work: Workspace, progress: Progress) -> None:
     missing = [pick for pick in chosen if not verified(work, pick)]
     note = f"{len(work.splits.report)} report images through {len(missing)} projects"
     progress.stage(STAGE, note if missing else "projects are verified")
+    if missing:
+        Toolchain().version()
+        work.files.summary.unlink(missing_ok=True)  # it speaks of other projects
     for done, pick in enumerate(missing, start=1):
         _verify(work, pick)
         progress.advance(done, len(missing), pick.name)
 
 
+def everything_verified(work: Workspace) -> bool:
+    """Whether nothing is left to simulate: the study is done, and so is each of its picks."""
+    if not work.trained() or not searched(work):
+        return False
+    return all(exported(work, pick) and verified(work, pick) for pick in reachable_picks(work))
+
+
 def verifications(work: Workspace) -> dict[str, dict[str, Any]]:
     """What is known of each pick's project as it is now: verification.json by pick."""
     return {
-        pick.name: read_json(work.files.pick(pick.name).verification)
-        for pick in picks(work)
+        pick.name: encode(read_value(Verdict, work.files.pick(pick.name).verification))
+        for pick in reachable_picks(work)
         if exported(work, pick) and verified(work, pick)
     }
 
@@ -70,23 +110,28 @@ def check_verified(work: Workspace) -> None:
 
 
 def _verify(work: Workspace, pick: Pick) -> None:
-    from qnas.accel.verify import verify_project
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     files, architecture = work.files.pick(pick.name), pick.trial.architecture
     network = load_integer(files.network)
     images, labels = work.part("report")
-    project_digest = tree_digest(files.project)
-    verification = verify_project(files.project, network, images, labels)
+    files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
+    before = project_digest(files.project)
+    verification = verify_project(files.project, network, images, labels, plan=plan_of(work, pick))
     (fake_quant,) = AccuracyEvaluator(work.supernet, images, labels).top1([architecture])
-    accuracy = {
-        "fake_quant": fake_quant,
-        "integer": float(np.mean(network.predict(images) == labels)),
-        "hls": verification.accuracy,
-    }
-    facts = encode(verification)
-    facts.pop("accuracy")
-    write_json(
-        files.verification,
-        {"key": architecture.key, "project_digest": project_digest, "accuracy": accuracy, **facts},
+    integer = float(np.mean(network.predict(images) == labels))
+    verdict = Verdict(
+        key=architecture.key,
+        project_digest=before,
+        accuracy=Accuracy(fake_quant, integer, verification.accuracy),
+        images=verification.images,
+        stages=verification.stages,
+        values=verification.values,
+        mismatches=verification.mismatches,
+        first_mismatch=verification.first_mismatch,
+        loops_checked=verification.loops_checked,
+        seconds=verification.seconds,
+        simulated_seconds=verification.simulated_seconds,
+        compiler=verification.compiler,
     )
+    write_json(files.verification, verdict)

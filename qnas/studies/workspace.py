@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from qnas.accel.device import Device, load_device
 from qnas.data import load_data
 from qnas.data.image_set import ImageSet
-from qnas.errors import StageOrderError, problem
-from qnas.serial import read_json, write_json
+from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
+from qnas.serial import write_json
 from qnas.space import SearchSpace
 from qnas.spaces import load_space
 from qnas.splits import Splits
 from qnas.studies.config import StudyConfig
+from qnas.studies.feasibility import assess
 from qnas.studies.genome import Genome
-from qnas.studies.manifest import make_manifest, merge, record_stage
+from qnas.studies.manifest import make_manifest, merge, read_manifest, record_stage
 from qnas.studies.rundir import RunDirectory, sweep
 
 if TYPE_CHECKING:
@@ -89,17 +91,30 @@ class Workspace:
 
         if self._records is None or len(self._records.trials) < len(complete_trials(self.study)):
             objectives = self.config.objectives
-            trials = read_records(self.study, self.genome, objectives)
+            try:
+                trials = read_records(self.study, self.genome, objectives)
+            except (QnasError, LookupError, TypeError, ValueError) as error:
+                raise CheckpointError(
+                    problem(
+                        str(self.files.journal),
+                        "must hold whole trials of this study",
+                        f"{type(error).__name__}: {error}",
+                        "Delete it and run again.",
+                    )
+                ) from None
             self._records = StudyRecords(objectives, tuple(trials))
         return self._records
 
     def trained(self) -> bool:
         return all(path.exists() for path in self.files.supernet)
 
+    def supernet_digest(self) -> str:
+        """SHA-256 of the trained weights."""
+        return hashlib.sha256(self.files.supernet[0].read_bytes()).hexdigest()
+
     def stage_facts(self, stage: str) -> dict[str, Any]:
         """What the manifest says of a stage; empty if nothing."""
-        facts: dict[str, Any] = read_json(self.files.manifest)["stages"].get(stage, {})
-        return facts
+        return dict(read_manifest(self.files.manifest).stages.get(stage, {}))
 
     def record_stage(self, stage: str, **facts: float | int | str) -> None:
         record_stage(self.files.manifest, stage, facts)
@@ -117,6 +132,22 @@ class Workspace:
             )
 
 
+def check_fit(space: SearchSpace, data: ImageSet) -> None:
+    """ConfigError unless the images are of the shape, and the labels of the classes, of `space`."""
+    shape = (space.in_channels, space.image_size, space.image_size)
+    for subject, needed, got in (
+        ("images", shape, data.images.shape[1:]),
+        ("number of classes", space.num_classes, data.num_classes),
+    ):
+        if needed != got:
+            rule = f"must be {needed} for the space {space.name!r}"
+            raise ConfigError(
+                problem(
+                    f"{data.name}: {subject}", rule, got, "Choose other data, or another space."
+                )
+            )
+
+
 @contextmanager
 def open_workspace(
     config: StudyConfig, *, runs: Path = Path("runs"), stage: str = "run"
@@ -124,14 +155,19 @@ def open_workspace(
     """The run of `config` under `runs`, held for this process alone.
 
     Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
-    for other stages without a run, UnknownNameError for names nobody knows, and ConfigError if
-    the run there was made from something else.
+    for other stages without a run, UnknownNameError for names nobody knows, ConfigError for data
+    that the space is not for and if the run there was made from something else, and CapacityError
+    before a training of which no subnet would fit the device or reach an FPS target.
     """
     config.check_names()
     work = Workspace(config, runs)
     if stage not in ("run", "train"):
         work.need(stage, work.files.manifest.exists(), "train")
-    manifest = make_manifest(work)  # before the directory: bad data leaves nothing behind
+    # All before the directory: bad input leaves nothing behind.
+    check_fit(work.space, work.images)
+    if not work.trained():
+        assess(config).require()
+    manifest = make_manifest(work)
     work.files.path.mkdir(parents=True, exist_ok=True)
     with work.files.locked():
         sweep(work.files)

@@ -39,6 +39,22 @@ class Recipe(Value):
             if value < (1 if whole else 0):
                 rule = f"must be at least {1 if whole else 0}"
                 raise ConfigError(problem(f"train.{field.name}", rule, value, "Raise it."))
+            most = _AT_MOST.get(field.name)
+            if most is not None and value > most:
+                rule = f"must be at most {most}"
+                raise ConfigError(problem(f"train.{field.name}", rule, value, "Lower it."))
 
 
+# Beyond these a recipe is a slip of the pen, and some end in a traceback hours later.
+_AT_MOST = {
+    "learning_rate": 10,
+    "step_learning_rate": 10,
+    "weight_decay": 10,
+    "warmup_fraction": 1,
+    "label_smoothing": 0.99,
+    "random_subnets": 64,
+    "augment": 16,
+    "rerank_until": 1,
+    "threads": 256,
+}
 _AT_LEAST_ONE = ("epochs", "batch_size", "rerank_epochs", "checkpoint_epochs", "threads")

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from qnas.accel.emit.bench import stage_values
+from qnas.accel.project import emitted_files
 from qnas.accel.toolchain import Toolchain
 from qnas.accel.verify import Verification, verify_project
-from qnas.errors import CheckpointError, ToolMissingError, VerificationError
+from qnas.errors import CheckpointError, CompileError, ToolMissingError, VerificationError
 from qnas.random_network import random_network
 from tests.accel.projects import QUICK, Design, change, small
 
@@ -116,7 +117,7 @@ def test_sources_that_do_not_compile_say_why(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")
     change(project, "src/gemm.hpp", "int drained = stage.drain_steps;", "int drained = zero;")
-    with pytest.raises(VerificationError, match=r"zero\W+ was not declared"):
+    with pytest.raises(CompileError, match=r"zero\W+ was not declared"):
         run(project, design)
 
 
@@ -137,6 +138,20 @@ def test_a_project_of_other_weights_is_refused(tmp_path: Path) -> None:
     (project / "data" / "weights.bin").write_bytes(b"\0")
     with pytest.raises(CheckpointError, match="project of this network"):
         run(project, design)
+
+
+def test_a_project_of_another_plan_is_refused(tmp_path: Path) -> None:
+    design = small()
+    project = design.write(tmp_path / "project")
+    other = replace(design.plan, clock_mhz=design.plan.clock_mhz + 1)
+    with pytest.raises(CheckpointError, match=r"plan\.clock_mhz.*export again"):
+        run(project, design, plan=other)
+
+
+def test_the_files_of_a_project_are_those_that_its_digest_counts(tmp_path: Path) -> None:
+    project = small().write(tmp_path / "project")
+    files = (p.relative_to(project).as_posix() for p in project.rglob("*") if p.is_file())
+    assert sorted(files) == list(emitted_files())
 
 
 def test_make_check_runs_the_sample_images_and_refuses_damaged_files(tmp_path: Path) -> None:

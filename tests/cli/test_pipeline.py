@@ -17,8 +17,6 @@ from click.testing import CliRunner, Result
 
 from qnas.cli.main import cli
 
-pytest.importorskip("qnas.accel.verify")
-
 STUDY = """
 name = "tiny"
 space = "digits"
@@ -143,6 +141,10 @@ def test_targets_may_be_added_to_a_finished_run(copy: Path) -> None:
     (copy / "study.toml").write_text("fps_targets = [10]\n" + STUDY)
     assert qnas("export", copy).exit_code == 0
     assert (copy / "runs/tiny/picks/fps10/project").is_dir()
+    (copy / "runs/tiny/picks/mine").mkdir()
+    (copy / "study.toml").write_text(STUDY)  # and dropped again
+    assert qnas("export", copy).exit_code == 0
+    assert sorted(p.name for p in (copy / "runs/tiny/picks").iterdir()) == ["knee", "mine"]
 
 
 def test_one_changed_shift_is_caught_and_named_and_its_repair_is_seen(copy: Path) -> None:

@@ -48,7 +48,7 @@ def test_impossible_fractions_are_refused(fractions: tuple[float, float]) -> Non
 
 
 def test_too_few_images_of_a_class_are_refused() -> None:
-    with pytest.raises(ConfigError, match="must fill every split"):
+    with pytest.raises(ConfigError, match="Raise search_fraction or report_fraction"):
         Splits.make(np.array([0, 0, 1]), seed=0, search_fraction=0.2, report_fraction=0.2)
 
 
@@ -56,6 +56,8 @@ def test_too_few_images_of_a_class_are_refused() -> None:
     ("change", "message"),
     [
         ({"labels": np.array([0, 1, 10])}, r"must lie in 0\.\.9"),
+        ({"images": np.zeros((3, 1, 8, 8))}, "must be float32; got float64"),
+        ({"labels": np.array([0, 1, 2], np.int32)}, "must be int64; got int32"),
         ({"labels": np.array([0, 1])}, "one an image"),
         ({"images": np.zeros((3, 8, 8), np.float32)}, "n, C, H, W"),
         ({"images": np.full((3, 1, 8, 8), np.nan, np.float32)}, "finite"),

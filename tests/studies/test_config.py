@@ -61,6 +61,11 @@ BAD: dict[str, tuple[str, type[QnasError], str]] = {
     "share beyond 1": (GOOD + "[search]\ndsp_shares = [0.5, 1.2]", ConfigError, "dsp_shares"),
     "no trials": (GOOD + "[search]\ntrials = 0", ConfigError, "search.trials"),
     "population of one": (GOOD + "[search]\npopulation = 1", ConfigError, "search.population"),
+    "population beyond trials": (GOOD + "[search]\ntrials = 5", ConfigError, "search.trials (5)"),
+    "share of no DSP": (GOOD + "[search]\ndsp_shares = [1e-9]", ConfigError, "must leave one of"),
+    "smoothing": (GOOD + "[train]\nlabel_smoothing = 1.0", ConfigError, "must be at most 0.99"),
+    "warm-up": (GOOD + "[train]\nwarmup_fraction = 1.5", ConfigError, "must be at most 1;"),
+    "threads": (GOOD + "[train]\nthreads = 1000", ConfigError, "train.threads"),
     "no epochs": (GOOD + "[train]\nepochs = 0", ConfigError, "train.epochs"),
 }
 
@@ -102,7 +107,7 @@ configs = st.builds(
     fps_targets=st.lists(st.integers(1, 10**6), unique=True, max_size=4).map(tuple),
     search=st.builds(
         SearchConfig,
-        trials=st.integers(1, 10**6),
+        trials=st.integers(1000, 10**6),
         population=st.integers(2, 1000),
         dsp_shares=st.lists(st.floats(1e-3, 1.0), unique=True, min_size=1, max_size=5).map(
             lambda shares: tuple(sorted(shares))

@@ -15,9 +15,12 @@ from qnas.objectives.cost.analytic import estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import write_json
 from qnas.spaces import load_space
+from qnas.studies.config import StudyConfig
 from qnas.studies.explain import Explanation, explain, explain_architecture, explain_pick
+from qnas.studies.manifest import make_manifest
 from qnas.studies.report.explain_page import facts, kind_rows, memory_rows, part_rows
 from qnas.studies.report.explain_page import render_explanation as render
+from qnas.studies.workspace import Workspace
 
 MIDDLE = load_space("digits").middle()
 
@@ -31,7 +34,8 @@ def found() -> Explanation:
 @pytest.fixture
 def pick(tmp_path: Path, found: Explanation) -> Path:
     run = tmp_path / "demo"
-    write_json(run / "manifest.json", {"config": {"device": "zcu102"}})
+    config = StudyConfig("demo", space="digits", data="digits", device="zcu102")
+    write_json(run / "manifest.json", make_manifest(Workspace(config, tmp_path)))
     write_json(run / "picks" / "knee" / "plan.json", found.plan)
     return run / "picks" / "knee"
 

@@ -14,7 +14,7 @@ from qnas.errors import CapacityError, ConfigError
 from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
 from qnas.studies.front import StudyRecords, front_csv
 from qnas.studies.genome import Proposal
-from qnas.studies.picks import choose, w8_share
+from qnas.studies.picks import choose, reached, w8_share
 from qnas.studies.records import TrialRecord, read_records
 from tests.studies.analytic import GENOME, OBJECTIVES, SPACE, search
 
@@ -100,6 +100,7 @@ def test_equally_accurate_candidates_are_told_apart_by_speed() -> None:
 
 def test_a_target_out_of_reach_names_the_fastest() -> None:
     found = records(trial(0, error=2, cycles=200_000), trial(1, error=4, cycles=100_000))
+    assert reached(found, (1000, 5000)) == (1000,)
     with pytest.raises(ConfigError, match=r"got 5000.*2000 FPS at 4\.00 % error"):
         choose(found, (1000, 5000))
 

@@ -8,6 +8,7 @@ import pytest
 from qnas.studies.front import StudyRecords
 from qnas.studies.picks import choose
 from qnas.studies.records import read_records
+from qnas.studies.report import figures
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.page import render
 from tests.studies.analytic import GENOME, LIMITS, OBJECTIVES, search
@@ -36,6 +37,13 @@ def test_one_offline_file_with_plotly_in_it_once(content: ReportContent) -> None
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
     assert 4_000_000 < len(page) < 8_000_000
     assert page.count('class="plotly-graph-div"') == 3 + 1 + 2 + 1
+
+
+def test_every_plot_is_fitted_to_its_card_once_the_page_is_whole(content: ReportContent) -> None:
+    page = render(content)
+    assert 'addEventListener("load", () => requestAnimationFrame(fit))' in page
+    assert "auto-fit" not in page[: page.index("</style>")]  # a first card alone is as wide, too
+    assert figures.hypervolumes(content.records).layout.yaxis.rangemode == "nonnegative"
 
 
 def test_equal_studies_give_equal_pages(content: ReportContent) -> None:

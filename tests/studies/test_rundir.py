@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qnas.errors import StageOrderError
-from qnas.studies.rundir import RunDirectory, sweep, tree_digest
+from qnas.studies.rundir import RunDirectory, project_digest, sweep
 
 
 def test_a_run_is_held_by_one_at_a_time(tmp_path: Path) -> None:
@@ -16,19 +16,21 @@ def test_a_run_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_tree_s_digest_sees_names_and_contents(tmp_path: Path) -> None:
+def test_a_project_s_digest_sees_names_and_contents_of_what_was_emitted(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
-    file = tmp_path / "src" / "a.cpp"
+    file = tmp_path / "src" / "plan.hpp"
     file.write_text("int a;")
-    first = tree_digest(tmp_path)
+    first = project_digest(tmp_path)
     file.write_text("int b;")
-    changed = tree_digest(tmp_path)
-    file.rename(tmp_path / "src" / "b.cpp")
-    moved = tree_digest(tmp_path)
-    (tmp_path / "src" / "b.cpp").rename(file)
+    changed = project_digest(tmp_path)
+    file.rename(tmp_path / "src" / "tables.hpp")
+    moved = project_digest(tmp_path)
+    (tmp_path / "src" / "tables.hpp").rename(file)
     file.write_text("int a;")
     assert len({first, changed, moved}) == 3
-    assert tree_digest(tmp_path) == first
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "csim").touch()
+    assert project_digest(tmp_path) == first
 
 
 def test_only_what_killed_writers_left_is_swept(tmp_path: Path) -> None:

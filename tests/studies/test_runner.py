@@ -14,13 +14,22 @@ from optuna.trial import TrialState
 
 from qnas.errors import CheckpointError, EvaluationError
 from qnas.objectives.base import Candidate
-from qnas.studies.evaluate import Evaluation, Failure
+from qnas.objectives.cost.estimate import Estimate, Resources
+from qnas.studies.evaluate import Evaluation, Failure, constraints
 from qnas.studies.front import StudyRecords, front_csv
 from qnas.studies.genome import Proposal
 from qnas.studies.records import read_records
 from qnas.studies.runner import SECONDS, Evaluate
 from qnas.studies.storage import open_study
-from tests.studies.analytic import DIRECTIONS, GENOME, OBJECTIVES, SizeError, evaluator, search
+from tests.studies.analytic import (
+    DIRECTIONS,
+    GENOME,
+    LIMITS,
+    OBJECTIVES,
+    SizeError,
+    evaluator,
+    search,
+)
 
 
 def outcome(study: optuna.Study) -> list[tuple[str, dict[str, float], int]]:
@@ -170,12 +179,25 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
 
 
 def test_a_damaged_journal_is_a_clear_error(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("this is no journal\nat all\n")
+    for damage in ("this is no journal\nat all\n", "[]\n", "5\n", '{"op_code": 0}\n', "null\n"):
+        (tmp_path / "a").write_text(damage)
+        with pytest.raises(CheckpointError, match="Optuna journal"):
+            open_study(tmp_path / "a", name="small", directions=DIRECTIONS)
+    (tmp_path / "folder").mkdir()
     with pytest.raises(CheckpointError, match="Optuna journal"):
-        open_study(tmp_path / "a", name="small", directions=DIRECTIONS)
+        open_study(tmp_path / "folder", name="small", directions=DIRECTIONS)
+
+
+def test_a_share_that_is_exceeded_is_a_violation_and_one_that_is_kept_is_none() -> None:
+    estimate = Estimate(1, 0, 200.0, Resources(dsp=60), 0)
+    limits = {**LIMITS, "dsp": 200}
+    assert constraints(estimate, limits)["dsp"] == 60 / 200 - 1
+    assert constraints(estimate, limits, dsp_share=0.3)["dsp"] == 60 / 200 - 1
+    assert constraints(estimate, limits, dsp_share=0.25)["dsp"] == 60 / 50 - 1
+    assert constraints(estimate, limits, dsp_share=0.001)["dsp"] == 60
 
 
 def test_another_study_s_directions_are_a_clear_error(tmp_path: Path) -> None:
-    search(tmp_path / "a", trials=2)
+    search(tmp_path / "a", trials=2, population=2)
     with pytest.raises(CheckpointError, match="must hold a study"):
         open_study(tmp_path / "a", name="small", directions=("minimize", "maximize"))

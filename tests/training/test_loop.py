@@ -98,8 +98,10 @@ def test_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_divergence_stops_with_a_remedy(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=3, batch_size=32)
+    object.__setattr__(recipe, "learning_rate", 1e30)  # more than a recipe takes
     with pytest.raises(TrainingError, match=r"Lower train.learning_rate"):
-        train(tmp_path, recipe=Recipe(epochs=3, batch_size=32, learning_rate=1e30))
+        train(tmp_path, recipe=recipe)
     assert not (tmp_path / "supernet.safetensors").exists()
 
 

@@ -96,6 +96,7 @@ def hypervolumes(records: StudyRecords) -> go.Figure:
     values = [records.hypervolume(generation=g) for g in generations]
     figure.add_scatter(x=generations, y=values, mode="lines+markers", line={"color": FRONT})
     figure.update_xaxes(dtick=max(1, len(generations) // 10))
+    figure.update_yaxes(rangemode="nonnegative")
     return figure
 
 

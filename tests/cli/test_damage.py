@@ -1,0 +1,207 @@
+"""What is wrong with a run's files or its paths is said in a sentence, and no old news with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from qnas.cli.main import cli
+from qnas.data import ImageSet
+from qnas.errors import ConfigError
+from qnas.spaces import load_space
+from qnas.studies.workspace import check_fit
+
+STUDY = """
+name = "tiny"
+space = "digits"
+data = "digits"
+device = "zcu102"
+[search]
+trials = 3
+population = 3
+[train]
+epochs = 1
+[splits]
+search_fraction = 0.45
+report_fraction = 0.05
+"""
+
+
+def qnas(command: str, folder: Path) -> Result:
+    arguments = [command, str(folder / "study.toml"), "--runs", str(folder / "runs")]
+    return CliRunner().invoke(cli, arguments)
+
+
+def refused(result: Result, *says: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith("qnas: ") or "\nqnas: " in result.stderr
+    assert all(text in result.stderr for text in says), result.stderr
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run as far as its project, which a verification that passed is made up for."""
+    from qnas.studies.rundir import project_digest
+
+    folder = tmp_path_factory.mktemp("damage")
+    (folder / "study.toml").write_text(STUDY)
+    for command in ("train", "search", "export"):
+        result = qnas(command, folder)
+        assert result.exit_code == 0, result.output
+    pick = folder / "runs/tiny/picks/knee"
+    verdict = {
+        "key": "any",
+        "project_digest": project_digest(pick / "project"),
+        "accuracy": {"fake_quant": 0.5, "integer": 0.5, "hls": 0.5},
+        "images": 1,
+        "stages": 1,
+        "values": 1,
+        "mismatches": 0,
+        "first_mismatch": None,
+        "loops_checked": 1,
+        "seconds": 1.0,
+        "simulated_seconds": 1.0,
+        "compiler": "g++",
+    }
+    (pick / "verification.json").write_text(json.dumps(verdict))
+    assert qnas("verify", folder).exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def copy(exported: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(exported, tmp_path / "copy")
+
+
+def edit(path: Path, change: Callable[[Any], None]) -> None:
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def test_a_project_that_does_not_compile_shows_no_old_table(copy: Path) -> None:
+    source = copy / "runs/tiny/picks/knee/project/src/qnas_top.cpp"
+    source.write_text(source.read_text() + "int broken = undeclared;\n")
+    result = qnas("verify", copy)
+    refused(result, "must compile", "undeclared", "export it again")
+    assert "Verified accelerators" not in result.stdout
+    assert not (copy / "runs/tiny/picks/knee/verification.json").exists()
+    assert not (copy / "runs/tiny/summary.json").exists()
+
+
+def test_a_build_in_a_project_changes_nothing(copy: Path) -> None:
+    build = copy / "runs/tiny/picks/knee/project/build"
+    build.mkdir()
+    (build / "csim").write_text("a program")
+    assert "projects are verified" in qnas("verify", copy).stdout
+
+
+def test_a_project_of_another_plan_is_no_export_of_the_pick(copy: Path) -> None:
+    plan = copy / "runs/tiny/picks/knee/project/plan.json"
+    edit(plan, lambda data: data.update(clock_mhz=1.0))
+    refused(qnas("verify", copy), "qnas export")
+
+
+def test_numbers_of_another_cost_model_are_refused(copy: Path) -> None:
+    journal = copy / "runs/tiny/study.journal"
+    journal.write_text(journal.read_text().replace('"loop_cycles":', '"loop_cycles":1'))
+    refused(qnas("export", copy), "study.journal", "version of the cost model", "new name")
+
+
+def test_another_supernet_is_refused(copy: Path) -> None:
+    weights = copy / "runs/tiny/supernet.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    for command in ("search", "export", "run"):
+        refused(qnas(command, copy), "supernet.safetensors", "study.journal")
+
+
+def test_the_manifest_knows_the_supernet(exported: Path) -> None:
+    manifest = json.loads((exported / "runs/tiny/manifest.json").read_text())
+    assert len(manifest["stages"]["train"]["supernet"]) == 64
+
+
+@pytest.mark.parametrize("damage", ["[]", "{}", "null", '{"format": 1}'])
+def test_a_damaged_manifest_is_named(damage: str, copy: Path) -> None:
+    (copy / "runs/tiny/manifest.json").write_text(damage)
+    refused(qnas("report", copy), "manifest.json")
+
+
+@pytest.mark.parametrize("damage", ["[]", "{}", '{"project_digest": 5}'])
+def test_a_damaged_verification_is_none(damage: str, copy: Path) -> None:
+    (copy / "runs/tiny/picks/knee/verification.json").write_text(damage)
+    assert qnas("report", copy).exit_code == 0
+    assert "not verified yet" in (copy / "runs/tiny/report.html").read_text()
+
+
+def test_a_journal_whose_trials_lack_something_is_named(copy: Path) -> None:
+    journal = copy / "runs/tiny/study.journal"
+    journal.write_text(journal.read_text().replace('"estimate"', '"estimated"'))
+    refused(qnas("report", copy), "study.journal", "whole trials")
+
+
+def test_a_front_that_misses_a_target_is_reported_first(copy: Path) -> None:
+    (copy / "study.toml").write_text("fps_targets = [99000000]\n" + STUDY)
+    refused(qnas("run", copy), "fastest reaches")
+    assert (copy / "runs/tiny/report.html").is_file()
+
+
+def test_a_target_beyond_the_space_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text("fps_targets = [99000000]\n" + STUDY)
+    refused(qnas("run", tmp_path), "some subnet of the space")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unverified_pick_needs_a_compiler_before_a_longer_search(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "study.toml").write_text(STUDY.replace("trials = 3", "trials = 6"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    before = (copy / "runs/tiny/study.journal").read_bytes()
+    refused(qnas("run", copy), "g++")
+    assert (copy / "runs/tiny/study.journal").read_bytes() == before
+
+
+def test_paths_that_cannot_be_are_messages(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(STUDY)
+    (tmp_path / "file").touch()
+    below = ["train", str(study), "--runs", str(tmp_path / "file" / "runs")]
+    refused(CliRunner().invoke(cli, below), "file", "Check the path")
+    refused(CliRunner().invoke(cli, ["train", "x" * 5000]), "File name too long")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "tiny").touch()
+    refused(qnas("train", tmp_path), "tiny", "File exists")
+
+
+def test_a_directory_that_may_not_be_written_is_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "study.toml").write_text(STUDY)
+
+    def deny(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "runs"))
+
+    monkeypatch.setattr("tempfile.mkstemp", deny)
+    refused(qnas("train", tmp_path), "Permission denied", "permissions")
+
+
+def test_data_of_another_shape_or_other_classes_is_refused() -> None:
+    def data(classes: int, size: int) -> ImageSet:
+        images = np.zeros((3, 1, size, size), np.float32)
+        return ImageSet("mine", images, np.zeros(3, np.int64), classes, 1.0)
+
+    space = load_space("digits")
+    check_fit(space, data(10, 8))
+    with pytest.raises(ConfigError, match=r"mine: images.*\(1, 8, 8\).*\(1, 9, 9\)"):
+        check_fit(space, data(10, 9))
+    with pytest.raises(ConfigError, match=r"number of classes.*10.*12"):
+        check_fit(space, data(12, 8))
