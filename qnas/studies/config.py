@@ -56,8 +56,8 @@ class StudyConfig(Value):
     """One study: a space on a device, what to optimise, and every seed and budget.
 
     `device` is a known name or a path of a device's TOML file; `space` and `data` are known names
-    or a name in a Python file of the user's (`data.py:load`, `spaces.py:MINE`). `fps_targets` are images a
-    second; each makes a pick: the most accurate of the front that reaches it.
+    or a name in a Python file of the user's (`data.py:load`, `spaces.py:MINE`). `fps_targets` are
+    images a second; each makes a pick: the most accurate of the front that reaches it.
     """
 
     name: str
