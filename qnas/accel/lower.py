@@ -72,7 +72,7 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
         folding=folding,
         stages=stages,
         buffers=tuple(_buffer(a) for a in plan_arrays(arch, folding, device.port_bits)),
-        multipliers=plan_multipliers(arch, folding),
+        multipliers=plan_multipliers(arch, device, folding),
         ports=_ports(arch, folding, stages, device.port_bits),
         accumulator_bits=accumulator_bits(arch),
         score_bits=score_bits(arch),

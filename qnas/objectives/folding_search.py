@@ -31,7 +31,8 @@ def candidate_foldings(
     are legal.
 
     TM: even, to 64. TT: the smallest value for each number of tiles of the network's token counts.
-    TK, VL, drain pairs: powers of two. LUT share: none; half and all of the row slots too with `lut_lanes`.
+    TK, VL, drain pairs: powers of two. LUT share: none; half and all of the row slots too with
+    `lut_lanes`.
     """
     axes: tuple[Any, ...] = np.ix_(
         np.arange(2, MAX_LANES + 1, 2),

@@ -41,7 +41,9 @@ def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
     lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl}
-    return {**lanes, "LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
+    packed = any(m.name == "engine_packed" and m.count for m in plan.multipliers)
+    slots = {"LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
+    return {**lanes, **slots, "PACKED": int(packed)}
 
 
 def _shapes(plan: HardwarePlan) -> dict[str, int]:

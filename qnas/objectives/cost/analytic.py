@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
 from qnas.accel.memory import ACT_BITS
+from qnas.accel.multipliers import CASCADE
 from qnas.accel.plan import HardwarePlan, Multiplier
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
@@ -135,6 +136,7 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
         yield Part(name, lut=lut, ff=lut * c.ff_per_logic_lut)
     f = design.folding
     yield Part("operands", ff=f.tm * f.tk * 4 + f.tt * f.tk * ACT_BITS)
+    yield _packed_array(design, c)
     stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
     yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
     for port in design.ports:
@@ -145,6 +147,20 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
         yield _memory(memory)
     for multiplier in design.multipliers:
         yield _multiplier(multiplier, c)
+
+
+def _packed_array(design: Design, c: Coefficients) -> Part:
+    """What the packed DSPs need around them: packing adders, split, adder trees, accumulators; and
+    the registers that delay operands on their way down a cascade."""
+    f = design.folding
+    blocks = design.multipliers_called("engine_packed") // f.tk
+    chains, missing = ceil_div(f.tk, CASCADE), CASCADE - np.minimum(f.tk, CASCADE)
+    wider = 4 * (design.accumulator_bits - c.block_accumulator_bits) * c.adder_lut_per_bit
+    lut = c.block_lut + c.chain_lut * chains - c.short_chain_lut * missing + wider
+    ff = c.block_ff + c.chain_ff * chains - c.short_chain_ff * missing
+    delays = f.tk * np.minimum(f.tk - 1, CASCADE - 1) // 2  # 0, 1, 2, 3 down a cascade
+    skew = delays * ((f.tm - f.lut_slots) * 4 + f.tt * ACT_BITS) * (np.asarray(blocks) > 0)
+    return Part("packed_array", lut=blocks * lut, ff=blocks * ff + skew)
 
 
 def _memory(m: Memory) -> Part:

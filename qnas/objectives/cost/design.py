@@ -57,6 +57,10 @@ class Design:
     score_bits: int
     clock_mhz: float
 
+    def multipliers_called(self, name: str) -> Count:
+        """How many; 0 of none."""
+        return sum(m.count for m in self.multipliers if m.name == name)
+
 
 def design_of_plan(plan: HardwarePlan) -> Design:
     """Everything is read off the plan; nothing is computed again from its architecture."""
@@ -98,7 +102,7 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
             Memory(a.name, a.bits, a.banks, a.depth, a.depth > LUTRAM_DEPTH, a.registers)
             for a in plan_arrays(arch, foldings, port_bits)
         ),
-        multipliers=plan_multipliers(arch, foldings),
+        multipliers=plan_multipliers(arch, device, foldings),
         ports=plan_ports(arch, foldings, weight_words=words, port_bits=port_bits),
         accumulator_bits=accumulator_bits(arch),
         score_bits=score_bits(arch),
