@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
-from qnas.accel.loops import RESIDUAL_BITS
 from qnas.accel.lower import check_formats, lower
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
@@ -39,7 +38,7 @@ def candidate_foldings(
         np.arange(3 if lut_lanes else 1),
         np.array(_token_lanes(arch)),
         2 ** np.arange(MAX_LANES.bit_length()),
-        2 ** np.arange((device.port_bits // RESIDUAL_BITS).bit_length()),
+        2 ** np.arange(MAX_LANES.bit_length()),
         2 ** np.arange(MAX_DRAIN_PAIRS.bit_length()),
     )
     tm, share, tt, tk, vl, pairs = axes
@@ -47,7 +46,7 @@ def candidate_foldings(
     folding = Folding(tm=tm, tt=tt, tk=tk, vl=vl, lut_slots=lut_slots, drain_pairs=pairs)
     # With two row slots, half of them is none.
     drains = (pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
-    legal = drains & (tt <= tk) & (vl <= tk) & (vl * RESIDUAL_BITS <= device.port_bits)
+    legal = drains & (tt <= tk) & (vl <= tk)
     return folding, legal & ((share != 1) | (tm > 2))
 
 

@@ -186,7 +186,7 @@ def test_more_engine_takes_more(arch: Architecture, folding: Folding, lanes: str
 @settings(deadline=None, max_examples=40)
 @given(architectures(), foldings())
 def test_more_vector_lanes_are_never_slower(arch: Architecture, folding: Folding) -> None:
-    if 2 * folding.vl > min(folding.tk, PORT_BITS // 16):
+    if 2 * folding.vl > folding.tk:
         return
     before = estimate(lower(arch, zcu102(), folding))
     after = estimate(lower(arch, zcu102(), dataclasses.replace(folding, vl=2 * folding.vl)))

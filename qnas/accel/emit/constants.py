@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qnas.accel.emit.writer import Writer
-from qnas.accel.loops import ENGINE_LOOPS, beat_words, patch_lanes, row_param_words
+from qnas.accel.loops import ENGINE_LOOPS, beat_words, patch_lanes, residual_lanes, row_param_words
 from qnas.accel.plan import Buffer, HardwarePlan, Stage
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints
 from qnas.units import ceil_div
@@ -85,6 +85,7 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
     return {
         "PORT_BITS": weights.bits,
         "BEAT_WORDS": int(beat_words(plan.folding, weights.bits)),
+        "RESIDUAL_LANES": int(residual_lanes(plan.folding, weights.bits)),
         "PATCH_LANES": int(patch_lanes(plan.folding, weights.bits)),
         "WEIGHT_STREAM_WORDS": weights.words,
         "IMAGE_WORDS": image.words,
