@@ -8,7 +8,7 @@ nothing beyond the loops that consume it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from qnas.objectives.cost.coefficients import (
     START_CYCLES,
     Coefficients,
 )
-from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan
+from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan, union
 from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
 from qnas.objectives.cost.logic import ATOM_BITS, logic_luts
 from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
@@ -65,6 +65,11 @@ class Prices:
     def cycles(self) -> Ints:
         return self.loop_cycles + self.fill_cycles
 
+    @property
+    def fps(self) -> NDArray[np.float64]:
+        rates: NDArray[np.float64] = self.clock_mhz * 1e6 / self.cycles
+        return rates
+
     def at(self, index: int) -> Estimate:
         """The estimate of the folding at a flat index."""
         return Estimate(
@@ -94,6 +99,18 @@ def price(
     folding must satisfy `Folding.check`.
     """
     return _priced(design_of_foldings(arch, device, foldings), coefficients)
+
+
+def price_together(
+    archs: Sequence[Architecture],
+    device: Device,
+    foldings: Folding,
+    *,
+    coefficients: Coefficients = DEFAULT,
+) -> Prices:
+    """One kernel with room for all architectures: resources of its union, cycles of all in turn."""
+    designs = [design_of_foldings(arch, device, foldings) for arch in archs]
+    return _priced(union(designs), coefficients)
 
 
 def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[Part, ...]:
