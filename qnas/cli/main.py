@@ -19,6 +19,7 @@ COMMANDS = (
     ("export", "Write a Vitis HLS project for each pick."),
     ("verify", "Check each project against the integer reference, bit for bit."),
     ("check", "Say in a second whether a study can be satisfied, before training."),
+    ("explain", "Show where cycles, resources and bytes of an accelerator go."),
     ("devices", "List the boards that come with qnas."),
     ("spaces", "List the search spaces."),
     ("objectives", "List what a study can optimise."),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from qnas.errors import UnknownNameError, nearest, problem
+from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.space import SearchSpace
 from qnas.spaces.digits import DIGITS
+from qnas.user_code import is_reference, load_reference
 
 _SPACES = {space.name: space for space in (DIGITS,)}
 
@@ -15,9 +16,22 @@ def space_names() -> tuple[str, ...]:
 
 
 def load_space(name: str) -> SearchSpace:
-    """The named space; UnknownNameError names the nearest known one."""
+    """The named space, or one of the user's (`spaces.py:MINE`).
+
+    UnknownNameError names the nearest known one; ConfigError if the user's is no SearchSpace.
+    """
+    if is_reference(name):
+        return _from_file(name)
     if name not in _SPACES:
         raise UnknownNameError(
             problem("space", "must be a known search space", repr(name), nearest(name, _SPACES))
         )
     return _SPACES[name]
+
+
+def _from_file(reference: str) -> SearchSpace:
+    space = load_reference(reference, subject="space")
+    if not isinstance(space, SearchSpace):
+        rule = "must be a SearchSpace"
+        raise ConfigError(problem("space", rule, f"{reference}: {space!r:.80}", "Write one."))
+    return space

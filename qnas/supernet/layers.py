@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +36,10 @@ class Matrix(nn.Module):
         self.log_step8 = nn.Parameter((W8_STEP * deviation).log())
         self.register_buffer("rank", torch.arange(rows))
         self._choices: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._choices.clear()  # they follow from the rank that was just replaced
 
     def slice(self, rows: int, inner: int, share: int) -> MatrixWeights:
         """First `rows` rows and `inner` inputs with `share` eighths of the rows in 8 bits."""

@@ -39,10 +39,11 @@ def test_the_plan_travels_with_the_project() -> None:
 def test_the_stage_table_has_one_line_a_stage_in_order() -> None:
     design = random_design(3)
     text = design.files()["src/stages.hpp"].decode()
-    lines = [line for line in text.splitlines() if line.startswith("    {")]
-    assert [line.rsplit("// ", 1)[1] for line in lines] == [s.name for s in design.plan.stages]
+    lines = [line for line in text.splitlines() if line.startswith("    /* ")]
+    assert [line.split()[1] for line in lines] == [s.name for s in design.plan.stages]
+    assert len({len(line) for line in lines}) == 1, "the columns are aligned"
     for line, stage in zip(lines, design.plan.stages, strict=True):
-        fields = line.strip().split("}")[0].removeprefix("{").split(", ")
+        fields = [field.strip() for field in line.split("{")[1].split("}")[0].split(",")]
         assert fields[0] == stage.kind.upper()
         assert [int(v) for v in fields[5:16]] == [
             *(stage.rows, stage.slots, stage.tokens, stage.inner, stage.head, stage.token_offset),

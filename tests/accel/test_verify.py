@@ -115,7 +115,7 @@ def test_a_stream_too_short_or_too_long_is_a_fault(
 def test_sources_that_do_not_compile_say_why(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")
-    change(project, "src/gemm.hpp", "int drained = stage", "int drained = zero + stage")
+    change(project, "src/gemm.hpp", "int drained = stage.drain_steps;", "int drained = zero;")
     with pytest.raises(VerificationError, match=r"zero\W+ was not declared"):
         run(project, design)
 

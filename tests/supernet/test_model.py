@@ -59,6 +59,15 @@ def test_rows_of_a_smaller_share_are_among_those_of_a_larger() -> None:
         assert all(small <= large for small, large in itertools.pairwise(chosen))
 
 
+def test_a_loaded_rank_replaces_what_was_chosen_by_the_old_one() -> None:
+    torch.manual_seed(3)
+    first, second = Matrix(16, 8), Matrix(16, 8)
+    first.rerank(torch.rand(8))
+    second.slice(16, 8, 4)
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(second.slice(16, 8, 4).is_w8, first.slice(16, 8, 4).is_w8)
+
+
 def test_ranking_puts_the_row_that_four_bits_hurt_first() -> None:
     torch.manual_seed(2)
     matrix = Matrix(8, 64)

@@ -24,10 +24,20 @@ def stages_header(plan: HardwarePlan) -> str:
     out.line(f"// kind, left, right, dst, epilogue, {', '.join(FIELDS)},")
     out.line(f"// load_steps, row_steps, steps, {', '.join(LONG_FIELDS)}")
     with out.block("static const Stage STAGES[plan::STAGES] =", end="};"):
-        for stage in plan.stages:
-            out.line(f"{{{', '.join(_values(stage))}}},  // {stage.name}")
+        for row in _aligned([[f"/* {s.name} */", *_values(s)] for s in plan.stages]):
+            name, *values = row
+            out.line(f"{name} {{{', '.join(values)}}},")
     out.line("\n}  // namespace qnas")
     return out.text()
+
+
+def _aligned(rows: list[list[str]]) -> list[list[str]]:
+    """Columns of one width: text to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        [v.rjust(w) if v.isdigit() else v.ljust(w) for v, w in zip(row, widths, strict=True)]
+        for row in rows
+    ]
 
 
 def _values(stage: Stage) -> list[str]:

@@ -14,10 +14,18 @@ from qnas.pareto import nondominated
 from qnas.studies.front import StudyRecords
 from qnas.studies.records import TrialRecord
 from qnas.studies.report.content import ReportContent, axis_title, describe
+from qnas.studies.report.style import (
+    FAINT,
+    FRONT,
+    GRID,
+    INK,
+    MISFIT,
+    PICKED,
+    SERIES,
+    new_figure,
+    points_of,
+)
 
-INK, FAINT, GRID = "#1d2733", "#b9c4d0", "#e8ecf1"
-FRONT, PICKED, MISFIT = "#2563a8", "#d9480f", "#e3b5b5"
-SERIES = ("#d9480f", "#2563a8", "#2b8a3e", "#862e9c", "#b08900", "#0b7285")
 LOG_SPAN = 15.0  # largest over smallest value from which an axis is logarithmic
 
 
@@ -31,16 +39,16 @@ def front_3d(content: ReportContent) -> go.Figure:
     """The front over the study's first three objectives."""
     names = content.records.objectives[:3]
     front = content.records.front()
-    figure = _figure(margin={"l": 0, "r": 0, "t": 8, "b": 0})
+    figure = new_figure(margin={"l": 0, "r": 0, "t": 8, "b": 0})
     picked = [trial for trial, _ in content.labels().values()]
     labels = [text for _, text in content.labels().values()]
     for trials, style in (
-        (front, {"name": "front", "marker": _marker(FRONT, 4), "mode": "markers"}),
+        (front, {"name": "front", "marker": points_of(FRONT, 4), "mode": "markers"}),
         (
             picked,
             {
                 "name": "picks",
-                "marker": {**_marker(PICKED, 6), "symbol": "diamond"},
+                "marker": {**points_of(PICKED, 6), "symbol": "diamond"},
                 "mode": "markers+text",
                 "text": labels,
                 "textfont": {"color": PICKED, "size": 12},
@@ -75,7 +83,7 @@ def best_error(records: StudyRecords) -> go.Figure:
         if best < float("inf"):
             xs.append(index)
             ys.append(best)
-    figure = _figure(x="trial", y="lowest error so far (%)")
+    figure = new_figure(x="trial", y="lowest error so far (%)")
     figure.add_scatter(x=xs, y=ys, mode="lines", line={"color": FRONT, "shape": "hv"})
     figure.update_yaxes(rangemode="tozero")
     return figure
@@ -84,7 +92,7 @@ def best_error(records: StudyRecords) -> go.Figure:
 def hypervolumes(records: StudyRecords) -> go.Figure:
     """Hypervolume of the feasible trials up to each generation."""
     generations = sorted({trial.generation for trial in records.trials})
-    figure = _figure(x="generation", y="hypervolume")
+    figure = new_figure(x="generation", y="hypervolume")
     values = [records.hypervolume(generation=g) for g in generations]
     figure.add_scatter(x=generations, y=values, mode="lines+markers", line={"color": FRONT})
     figure.update_xaxes(dtick=max(1, len(generations) // 10))
@@ -94,7 +102,7 @@ def hypervolumes(records: StudyRecords) -> go.Figure:
 def resources(content: ReportContent) -> go.Figure:
     """Each pick's resources as a share of what the device lets a plan use."""
     names = [name for name, limit in content.limits.items() if limit]
-    figure = _figure(y="% of the usable amount")
+    figure = new_figure(y="% of the usable amount")
     for index, pick in enumerate(content.picks):
         used = [getattr(pick.trial.estimate.resources, name) for name in names]
         limits = [content.limits[name] for name in names]
@@ -115,7 +123,7 @@ def _pair(content: ReportContent, x: str, y: str) -> go.Figure:
     front = content.records.front()
     members = {trial.key for trial in front}
     others = [trial for trial in content.records.distinct() if trial.key not in members]
-    figure = _figure(x=axis_title(x), y=axis_title(y))
+    figure = new_figure(x=axis_title(x), y=axis_title(y))
 
     def points(trials: Sequence[TrialRecord]) -> dict[str, Any]:
         xs, ys = ([trial.values[name] for trial in trials] for name in (x, y))
@@ -125,7 +133,7 @@ def _pair(content: ReportContent, x: str, y: str) -> go.Figure:
         trials = [trial for trial in others if trial.feasible == feasible]
         if trials:
             figure.add_scatter(
-                **points(trials), name=name, mode="markers", marker=_marker(color, 5)
+                **points(trials), name=name, mode="markers", marker=points_of(color, 5)
             )
     ends = _staircase(front, x, y)
     figure.add_scatter(
@@ -135,13 +143,13 @@ def _pair(content: ReportContent, x: str, y: str) -> go.Figure:
         line={"color": FRONT, "width": 1.2, "shape": "hv"},
         hoverinfo="skip",
     )
-    figure.add_scatter(**points(front), name="front", mode="markers", marker=_marker(FRONT, 7))
+    figure.add_scatter(**points(front), name="front", mode="markers", marker=points_of(FRONT, 7))
     picked = content.labels()
     figure.add_scatter(
         **points([trial for trial, _ in picked.values()]),
         name="picks",
         mode="markers",
-        marker={**_marker(PICKED, 13), "symbol": "star"},
+        marker={**points_of(PICKED, 13), "symbol": "star"},
     )
     _annotate(figure, content, x=x, y=y)
     every = [*front, *others]
@@ -207,25 +215,3 @@ def _hover(trials: Sequence[TrialRecord]) -> dict[str, Any]:
         "customdata": [describe(trial) for trial in trials],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
-
-
-def _marker(color: str, size: int) -> dict[str, Any]:
-    return {"color": color, "size": size, "line": {"width": 0.5, "color": "white"}}
-
-
-def _figure(*, x: str = "", y: str = "", margin: dict[str, int] | None = None) -> go.Figure:
-    figure = go.Figure()
-    axis = {"gridcolor": GRID, "linecolor": FAINT, "zeroline": False, "automargin": True}
-    figure.update_layout(
-        template="none",
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        margin=margin or {"l": 52, "r": 14, "t": 14, "b": 46},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        showlegend=margin is not None,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
-        xaxis={**axis, "title": {"text": x}},
-        yaxis={**axis, "title": {"text": y}},
-        hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": INK}},
-    )
-    return figure

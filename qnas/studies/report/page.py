@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from qnas.studies.picks import Pick, w8_share
 from qnas.studies.report.content import ReportContent
+from qnas.studies.report.html import Plots, render_template
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from qnas.studies.workspace import Workspace
 
 DASH = "\N{EM DASH}"
@@ -18,20 +17,12 @@ DASH = "\N{EM DASH}"
 
 def render(content: ReportContent) -> str:
     """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from qnas.studies.report import figures
 
-    plots = _Plots()
+    plots = Plots()
     records = content.records
-    environment = Environment(
-        loader=PackageLoader("qnas.studies", "report"),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
+    return render_template(
+        "page.html.j2",
         content=content,
         rows=pick_rows(content),
         pairs=[(title, plots.html(figure)) for title, figure in figures.pairwise(content)],
@@ -114,25 +105,3 @@ def _dig(value: Any, keys: tuple[str, ...]) -> Any:
     for key in keys:
         value = value.get(key) if value is not None else None
     return value
-
-
-class _Plots:
-    """Figures as HTML, numbered, plotly.js with the first."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def html(self, figure: go.Figure) -> str:
-        from plotly.io import to_html
-
-        self._count += 1
-        text: str = to_html(
-            figure,
-            full_html=False,
-            include_plotlyjs=self._count == 1,
-            include_mathjax=False,
-            div_id=f"plot{self._count}",
-            default_height="100%",
-            config={"responsive": True, "displaylogo": False, "displayModeBar": False},
-        )
-        return text

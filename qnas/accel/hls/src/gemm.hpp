@@ -86,10 +86,12 @@ steps:
     for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_STEPS max=MOST_STEPS
-        // No operation reads the region of a memory that it writes, and each residual is touched
-        // once in a stage. The weight memory is read one iteration after it was written and
-        // written one after it was read: there the compiler must keep the order.
+        // No operation reads the region of a memory that it writes (keys are written by one stage
+        // and read by others), and each residual is touched once in a stage. The weight memory is
+        // read one iteration after it was written and written one after it was read: there the
+        // compiler must keep the order.
 #pragma HLS DEPENDENCE variable=act inter false
+#pragma HLS DEPENDENCE variable=key inter false
 #pragma HLS DEPENDENCE variable=residual inter false
         QNAS_COUNT(now.prefetch ? trace::PREFETCH : now.flush ? trace::FLUSH : trace::TILES);
         if (drained < stage.drain_steps) {

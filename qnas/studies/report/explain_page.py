@@ -1,0 +1,106 @@
+"""The page of an explanation: one HTML file that needs no network. Deterministic."""
+
+from __future__ import annotations
+
+from qnas.objectives.cost.breakdown import Slice
+from qnas.objectives.cost.energy import DEFAULT, SOURCES
+from qnas.studies.explain import Explanation
+from qnas.studies.report.html import Plots, render_template
+
+TABLE_PARTS = 24
+
+
+def render_explanation(found: Explanation) -> str:
+    """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
+    from qnas.studies.report import explain_figures as figures
+
+    plots = Plots()
+    return render_template(
+        "explain.html.j2",
+        found=found,
+        facts=facts(found),
+        blocks=plots.html(figures.cycles_by_block(found)),
+        kinds=plots.html(figures.cycles_by_kind(found)),
+        roofline=plots.html(figures.roofline(found)),
+        resources=plots.html(figures.resource_bars(found)),
+        energy=plots.html(figures.energy_bars(found)),
+        kind_rows=kind_rows(found),
+        part_rows=part_rows(found, TABLE_PARTS),
+        memory_rows=memory_rows(found),
+        coefficients=[(name, getattr(DEFAULT, name), text) for name, text in SOURCES.items()],
+    )
+
+
+def facts(found: Explanation) -> list[tuple[str, str]]:
+    """Label and value of what matters most."""
+    plan, estimate, f = found.plan, found.estimate, found.plan.folding
+    arch = plan.architecture
+    lanes = f"{f.tm} x {f.tt} x {f.tk} = {found.atoms_per_cycle:,} products a cycle"
+    return [
+        ("device", f"{found.device.name} ({found.device.part})"),
+        ("network", f"embed {arch.embed_dim}, depth {arch.depth}, {arch.num_tokens} tokens"),
+        ("FPS", f"{estimate.fps:,.0f} at {plan.clock_mhz:g} MHz (assumed)"),
+        ("latency", f"{estimate.latency_ms:,.4g} ms, {estimate.cycles:,} cycles"),
+        ("array", f"{lanes}, {f.vl} vector lanes"),
+        ("array in use", f"{found.array_use:.1%} of all its products"),
+        ("from DRAM", f"{estimate.dram_bits / 8e3:,.1f} kB an image"),
+        ("energy", f"{found.energy.total_mj:,.3g} mJ an image (model)"),
+    ]
+
+
+def kind_rows(found: Explanation) -> list[tuple[str, list[str]]]:
+    """Kinds of stage: stages, cycles, share, loops, fills, MACs, products, array use, streamed."""
+    rows = [(part.kind, _cells(part, found)) for part in found.kinds()]
+    total = sum(part.cycles for part in found.slices)
+    assert total == found.estimate.cycles  # slices are the estimate, cut up
+    return rows
+
+
+def part_rows(found: Explanation, count: int) -> list[tuple[str, list[str]]]:
+    """Units of the hardware by resource, then what is used, the limit and the share."""
+    names = found.resources()
+    rows = [
+        (part.name.replace("_", " "), [_count(getattr(part, name)) for name in names])
+        for part in found.main_parts(count)
+    ]
+    limits = found.device.limits()
+    rows.append(("used", [f"{found.used(name):,}" for name in names]))
+    rows.append(("limit of a plan", [f"{limits[name]:,}" for name in names]))
+    shares = [f"{found.used(n) / limits[n]:.1%}" if limits[n] else "-" for n in names]
+    return [*rows, ("share", shares)]
+
+
+def memory_rows(found: Explanation) -> list[tuple[str, list[str]]]:
+    """On-chip arrays: where, banks, depth, width, size, and what they take of the device."""
+    takes = {part.name: part for part in found.parts}
+    return [
+        (
+            buffer.name.replace("_", " "),
+            [
+                buffer.storage,
+                *(f"{value:,}" for value in (buffer.banks, buffer.depth, buffer.bits)),
+                f"{buffer.banks * buffer.depth * buffer.bits / 1024:,.1f}",
+                *(_count(getattr(takes[buffer.name], name)) for name in ("bram18", "lut", "ff")),
+            ],
+        )
+        for buffer in found.plan.buffers
+    ]
+
+
+def _cells(part: Slice, found: Explanation) -> list[str]:
+    use = f"{part.utilisation(found.atoms_per_cycle):.1%}" if part.atoms else "-"
+    return [
+        f"{part.stages:,}",
+        f"{part.cycles:,}",
+        f"{part.cycles / found.estimate.cycles:.1%}",
+        f"{part.loop_cycles:,}",
+        f"{part.fill_cycles:,}",
+        _count(part.macs),
+        _count(part.atoms),
+        use,
+        f"{part.stream_bits / 8e3:,.1f}" if part.stream_bits else "-",
+    ]
+
+
+def _count(value: int) -> str:
+    return f"{value:,}" if value else "-"
