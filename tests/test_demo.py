@@ -23,7 +23,7 @@ name = "reduced"
 space = "digits"
 data = "digits"
 device = "zcu102"
-fps_targets = [4000]
+fps_targets = [10000]
 [search]
 trials = 300
 population = 30
@@ -71,7 +71,7 @@ def test_demo_on_a_reduced_budget(tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
     study.write_text(REDUCED)
     run = qnas_run(study, tmp_path / "runs")
-    check_run(run, largest=0.8, targets=[4000])
+    check_run(run, largest=0.8, targets=[10000])
 
 
 @pytest.mark.slow

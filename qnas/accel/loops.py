@@ -42,6 +42,11 @@ def patch_lanes(folding: Folding, port_bits: int) -> Count:
     return np.minimum(folding.tk, port_bits // PIXEL_BITS)
 
 
+def residual_lanes(folding: Folding, port_bits: int) -> Count:
+    """Values of the residual stream that one word brings: never across a bank row."""
+    return np.minimum(folding.vl, port_bits // RESIDUAL_BITS)
+
+
 @dataclass(frozen=True, slots=True)
 class GemmShape:
     """How a GEMM is cut into tiles, and how long one row tile takes."""
@@ -109,7 +114,7 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         groups = ceil_div(op.channels, patch_lanes(folding, port_bits))
         return (Trips("load", op.tokens * groups, 1),)
     if isinstance(op, LoadResidual):
-        return (Trips("load", op.tokens * ceil_div(op.channels, folding.vl), 1),)
+        return (Trips("load", stream_words(op, folding, port_bits), 1),)
     if isinstance(op, LayerNorm):
         vectors = op.tokens * ceil_div(op.channels, folding.vl)
         return (
@@ -133,7 +138,7 @@ def stream_words(op: object, folding: Folding, port_bits: int) -> Count:
         shape = gemm_shape(op, folding, port_bits)
         return shape.table_words + shape.row_tiles * shape.load_steps
     if isinstance(op, LoadResidual):
-        return op.tokens * ceil_div(op.channels, folding.vl)
+        return op.tokens * ceil_div(op.channels, residual_lanes(folding, port_bits))
     if isinstance(op, LayerNorm):
         return 1 + ceil_div(op.channels * NORM_PARAM_BITS, port_bits)
     return 1 if isinstance(op, Softmax) else 0

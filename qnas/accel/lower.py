@@ -14,7 +14,6 @@ from dataclasses import replace
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
 from qnas.accel.loops import (
-    RESIDUAL_BITS,
     gemm_shape,
     operation_trips,
     stream_words,
@@ -32,7 +31,7 @@ from qnas.accel.multipliers import plan_multipliers
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
-from qnas.errors import CapacityError, ConfigError, problem
+from qnas.errors import CapacityError, problem
 from qnas.numerics import ACT_MAX, MAX_KEYS, NIBBLE_MAX
 from qnas.operations import (
     Gemm,
@@ -59,7 +58,6 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
     number formats of NUMERICS.md cannot hold. Whether it fits the device is the cost model's say.
     """
     folding.check()
-    check_port(device.port_bits, folding)
     check_formats(arch)
     regions, _ = activation_map(arch, folding)
     stages = tuple(
@@ -72,19 +70,11 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
         folding=folding,
         stages=stages,
         buffers=tuple(_buffer(a) for a in plan_arrays(arch, folding, device.port_bits)),
-        multipliers=plan_multipliers(arch, folding),
+        multipliers=plan_multipliers(arch, device, folding),
         ports=_ports(arch, folding, stages, device.port_bits),
         accumulator_bits=accumulator_bits(arch),
         score_bits=score_bits(arch),
     )
-
-
-def check_port(port_bits: int, folding: Folding) -> None:
-    """ConfigError if a vector of residual values does not come in one port word."""
-    lanes = port_bits // RESIDUAL_BITS
-    if folding.vl > lanes:
-        rule = f"must be at most {lanes}, the {RESIDUAL_BITS}-bit values of one port word"
-        raise ConfigError(problem("vl", rule, folding.vl, "Choose fewer lanes or a wider port."))
 
 
 def check_formats(arch: Architecture) -> None:

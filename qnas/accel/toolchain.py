@@ -14,12 +14,15 @@ from qnas.errors import CompileError, ToolMissingError, problem
 
 SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
 LOG_LINES = 20
+# Makes packed products one by one: the same sums (tests/accel/test_hls_mac.py), many times faster.
+PLAIN_MAC = "-DQNAS_PLAIN_MAC"
 
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """A compiler, its optimisation flags, and where `ap_int.h` comes from (None: the project's
-    stand-in; a folder of Xilinx's headers gives the same results, much slower)."""
+    stand-in; a folder of Xilinx's headers gives the same results, much slower). With PLAIN_MAC
+    among the flags all is simulated but the packing of products into DSPs."""
 
     command: str = "g++"
     flags: tuple[str, ...] = ("-O2",)

@@ -2,7 +2,7 @@
 
 Words of the weight port, little-endian; each segment starts on a word boundary; stages in order:
 
-- load_residual: a token's channels, `vl` values of 16 bits a word.
+- load_residual: a token's channels, as many values of 16 bits a word as the port and `vl` allow.
 - gemm over weights: GELU's table where the epilogue needs it (256 entries of 8 bits, entry
   value + 128), then for each row tile its row parameters (64 bits: bias 26, mult 18, shift 6,
   kind 2, row 12), then its nibbles, beat by beat (nibble slot * TK + k of a beat).
@@ -26,6 +26,7 @@ from qnas.accel.loops import (
     RESIDUAL_BITS,
     ROW_PARAM_BITS,
     beat_words,
+    residual_lanes,
 )
 from qnas.accel.plan import HardwarePlan, Stage
 from qnas.errors import ConfigError, problem
@@ -64,7 +65,8 @@ def weight_stream(network: IntegerNetwork, plan: HardwarePlan) -> bytes:
 def _segment(network: IntegerNetwork, plan: HardwarePlan, stage: Stage) -> bytes:
     word_bytes = plan.ports[0].bits // 8
     if stage.kind == "load_residual":
-        part = _rows(network.position, RESIDUAL_BITS, plan.folding.vl, word_bytes)
+        lanes = int(residual_lanes(plan.folding, plan.ports[0].bits))
+        part = _rows(network.position, RESIDUAL_BITS, lanes, word_bytes)
     elif stage.kind == "layer_norm":
         part = _norm(network.norms[stage.name], word_bytes)
     elif stage.kind == "softmax":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,18 +12,18 @@ from numpy.typing import NDArray
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
-from qnas.accel.loops import RESIDUAL_BITS
 from qnas.accel.lower import check_formats, lower
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
-from qnas.errors import ConfigError, problem
-from qnas.objectives.cost.analytic import Prices, price
-from qnas.objectives.cost.estimate import RESOURCES, Estimate
+from qnas.errors import CapacityError, ConfigError, problem
+from qnas.objectives.cost.analytic import Ints, Prices, price, price_together
+from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
 from qnas.units import ceil_div
 
 MAX_LANES = 64  # of TM, TT and TK
 FIELDS = ("tm", "tt", "tk", "vl", "lut_slots", "drain_pairs")
 MAX_DRAIN_PAIRS = 8
+LUT_EIGHTHS = (0, 2, 4)  # of the row slots; half at most, so that DSPs remain what is traded
 
 
 def candidate_foldings(
@@ -31,24 +33,25 @@ def candidate_foldings(
     are legal.
 
     TM: even, to 64. TT: the smallest value for each number of tiles of the network's token counts.
-    TK, VL, drain pairs: powers of two. LUT share: none; half and all of the row slots too with
-    `lut_lanes`.
+    TK, VL, drain pairs: powers of two. LUT share: none; a quarter and half of the row slots too
+    with `lut_lanes`.
     """
     axes: tuple[Any, ...] = np.ix_(
         np.arange(2, MAX_LANES + 1, 2),
-        np.arange(3 if lut_lanes else 1),
+        np.array(LUT_EIGHTHS if lut_lanes else LUT_EIGHTHS[:1]),
         np.array(_token_lanes(arch)),
         2 ** np.arange(MAX_LANES.bit_length()),
-        2 ** np.arange((device.port_bits // RESIDUAL_BITS).bit_length()),
+        2 ** np.arange(MAX_LANES.bit_length()),
         2 ** np.arange(MAX_DRAIN_PAIRS.bit_length()),
     )
     tm, share, tt, tk, vl, pairs = axes
-    lut_slots = 2 * (tm * share // 4)
+    lut_slots = 2 * (tm * share // 16)
     folding = Folding(tm=tm, tt=tt, tk=tk, vl=vl, lut_slots=lut_slots, drain_pairs=pairs)
-    # With two row slots, half of them is none.
     drains = (pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
-    legal = drains & (tt <= tk) & (vl <= tk) & (vl * RESIDUAL_BITS <= device.port_bits)
-    return folding, legal & ((share != 1) | (tm > 2))
+    legal = drains & (tt <= tk) & (vl <= tk)
+    # Of few row slots a share may be none, or the same as a smaller one.
+    smaller = 2 * (tm * np.maximum(share - 2, 0) // 16)
+    return folding, legal & ((share == 0) | (lut_slots > smaller))
 
 
 def best_plan(
@@ -58,19 +61,105 @@ def best_plan(
 
     Ties go to fewer DSPs, then fewer LUTs, then the smallest folding (as a tuple). If nothing
     fits, the plan whose worst resource is over its limit by the smallest factor: the estimate then
-    tells by how much. `lut_lanes` lets half or all of the products be built from LUTs. Then small
-    networks need hardly any DSP, so that trading latency for DSPs needs it off.
+    tells by how much. `lut_lanes` lets up to half of the products be built from LUTs; never more,
+    or small networks would need hardly any DSP and there would be nothing to trade latency for.
     ConfigError for a share outside 0..1, CapacityError as `lower`.
     """
-    check_formats(arch)
+    folding, legal, prices = _sweep([arch], device, lut_lanes=lut_lanes)
+    index = _fastest(folding, prices[0], legal=legal, limits=_limits(device, dsp_share))
+    return lower(arch, device, _folding_at(folding, index)), prices[0].at(index)
+
+
+def smallest_plan(
+    arch: Architecture,
+    device: Device,
+    fps: float,
+    *,
+    dsp_share: float = 1.0,
+    lut_lanes: bool = False,
+) -> tuple[HardwarePlan, Estimate]:
+    """The plan that fits, reaches `fps`, and leaves most of its scarcest resource free.
+
+    Ties as in `best_plan`. CapacityError, naming the fastest, if no plan that fits reaches it;
+    ConfigError and CapacityError else as there.
+    """
+    folding, legal, prices = _sweep([arch], device, lut_lanes=lut_lanes)
+    limits = _limits(device, dsp_share)
+    fits = _fits(prices[0].resources, legal, limits)
+    reaches = fits & (prices[0].fps >= fps)
+    if not reaches.any():
+        best = best_plan(arch, device, dsp_share, lut_lanes=lut_lanes)[1].fps if fits.any() else 0
+        rule = f"must be at most {math.floor(best):,} for this network on {device.name}"
+        raise CapacityError(problem("fps", rule, fps, "Lower it or take a larger board."))
+    used = np.where(reaches, _worst(prices[0].resources, limits), np.inf)
+    index = _first(folding, prices[0].resources, np.flatnonzero(used == used.min()))
+    return lower(arch, device, _folding_at(folding, index)), prices[0].at(index)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFolding:
+    """One folding for several architectures. `plans` and `estimates` are those of each alone;
+    `resources` what a kernel with room for all of them takes: each buffer as large as the largest.
+    """
+
+    folding: Folding
+    plans: tuple[HardwarePlan, ...]
+    estimates: tuple[Estimate, ...]
+    resources: Resources
+
+
+def best_plan_for_all(
+    archs: Sequence[Architecture],
+    device: Device,
+    dsp_share: float = 1.0,
+    *,
+    weights: Sequence[float] | None = None,
+    lut_lanes: bool = False,
+) -> SharedFolding:
+    """The folding under which the slowest architecture is fastest, with room for all of them.
+
+    With `weights`, one an architecture, what counts is the weighted sum of their cycles. Choice
+    and errors else as in `best_plan`.
+    """
+    if not archs or (weights is not None and len(weights) != len(archs)):
+        rule = "must be at least one, with a weight for each or none"
+        raise ConfigError(problem("archs", rule, len(archs), "Give some."))
+    folding, legal, prices = _sweep(archs, device, lut_lanes=lut_lanes)
+    cycles: Any = np.max([p.cycles for p in prices], axis=0)
+    if weights is not None:
+        cycles = sum(w * p.cycles for w, p in zip(weights, prices, strict=True))
+    together = price_together(archs, device, folding)
+    fits = _fits(together.resources, legal, limits := _limits(device, dsp_share))
+    if not fits.any():
+        fits = _least_excess(together.resources, legal, limits)
+    best = np.where(fits, cycles, np.inf)
+    index = _first(folding, together.resources, np.flatnonzero(best == best.min()))
+    chosen = _folding_at(folding, index)
+    return SharedFolding(
+        folding=chosen,
+        plans=tuple(lower(arch, device, chosen) for arch in archs),
+        estimates=tuple(p.at(index) for p in prices),
+        resources=together.at(index).resources,
+    )
+
+
+def _sweep(
+    archs: Sequence[Architecture], device: Device, *, lut_lanes: bool
+) -> tuple[Folding, NDArray[np.bool_], list[Prices]]:
+    """Candidates (of the architecture with most tokens), which are legal, and their prices."""
+    for arch in archs:
+        check_formats(arch)
+    largest = max(archs, key=lambda arch: arch.num_tokens)
+    folding, legal = candidate_foldings(largest, device, lut_lanes=lut_lanes)
+    return folding, legal, [price(arch, device, folding) for arch in archs]
+
+
+def _limits(device: Device, dsp_share: float) -> dict[str, int]:
     if not 0 < dsp_share <= 1:
         rule = "must be above 0, at most 1"
         raise ConfigError(problem("dsp_share", rule, dsp_share, "Choose, say, 0.5."))
-    folding, legal = candidate_foldings(arch, device, lut_lanes=lut_lanes)
-    prices = price(arch, device, folding)
     limits = {**device.limits(), "dsp": math.floor(dsp_share * device.limit("dsp"))}
-    index = _fastest(folding, prices, legal=legal, limits={str(r): n for r, n in limits.items()})
-    return lower(arch, device, _folding_at(folding, index)), prices.at(index)
+    return {str(resource): limit for resource, limit in limits.items()}
 
 
 def _token_lanes(arch: Architecture) -> list[int]:
@@ -84,17 +173,41 @@ def _fastest(
     folding: Folding, prices: Prices, *, legal: NDArray[np.bool_], limits: dict[str, int]
 ) -> int:
     """Flat index of the best folding."""
-    used = prices.resources
+    fits = _fits(prices.resources, legal, limits)
+    if not fits.any():
+        fits = _least_excess(prices.resources, legal, limits)
+    cycles = np.where(fits, prices.cycles, np.iinfo(np.int64).max)
+    return _first(folding, prices.resources, np.flatnonzero(cycles == cycles.min()))
+
+
+def _fits(
+    used: Mapping[str, Ints], legal: NDArray[np.bool_], limits: Mapping[str, int]
+) -> NDArray[np.bool_]:
     fits = legal.copy()
     for resource in RESOURCES:
         fits = fits & (used[resource] <= limits[resource])
-    if not fits.any():
-        worst = np.max([used[r] / max(limits[r], 1) for r in RESOURCES], axis=0)
-        fits = legal & (worst == worst[np.broadcast_to(legal, worst.shape)].min())
-    cycles = np.where(fits, prices.cycles, np.iinfo(np.int64).max)
-    tied = np.flatnonzero(cycles == cycles.min())
+    return fits
+
+
+def _worst(used: Mapping[str, Ints], limits: Mapping[str, int]) -> NDArray[np.float64]:
+    """Of each folding, the resource that takes most of its limit: used / limit."""
+    worst: NDArray[np.float64] = np.max([used[r] / max(limits[r], 1) for r in RESOURCES], axis=0)
+    return worst
+
+
+def _least_excess(
+    used: Mapping[str, Ints], legal: NDArray[np.bool_], limits: Mapping[str, int]
+) -> NDArray[np.bool_]:
+    worst = _worst(used, limits)
+    least: NDArray[np.bool_] = legal & (worst == worst[np.broadcast_to(legal, worst.shape)].min())
+    return least
+
+
+def _first(folding: Folding, used: Mapping[str, Ints], tied: NDArray[np.intp]) -> int:
+    """Of tied foldings: fewest DSPs, then LUTs, then the smallest."""
+    shape = used["dsp"].shape
     ranks = [used[r].ravel()[tied] for r in ("dsp", "lut")]
-    ranks += [np.broadcast_to(getattr(folding, f), cycles.shape).ravel()[tied] for f in FIELDS]
+    ranks += [np.broadcast_to(getattr(folding, f), shape).ravel()[tied] for f in FIELDS]
     return int(tied[np.lexsort(ranks[::-1])[0]])
 
 

@@ -57,7 +57,7 @@ def foldings(draw: st.DrawFn) -> Folding:
     tm = 2 * draw(st.integers(1, 16))
     tk = 2 ** draw(st.integers(0, 6))
     tt = draw(st.integers(1, tk))
-    vl = min(tk, 2 ** draw(st.integers(0, 3)))
+    vl = min(tk, 2 ** draw(st.integers(0, 4)))
     return Folding(
         tm=tm,
         tt=tt,

@@ -50,9 +50,9 @@ def test_lowered_plans_pass(arch: Architecture, folding: Folding) -> None:
         (("stages", 0, "name"), "image", "plan.stages[patches].name"),
         (("buffers", 0, "depth"), 16, "plan.buffers[act].depth"),
         (("buffers", 0, "storage"), "bram", "plan.buffers[act].storage"),
-        (("multipliers", 0, "count"), 31, "plan.multipliers[engine].count"),
+        (("multipliers", 0, "count"), 31, "plan.multipliers[engine_packed].count"),
         (("ports", 0, "words"), 1, "plan.ports[weights].words"),
-        (("folding", "lut_slots"), 2, "plan.multipliers[engine].count"),
+        (("folding", "lut_slots"), 2, "plan.multipliers[engine_packed].count"),
     ],
 )
 def test_edited_plans_are_refused_by_field(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qnas.accel.folding import Folding
-from qnas.accel.toolchain import Toolchain, find_ap_int
+from qnas.accel.toolchain import PLAIN_MAC, Toolchain, find_ap_int
 from qnas.accel.verify import verify_project
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from tests.accel.projects import QUICK, Design, design, random_design, small
@@ -62,6 +62,10 @@ def test_every_share_of_8_bit_rows(tmp_path: Path, share: int) -> None:
 
 def test_optimised_code_gives_the_same(tmp_path: Path) -> None:
     check(small(), tmp_path, Toolchain(flags=("-O2",)))
+
+
+def test_products_one_by_one_give_the_same(tmp_path: Path) -> None:
+    check(small(), tmp_path, Toolchain(flags=("-O0", PLAIN_MAC)))
 
 
 def test_no_undefined_behaviour(tmp_path: Path) -> None:

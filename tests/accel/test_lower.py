@@ -164,7 +164,6 @@ def _cells_by_head(stage: Stage, plan: HardwarePlan) -> Iterator[tuple[int, int,
         (Folding(tm=4, tt=1, tk=6, vl=1), "tk"),
         (Folding(tm=4, tt=1, tk=4, vl=3), "vl"),
         (Folding(tm=4, tt=1, tk=4, vl=8), "vl"),
-        (Folding(tm=4, tt=1, tk=16, vl=16), "vl"),  # 16 values of 16 bits are two port words
         (Folding(tm=4, tt=1, tk=4, vl=1, lut_slots=1), "lut_slots"),
         (Folding(tm=4, tt=1, tk=4, vl=1, lut_slots=6), "lut_slots"),
         (Folding(tm=4, tt=4, tk=4, vl=4, drain_pairs=4), "drain_pairs"),

@@ -17,7 +17,14 @@ from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError
 from qnas.objectives.cost.analytic import estimate, price
 from qnas.objectives.cost.estimate import RESOURCES, Estimate
-from qnas.objectives.folding_search import FIELDS, best_plan, candidate_foldings
+from qnas.objectives.folding_search import (
+    FIELDS,
+    best_plan,
+    best_plan_for_all,
+    candidate_foldings,
+    smallest_plan,
+)
+from qnas.spaces import load_space
 from tests.accel.designs import architectures, tiny, zcu102
 
 SHARES = st.sampled_from((1.0, 0.5, 0.1, 0.03, 0.001))
@@ -80,8 +87,10 @@ def test_dsp_share_is_kept_and_pays() -> None:
 
 
 def test_lut_lanes_save_dsps() -> None:
-    _, with_luts = best_plan(tiny(), zcu102(), lut_lanes=True)
-    _, without = best_plan(tiny(), zcu102())
+    arch = load_space("digits").largest()
+    plan, with_luts = best_plan(arch, zcu102(), lut_lanes=True)
+    _, without = best_plan(arch, zcu102())
+    assert 0 < plan.folding.lut_slots <= plan.folding.tm // 2
     assert with_luts.cycles <= without.cycles
     assert with_luts.resources.dsp < without.resources.dsp
 
@@ -101,3 +110,49 @@ def test_shares_outside_are_refused(share: float) -> None:
 def test_networks_that_no_plan_holds_are_refused_before_the_sweep() -> None:
     with pytest.raises(CapacityError, match="embed_dim"):
         best_plan(dataclasses.replace(tiny(), embed_dim=2000), zcu102())
+
+
+def test_the_smallest_plan_reaches_its_target_with_less() -> None:
+    fastest = best_plan(tiny(), zcu102())[1]
+    plan, result = smallest_plan(tiny(), zcu102(), fastest.fps / 2)
+    assert result == estimate(plan) and result.fps >= fastest.fps / 2
+    limits = zcu102().limits()
+    shares = [
+        max(getattr(e.resources, r) / max(n, 1) for r, n in limits.items())
+        for e in (result, fastest)
+    ]
+    assert shares[0] < shares[1]
+    folding, legal = candidate_foldings(tiny(), zcu102())
+    prices = price(tiny(), zcu102(), folding)
+    reaching = legal & (prices.fps >= fastest.fps / 2)
+    worst = np.max([prices.resources[str(r)] / max(n, 1) for r, n in limits.items()], axis=0)
+    assert worst[reaching].min() == shares[0]
+
+
+def test_a_target_that_no_plan_reaches_names_the_fastest() -> None:
+    best = math.floor(best_plan(tiny(), zcu102())[1].fps)
+    with pytest.raises(CapacityError, match=f"{best:,}"):
+        smallest_plan(tiny(), zcu102(), best * 2)
+
+
+def test_one_folding_for_several_architectures() -> None:
+    space, device = load_space("digits"), zcu102()
+    archs = [space.smallest(), space.largest()]
+    shared = best_plan_for_all(archs, device)
+    for arch, plan, alone in zip(archs, shared.plans, shared.estimates, strict=True):
+        assert plan == lower(arch, device, shared.folding) and alone == estimate(plan)
+        for resource in RESOURCES:
+            assert getattr(shared.resources, resource) >= getattr(alone.resources, resource)
+    assert all(getattr(shared.resources, r) <= n for r, n in device.limits().items())
+    assert shared.estimates[1].cycles >= best_plan(archs[1], device)[1].cycles
+    small = best_plan_for_all(archs, device, weights=(1.0, 0.0)).estimates[0].cycles
+    assert small <= shared.estimates[0].cycles
+
+
+def test_the_union_of_one_is_the_one() -> None:
+    shared = best_plan_for_all([tiny()], zcu102(), 0.5)
+    plan, result = best_plan(tiny(), zcu102(), 0.5)
+    assert shared.plans == (plan,) and shared.estimates == (result,)
+    assert shared.resources == result.resources
+    with pytest.raises(ConfigError, match="archs"):
+        best_plan_for_all([], zcu102())

@@ -54,7 +54,7 @@ def test_kinds_and_parts_are_the_estimate_cut_up(found: Explanation) -> None:
 
 def test_the_largest_part_comes_first(found: Explanation) -> None:
     first, *_, last = found.main_parts(6)
-    assert first.name == "engine"
+    assert first.name == "engine_packed"
     assert last.name.endswith("others")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qnas.accel.emit.writer import Writer
-from qnas.accel.loops import ENGINE_LOOPS, beat_words, patch_lanes, row_param_words
+from qnas.accel.loops import ENGINE_LOOPS, beat_words, patch_lanes, residual_lanes, row_param_words
 from qnas.accel.plan import Buffer, HardwarePlan, Stage
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints
 from qnas.units import ceil_div
@@ -41,7 +41,9 @@ def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
     lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl}
-    return {**lanes, "LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
+    packed = any(m.name == "engine_packed" and m.count for m in plan.multipliers)
+    slots = {"LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
+    return {**lanes, **slots, "PACKED": int(packed)}
 
 
 def _shapes(plan: HardwarePlan) -> dict[str, int]:
@@ -83,6 +85,7 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
     return {
         "PORT_BITS": weights.bits,
         "BEAT_WORDS": int(beat_words(plan.folding, weights.bits)),
+        "RESIDUAL_LANES": int(residual_lanes(plan.folding, weights.bits)),
         "PATCH_LANES": int(patch_lanes(plan.folding, weights.bits)),
         "WEIGHT_STREAM_WORDS": weights.words,
         "IMAGE_WORDS": image.words,

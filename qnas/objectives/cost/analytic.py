@@ -8,7 +8,7 @@ nothing beyond the loops that consume it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
 from qnas.accel.memory import ACT_BITS
+from qnas.accel.multipliers import CASCADE
 from qnas.accel.plan import HardwarePlan, Multiplier
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
@@ -28,7 +29,7 @@ from qnas.objectives.cost.coefficients import (
     START_CYCLES,
     Coefficients,
 )
-from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan
+from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan, union
 from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
 from qnas.objectives.cost.logic import ATOM_BITS, logic_luts
 from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
@@ -64,6 +65,11 @@ class Prices:
     def cycles(self) -> Ints:
         return self.loop_cycles + self.fill_cycles
 
+    @property
+    def fps(self) -> NDArray[np.float64]:
+        rates: NDArray[np.float64] = self.clock_mhz * 1e6 / self.cycles
+        return rates
+
     def at(self, index: int) -> Estimate:
         """The estimate of the folding at a flat index."""
         return Estimate(
@@ -93,6 +99,18 @@ def price(
     folding must satisfy `Folding.check`.
     """
     return _priced(design_of_foldings(arch, device, foldings), coefficients)
+
+
+def price_together(
+    archs: Sequence[Architecture],
+    device: Device,
+    foldings: Folding,
+    *,
+    coefficients: Coefficients = DEFAULT,
+) -> Prices:
+    """One kernel with room for all architectures: resources of its union, cycles of all in turn."""
+    designs = [design_of_foldings(arch, device, foldings) for arch in archs]
+    return _priced(union(designs), coefficients)
 
 
 def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[Part, ...]:
@@ -135,6 +153,7 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
         yield Part(name, lut=lut, ff=lut * c.ff_per_logic_lut)
     f = design.folding
     yield Part("operands", ff=f.tm * f.tk * 4 + f.tt * f.tk * ACT_BITS)
+    yield _packed_array(design, c)
     stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
     yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
     for port in design.ports:
@@ -145,6 +164,20 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
         yield _memory(memory)
     for multiplier in design.multipliers:
         yield _multiplier(multiplier, c)
+
+
+def _packed_array(design: Design, c: Coefficients) -> Part:
+    """What the packed DSPs need around them: packing adders, split, adder trees, accumulators; and
+    the registers that delay operands on their way down a cascade."""
+    f = design.folding
+    blocks = design.multipliers_called("engine_packed") // f.tk
+    chains, missing = ceil_div(f.tk, CASCADE), CASCADE - np.minimum(f.tk, CASCADE)
+    wider = 4 * (design.accumulator_bits - c.block_accumulator_bits) * c.adder_lut_per_bit
+    lut = c.block_lut + c.chain_lut * chains - c.short_chain_lut * missing + wider
+    ff = c.block_ff + c.chain_ff * chains - c.short_chain_ff * missing
+    delays = f.tk * np.minimum(f.tk - 1, CASCADE - 1) // 2  # 0, 1, 2, 3 down a cascade
+    skew = delays * ((f.tm - f.lut_slots) * 4 + f.tt * ACT_BITS) * (np.asarray(blocks) > 0)
+    return Part("packed_array", lut=blocks * lut, ff=blocks * ff + skew)
 
 
 def _memory(m: Memory) -> Part:

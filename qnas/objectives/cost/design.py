@@ -7,8 +7,12 @@ than the plan describes. In the second the numbers are arrays over foldings, whi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
+
+import numpy as np
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
@@ -57,6 +61,10 @@ class Design:
     score_bits: int
     clock_mhz: float
 
+    def multipliers_called(self, name: str) -> Count:
+        """How many; 0 of none."""
+        return sum(m.count for m in self.multipliers if m.name == name)
+
 
 def design_of_plan(plan: HardwarePlan) -> Design:
     """Everything is read off the plan; nothing is computed again from its architecture."""
@@ -98,12 +106,56 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
             Memory(a.name, a.bits, a.banks, a.depth, a.depth > LUTRAM_DEPTH, a.registers)
             for a in plan_arrays(arch, foldings, port_bits)
         ),
-        multipliers=plan_multipliers(arch, foldings),
+        multipliers=plan_multipliers(arch, device, foldings),
         ports=plan_ports(arch, foldings, weight_words=words, port_bits=port_bits),
         accumulator_bits=accumulator_bits(arch),
         score_bits=score_bits(arch),
         clock_mhz=device.clock_mhz,
     )
+
+
+def union(designs: Sequence[Design]) -> Design:
+    """A kernel that holds each of `designs`, all of one folding: every buffer, width and multiplier
+    as large as the largest; the loops, stages and words of all."""
+    first = designs[0]
+    return replace(
+        first,
+        stages=sum(d.stages for d in designs),
+        loops=tuple(loop for d in designs for loop in d.loops),
+        memories=tuple(
+            _largest(group) for group in zip(*(d.memories for d in designs), strict=True)
+        ),
+        multipliers=tuple(
+            replace(
+                group[0],
+                a_bits=max(m.a_bits for m in group),
+                count=_maximum(m.count for m in group),
+            )
+            for group in zip(*(d.multipliers for d in designs), strict=True)
+        ),
+        ports=tuple(
+            replace(group[0], words=sum(port.words for port in group))
+            for group in zip(*(d.ports for d in designs), strict=True)
+        ),
+        accumulator_bits=max(d.accumulator_bits for d in designs),
+        score_bits=max(d.score_bits for d in designs),
+    )
+
+
+def _largest(group: Sequence[Memory]) -> Memory:
+    depth = _maximum(m.depth for m in group)
+    return Memory(
+        name=group[0].name,
+        bits=_maximum(m.bits for m in group),
+        banks=_maximum(m.banks for m in group),
+        depth=depth,
+        in_bram=depth > LUTRAM_DEPTH,
+        in_registers=group[0].in_registers,
+    )
+
+
+def _maximum(counts: Iterable[Count]) -> Count:
+    return reduce(np.maximum, counts)
 
 
 def _shape(op: Operation) -> Operation:

@@ -31,7 +31,8 @@ DIVIDER_BITS = DIVIDER_STEPS = 17  # row_scale: subtract or not, once a bit of t
 def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     """(unit, LUTs) of every unit of the data path."""
     f = design.folding
-    cells: Count = f.tm * f.tt
+    single: Count = design.multipliers_called("engine") + design.multipliers_called("engine_lut")
+    cells: Count = single // f.tk  # accumulators whose products have a multiplier each
     levels: Count = bit_length(np.asarray(f.tk)) - 1
     yield "adder_tree", cells * tree_bits(f.tk, levels) * c.adder_lut_per_bit
     yield "accumulate", cells * design.accumulator_bits * c.adder_lut_per_bit

@@ -197,7 +197,8 @@ inline void emit_attended(const Stage& stage, const Tile& tile, const RowParams&
         offset[k] = (channel + j) / plan::TK;
         for (int p = 0; p < pairs; ++p) {
 #pragma HLS UNROLL
-            turned[p][k] = saturate<6, 48>(scaled[p][j < plan::TT ? j : 0], -31, 31);
+            if (taken[k] && emits(param[p]))
+                turned[p][k] = saturate<6, 48>(scaled[p][j], -31, 31);
         }
     }
     for (int bank = 0; bank < plan::TT; ++bank) {

@@ -87,8 +87,9 @@ steps:
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_STEPS max=MOST_STEPS
         // No operation reads the region of a memory that it writes (keys are written by one stage
-        // and read by others), and each residual is touched once in a stage. The weight memory is read one iteration after it was written and
-        // written one after it was read: there the compiler must keep the order.
+        // and read by others), and each residual is touched once in a stage. The weight memory is
+        // read one iteration after it was written and written one after it was read: there the
+        // compiler must keep the order.
 #pragma HLS DEPENDENCE variable=act inter false
 #pragma HLS DEPENDENCE variable=key inter false
 #pragma HLS DEPENDENCE variable=residual inter false

@@ -48,11 +48,13 @@ load:
     }
 }
 
-// Class token and position embedding, VL channels of 16 bits a word.
+// Class token and position embedding, RESIDUAL_LANES channels of 16 bits a word.
 inline void load_residual(WordStream& words, ResidualMemory& residual) {
 #pragma HLS INLINE off
-    constexpr int stride = plan::RESIDUAL_STRIDE, count = plan::TOKENS * stride;
-    int bank = 0, row = 0, vector = 0;
+    constexpr int stride = plan::RESIDUAL_STRIDE, lanes = plan::RESIDUAL_LANES;
+    constexpr int parts = plan::VL / lanes, groups = (plan::EMBED_DIM + lanes - 1) / lanes;
+    constexpr int count = plan::TOKENS * groups;
+    int bank = 0, row = 0, group = 0;
     QNAS_ENTER(trace::LOAD);
 load:
     for (int i = 0; i < count; ++i) {
@@ -61,10 +63,12 @@ load:
         const word_t word = words.read();
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
-            residual[row + vector][bank][lane] = residual_t(field<16>(word, lane));
+            if (lane / lanes == group % parts)
+                residual[row + group / parts][bank][lane] =
+                    residual_t(field<16>(word, lane % lanes));
         }
-        if (++vector == stride) {
-            vector = 0;
+        if (++group == groups) {
+            group = 0;
             if (++bank == plan::TT) {
                 bank = 0;
                 row += stride;

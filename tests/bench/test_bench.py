@@ -1,0 +1,45 @@
+"""The benchmarks run and print what they promise; their figures are judged elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+HEADER = "design,model,clock_mhz,dsp,klut,bram36,fps\n"
+ROWS = "Somebody,DeiT-T,150,1552,185.0,,100.0\nOther,Swin-T,200,2307,209.9,345,148.8\n"
+
+
+def _run(name: str, *arguments: str) -> str:
+    command = [sys.executable, str(FOLDER / name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_speed_of_the_cost_model() -> None:
+    found: dict[str, Any] = json.loads(_run("cost_model.py", "--json"))
+    assert found["pairs_per_s"] > 20_000 and found["folding_search_s"] < 0.5
+    for network in found["networks"].values():
+        assert network["foldings"] >= 2_000
+        assert network["pairs_per_s"] > 10 * network["pairs_per_s_one_plan_at_a_time"]
+
+
+def test_published_designs(tmp_path: Path) -> None:
+    data = tmp_path / "designs.csv"
+    data.write_text(HEADER + ROWS)
+    found: list[dict[str, Any]] = json.loads(_run("published.py", str(data), "--json"))
+    assert [(x["design"], x["w8_share"]) for x in found] == [
+        ("Somebody", 1.0),
+        ("Somebody", 0.5),
+        ("Somebody", 0.0),
+    ]
+    keys = {"design", "model", "w8_share", "dsp", "clock_mhz", "fps_theirs", "fps_ours"}
+    for x in found:
+        assert keys | {"roof_share"} <= set(x)
+        assert x["fits"] and 0 < x["roof_share"] < 1 and x["dsp_used"] <= x["dsp"] == 1552
+
+
+def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
+    assert _run("published.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
