@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qnas import units
 from qnas.serial import Value
 
 RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
@@ -40,8 +41,8 @@ class Estimate(Value):
 
     @property
     def latency_ms(self) -> float:
-        return self.cycles / (self.clock_mhz * 1e3)
+        return units.cycles_to_ms(self.cycles, clock_mhz=self.clock_mhz)
 
     @property
     def fps(self) -> float:
-        return self.clock_mhz * 1e6 / self.cycles
+        return units.fps(self.cycles, clock_mhz=self.clock_mhz)
