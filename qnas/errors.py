@@ -35,6 +35,10 @@ class ToolMissingError(QnasError, OSError):
     """A program that a step needs is not installed, or failed to run."""
 
 
+class DependencyError(QnasError, ImportError):
+    """A Python package that a step needs is not installed: an optional extra, most often."""
+
+
 class CompileError(QnasError, RuntimeError):
     """A project's C++ does not compile: nothing is known of what it computes."""
 

@@ -1,0 +1,63 @@
+"""import_timm(): the timm package, also where torch and torchvision are of different builds."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from qnas.errors import DependencyError, problem
+
+MISMATCH = "operator torchvision::"
+# Schemas of torchvision's compiled operators; timm uses neither.
+OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+
+
+def import_timm(module: str = "timm") -> ModuleType:
+    """Import `module`: timm or one inside it.
+
+    A torchvision of another build than torch (a CUDA wheel beside a CPU torch) fails at import for
+    want of its compiled operators. On that error alone they are declared, without bodies, and the
+    import is repeated, which is logged once; all that timm takes from torchvision is Python.
+    DependencyError if timm or torchvision is missing.
+    """
+    try:
+        _import_torchvision()
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise DependencyError(
+            problem(module, "must be importable", error, "pip install timm torchvision")
+        ) from error
+
+
+def _import_torchvision() -> None:
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if MISMATCH not in str(error):
+            raise
+        for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        _declared_operators()
+        importlib.import_module("torchvision")
+        logging.getLogger(__name__).info(
+            "torch and torchvision are of different builds: torchvision's compiled operators are "
+            "left out (none is needed)"
+        )
+
+
+@cache  # the cache keeps the library alive: torch forgets the declarations of a collected one
+def _declared_operators() -> Any:
+    import torch
+
+    make: Any = torch.library.Library  # it has no types
+    library = make("torchvision", "FRAGMENT")
+    for schema in OPERATORS:
+        library.define(schema)
+    return library
