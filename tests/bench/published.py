@@ -1,6 +1,6 @@
 """Published ViT accelerators on a ZCU102 beside our plans of the same network.
 
-    python tests/bench/published.py [DATA.csv] [--json]
+    python tests/bench/published.py [DATA.csv] [--json OUT]
 
 Ours is limited to their DSPs, LUTs, clock and, where it is known, block RAM, and is MODELLED: exact
 iterations of the plan's loops and assumed pipeline fills. Theirs is what they published, of boards.
@@ -126,7 +126,7 @@ def _binding(arch: Architecture, device: Device) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", type=Path, default=DATA)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
     if not options.data.is_file():
         print(f"SKIPPED: {options.data} is not there; give the path of the published designs.")
@@ -135,8 +135,7 @@ def main() -> None:
         rows = comparable(list(csv.DictReader(file)))
     found = [compare(row, share) for row in rows for share in SHARES]
     if options.json:
-        print(json.dumps(found, indent=1))
-        return
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
     print("Ours: modelled. Theirs: published. Roof: their DSPs, four products each.")
     for x in found:
         print(

@@ -211,6 +211,20 @@ def test_more_8_bit_rows_and_blocks_cost_more(
     assert cycles[2] > cycles[0]
 
 
+@settings(deadline=None, max_examples=40)
+@given(architectures(), foldings())
+def test_more_tokens_cost_more(arch: Architecture, folding: Folding) -> None:
+    """The same network on larger images, its patches of the same size."""
+    larger = dataclasses.replace(arch, image_size=arch.image_size + arch.patch_size)
+    plans = [lower(a, zcu102(), folding) for a in (arch, larger)]
+    before, after = (estimate(plan) for plan in plans)
+    assert after.loop_cycles > before.loop_cycles
+    assert after.dram_bits > before.dram_bits
+    # A memory that grows may move from LUTs into block RAM, so it is its bits that are compared.
+    for small, large in zip(*(plan.buffers for plan in plans), strict=True):
+        assert large.banks * large.bits * large.depth >= small.banks * small.bits * small.depth
+
+
 def test_lut_products_of_unmeasured_widths_are_refused() -> None:
     plan = lower(tiny(), zcu102(), SMALL)
     odd = dataclasses.replace(plan, multipliers=(Multiplier("odd", 8, 8, 1, "lut"),))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.accel.device import Device
+from qnas.accel.device import Device, Margins
 from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
 from qnas.architecture import Architecture
@@ -156,3 +156,28 @@ def test_the_union_of_one_is_the_one() -> None:
     assert shared.resources == result.resources
     with pytest.raises(ConfigError, match="archs"):
         best_plan_for_all([], zcu102())
+
+
+@settings(deadline=None, max_examples=8)
+@given(architectures(), st.sampled_from(RESOURCES))
+def test_a_plan_at_the_limit_is_taken_and_one_over_is_not(arch: Architecture, scarce: str) -> None:
+    """Limits are hard, one by one: equal fits, one more does not."""
+    plan, found = best_plan(arch, _without_margins(zcu102()))
+    used = getattr(found.resources, scarce)
+    if used < 2:  # of no use to a plan, or no device can have fewer
+        return
+    at, below = (
+        dataclasses.replace(_without_margins(zcu102()), **{scarce: n}) for n in (used, used - 1)
+    )
+    assert best_plan(arch, at) == (plan, found)
+    other = best_plan(arch, below)[0].folding
+    assert other != plan.folding or not _some_plan_fits(arch, below)
+
+
+def _without_margins(device: Device) -> Device:
+    return dataclasses.replace(device, margins=Margins(**dict.fromkeys(RESOURCES, 1.0)))
+
+
+def _some_plan_fits(arch: Architecture, device: Device) -> bool:
+    resources = best_plan(arch, device)[1].resources
+    return all(getattr(resources, r) <= limit for r, limit in device.limits().items())
