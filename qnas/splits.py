@@ -16,7 +16,11 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class SplitConfig(Value):
-    """Shares of the images that the search and the report get; training gets the rest."""
+    """Shares of the images that the search and the report get; training gets the rest.
+
+    Of data with images of their own to report on, the report gets those and no others, and
+    `search_fraction` is of the rest.
+    """
 
     search_fraction: float = 0.2
     report_fraction: float = 0.2
@@ -48,20 +52,30 @@ class Splits:
 
     @classmethod
     def make(
-        cls, labels: NDArray[np.int64], *, seed: int, search_fraction: float, report_fraction: float
+        cls,
+        labels: NDArray[np.int64],
+        *,
+        seed: int,
+        search_fraction: float,
+        report_fraction: float,
+        held_out: int = 0,
     ) -> Splits:
         """Stratified: each class is divided in the same shares. Equal seeds, equal splits.
+
+        The last `held_out` images, if any, are the report's.
 
         Raises ConfigError if a class has too few images to appear in every split.
         """
         from sklearn.model_selection import train_test_split
 
-        everything = np.arange(len(labels))
+        rest, report = np.split(np.arange(len(labels)), [len(labels) - held_out])
+        share = search_fraction
         try:
-            rest, report = train_test_split(
-                everything, test_size=report_fraction, random_state=seed, stratify=labels
-            )
-            share = search_fraction / (1 - report_fraction)
+            if not held_out:
+                share = search_fraction / (1 - report_fraction)
+                rest, report = train_test_split(
+                    rest, test_size=report_fraction, random_state=seed, stratify=labels
+                )
             train, search = train_test_split(
                 rest, test_size=share, random_state=seed, stratify=labels[rest]
             )

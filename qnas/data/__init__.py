@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from qnas.data.digits import load_digits
+from qnas.data.idx import load_fashion_mnist
 from qnas.data.image_set import ImageSet
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.user_code import is_reference, load_reference
 
 __all__ = ["ImageSet", "data_names", "load_data"]
 
-_LOADERS = {"digits": load_digits}
+_LOADERS = {"digits": load_digits, "fashion_mnist": load_fashion_mnist}
 
 
 def data_names() -> tuple[str, ...]:

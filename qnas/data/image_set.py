@@ -16,7 +16,8 @@ class ImageSet:
     """images (n, C, H, W) float32, normalised; labels (n,) int64 in 0..num_classes-1.
 
     `input_step` is the value of one step of the 6-bit input: images are read as
-    clip(round(image / input_step), -31, 31).
+    clip(round(image / input_step), -31, 31). The last `held_out` images are the data set's own to
+    report on (0: it has none).
     """
 
     name: str
@@ -24,6 +25,7 @@ class ImageSet:
     labels: NDArray[np.int64]
     num_classes: int
     input_step: float
+    held_out: int = 0
 
     def __post_init__(self) -> None:
         rules = [
@@ -36,6 +38,12 @@ class ImageSet:
                 self.labels.shape == self.images.shape[:1],
                 f"must be one an image ({len(self.images)})",
                 self.labels.shape,
+            ),
+            (
+                "held_out",
+                0 <= self.held_out < max(len(self.labels), 1),
+                "must leave images to train on",
+                self.held_out,
             ),
         ]
         for subject, holds, rule, value in rules:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.space import SearchSpace
+from qnas.spaces.deit import DEIT_BASE, DEIT_SMALL, DEIT_TINY
 from qnas.spaces.digits import DIGITS
+from qnas.spaces.small import SMALL28, SMALL32
 from qnas.user_code import is_reference, load_reference
 
-_SPACES = {space.name: space for space in (DIGITS,)}
+_SPACES = {
+    space.name: space for space in (DIGITS, SMALL28, SMALL32, DEIT_TINY, DEIT_SMALL, DEIT_BASE)
+}
 
 
 def space_names() -> tuple[str, ...]:

@@ -62,6 +62,7 @@ class Workspace:
             seed=self.config.seed,
             search_fraction=fractions.search_fraction,
             report_fraction=fractions.report_fraction,
+            held_out=self.images.held_out,
         )
 
     def part(self, name: str) -> tuple[Any, Any]:
