@@ -24,6 +24,22 @@ class Gene:
 
 
 @dataclass(frozen=True, slots=True)
+class Singleton(Value):
+    """The space of one architecture: a supernet of it is that subnet, trained alone."""
+
+    architecture: Architecture
+
+    def largest(self) -> Architecture:
+        return self.architecture
+
+    def smallest(self) -> Architecture:
+        return self.architecture
+
+    def sample(self, rng: Random) -> Architecture:
+        return self.architecture
+
+
+@dataclass(frozen=True, slots=True)
 class SearchSpace(Value):
     """The choices of every elastic dimension, ascending; the first is the smallest.
 

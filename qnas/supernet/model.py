@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from qnas import numerics as num
-from qnas.architecture import Architecture
-from qnas.space import SearchSpace
+from qnas.architecture import Architecture, BlockSpec
+from qnas.space import SearchSpace, Singleton
 from qnas.supernet.forward import Observer, forward
 from qnas.supernet.layers import Matrix, Norm
 from qnas.supernet.weights import NormWeights, SubnetWeights
@@ -23,13 +23,11 @@ RESIDUAL_HEADROOM = 2.0
 
 
 class Block(nn.Module):
-    """Shared parameters of one block, at the largest width of every dimension."""
+    """Shared parameters of one block, at the largest width of every dimension: `spec`'s."""
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, spec: BlockSpec, *, embed_dim: int, head_dim: int) -> None:
         super().__init__()
-        embed_dim = space.embed_dims[-1]
-        attention_dim = space.num_heads[-1] * space.head_dim
-        hidden = round(embed_dim * space.mlp_ratios[-1])
+        attention_dim, hidden = spec.num_heads * head_dim, spec.mlp_hidden
         self.norm1 = Norm(embed_dim)
         self.q = Matrix(attention_dim, embed_dim)
         self.k = Matrix(attention_dim, embed_dim)
@@ -64,7 +62,7 @@ class Supernet(nn.Module):
 
     residual_step: Tensor
 
-    def __init__(self, space: SearchSpace, *, input_step: float) -> None:
+    def __init__(self, space: SearchSpace | Singleton, *, input_step: float) -> None:
         super().__init__()
         self.space, self.input_step = space, input_step
         largest = space.largest()
@@ -72,9 +70,11 @@ class Supernet(nn.Module):
         self.position = nn.Parameter(torch.empty(largest.num_tokens, embed_dim))
         nn.init.trunc_normal_(self.position, std=0.1)
         self.stem = Matrix(embed_dim, largest.patch_dim)
-        self.blocks = nn.ModuleList(Block(space) for _ in range(space.depths[-1]))
+        self.blocks = nn.ModuleList(
+            Block(spec, embed_dim=embed_dim, head_dim=largest.head_dim) for spec in largest.blocks
+        )
         self.norm = Norm(embed_dim)
-        self.head = Matrix(space.num_classes, embed_dim)
+        self.head = Matrix(largest.num_classes, embed_dim)
         self.norm_log_step = nn.Parameter(torch.zeros(()))
         self.register_buffer("residual_step", torch.tensor(2.0**-10))
 
@@ -85,6 +85,16 @@ class Supernet(nn.Module):
     def extract(self, arch: Architecture) -> Subnet:
         """The subnet with copies of its weights: equal to `forward(., arch)` bit for bit."""
         return Subnet(self.slice(arch).map(lambda t: t.detach().clone()))
+
+    def narrowed(self, arch: Architecture) -> Supernet:
+        """`arch` as a supernet of its own, to be trained alone: copies of its weights, the same
+        rows in 8 bits, and so the same outputs bit for bit."""
+        alone, shared = Supernet(Singleton(arch), input_step=self.input_step), self.state_dict()
+        own = {
+            name: _leading(name, shared[name], like) for name, like in alone.state_dict().items()
+        }
+        alone.load_state_dict(own)
+        return alone
 
     def slice(self, arch: Architecture) -> SubnetWeights:
         """Views of the shared parameters that make up `arch`."""
@@ -189,6 +199,12 @@ class Supernet(nn.Module):
         from qnas.supernet.storage import load_supernet
 
         return load_supernet(directory)
+
+
+def _leading(name: str, tensor: Tensor, like: Tensor) -> Tensor:
+    """The part of a shared tensor that a smaller one of the same name holds; ranks counted anew."""
+    part = tensor[tuple(slice(length) for length in like.shape)]
+    return part.argsort().argsort() if name.endswith(".rank") else part
 
 
 def _module_path(name: str) -> str:

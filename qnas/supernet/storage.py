@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qnas.errors import CheckpointError, QnasError, problem
 from qnas.serial import decode, encode, read_json, write_atomically, write_json
-from qnas.space import SearchSpace
+from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
 
 TENSORS, DESCRIPTION = "supernet.safetensors", "supernet.json"
@@ -36,7 +36,7 @@ def load_supernet(directory: Path) -> Supernet:
     description = read_json(directory / DESCRIPTION)
     data = read_tensors(directory / TENSORS, sha256=_field(description, "sha256"))
     try:
-        space = decode(SearchSpace, _field(description, "space"), subject=DESCRIPTION)
+        space = _space(_field(description, "space"))
         supernet = Supernet(space, input_step=float(_field(description, "input_step")))
         supernet.load_state_dict(data)
     except (RuntimeError, TypeError, QnasError) as error:
@@ -58,6 +58,12 @@ def read_tensors(path: Path, *, sha256: str | None = None) -> dict[str, Tensor]:
             problem(str(path), "must be a whole safetensors file", error, "Delete it and train.")
         ) from None
     return tensors
+
+
+def _space(data: Any) -> SearchSpace | Singleton:
+    if "architecture" in data:
+        return decode(Singleton, data, subject=DESCRIPTION)
+    return decode(SearchSpace, data, subject=DESCRIPTION)
 
 
 def _field(description: Any, name: str) -> Any:

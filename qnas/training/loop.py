@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from qnas.architecture import Architecture
 from qnas.errors import QnasError, problem
 from qnas.serial import digest, encode
-from qnas.space import SearchSpace
+from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import save_supernet
 from qnas.supernet.threads import torch_threads
@@ -37,7 +38,7 @@ class TrainingError(QnasError, FloatingPointError):
 
 
 def train_supernet(
-    space: SearchSpace,
+    space: SearchSpace | Singleton,
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
     *,
@@ -45,20 +46,23 @@ def train_supernet(
     seed: int,
     input_step: float,
     directory: Path,
+    start: Supernet | None = None,
     on_epoch: OnEpoch = lambda epoch, epochs, loss: None,
 ) -> Supernet:
     """Train on images (n, C, H, W) and write the supernet to `directory`.
 
-    Resumes from the checkpoint there, if any. `on_epoch(epoch, epochs, loss)` follows every epoch,
-    1-based, with the largest subnet's mean loss. TrainingError if the loss stops being a number.
+    `start`, a supernet of `space`, is trained on in place; without it a fresh one is. Resumes from
+    the checkpoint there, if any. `on_epoch(epoch, epochs, loss)` follows every epoch, 1-based, with
+    the mean loss of each step's first subnet. TrainingError if the loss stops being a number.
     """
-    run = digest([encode(space), encode(recipe), seed, input_step, _fingerprint(images, labels)])
+    parts = [encode(space), encode(recipe), seed, input_step, _fingerprint(images, labels)]
+    run = digest(parts if start is None else [*parts, _fingerprint(*start.state_dict().values())])
     data, targets = torch.from_numpy(images), torch.from_numpy(labels)
     with torch_threads(recipe.threads):
-        supernet = _initial(space, data, seed=seed, input_step=input_step)
+        supernet = start or _initial(space, data, seed=seed, input_step=input_step)
         trainer = _Trainer(supernet, recipe, seed, steps_per_epoch(len(images), recipe))
-        start = load_checkpoint(directory, supernet, trainer.optimizer, run=run)
-        for epoch in range(start, recipe.epochs):
+        first = load_checkpoint(directory, supernet, trainer.optimizer, run=run)
+        for epoch in range(first, recipe.epochs):
             loss = trainer.epoch(epoch, data, targets)
             if not math.isfinite(loss):
                 raise TrainingError(
@@ -79,10 +83,14 @@ def steps_per_epoch(images: int, recipe: Recipe) -> int:
     return max(1, images // recipe.batch_size)
 
 
-def sandwich(space: SearchSpace, seed: int, step: int, *, count: int) -> list[Architecture]:
-    """The subnets of one step: largest first, smallest, then `count` random ones."""
-    rng = Random(f"{seed}/{step}")
-    return [space.largest(), space.smallest(), *(space.sample(rng) for _ in range(count))]
+def step_subnets(
+    space: SearchSpace | Singleton, seed: int, step: int, *, recipe: Recipe
+) -> list[Architecture]:
+    """The subnets of one step, each once: the largest, the smallest, then random ones."""
+    rng, count = Random(f"{seed}/{step}"), recipe.random_subnets
+    corners = [space.largest(), space.smallest()] if recipe.sandwich else []
+    chosen = [*corners, *(space.sample(rng) for _ in range(count + 2 - len(corners)))]
+    return list(dict.fromkeys(chosen))
 
 
 class _Trainer:
@@ -92,7 +100,7 @@ class _Trainer:
 
     def epoch(self, epoch: int, images: Tensor, labels: Tensor) -> float:
         recipe, generator = self.recipe, torch.Generator().manual_seed(self.seed * 100_003 + epoch)
-        if epoch % recipe.rerank_epochs == 0 and epoch <= recipe.rerank_until * recipe.epochs:
+        if epoch % recipe.rerank_epochs == 0 and epoch < recipe.rerank_until * recipe.epochs:
             self.supernet.rerank(images[:CALIBRATION_IMAGES])
             self.supernet.fit_residual(images[:CALIBRATION_IMAGES])
         order, total = torch.randperm(len(images), generator=generator), 0.0
@@ -107,18 +115,27 @@ class _Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * factor
         self.optimizer.zero_grad(set_to_none=True)
-        subnets = sandwich(self.supernet.space, self.seed, step, count=self.recipe.random_subnets)
-        logits = self.supernet(images, subnets[0])
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        first, *others = step_subnets(self.supernet.space, self.seed, step, recipe=self.recipe)
+        logits = self.supernet(images, first)
+        loss = self.on_labels(logits, labels)
         torch.autograd.backward(loss)
         soft = logits.detach().softmax(dim=-1)
-        for arch in subnets[1:]:
-            torch.autograd.backward(F.cross_entropy(self.supernet(images, arch), soft))
+        distilled = self.recipe.sandwich and self.recipe.distill
+        for arch in others:
+            logits = self.supernet(images, arch)
+            torch.autograd.backward(
+                F.cross_entropy(logits, soft) if distilled else self.on_labels(logits, labels)
+            )
         self.optimizer.step()
         return loss.item()
 
+    def on_labels(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
 
-def _initial(space: SearchSpace, images: Tensor, *, seed: int, input_step: float) -> Supernet:
+
+def _initial(
+    space: SearchSpace | Singleton, images: Tensor, *, seed: int, input_step: float
+) -> Supernet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         supernet = Supernet(space, input_step=input_step)
@@ -131,6 +148,8 @@ def _groups(supernet: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
     steps = [p for n, p in supernet.named_parameters() if "log_step" in n]
     matrices = [p for n, p in supernet.named_parameters() if n.endswith(".weight")]
     known = {id(p) for p in steps + matrices}
+    if not recipe.layer_scaling:
+        known |= {id(p) for n, p in supernet.named_parameters() if n.endswith("_scale")}
     vectors = [p for p in supernet.parameters() if id(p) not in known]
     rate = recipe.learning_rate
     return [
@@ -153,7 +172,7 @@ def _schedule(step: int, steps: int, warmup_fraction: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def _fingerprint(images: NDArray[np.float32], labels: NDArray[np.int64]) -> list[str]:
+def _fingerprint(*arrays: NDArray[Any] | Tensor) -> list[str]:
     import hashlib
 
-    return [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in (images, labels)]
+    return [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays]

@@ -15,7 +15,11 @@ class Recipe(Value):
     A step trains the largest subnet on labels, the smallest and `random_subnets` random ones on
     the largest one's outputs (in-place distillation). `augment` is the largest shift in pixels;
     rotation and scale go with it. Rows are ranked again every `rerank_epochs` until the share
-    `rerank_until` of training. `threads` is torch's: one is fastest for tiny models.
+    `rerank_until` of training (0: never). `threads` is torch's: one is fastest for tiny models.
+
+    Three ideas may be left out: without `sandwich` a step's subnets, as many, are all random and
+    learn from labels; without `distill` all of a sandwich do; without `layer_scaling` the scales
+    behind attention and MLP stay at one.
     """
 
     epochs: int = 130
@@ -29,6 +33,9 @@ class Recipe(Value):
     augment: float = 0.5
     rerank_epochs: int = 5
     rerank_until: float = 0.6
+    sandwich: bool = True
+    distill: bool = True
+    layer_scaling: bool = True
     checkpoint_epochs: int = 10
     threads: int = 1
 

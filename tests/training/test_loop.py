@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from qnas.errors import CheckpointError, ConfigError
+from qnas.space import Singleton
 from qnas.supernet.model import Supernet
 from qnas.training.augment import augment
-from qnas.training.loop import TrainingError, sandwich, train_supernet
+from qnas.training.loop import TrainingError, step_subnets, train_supernet
 from qnas.training.recipe import Recipe
 from tests.tiny import TINY, digits
 
@@ -121,10 +123,57 @@ def test_it_learns(tmp_path: Path) -> None:
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_sandwich_is_a_function_of_seed_and_step() -> None:
-    first = sandwich(TINY, 3, 7, count=2)
-    assert first == sandwich(TINY, 3, 7, count=2) != sandwich(TINY, 3, 8, count=2)
+def test_subnets_are_a_function_of_seed_and_step() -> None:
+    recipe = Recipe(random_subnets=2)
+    first = step_subnets(TINY, 3, 7, recipe=recipe)
+    assert first == step_subnets(TINY, 3, 7, recipe=recipe)
+    assert first != step_subnets(TINY, 3, 8, recipe=recipe)
     assert first[0] == TINY.largest() and first[1] == TINY.smallest() and len(first) == 4
+
+
+def test_without_a_sandwich_as_many_are_random() -> None:
+    chosen = step_subnets(TINY, 3, 7, recipe=Recipe(random_subnets=2, sandwich=False))
+    assert len(chosen) == 4 and chosen[0] != TINY.largest()
+
+
+def test_a_subnet_alone_is_trained_once_a_step() -> None:
+    arch = TINY.middle()
+    assert step_subnets(Singleton(arch), 0, 0, recipe=RECIPE) == [arch]
+
+
+@pytest.mark.parametrize("idea", ["sandwich", "distill", "layer_scaling"])
+def test_an_idea_left_out_trains_something_else(idea: str, tmp_path: Path) -> None:
+    recipe = Recipe(epochs=1, batch_size=32)
+    with_it = train(tmp_path / "with", recipe=recipe).state_dict()
+    without = train(tmp_path / "without", recipe=replace(recipe, **{idea: False})).state_dict()
+    assert any(not torch.equal(with_it[name], without[name]) for name in with_it)
+    scales = [tensor for name, tensor in without.items() if name.endswith("_scale")]
+    untouched = all(torch.equal(tensor, torch.ones_like(tensor)) for tensor in scales)
+    assert untouched == (idea == "layer_scaling")
+
+
+def test_a_trained_subnet_goes_on_alone_with_the_same_rows(tmp_path: Path) -> None:
+    supernet, arch = train(tmp_path / "shared"), TINY.middle()
+    images, labels = digits(96)
+    start = supernet.narrowed(arch)
+    ranks = {n: t.clone() for n, t in start.state_dict().items() if n.endswith(".rank")}
+    assert torch.equal(
+        start(torch.from_numpy(images), arch), supernet(torch.from_numpy(images), arch)
+    )
+    tuned = train_supernet(
+        start.space,
+        images,
+        labels,
+        recipe=replace(RECIPE, epochs=2, rerank_until=0.0),
+        seed=0,
+        input_step=start.input_step,
+        directory=tmp_path / "alone",
+        start=start,
+    )
+    assert all(torch.equal(tuned.state_dict()[name], rank) for name, rank in ranks.items())
+    loaded = Supernet.load(tmp_path / "alone")
+    assert loaded.space == Singleton(arch)
+    assert not torch.equal(loaded.head.weight, supernet.narrowed(arch).head.weight)
 
 
 def test_augmentation_moves_little_and_off_means_off() -> None:
