@@ -20,6 +20,7 @@ COMMANDS = (
     ("export", "Write a Vitis HLS project for each pick."),
     ("verify", "Check each project against the integer reference, bit for bit."),
     ("check", "Say in a second whether a study can be satisfied, before training."),
+    ("calibrate", "Learn from built designs how far estimates are off; say how well."),
     ("explain", "Show where cycles, resources and bytes of an accelerator go."),
     ("devices", "List the boards that come with qnas."),
     ("spaces", "List the search spaces."),

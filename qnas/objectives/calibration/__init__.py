@@ -1,0 +1,1 @@
+"""Calibration: what tools built, learned as a correction of what was estimated."""
