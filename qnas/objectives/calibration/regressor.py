@@ -47,7 +47,8 @@ class PairsRegressor:
         self._reach, self._unit = float("inf"), 1.0
 
     def _scaled(self, x: Floats) -> Floats:
-        return (x - self._mean) / self._std
+        scaled: Floats = (x - self._mean) / self._std
+        return scaled
 
     def raw(self, pairs: Pairs) -> tuple[Floats, Floats, Floats]:
         """Log residual, spread of the trees, distance to the nearest training design."""
