@@ -57,3 +57,7 @@ class ResourceObjective:
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         return [float(getattr(c.estimate.resources, self.name)) for c in candidates]
+
+
+# Told by the plan alone, in no time: a study looks at these before it spends images.
+MODELLED = (LatencyObjective, FpsObjective, EnergyObjective, ResourceObjective)

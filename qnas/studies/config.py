@@ -20,15 +20,18 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class SearchConfig(Value):
-    """NSGA-II's budget: `trials` evaluations in generations of `population`.
+    """The budget, `trials` in generations of `population`, and who proposes them.
 
-    `dsp_shares` are the shares of the device's DSPs that a candidate may use: the hardware's own
-    gene, beside those of the search space.
+    `sampler` is the name of one of Optuna's, `settings` are its arguments. `dsp_shares` are the
+    shares of the device's DSPs that a candidate may use: the hardware's own gene, beside those of
+    the search space.
     """
 
     trials: int = 300
     population: int = 50
     dsp_shares: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0)
+    sampler: str = "NSGAIISampler"
+    settings: dict[str, int | float | bool | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(self.trials >= 1, "search.trials", "must be at least 1", self.trials)

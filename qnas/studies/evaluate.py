@@ -10,6 +10,7 @@ from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.objectives.base import Candidate, Objective
 from qnas.objectives.cost.estimate import RESOURCES, Estimate
+from qnas.objectives.hardware import MODELLED
 from qnas.studies.genome import Proposal
 
 Planner = Callable[[Architecture, float], tuple[HardwarePlan, Estimate]]
@@ -25,64 +26,132 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A proposal beyond a limit that its plan already tells: no image was spent on it."""
+
+    constraints: Mapping[str, float]
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A proposal that could not be evaluated. Nothing stands in for its values."""
 
     reason: str
 
 
+Result = Evaluation | Refusal | Failure
+Evaluate = Callable[[Sequence[Proposal]], list[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit of the study's own on an objective: the most of one to minimise, else the least."""
+
+    objective: Objective
+    limit: float
+
+    @property
+    def name(self) -> str:
+        return f"{'max' if self.objective.direction == 'minimize' else 'min'}_{self.objective.name}"
+
+    def violation(self, value: float) -> float:
+        """value / limit - 1 of a maximum, 1 - value / limit of a minimum: met if <= 0."""
+        excess = value / self.limit - 1.0
+        return excess if self.objective.direction == "minimize" else -excess
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Evaluates a generation at a time.
+    """Evaluates a generation at a time, what costs nothing first.
 
     `planner` maps an architecture and a share of the DSPs to its plan and estimate; `limits` are
-    the usable amounts of each resource.
+    the usable amounts of each resource, `bounds` the study's own limits.
     """
 
     objectives: tuple[Objective, ...]
     planner: Planner
     limits: Mapping[str, int]
+    bounds: tuple[Bound, ...] = ()
 
-    def __call__(self, proposals: Sequence[Proposal]) -> list[Evaluation | Failure]:
+    def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
         """One result a proposal, in order. Exceptions become Failures, interrupts do not."""
-        planned = [self._candidate(proposal) for proposal in proposals]
+        planned = [self._planned(proposal) for proposal in proposals]
         candidates = [c for c in planned if isinstance(c, Candidate)]
-        rows = iter(self._values(candidates))
+        found = self._found(candidates, [o for o in self._all() if not isinstance(o, MODELLED)])
+        rest = iter(zip(candidates, found, strict=True))
         return [
-            self._result(proposal, c, next(rows)) if isinstance(c, Candidate) else c
-            for proposal, c in zip(proposals, planned, strict=True)
+            self._result(p, *next(rest)) if isinstance(c, Candidate) else c
+            for p, c in zip(proposals, planned, strict=True)
         ]
 
-    def _candidate(self, proposal: Proposal) -> Candidate | Failure:
+    def _all(self) -> list[Objective]:
+        """Objectives, and those that are only bounded."""
+        bounded = {bound.objective.name: bound.objective for bound in self.bounds}
+        return list({**bounded, **{o.name: o for o in self.objectives}}.values())
+
+    def _planned(self, proposal: Proposal) -> Candidate | Refusal | Failure:
+        """The candidate, unless its plan alone breaks a limit."""
         try:
             plan, estimate = self.planner(proposal.architecture, proposal.dsp_share)
         except Exception as error:
             return _failure("plan", error)
-        return Candidate(proposal.architecture, plan, estimate)
+        candidate = Candidate(proposal.architecture, plan, estimate)
+        modelled = [b.objective for b in self.bounds if isinstance(b.objective, MODELLED)]
+        (values,) = self._found([candidate], modelled)
+        if isinstance(values, Failure):
+            return values
+        found = self._constraints(proposal, estimate, values)
+        return Refusal(found, estimate) if max(found.values()) > 0 else candidate
 
-    def _values(self, candidates: Sequence[Candidate]) -> list[tuple[float, ...] | Failure]:
-        """Of each candidate, the value of every objective."""
+    def _found(
+        self, candidates: Sequence[Candidate], objectives: Sequence[Objective]
+    ) -> list[dict[str, float] | Failure]:
+        """Of each candidate, the values of `objectives` by name."""
         if not candidates:
             return []
         try:
-            columns = [objective.evaluate(candidates) for objective in self.objectives]
+            columns = {o.name: o.evaluate(candidates) for o in objectives}
+            rows = [{n: float(c[i]) for n, c in columns.items()} for i in range(len(candidates))]
         except Exception as error:
             if len(candidates) == 1:
                 return [_failure("objective", error)]
             # One candidate must not fail its whole generation: find out which it is.
-            return [self._values([candidate])[0] for candidate in candidates]
-        return list(zip(*columns, strict=True))
+            return [self._found([candidate], objectives)[0] for candidate in candidates]
+        return [_finite(row) for row in rows]
+
+    def _constraints(
+        self, proposal: Proposal, estimate: Estimate, values: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Of every resource, and of every bound whose value is known."""
+        own = {
+            b.name: b.violation(values[b.objective.name])
+            for b in self.bounds
+            if b.objective.name in values
+        }
+        return {**constraints(estimate, self.limits, dsp_share=proposal.dsp_share), **own}
 
     def _result(
-        self, proposal: Proposal, candidate: Candidate, row: tuple[float, ...] | Failure
-    ) -> Evaluation | Failure:
-        if isinstance(row, Failure):
-            return row
-        for objective, value in zip(self.objectives, row, strict=True):
-            if not math.isfinite(value):
-                return Failure(f"objective {objective.name} gave {value}")
-        found = constraints(candidate.estimate, self.limits, dsp_share=proposal.dsp_share)
-        return Evaluation(tuple(map(float, row)), found, candidate.estimate)
+        self, proposal: Proposal, candidate: Candidate, found: dict[str, float] | Failure
+    ) -> Result:
+        (modelled,) = self._found([candidate], [o for o in self._all() if isinstance(o, MODELLED)])
+        if isinstance(found, Failure):
+            return found
+        if isinstance(modelled, Failure):
+            return modelled
+        values = {**modelled, **found}
+        return Evaluation(
+            tuple(values[objective.name] for objective in self.objectives),
+            self._constraints(proposal, candidate.estimate, values),
+            candidate.estimate,
+        )
+
+
+def _finite(values: dict[str, float]) -> dict[str, float] | Failure:
+    for name, value in values.items():
+        if not math.isfinite(value):
+            return Failure(f"objective {name} gave {value}")
+    return values
 
 
 def constraints(

@@ -19,10 +19,25 @@ from qnas.studies.records import TrialRecord
 
 @dataclass(frozen=True, slots=True)
 class StudyRecords:
-    """Every COMPLETE trial of a study, with the names of its objectives."""
+    """Every decided trial of a study, with the names of its objectives.
+
+    `trials` were evaluated; `refused` broke a limit that their plans told, and have no values.
+    """
 
     objectives: tuple[str, ...]
     trials: tuple[TrialRecord, ...]
+    refused: tuple[TrialRecord, ...] = ()
+
+    @classmethod
+    def of(cls, objectives: Sequence[str], found: Sequence[TrialRecord]) -> StudyRecords:
+        """Decided trials, told apart by whether they have values."""
+        valued = tuple(trial for trial in found if trial.values)
+        return cls(tuple(objectives), valued, tuple(t for t in found if not t.values))
+
+    @property
+    def count(self) -> int:
+        """Decided trials: what counts towards the budget."""
+        return len(self.trials) + len(self.refused)
 
     def minimised(self, trials: Sequence[TrialRecord]) -> Points:
         """Objective values (n, m), those to maximise negated."""
@@ -76,13 +91,17 @@ class StudyRecords:
         return hypervolume(self.minimised(feasible), self.box())
 
     def _nothing_fits(self) -> str:
-        closest = min(self.trials, key=lambda t: max(t.constraints.values()))
-        name, excess = max(closest.constraints.items(), key=lambda item: item[1])
+        """The candidate whose worst violation is least, and all that it violates."""
+        everything = self.trials + self.refused
+        closest = min(everything, key=lambda t: (max(t.constraints.values()), t.number))
+        missed = sorted(((v, n) for n, v in closest.constraints.items() if v > 0), reverse=True)
+        binds = ", ".join(f"{name} by {excess:.1%}" for excess, name in missed)
         return problem(
             "search",
-            "must find a candidate that fits the device",
-            f"none in {len(self.trials)} trials; the closest misses {name} by {excess:.1%}",
-            "Choose a larger device, a smaller space or more trials.",
+            "must find a candidate within every limit",
+            f"none in {len(everything)} trials; the closest ({closest.architecture.key}) misses"
+            f" {binds}",
+            "Choose a larger device, a smaller space or wider limits.",
         )
 
 

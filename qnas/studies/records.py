@@ -1,4 +1,4 @@
-"""TrialRecord: one finished trial of a study, decoded."""
+"""Trials of a study: how an outcome is written as one of Optuna's, and read back as a record."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from optuna import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from qnas.architecture import Architecture
 from qnas.objectives.cost.estimate import Estimate
 from qnas.serial import decode, encode
-from qnas.studies.evaluate import Evaluation
+from qnas.studies.evaluate import Evaluation, Failure, Refusal, Result
 from qnas.studies.genome import Genome, Proposal
-from qnas.studies.sampler import SlotSampler
+from qnas.studies.sampler import GENERATION, Params, Space, generation_of
 
-ESTIMATE = "estimate"
-KEY = "key"
+ESTIMATE, KEY, REASON = "estimate", "key", "reason"
+SLOT = "qnas:slot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +43,68 @@ class TrialRecord:
         return all(value <= 0 for value in self.constraints.values())
 
 
-def write_evaluation(trial: Trial, evaluation: Evaluation) -> None:
-    """Attach everything but the values, which `study.tell` takes."""
-    for name, value in evaluation.constraints.items():
-        trial.set_constraint(name, value)
-    trial.set_user_attr(ESTIMATE, encode(evaluation.estimate))
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a proposal stands in a study."""
+
+    generation: int
+    slot: int
 
 
-def read_evaluation(trial: FrozenTrial) -> Evaluation:
-    """Inverse of `write_evaluation`, values included; floats come back exactly."""
+def make_trial(
+    place: Place, params: Params, space: Space, *, key: str, result: Result
+) -> FrozenTrial:
+    """An ordinary Optuna trial: COMPLETE; PRUNED, with its constraints and without values, if it
+    was refused for a limit; FAIL with its reason."""
+    attrs: dict[str, object] = {KEY: key}
+    if isinstance(result, Failure):
+        attrs[REASON] = result.reason
+    else:
+        attrs[ESTIMATE] = encode(result.estimate)
+    return create_trial(
+        state=_state(result),
+        values=list(result.values) if isinstance(result, Evaluation) else None,
+        params=params,
+        distributions=space,
+        user_attrs=attrs,
+        system_attrs={GENERATION: place.generation, SLOT: place.slot},
+        constraints=None if isinstance(result, Failure) else dict(result.constraints),
+    )
+
+
+def read_result(trial: FrozenTrial) -> Evaluation | Refusal:
+    """Inverse of `make_trial` for a decided trial; floats come back exactly."""
     estimate = decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}")
+    if trial.state == TrialState.PRUNED:
+        return Refusal(trial.constraints, estimate)
     return Evaluation(tuple(trial.values), trial.constraints, estimate)
 
 
-def complete_trials(study: Study) -> list[FrozenTrial]:
-    """The COMPLETE trials, by number."""
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+def decided_trials(study: Study) -> list[FrozenTrial]:
+    """The search's trials with an outcome, by number: evaluated, or refused for a limit."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED)
+    return [t for t in study.get_trials(deepcopy=False, states=states) if generation_of(t) >= 0]
 
 
 def read_records(study: Study, genome: Genome, objectives: Sequence[str]) -> list[TrialRecord]:
-    """Every COMPLETE trial of `study`, by number."""
-    return [_record(trial, genome, objectives) for trial in complete_trials(study)]
+    """Every decided trial of `study`, by number; those refused have no values."""
+    return [_record(trial, genome, objectives) for trial in decided_trials(study)]
 
 
 def _record(trial: FrozenTrial, genome: Genome, objectives: Sequence[str]) -> TrialRecord:
-    evaluation = read_evaluation(trial)
+    found = read_result(trial)
+    values = found.values if isinstance(found, Evaluation) else ()
     return TrialRecord(
         number=trial.number,
-        generation=SlotSampler.generation_of(trial),
+        generation=generation_of(trial),
         proposal=genome.decode(trial.params),
-        values=dict(zip(objectives, evaluation.values, strict=True)),
-        constraints=evaluation.constraints,
-        estimate=evaluation.estimate,
+        values=dict(zip(objectives, values, strict=True)) if values else {},
+        constraints=found.constraints,
+        estimate=found.estimate,
     )
+
+
+def _state(result: Result) -> TrialState:
+    if isinstance(result, Failure):
+        return TrialState.FAIL
+    return TrialState.PRUNED if isinstance(result, Refusal) else TrialState.COMPLETE

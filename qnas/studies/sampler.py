@@ -1,54 +1,88 @@
-"""NSGA-II whose every child depends on (seed, generation, slot) and its parents alone.
+"""NSGA-II whose every child depends on (seed, generation, slot, attempt) and its parents alone.
 
-Optuna's sampler keeps one random state for its lifetime, which a killed process loses. Here each
-slot of each generation has a state of its own, so that a resumed study proposes exactly what the
-uninterrupted one would have, and a longer study begins with the shorter one's trials.
+Optuna's sampler keeps one random state for its lifetime, which a killed process loses, and looks
+through all trials at each ask. Here each slot of each generation has a state of its own and is
+told its parents, so that a resumed study proposes exactly what the uninterrupted one would have, a
+longer study begins with the shorter one's trials, and the hundredth generation costs what the
+first does. How parents are selected, crossed over and mutated is Optuna's own code.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import NSGAIISampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+Space = dict[str, BaseDistribution]
+Params = dict[str, Any]
+
+GENERATION = "NSGAIISampler:generation"  # where the stock sampler looks for it too
+
+
+def generation_of(trial: FrozenTrial) -> int:
+    """The generation that `trial` belongs to; -1 if it was made elsewhere."""
+    return int(trial.system_attrs.get(GENERATION, -1))
 
 
 class SlotSampler(NSGAIISampler):
-    """Stock NSGA-II for one slot, told its search space.
-
-    The stock sampler finds the space by intersecting those of all earlier trials, which is quick
-    only if one sampler lives on; ours is fixed, and known.
-    """
+    """Stock NSGA-II for one slot of `generation`, told its space and its parents."""
 
     def __init__(
         self,
-        space: dict[str, BaseDistribution],
+        space: Space,
         *,
-        population: int,
-        seed: int,
+        parents: Sequence[FrozenTrial],
         generation: int,
-        slot: int,
+        state: Sequence[int],
+        settings: Mapping[str, Any],
     ) -> None:
-        state = np.random.SeedSequence([seed, generation, slot]).generate_state(1)
-        super().__init__(population_size=population, seed=int(state[0]))
-        self._fixed_space = {
-            name: distribution
-            for name, distribution in sorted(space.items())
-            if not distribution.single()
+        seed = np.random.SeedSequence(list(state)).generate_state(1)
+        super().__init__(**{**settings, "seed": int(seed[0])})
+        self._space, self._parents, self._generation = space, list(parents), generation
+
+    def propose(self, study: Study) -> Params:
+        """Parameters of one child: what `study.ask` would do, without a trial in the storage."""
+        trial = create_trial(state=TrialState.RUNNING)
+        params = self.sample_relative(study, trial, self._evolved())
+        return {
+            name: params[name]
+            if name in params
+            else self.sample_independent(study, trial, name, distribution)
+            for name, distribution in self._space.items()
         }
 
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return self._fixed_space
+    def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
+        return self._generation
 
-    def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
-        """The parents by number: the order in which every later slot reads them from storage,
-        where the stock sampler gives its first slot another one."""
-        return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
+    def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
+        return self._parents
 
-    @classmethod
-    def generation_of(cls, trial: FrozenTrial) -> int:
-        """The generation that `trial` was asked for; -1 if it was asked elsewhere."""
-        return int(trial.system_attrs.get(cls._get_generation_key(), -1))
+    def _evolved(self) -> Space:
+        return {name: d for name, d in sorted(self._space.items()) if not d.single()}
+
+
+class Selection(NSGAIISampler):
+    """Stock NSGA-II's selection of parents among trials that it is given."""
+
+    def select(self, study: Study, pool: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """The survivors of `pool`, by number, at most the population.
+
+        Trials without values, refused for a limit, follow those with, the least violation first.
+        """
+        self._pool = [t for t in pool if t.state == TrialState.COMPLETE]
+        found = self.select_parent(study, 1) if self._pool else []
+        refused = [t for t in pool if t.state == TrialState.PRUNED]
+        refused.sort(key=lambda t: (sum(max(v, 0.0) for v in t.constraints.values()), t.number))
+        found += refused[: max(0, (self.population_size or 0) - len(found))]
+        return sorted(found, key=lambda trial: trial.number)
+
+    def get_population(self, study: Study, generation: int) -> list[FrozenTrial]:
+        return sorted(self._pool, key=lambda trial: trial.number)
+
+    def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
+        return []

@@ -10,11 +10,11 @@ from qnas.errors import CheckpointError, problem
 from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import write_atomically
-from qnas.studies.evaluate import Evaluation, Evaluator, Failure
+from qnas.studies.evaluate import Evaluator, Result
 from qnas.studies.front import front_csv
 from qnas.studies.genome import Proposal
 from qnas.studies.progress import Progress
-from qnas.studies.records import complete_trials
+from qnas.studies.records import decided_trials
 from qnas.studies.runner import Runner
 from qnas.studies.workspace import Workspace
 
@@ -29,7 +29,7 @@ def searched(work: Workspace) -> bool:
     """
     _check_supernet(work)
     files, trials = work.files, work.config.search.trials
-    return files.front.exists() and len(complete_trials(work.study)) >= trials
+    return files.front.exists() and len(decided_trials(work.study)) >= trials
 
 
 def search(work: Workspace, progress: Progress) -> None:
@@ -77,7 +77,7 @@ class _LazyEvaluator:
         self._work = work
         self._evaluator: Evaluator | None = None
 
-    def __call__(self, proposals: Sequence[Proposal]) -> list[Evaluation | Failure]:
+    def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
         if not proposals:
             return []
         if self._evaluator is None:

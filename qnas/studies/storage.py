@@ -6,19 +6,18 @@ import fcntl
 import json
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial
 
 from qnas.errors import CheckpointError, problem
 from qnas.objectives.base import Direction
-
-REASON = "reason"
 
 
 class KernelLock(JournalFileOpenLock):
@@ -41,24 +40,65 @@ class KernelLock(JournalFileOpenLock):
 
 
 class Journal(JournalFileBackend):
-    """Optuna's journal file without a flush to disk at each of a trial's forty entries.
+    """Optuna's journal file, to which a whole generation can be appended in one write.
 
-    What a process wrote is the kernel's, and survives the process. Only the end of the machine
-    may cost the last entries, whose trials are then made again.
+    There is no flush to disk: what a process wrote is the kernel's, and survives the process. Only
+    the end of the machine may cost the last entries, whose trials are then made again.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._kernel_lock = path, KernelLock(path)
+        self._batch: list[bytes] | None = None
         super().__init__(str(path), lock_obj=self._kernel_lock)
 
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Keep what is appended, and write it at the end; nobody else writes meanwhile.
+
+        The storage must have read all there is. It reads its own entries from the batch.
+        """
+        self._kernel_lock.acquire()
+        self._batch = []
+        try:
+            yield
+            self._write(self._batch)
+        finally:
+            self._batch = None
+            self._kernel_lock.release()
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
+        if self._batch is not None:
+            self._batch += lines
+            return
         self._kernel_lock.acquire()
         try:
-            with self._path.open("ab") as stream:
-                stream.write(lines.encode())
+            self._write(lines)
         finally:
             self._kernel_lock.release()
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        yield from super().read_logs(log_number_from)
+        if self._batch is not None:
+            first = max(self._log_number_offset)  # entries in the file
+            yield from map(json.loads, self._batch[max(0, log_number_from - first) :])
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        with self._path.open("ab") as stream:
+            stream.write(b"".join(lines))
+
+
+class JournalStudy(optuna.Study):
+    """An Optuna study in a journal file; trials that are added together are written together."""
+
+    def __init__(self, name: str, journal: Journal, storage: JournalStorage) -> None:
+        self._journal = journal
+        super().__init__(study_name=name, storage=storage)
+
+    def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
+        self.get_trials(deepcopy=False, states=())  # reads what others wrote
+        with self._journal.batch():
+            super().add_trials(trials)
 
 
 def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> optuna.Study:
@@ -69,13 +109,11 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         _drop_torn_line(path)
-        storage, sampler = JournalStorage(Journal(path)), optuna.samplers.NSGAIISampler()
-        if any(study.study_name == name for study in storage.get_all_studies()):
-            study = optuna.load_study(study_name=name, storage=storage, sampler=sampler)
-        else:
-            study = optuna.create_study(
-                study_name=name, storage=storage, sampler=sampler, directions=list(directions)
-            )
+        journal = Journal(path)
+        storage = JournalStorage(journal)
+        if all(study.study_name != name for study in storage.get_all_studies()):
+            optuna.create_study(study_name=name, storage=storage, directions=list(directions))
+        study = JournalStudy(name, journal, storage)
     # Optuna trusts its journal: a damaged one ends in whatever error comes first.
     except (
         ValueError,
@@ -99,17 +137,6 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
             )
         )
     return study
-
-
-def fail_interrupted(study: optuna.Study) -> int:
-    """Mark the trials that a killed process left RUNNING as FAIL; returns how many.
-
-    They are told from trials that failed of themselves by having no REASON.
-    """
-    stale = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for trial in stale:
-        study.tell(trial.number, state=TrialState.FAIL)
-    return len(stale)
 
 
 def _drop_torn_line(path: Path) -> None:

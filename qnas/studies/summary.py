@@ -21,7 +21,7 @@ def summarise(work: Workspace) -> dict[str, Any]:
     summary = {
         "picks": [_pick(pick, found[pick.name]) for pick in picks(work) if pick.name in found],
         "study": {
-            "trials": len(records.trials),
+            "trials": records.count,
             "distinct": len(records.distinct()),
             "pareto": len(records.front()),
             "hypervolume": records.hypervolume(),

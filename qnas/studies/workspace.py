@@ -86,11 +86,12 @@ class Workspace:
         return open_study(self.files.journal, name=self.config.name, directions=directions)
 
     def records(self) -> StudyRecords:
-        """Every complete trial so far; read again only when there are more."""
+        """Every decided trial so far; read again only when there are more."""
         from qnas.studies.front import StudyRecords
-        from qnas.studies.records import complete_trials, read_records
+        from qnas.studies.records import decided_trials, read_records
 
-        if self._records is None or len(self._records.trials) < len(complete_trials(self.study)):
+        decided = len(decided_trials(self.study))
+        if self._records is None or self._records.count < decided:
             objectives = self.config.objectives
             try:
                 trials = read_records(self.study, self.genome, objectives)
@@ -103,7 +104,7 @@ class Workspace:
                         "Delete it and run again.",
                     )
                 ) from None
-            self._records = StudyRecords(objectives, tuple(trials))
+            self._records = StudyRecords.of(objectives, trials)
         return self._records
 
     def trained(self) -> bool:

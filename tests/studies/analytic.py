@@ -16,10 +16,10 @@ from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.operations import Gemm, network_operations
 from qnas.space import SearchSpace
 from qnas.studies.config import SearchConfig
-from qnas.studies.evaluate import Evaluator
+from qnas.studies.evaluate import Evaluate, Evaluator
 from qnas.studies.genome import Genome
 from qnas.studies.progress import Silent
-from qnas.studies.runner import Evaluate, Runner
+from qnas.studies.runner import Runner
 from qnas.studies.storage import open_study
 
 SPACE = SearchSpace(

@@ -107,7 +107,7 @@ def test_a_target_out_of_reach_names_the_fastest() -> None:
 
 def test_front_csv_has_a_row_a_pareto_trial_and_exact_numbers(tmp_path: Path) -> None:
     study = search(tmp_path / "a", trials=40)
-    found = StudyRecords(OBJECTIVES, tuple(read_records(study, GENOME, OBJECTIVES)))
+    found = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
     rows = list(csv.DictReader(io.StringIO(front_csv(found))))
     assert len(rows) == len(found.front()) > 3
     for row, member in zip(rows, found.front(), strict=True):

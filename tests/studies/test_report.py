@@ -25,7 +25,7 @@ VERIFIED = {
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
     study = search(tmp_path_factory.mktemp("report") / "a", trials=40)
-    records = StudyRecords(OBJECTIVES, tuple(read_records(study, GENOME, OBJECTIVES)))
+    records = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
     picks = choose(records, (1000,))
     facts = (("device", "a <board> & more"),)
     return ReportContent("demo", "board", facts, records, picks, LIMITS, {"knee": VERIFIED})

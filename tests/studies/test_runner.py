@@ -15,11 +15,11 @@ from optuna.trial import TrialState
 from qnas.errors import CheckpointError, EvaluationError
 from qnas.objectives.base import Candidate
 from qnas.objectives.cost.estimate import Estimate, Resources
-from qnas.studies.evaluate import Evaluation, Failure, constraints
+from qnas.studies.evaluate import Evaluate, Result, constraints
 from qnas.studies.front import StudyRecords, front_csv
 from qnas.studies.genome import Proposal
 from qnas.studies.records import read_records
-from qnas.studies.runner import SECONDS, Evaluate
+from qnas.studies.runner import SECONDS
 from qnas.studies.storage import open_study
 from tests.studies.analytic import (
     DIRECTIONS,
@@ -39,7 +39,7 @@ def outcome(study: optuna.Study) -> list[tuple[str, dict[str, float], int]]:
 
 
 def csv(study: optuna.Study) -> list[str]:
-    records = StudyRecords(OBJECTIVES, tuple(read_records(study, GENOME, OBJECTIVES)))
+    records = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
     return sorted(line.split(",", 1)[1] for line in front_csv(records).splitlines())
 
 
@@ -62,7 +62,7 @@ def test_a_longer_search_begins_with_the_shorter_one(tmp_path: Path) -> None:
 def test_children_descend_from_the_front(tmp_path: Path) -> None:
     """NSGA-II at work: later generations dominate more than the first, random one did."""
     study = search(tmp_path / "a", trials=120, population=20)
-    records = StudyRecords(OBJECTIVES, tuple(read_records(study, GENOME, OBJECTIVES)))
+    records = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
     volumes = [records.hypervolume(generation=g) for g in range(6)]
     assert volumes == sorted(volumes)
     assert volumes[-1] > 1.1 * volumes[0]
@@ -73,7 +73,8 @@ def test_duplicates_are_answered_from_memory_also_after_a_resume(tmp_path: Path)
     search(tmp_path / "a", trials=60, evaluate=evaluator(error))
     study = search(tmp_path / "a", trials=150, evaluate=evaluator(error))
     records = read_records(study, GENOME, OBJECTIVES)
-    assert error.asked == len({r.key for r in records}) < len(records)
+    evaluated = [r for r in records if r.values]
+    assert error.asked == len({r.key for r in evaluated}) <= len(evaluated) < len(records)
     by_key: dict[str, object] = {}
     for record in records:
         assert by_key.setdefault(record.key, record.values) == record.values
@@ -100,7 +101,9 @@ def test_a_candidate_that_fails_fails_alone_and_says_why(mode: str, tmp_path: Pa
     study = search(tmp_path / "a", trials=30, evaluate=evaluator(Breaking(mode, depth=2)))
     complete = [t for t in study.trials if t.state == TrialState.COMPLETE]
     failed = [t for t in study.trials if t.state == TrialState.FAIL]
-    assert len(complete) == 30
+    refused = [t for t in study.trials if t.state == TrialState.PRUNED]
+    assert len(complete) + len(refused) == 30
+    assert all(max(t.constraints.values()) > 0 and t.values is None for t in refused)
     assert failed
     assert all(t.params["depth"] == 1 for t in complete)
     assert all(("too deep" in t.user_attrs["reason"]) == (mode == "raise") for t in failed)
@@ -120,7 +123,7 @@ def test_an_interruption_between_evaluation_and_tell_changes_nothing(tmp_path: P
     def stop_in_third(evaluate: Evaluate) -> Evaluate:
         calls = iter(range(100))
 
-        def call(proposals: Sequence[Proposal]) -> list[Evaluation | Failure]:
+        def call(proposals: Sequence[Proposal]) -> list[Result]:
             if next(calls) == 2:
                 raise KeyboardInterrupt
             return evaluate(proposals)

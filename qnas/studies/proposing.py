@@ -1,0 +1,152 @@
+"""Proposers: what a generation's slots are filled with, a function of the trials before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import optuna
+from optuna import Study
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
+
+from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.studies.config import SearchConfig
+from qnas.studies.records import decided_trials
+from qnas.studies.sampler import Params, Selection, SlotSampler, Space, generation_of
+
+EVOLUTION = "NSGAIISampler"
+ATTEMPTS = 20
+Identify = Callable[[Params], str]
+
+
+class Proposer(Protocol):
+    """Proposes by generation and slot, from the decided trials of earlier generations alone."""
+
+    def propose(self, study: Study, generation: int, slots: range) -> list[Params]:
+        """Parameters of `slots`: the same whenever, and by whomever, they are asked for."""
+        ...
+
+
+class Evolution:
+    """NSGA-II. `identify` maps parameters to the key of what they describe.
+
+    A child that is known, from an earlier generation or an earlier slot, is bred again, up to
+    ATTEMPTS times; then it stands, and is answered from memory. `seeds` fill the first slots.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        search: SearchConfig,
+        seed: int,
+        *,
+        identify: Identify,
+        seeds: Sequence[Params] = (),
+    ) -> None:
+        self._space, self._seed, self._identify = space, seed, identify
+        self._settings: dict[str, Any] = {**search.settings, "population_size": search.population}
+        self._selection = Selection(**self._settings)
+        self._seeds = list(seeds)
+        self._parents: list[list[FrozenTrial]] = [[]]  # of each generation
+        self._known: set[str] = set()  # of the generations before the last of `_parents`
+        self._current: list[Params] = []  # proposed so far of that generation
+
+    def propose(self, study: Study, generation: int, slots: range) -> list[Params]:
+        if generation != len(self._parents) - 1 or not self._current:
+            self._advance(study, generation)
+        while len(self._current) < slots.stop:
+            self._current.append(self._child(study, generation, len(self._current)))
+        return self._current[slots.start : slots.stop]
+
+    def _advance(self, study: Study, generation: int) -> None:
+        """Parents of every generation up to this one; what was proposed before it is known."""
+        members: dict[int, list[FrozenTrial]] = {}
+        for trial in decided_trials(study):
+            members.setdefault(generation_of(trial), []).append(trial)
+        for last in range(len(self._parents) - 1, generation):
+            pool = members.get(last, [])
+            self._known.update(self._identify(trial.params) for trial in pool)
+            self._parents.append(self._selection.select(study, pool + self._parents[last]))
+        self._current = []
+        self._taken = set(self._known)
+
+    def _child(self, study: Study, generation: int, slot: int) -> Params:
+        if generation == 0 and slot < len(self._seeds):
+            child = self._seeds[slot]
+        else:
+            for attempt in range(ATTEMPTS):
+                child = SlotSampler(
+                    self._space,
+                    parents=self._parents[generation],
+                    generation=generation,
+                    state=(self._seed, generation, slot, attempt),
+                    settings=self._settings,
+                ).propose(study)
+                if self._identify(child) not in self._taken:
+                    break
+        self._taken.add(self._identify(child))
+        return child
+
+
+class Sampling:
+    """Any other sampler of Optuna's, a batch of `population` at a time.
+
+    A fresh sampler each generation, seeded by (seed, generation), on a copy in memory of the
+    trials before it: slower than one that lives on, but the same after any interruption.
+    """
+
+    def __init__(self, space: Space, search: SearchConfig, seed: int) -> None:
+        self._space, self._search, self._seed = space, search, seed
+        self._generation, self._asked = -1, [Params()][:0]
+
+    def propose(self, study: Study, generation: int, slots: range) -> list[Params]:
+        if generation != self._generation:
+            self._copy = self._begin(study, generation)
+            self._generation, self._asked = generation, []
+        while len(self._asked) < slots.stop:
+            self._asked.append(self._copy.ask(self._space).params)
+        return self._asked[slots.start : slots.stop]
+
+    def _begin(self, study: Study, generation: int) -> Study:
+        state = np.random.SeedSequence([self._seed, generation]).generate_state(1)
+        sampler = make_sampler(self._search.sampler, self._search.settings, seed=int(state[0]))
+        copy = optuna.create_study(directions=study.directions, sampler=sampler)
+        copy.add_trials(t for t in decided_trials(study) if generation_of(t) < generation)
+        return copy
+
+
+def make_proposer(
+    space: Space,
+    search: SearchConfig,
+    seed: int,
+    *,
+    identify: Identify,
+    seeds: Sequence[Params] = (),
+) -> Proposer:
+    """The proposer of the sampler that `search` names."""
+    if search.sampler == EVOLUTION:
+        return Evolution(space, search, seed, identify=identify, seeds=seeds)
+    return Sampling(space, search, seed)
+
+
+def sampler_names() -> list[str]:
+    """Optuna's samplers that can be named: those that take a seed and several objectives."""
+    single = ("CmaEsSampler", "GridSampler", "PartialFixedSampler", "BaseSampler")
+    return [n for n in optuna.samplers.__all__ if n.endswith("Sampler") and n not in single]
+
+
+def make_sampler(name: str, settings: Mapping[str, Any], *, seed: int) -> BaseSampler:
+    """Optuna's sampler `name`; UnknownNameError, ConfigError for settings that it refuses."""
+    if name not in sampler_names():
+        remedy = nearest(name, sampler_names())
+        raise UnknownNameError(problem("search.sampler", "must be a sampler", repr(name), remedy))
+    try:
+        sampler: BaseSampler = getattr(optuna.samplers, name)(**{**settings, "seed": seed})
+        return sampler
+    except (TypeError, ValueError) as error:
+        rule = f"must be what {name} takes"
+        raise ConfigError(
+            problem("search.settings", rule, error, "See Optuna's page of that sampler.")
+        ) from None
