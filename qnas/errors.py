@@ -27,6 +27,10 @@ class CapacityError(QnasError, ValueError):
     """Something does not fit: a number its format, a plan its device."""
 
 
+class ReportError(QnasError, ValueError):
+    """A file of a synthesis tool is cut off, damaged, or no report that qnas reads."""
+
+
 class CheckpointError(QnasError, ValueError):
     """A stored file is damaged, or belongs to something else."""
 

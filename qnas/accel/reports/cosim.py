@@ -1,0 +1,98 @@
+"""Co-simulation: cycles that the RTL took, transaction by transaction or summed up.
+
+`<top>_cosim.rpt` is a table with a row a language; `lat.rpt` sets variables; `result.transaction`
+lists latency and interval of each call, whatever its extension says.
+"""
+
+from __future__ import annotations
+
+import re
+
+from qnas.accel.measurement import Measurement
+from qnas.accel.reports.numbers import count
+from qnas.accel.reports.text import AGAIN, Text
+from qnas.errors import ReportError, problem
+
+SIMULATOR = re.compile(r"Simulation tool\s*:\s*(.*?)\.?\s*")
+VERSION = re.compile(r"(?:Version|v)\s*:?\s*(20\d\d\.\d(?:\.\d)?)")
+TOP = re.compile(r"(\w+)_cosim\.rpt")
+LANGUAGE = re.compile(r"\|\s*(Verilog|VHDL|SystemC)\s*\|(.*)\|\s*", re.IGNORECASE)
+VARIABLE = re.compile(r"\s*\$(\w+)\s*=\s*\"?([^\"]*)\"?\s*")
+TRANSACTION = re.compile(r"\s*transaction\s*(\d+):\s*(\S+)(?:\s+(\S+))?\s*")
+LATENCY_MAX, INTERVAL_MAX, CELLS = 3, 6, 7  # cells of a row: status, latency and interval
+
+
+def is_cosim(text: Text) -> bool:
+    """Whether a line is one of a co-simulation's result."""
+    return any(
+        LANGUAGE.fullmatch(line) or TRANSACTION.fullmatch(line) or line.startswith("$MAX_LATENCY")
+        for line in text.lines
+    ) or any("simulation tool" in line.lower() for line in text.lines[:8])
+
+
+def read_cosim(text: Text) -> Measurement:
+    """Largest latency and interval; ReportError if the simulation failed or the file is cut off."""
+    latency, interval = _table(text) or _variables(text) or _transactions(text) or (None, None)
+    if latency is None:
+        rule = "must hold the latency of a co-simulation that passed"
+        raise ReportError(problem(text.end, rule, "none", AGAIN))
+    fields = (SIMULATOR.fullmatch(line) for line in text.lines[:12])
+    simulator = next((field[1] for field in fields if field and field[1]), None)
+    version = VERSION.search("\n".join(text.lines[:12]))
+    top = TOP.fullmatch(text.source.rpartition("/")[2])
+    return Measurement(
+        source=text.source,
+        tool=f"HLS co-simulation ({simulator})" if simulator else "HLS co-simulation",
+        version=version[1] if version else None,
+        stage="cosim",
+        top=top[1] if top else None,
+        latency_cycles_max=latency,
+        interval_max=interval,
+    )
+
+
+def _table(text: Text) -> tuple[int | None, int | None] | None:
+    """The row of a language that passed."""
+    for index, line in enumerate(text.lines):
+        row = LANGUAGE.fullmatch(line)
+        if row is None:
+            continue
+        where, cells = text.where(index), [cell.strip() for cell in row[2].split("|")]
+        if cells[0].lower() == "fail":
+            raise ReportError(
+                problem(where, "must be of a co-simulation that passed", "Fail", AGAIN)
+            )
+        if cells[0].lower() == "pass":
+            if len(cells) < CELLS:
+                raise ReportError(problem(where, f"must have {CELLS} columns", len(cells), AGAIN))
+            return (
+                count(cells[LATENCY_MAX], where=where),
+                count(cells[INTERVAL_MAX], where=where),
+            )
+    return None
+
+
+def _variables(text: Text) -> tuple[int | None, int | None] | None:
+    found: dict[str, int | None] = {}
+    for index, line in enumerate(text.lines):
+        variable = VARIABLE.fullmatch(line)
+        if variable and variable[1] in ("MAX_LATENCY", "MAX_THROUGHPUT"):
+            found[variable[1]] = count(variable[2], where=text.where(index))
+    if "MAX_LATENCY" not in found:
+        return None
+    return found["MAX_LATENCY"], found.get("MAX_THROUGHPUT") or None
+
+
+def _transactions(text: Text) -> tuple[int | None, int | None] | None:
+    """The largest of all calls. The last has no interval: no call follows it."""
+    latencies, intervals = [], []
+    for index, line in enumerate(text.lines):
+        call = TRANSACTION.fullmatch(line)
+        if call:
+            where = text.where(index)
+            latencies.append(count(call[2], where=where))
+            intervals.append(count(call[3], where=where))
+    known = [value for value in latencies if value is not None]
+    if not known or len(known) < len(latencies):
+        return None
+    return max(known), max((value for value in intervals if value), default=None)

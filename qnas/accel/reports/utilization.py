@@ -1,0 +1,143 @@
+"""report_utilization: resources after synthesis or implementation, flat or by instance.
+
+UltraScale counts CLB LUTs and CLB Registers, 7 series Slice LUTs and Slice Registers, Versal DSP
+Slices. A block RAM tile is 36 Kb: two of `bram18`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from qnas.accel.measurement import Measurement
+from qnas.accel.reports.numbers import RULE, amount, count
+from qnas.accel.reports.text import Row, Text, cut_off, facts, flow_stage, require_sections, rows
+from qnas.errors import ReportError, problem
+
+# Row titles of the flat report, without the asterisk of a footnote.
+SITES = {
+    "clb luts": "lut",
+    "slice luts": "lut",
+    "clb registers": "ff",
+    "slice registers": "ff",
+    "registers": "ff",
+    "dsps": "dsp",
+    "dsp slices": "dsp",
+    "uram": "uram",
+    "block ram tile": "tiles",
+}
+# Parts of a tile, for reports that do not sum them up.
+HALVES = {"ramb36": 2, "ramb36/fifo": 2, "ramb36e5": 2, "ramb18": 1, "ramb18e5": 1}
+# Column titles of the report by instance.
+COLUMNS = {
+    "total luts": ("lut", 1),
+    "ffs": ("ff", 1),
+    "ramb36": ("bram18", 2),
+    "ramb18": ("bram18", 1),
+    "uram": ("uram", 1),
+    "dsp blocks": ("dsp", 1),
+    "dsp48 blocks": ("dsp", 1),
+    "dsp slices": ("dsp", 1),
+}
+
+
+def is_utilization(text: Text) -> bool:
+    """Whether a table of resources begins somewhere."""
+    return any(
+        "report_utilization" in line
+        or line.startswith("| Site Type")
+        or _site(line.strip("| ").partition("|")[0]) in ("clb luts", "slice luts")
+        or ("| Instance" in line and "Total LUTs" in line)
+        for line in text.lines
+    )
+
+
+def read_utilization(text: Text) -> Measurement:
+    """The whole design; by instance, the modules below it. ReportError for a report cut off."""
+    table = list(rows(text))
+    require_sections(text)
+    _require_closed(text)
+    if any("total luts" in row.cells for row in table):
+        return _by_instance(text, [row for row in table if "total luts" in row.cells])
+    found = _flat(text, table)
+    if "lut" not in found:
+        raise ReportError(
+            problem(
+                text.end,
+                "must count LUTs",
+                "none",
+                "Write the report again with `report_utilization -file`.",
+            )
+        )
+    return Measurement(**facts(text), stage=flow_stage(text), **found)
+
+
+def _flat(text: Text, table: Iterable[Row]) -> dict[str, Any]:
+    """Resources by name; the first row that counts one wins, later ones are parts of it."""
+    found: dict[str, int | None] = {}
+    halves: dict[str, int] = {}
+    for row in table:
+        site, used = _site(row.first), row.cells.get("used")
+        if used is None:
+            continue
+        where = text.where(row.index)
+        if SITES.get(site) == "tiles":
+            found.setdefault("bram18", _double(used, where))
+        elif site in SITES:
+            found.setdefault(SITES[site], count(used, where=where))
+        elif site in HALVES and site not in halves:
+            halves[site] = HALVES[site] * (count(used, where=where) or 0)
+    if halves:
+        found.setdefault("bram18", sum(halves.values()))
+    return found
+
+
+def _site(cell: str) -> str:
+    return cell.strip().rstrip("*").strip().lower()
+
+
+def _double(used: str, where: str) -> int | None:
+    tiles = amount(used, where=where)
+    if tiles is not None and tiles * 2 != int(tiles * 2):
+        raise ReportError(problem(where, f"{RULE} of halves", repr(used), "Write it again."))
+    return None if tiles is None else int(tiles * 2)
+
+
+def _by_instance(text: Text, table: list[Row]) -> Measurement:
+    """The outermost instance, with one module for each kind of instance below it."""
+    common, stage = facts(text), flow_stage(text)
+    top = Measurement(**common, stage=stage, **_columns(text, table[0]))
+    modules: dict[str, Measurement] = {}
+    path: list[tuple[int, str]] = []
+    for row in table[1:]:
+        while path and path[-1][0] >= row.indent:
+            path.pop()
+        if row.first.startswith("("):  # what an instance holds itself, without those below it
+            continue
+        path.append((row.indent, row.first))
+        name = row.cells.get("module") or row.first
+        known = modules.get(name) or Measurement(
+            **{**common, "top": name}, stage=stage, **_columns(text, row)
+        )
+        instance = "/".join(part for _, part in path)
+        modules[name] = replace(known, instances=(*known.instances, instance))
+    return replace(top, modules=tuple(modules.values()))
+
+
+def _columns(text: Text, row: Row) -> dict[str, Any]:
+    found: dict[str, int | None] = {}
+    where = text.where(row.index)
+    for title, (name, factor) in COLUMNS.items():
+        if title in row.cells:
+            used = count(row.cells[title].partition("(")[0], where=where) or 0
+            found[name] = (found.get(name) or 0) + factor * used
+    return found
+
+
+def _require_closed(text: Text) -> None:
+    """A whole report does not end inside a table that has rules."""
+    last = max((i for i, line in enumerate(text.lines) if line.strip()), default=0)
+    ruled = any(line.startswith("+--") for line in text.lines)
+    if ruled and text.lines[last].strip().startswith("|"):
+        raise cut_off(text, last)
