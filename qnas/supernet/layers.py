@@ -14,6 +14,7 @@ from qnas.supernet.weights import MatrixWeights, NormWeights
 
 # MSE-optimal uniform steps for a normal row of unit deviation, at 15 and 239 levels.
 W4_STEP, W8_STEP = 0.335, 0.033
+MIN_DEVIATION = 1e-6  # of a row that is all zero, as pruned checkpoints have them
 
 
 class Matrix(nn.Module):
@@ -31,11 +32,18 @@ class Matrix(nn.Module):
         self.weight = nn.Parameter(torch.empty(rows, inner))
         nn.init.trunc_normal_(self.weight, std=inner**-0.5, a=-2, b=2)
         self.bias = nn.Parameter(torch.zeros(rows))
-        deviation = self.weight.detach().std(dim=1)
-        self.log_step4 = nn.Parameter((W4_STEP * deviation).log())
-        self.log_step8 = nn.Parameter((W8_STEP * deviation).log())
+        self.log_step4 = nn.Parameter(torch.empty(rows))
+        self.log_step8 = nn.Parameter(torch.empty(rows))
+        self.fit_steps()
         self.register_buffer("rank", torch.arange(rows))
         self._choices: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
+
+    @torch.no_grad()
+    def fit_steps(self) -> None:
+        """Set both steps of every row from the deviation of its weights."""
+        deviation = self.weight.std(dim=1).clamp_min(MIN_DEVIATION)
+        self.log_step4.copy_((W4_STEP * deviation).log())
+        self.log_step8.copy_((W8_STEP * deviation).log())
 
     def _load_from_state_dict(self, *args: Any) -> None:
         super()._load_from_state_dict(*args)
