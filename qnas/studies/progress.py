@@ -23,3 +23,13 @@ class Silent:
     def stage(self, name: str, note: str) -> None: ...
 
     def advance(self, done: int, total: int, note: str) -> None: ...
+
+
+def duration(seconds: float) -> str:
+    """For people: `42 s`, `3:05 min`, `12:30 h`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole // 60 % 60:02} h"

@@ -18,7 +18,7 @@ from qnas.errors import StageOrderError, problem
 # `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification)\.json\.|\.front\.csv\."
-    r"|\.report\.html\.|\.(supernet|checkpoint|network)\.safetensors\.|\.project\."
+    r"|\.report\.html\.|\.train\.jsonl\.|\.(supernet|checkpoint|network)\.safetensors\.|\.project\."
 )
 
 

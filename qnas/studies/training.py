@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
-from qnas.studies.progress import Progress
+from qnas.studies.progress import Progress, duration
 from qnas.studies.workspace import Workspace
 
 STAGE = "train"
@@ -21,29 +19,32 @@ def train(work: Workspace, progress: Progress) -> None:
 
 
 def _train(work: Workspace, progress: Progress) -> None:
+    from qnas.training.augment import Affine
+    from qnas.training.logs import Interval
     from qnas.training.loop import train_supernet
+    from qnas.training.source import ArraySource
 
     images, labels = work.part("train")
     progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(labels)} images")
-    # Counted on across kills, so that the summary tells the whole cost.
-    before, start = work.stage_facts(STAGE).get("seconds", 0.0), time.perf_counter()
+    transform = Affine(work.config.train.augment)
 
-    def on_epoch(epoch: int, epochs: int, loss: float) -> None:
-        work.record_stage(STAGE, seconds=round(before + time.perf_counter() - start, 1))
-        progress.advance(epoch, epochs, f"loss {loss:.3f}")
+    def on_interval(now: Interval) -> None:
+        # Counted on across kills, so that the summary tells the whole cost.
+        work.record_stage(STAGE, seconds=now.seconds)
+        left = now.seconds / now.step * (now.steps - now.step)
+        note = f"loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
+        progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
     train_supernet(
         work.space,
-        images,
-        labels,
+        ArraySource(images, labels, work.images.num_classes, transform, repr(transform)),
         recipe=work.config.train,
         seed=work.config.seed,
         input_step=work.images.input_step,
         directory=work.files.path,
-        on_epoch=on_epoch,
+        on_interval=on_interval,
     )
-    seconds = round(before + time.perf_counter() - start, 1)
-    work.record_stage(STAGE, seconds=seconds, supernet=work.supernet_digest())
+    work.record_stage(STAGE, supernet=work.supernet_digest())
 
 
 def _quote_corners(work: Workspace) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from qnas import numerics as num
 from qnas.architecture import Architecture
@@ -29,19 +31,23 @@ def forward(
     *,
     quantize: bool = True,
     observe: Observer | None = None,
+    checkpoint_activations: bool = False,
 ) -> Tensor:
     """images (B, C, H, W) to logits (B, classes).
 
     With `quantize` off, the same network in floating point. `observe` sees what the step sizes
-    and the row ranking are made from.
+    and the row ranking are made from. `checkpoint_activations` keeps what goes into each block for
+    the way back, not what it computes, which is then computed again.
     """
-    run = _Forward(weights, quantize, observe)
+    run = _Forward(weights, quantize, observe, checkpoint_activations)
     return run.network(images)
 
 
 class _Forward:
-    def __init__(self, weights: SubnetWeights, quantize: bool, observe: Observer | None) -> None:
-        self.w, self.quantize, self.observe = weights, quantize, observe
+    def __init__(
+        self, weights: SubnetWeights, quantize: bool, observe: Observer | None, again: bool
+    ) -> None:
+        self.w, self.quantize, self.observe, self.again = weights, quantize, observe, again
 
     def network(self, images: Tensor) -> Tensor:
         arch = self.w.architecture
@@ -49,7 +55,11 @@ class _Forward:
         stem = F.pad(self.linear("stem", patches), (0, 0, 1, 0))
         residual = self.added(self.rounded(self.w.position), stem)
         for index in range(arch.depth):
-            residual = self.block(f"block{index}", residual, arch.blocks[index].num_heads)
+            arguments = f"block{index}", residual, arch.blocks[index].num_heads
+            if self.again and torch.is_grad_enabled():
+                residual = checkpoint(self.block, *arguments, use_reentrant=False)
+            else:
+                residual = self.block(*arguments)
         return self.linear("head", self.norm("norm", residual[:, 0]))
 
     def block(self, name: str, residual: Tensor, num_heads: int) -> Tensor:

@@ -78,9 +78,12 @@ class Supernet(nn.Module):
         self.norm_log_step = nn.Parameter(torch.zeros(()))
         self.register_buffer("residual_step", torch.tensor(2.0**-10))
 
-    def forward(self, images: Tensor, arch: Architecture) -> Tensor:
+    def forward(
+        self, images: Tensor, arch: Architecture, *, checkpoint_activations: bool = False
+    ) -> Tensor:
         """(B, C, H, W) to (B, classes) through the subnet `arch`, fake-quantized."""
-        return forward(self.slice(arch), images)
+        weights = self.slice(arch)
+        return forward(weights, images, checkpoint_activations=checkpoint_activations)
 
     def extract(self, arch: Architecture) -> Subnet:
         """The subnet with copies of its weights: equal to `forward(., arch)` bit for bit."""

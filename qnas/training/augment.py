@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from qnas.training.source import Batch
 
 MAX_ROTATION = math.radians(10)
 MAX_SCALING = 0.1
@@ -26,3 +29,14 @@ def augment(images: Tensor, *, shift_pixels: float, generator: torch.Generator) 
     rows = [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)]
     grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """`augment` as the transform of a batch source; its text names it in the source's digest."""
+
+    shift_pixels: float
+
+    def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> Batch:
+        moved = augment(images, shift_pixels=self.shift_pixels, generator=generator)
+        return moved, targets

@@ -1,68 +1,127 @@
-"""Checkpoints of a training run: model and optimizer in one safetensors file, replaced whole."""
+"""Checkpoints of a training run: weights, their average and the optimizer in one safetensors file,
+replaced whole."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from qnas.errors import CheckpointError, problem
-from qnas.serial import write_atomically
+from qnas.serial import encode, write_atomically
 from qnas.supernet.model import Supernet
+from qnas.training.optimizing import WeightAverage
 
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def save_checkpoint(
-    directory: Path, supernet: Supernet, optimizer: torch.optim.Optimizer, *, epoch: int, run: str
-) -> None:
-    """`epoch` epochs are complete; `run` is a digest of everything that determines the result."""
-    tensors = {f"model.{k}": v.contiguous() for k, v in supernet.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
-    data = save(tensors, metadata={"epoch": str(epoch), "run": run})
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a checkpoint belongs to: the name of the space, and a digest of everything that
+    determines the result."""
+
+    space: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a training stands: `step` steps are done, which took `seconds`. The last line of the
+    log was written at `told_seconds`, `loss_steps` steps ago, whose losses sum to `loss_total`."""
+
+    step: int = 0
+    seconds: float = 0.0
+    told_seconds: float = 0.0
+    loss_total: float = 0.0
+    loss_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that a step changes."""
+
+    supernet: Supernet
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+
+    def finite(self) -> bool:
+        """Whether every weight is a number."""
+        norms = torch._foreach_norm([p.detach() for p in self.supernet.parameters()])
+        return bool(torch.stack(norms).isfinite().all())
+
+
+def save_checkpoint(directory: Path, state: State, *, place: Place, run: Run) -> None:
+    """Replace the checkpoint in `directory`."""
+    tensors = {f"model.{k}": v.contiguous() for k, v in state.supernet.state_dict().items()}
+    numbers: dict[str, Any] = {"groups": [], "optimizer": {}, "average": 0}
+    optimizer = state.optimizer.state_dict()
+    for index, entries in optimizer["state"].items():
+        for key, value in entries.items():
+            kind: dict[str, Any] = tensors if isinstance(value, Tensor) else numbers["optimizer"]
+            name = f"optimizer.{index}.{key}" if isinstance(value, Tensor) else f"{index}.{key}"
+            kind[name] = value
+    for group in optimizer["param_groups"]:
+        numbers["groups"].append({k: v for k, v in group.items() if k != "params"})
+    if state.average:
+        tensors |= {f"average.{i}": t for i, t in enumerate(state.average.mean)}
+        numbers["average"] = state.average.updates
+    metadata = {"space": run.space, "run": run.digest, "place": json.dumps(encode(place))}
+    data = save(tensors, metadata=metadata | {"numbers": json.dumps(numbers)})
     write_atomically(directory / CHECKPOINT, data)
 
 
-def load_checkpoint(
-    directory: Path, supernet: Supernet, optimizer: torch.optim.Optimizer, *, run: str
-) -> int:
-    """Restore the last checkpoint and return its number of complete epochs; 0 without one.
+def load_checkpoint(directory: Path, state: State, *, run: Run) -> Place:
+    """Restore the last checkpoint and return where it stood; the beginning without one.
 
-    CheckpointError if it is damaged or belongs to another run.
+    CheckpointError if it is damaged, or of another space or run.
     """
     path = directory / CHECKPOINT
     if not path.exists():
-        return 0
+        return Place()
     try:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
-        if metadata.get("run") != run:
-            raise ValueError("it belongs to a run with other settings")
-        supernet.load_state_dict(_with_prefix(tensors, "model."))
-        _restore_optimizer(optimizer, _with_prefix(tensors, "optimizer."))
-        return int(metadata["epoch"])
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(
-            problem(str(path), "must be a checkpoint of this run", _text(error), "Delete it.")
-        ) from None
+        _check(metadata, run)
+        _restore(state, tensors, json.loads(metadata["numbers"]))
+        return Place(**json.loads(metadata["place"]))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        rule, remedy = "must be a checkpoint of this run", "Delete it, or train in another run."
+        raise CheckpointError(problem(str(path), rule, _text(error), remedy)) from None
 
 
-def _with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+def _check(metadata: dict[str, str], run: Run) -> None:
+    if metadata.get("space") != run.space:
+        found = metadata.get("space", "unknown")
+        raise ValueError(f"it is of the space {found!r}, not of {run.space!r}")
+    if metadata.get("run") != run.digest:
+        raise ValueError("it belongs to a run with other settings")
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, tensor in tensors.items():
+def _restore(state: State, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    state.supernet.load_state_dict(_with_prefix(tensors, "model."))
+    entries = {**_with_prefix(tensors, "optimizer."), **numbers["optimizer"]}
+    found: dict[int, dict[str, Any]] = {}
+    for key, value in entries.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+        found.setdefault(int(index), {})[name] = value
+    groups = state.optimizer.state_dict()["param_groups"]
+    for group, saved in zip(groups, numbers["groups"], strict=True):
+        group |= {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
+    state.optimizer.load_state_dict({"state": found, "param_groups": groups})
+    if state.average:
+        mean = _with_prefix(tensors, "average.")
+        state.average.load([mean[str(i)] for i in range(len(mean))], numbers["average"])
+
+
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _text(error: Exception) -> str:

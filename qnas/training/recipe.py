@@ -20,6 +20,20 @@ class Recipe(Value):
     Three ideas may be left out: without `sandwich` a step's subnets, as many, are all random and
     learn from labels; without `distill` all of a sandwich do; without `layer_scaling` the scales
     behind attention and MLP stay at one.
+
+    `batch_size` counts the images of a step, over all processes; `accumulate` cuts each process's
+    share into so many parts, for less memory. `optimizer` and `schedule` are "adamw" and "cosine",
+    or names that timm knows. `ema_decay` averages the weights over about 1 / (1 - decay) steps and
+    saves the average; `clip_norm` bounds the norm of the gradient; 0 turns either off.
+    `device` is "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1". `amp` multiplies
+    matrices in bfloat16; quantizers and norms stay in float32. `checkpoint_activations` computes
+    each block a second time on the way back rather than keep what it computed.
+
+    `teacher` names a timm model (`teacher_file`: its weights) that the largest subnet learns from:
+    `teacher_alpha` of its loss, at `teacher_temperature`.
+
+    A checkpoint is written every `checkpoint_epochs`, and every `checkpoint_steps` if that is not
+    0; a line of the log every epoch, and every `log_steps` likewise.
     """
 
     epochs: int = 130
@@ -36,12 +50,29 @@ class Recipe(Value):
     sandwich: bool = True
     distill: bool = True
     layer_scaling: bool = True
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    clip_norm: float = 0.0
+    ema_decay: float = 0.0
+    accumulate: int = 1
+    device: str = "auto"
+    amp: bool = False
+    checkpoint_activations: bool = False
+    teacher: str = ""
+    teacher_file: str = ""
+    teacher_alpha: float = 0.5
+    teacher_temperature: float = 1.0
     checkpoint_epochs: int = 10
+    checkpoint_steps: int = 0
+    log_steps: int = 0
+    tensorboard: bool = False
     threads: int = 1
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if isinstance(value, bool | str):
+                continue
             whole = field.name in _AT_LEAST_ONE
             if value < (1 if whole else 0):
                 rule = f"must be at least {1 if whole else 0}"
@@ -50,6 +81,11 @@ class Recipe(Value):
             if most is not None and value > most:
                 rule = f"must be at most {most}"
                 raise ConfigError(problem(f"train.{field.name}", rule, value, "Lower it."))
+        if self.teacher_file and not self.teacher:
+            rule = "must come with `teacher`, the timm model that the weights are of"
+            raise ConfigError(
+                problem("train.teacher_file", rule, self.teacher_file, "Name the model.")
+            )
 
 
 # Beyond these a recipe is a slip of the pen, and some end in a traceback hours later.
@@ -62,6 +98,17 @@ _AT_MOST = {
     "random_subnets": 64,
     "augment": 16,
     "rerank_until": 1,
+    "ema_decay": 0.999999,
+    "accumulate": 4096,
+    "teacher_alpha": 1,
+    "teacher_temperature": 100,
     "threads": 256,
 }
-_AT_LEAST_ONE = ("epochs", "batch_size", "rerank_epochs", "checkpoint_epochs", "threads")
+_AT_LEAST_ONE = (
+    "epochs",
+    "batch_size",
+    "rerank_epochs",
+    "checkpoint_epochs",
+    "accumulate",
+    "threads",
+)

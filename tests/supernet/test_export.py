@@ -15,17 +15,16 @@ from qnas.supernet.forward import to_patches
 from qnas.supernet.model import Supernet
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
+from qnas.training.source import ArraySource
 from tests.tiny import TINY, digits
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Supernet:
-    images, labels = digits(640)
     return train_supernet(
         TINY,
-        images,
-        labels,
-        recipe=Recipe(epochs=8, batch_size=64, augment=0.0),
+        ArraySource(*digits(640), 10),
+        recipe=Recipe(epochs=8, batch_size=64),
         seed=0,
         input_step=1 / 31,
         directory=Path(tmp_path_factory.mktemp("supernet")),

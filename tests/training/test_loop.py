@@ -17,9 +17,12 @@ import torch
 from qnas.errors import CheckpointError, ConfigError
 from qnas.space import Singleton
 from qnas.supernet.model import Supernet
-from qnas.training.augment import augment
-from qnas.training.loop import TrainingError, step_subnets, train_supernet
+from qnas.training.augment import Affine, augment
+from qnas.training.logs import Interval
+from qnas.training.loop import TrainingError, train_supernet
 from qnas.training.recipe import Recipe
+from qnas.training.source import ArraySource
+from qnas.training.step import step_subnets
 from tests.tiny import TINY, digits
 
 RECIPE = Recipe(epochs=6, batch_size=32, checkpoint_epochs=1, rerank_epochs=2)
@@ -30,21 +33,24 @@ class Killed(Exception):
 
 
 def train(directory: Path, *, recipe: Recipe = RECIPE, seed: int = 0, stop: int = 99) -> Supernet:
-    def on_epoch(epoch: int, epochs: int, loss: float) -> None:
-        if epoch == stop:
+    def on_interval(now: Interval) -> None:
+        if now.epoch == stop:
             raise Killed
 
-    images, labels = digits(96)
     return train_supernet(
         TINY,
-        images,
-        labels,
+        source(96),
         recipe=recipe,
         seed=seed,
         input_step=1 / 31,
         directory=directory,
-        on_epoch=on_epoch,
+        on_interval=on_interval,
     )
+
+
+def source(count: int, *, shift_pixels: float = 0.5) -> ArraySource:
+    transform = Affine(shift_pixels)
+    return ArraySource(*digits(count), 10, transform, repr(transform))
 
 
 def digest(directory: Path) -> str:
@@ -109,16 +115,14 @@ def test_divergence_stops_with_a_remedy(tmp_path: Path) -> None:
 
 def test_it_learns(tmp_path: Path) -> None:
     losses: list[float] = []
-    images, labels = digits(640)
     train_supernet(
         TINY,
-        images,
-        labels,
-        recipe=Recipe(epochs=6, batch_size=64, augment=0.0),
+        source(640, shift_pixels=0.0),
+        recipe=Recipe(epochs=6, batch_size=64),
         seed=0,
         input_step=1 / 31,
         directory=tmp_path,
-        on_epoch=lambda epoch, epochs, loss: losses.append(loss),
+        on_interval=lambda now: losses.append(now.loss),
     )
     assert losses[-1] < 0.7 * losses[0]
 
@@ -154,16 +158,12 @@ def test_an_idea_left_out_trains_something_else(idea: str, tmp_path: Path) -> No
 
 def test_a_trained_subnet_goes_on_alone_with_the_same_rows(tmp_path: Path) -> None:
     supernet, arch = train(tmp_path / "shared"), TINY.middle()
-    images, labels = digits(96)
-    start = supernet.narrowed(arch)
+    images, start = source(96).calibration(96), supernet.narrowed(arch)
     ranks = {n: t.clone() for n, t in start.state_dict().items() if n.endswith(".rank")}
-    assert torch.equal(
-        start(torch.from_numpy(images), arch), supernet(torch.from_numpy(images), arch)
-    )
+    assert torch.equal(start(images, arch), supernet(images, arch))
     tuned = train_supernet(
         start.space,
-        images,
-        labels,
+        source(96),
         recipe=replace(RECIPE, epochs=2, rerank_until=0.0),
         seed=0,
         input_step=start.input_step,

@@ -1,0 +1,84 @@
+"""What a training tells while it runs: train.jsonl, TensorBoard if asked for, and a listener."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qnas.errors import DependencyError, problem
+from qnas.serial import Value, encode, write_atomically
+
+LOG, TENSORBOARD = "train.jsonl", "tensorboard"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval(Value):
+    """An epoch of training, or what the last `log_steps` steps were.
+
+    `step` of `steps` are done, and with them `epoch` of `epochs` begun (1-based). `loss` is the
+    mean over the interval of the loss of each step's first subnet, `learning_rate` that of the
+    matrices in its last step, `images_per_s` counts images (not subnets) over all processes, and
+    `seconds` is the time of the whole training so far, over all its resumptions.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    learning_rate: float
+    images_per_s: float
+    seconds: float
+
+
+OnInterval = Callable[[Interval], None]
+
+
+class TrainingLog:
+    """Files of one training in `directory`; without one it is silent, as ranks beyond 0 are."""
+
+    def __init__(self, directory: Path | None, *, tensorboard: bool, done: int) -> None:
+        """A log that goes on behind step `done`: later lines, of a run that was killed, go."""
+        self._path = directory / LOG if directory else None
+        self._writer: Any = None
+        if not directory:
+            return
+        directory.mkdir(parents=True, exist_ok=True)
+        if tensorboard:
+            self._writer = _summary_writer()(str(directory / TENSORBOARD), purge_step=done + 1)
+        known = _lines(directory / LOG, done)
+        if done or (directory / LOG).exists():
+            write_atomically(directory / LOG, "".join(known))
+
+    def add(self, interval: Interval) -> None:
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(encode(interval)) + "\n")
+        if self._writer:
+            for name in ("loss", "learning_rate", "images_per_s"):
+                self._writer.add_scalar(f"train/{name}", getattr(interval, name), interval.step)
+
+    def close(self) -> None:
+        if self._writer:
+            self._writer.close()
+
+
+def _lines(path: Path, done: int) -> list[str]:
+    """The whole lines of the first `done` steps."""
+    if not path.exists():
+        return []
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("}\n")]
+    return [line for line in whole if json.loads(line)["step"] <= done]
+
+
+def _summary_writer() -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        rule, remedy = "needs the package tensorboard", "pip install 'qnas-fpga[tensorboard]'"
+        raise DependencyError(problem("train.tensorboard", rule, error, remedy)) from None
+    return SummaryWriter

@@ -1,0 +1,95 @@
+"""Processes: the ranks of a training under torchrun; one alone without it.
+
+The gradients are added up by hand, once a step, rather than by DistributedDataParallel. A step
+runs several subnets, each of which uses its own part of the parameters: the wrapper would search
+for the unused ones in every backward pass, and either reduce after each of them or need `no_sync`
+around all but the last, whose subnet then does not touch what the others did. Since every rank
+draws the same subnets from (seed, step), every rank has gradients of the same parameters, and one
+all-reduce of exactly these is both simpler and less traffic.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from qnas.errors import ConfigError, problem
+
+
+def process_rank() -> int:
+    """This process's rank under torchrun; 0 without it. Only rank 0 writes files."""
+    return int(os.environ.get("RANK", "0"))
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """`count` processes, of which this is number `rank`, and the device it computes on."""
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @property
+    def writes(self) -> bool:
+        return self.rank == 0
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replace every tensor by its sum over the processes, all in one message."""
+        if self.count == 1 or not tensors:
+            return
+        flat = torch.cat([t.reshape(-1) for t in tensors])
+        dist.all_reduce(flat)
+        parts = torch.split_with_sizes(flat, [t.numel() for t in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def same_as_first(self, module: nn.Module) -> None:
+        """Give every process rank 0's parameters and buffers."""
+        if self.count > 1:
+            for tensor in module.state_dict().values():
+                dist.broadcast(tensor, 0)
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined(device_name: str) -> Iterator[Processes]:
+    """The processes that torchrun started, or this one alone, on the device of that name."""
+    count, rank = int(os.environ.get("WORLD_SIZE", "1")), process_rank()
+    device = _device(device_name, int(os.environ.get("LOCAL_RANK", "0")))
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    mine = count > 1 and not dist.is_initialized()
+    if mine:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank, count, device)
+    finally:
+        if mine:
+            dist.destroy_process_group()
+
+
+def _device(name: str, local_rank: int) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    available = torch.cuda.device_count() if device.type == "cuda" else 0
+    index = local_rank if device.index is None else device.index
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if device.type != "cuda" or index >= available:
+        rule = f"must be auto, cpu, or one of the {available} cuda devices here"
+        raise ConfigError(problem("train.device", rule, name, "Choose one, or start fewer."))
+    return torch.device("cuda", index)

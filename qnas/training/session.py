@@ -1,0 +1,201 @@
+"""Session: a training that goes on from its last checkpoint, logs, and writes the next ones."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from qnas.errors import QnasError, problem
+from qnas.supernet.model import Supernet
+from qnas.supernet.storage import save_supernet
+from qnas.training.checkpoint import (
+    CHECKPOINT,
+    Run,
+    State,
+    load_checkpoint,
+    save_checkpoint,
+)
+from qnas.training.logs import Interval, OnInterval, TrainingLog
+from qnas.training.optimizing import WeightAverage, make_optimizer, make_schedule
+from qnas.training.processes import Processes
+from qnas.training.recipe import Recipe
+from qnas.training.source import Batch, BatchPlan, BatchSource, steps_per_epoch
+from qnas.training.step import Stepper
+from qnas.training.teacher import load_teacher
+
+CALIBRATION_IMAGES = 512
+
+
+class TrainingError(QnasError, FloatingPointError):
+    """Training diverged."""
+
+
+class Session:
+    """One training as one of its processes sees it, from its last checkpoint on."""
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        source: BatchSource,
+        *,
+        recipe: Recipe,
+        seed: int,
+        processes: Processes,
+        directory: Path,
+        run: Run,
+    ) -> None:
+        self.supernet, self.source, self.recipe, self.seed = supernet, source, recipe, seed
+        self.processes, self.directory, self.run = processes, directory, run
+        self.per_epoch = steps_per_epoch(len(source), recipe.batch_size)
+        self.steps = self.per_epoch * recipe.epochs
+        self.calibration = source.calibration(CALIBRATION_IMAGES).to(processes.device)
+        optimizer = make_optimizer(supernet, recipe)
+        average = WeightAverage(supernet, decay=recipe.ema_decay) if recipe.ema_decay else None
+        self.stepper = Stepper(
+            supernet=supernet,
+            optimizer=optimizer,
+            schedule=make_schedule(optimizer, recipe, steps=self.steps),
+            average=average,
+            teacher=self.teacher(),
+            recipe=recipe,
+            processes=processes,
+            seed=seed,
+            images=min(recipe.batch_size, len(source)),
+        )
+        self.state = State(supernet, optimizer, average)
+        self.place = load_checkpoint(directory, self.state, run=run)
+        self.clock = time.perf_counter()  # when `place.seconds` was counted last
+        self.unread = torch.zeros((), device=processes.device)  # losses that nobody has read
+
+    def all_epochs(self, on_interval: OnInterval) -> None:
+        log = TrainingLog(
+            self.directory if self.processes.writes else None,
+            tensorboard=self.recipe.tensorboard,
+            done=self.place.step,
+        )
+        try:
+            for step, parts in self.batches():
+                self.unread += self.stepper.step(step, parts)
+                self.place = replace(
+                    self.place, step=step + 1, loss_steps=self.place.loss_steps + 1
+                )
+                self.after_step(log, on_interval)
+        finally:
+            log.close()
+
+    def batches(self) -> Iterator[tuple[int, list[Batch]]]:
+        """(number of the step, this process's parts of it), from where the training stands."""
+        recipe, processes = self.recipe, self.processes
+        mine = range(processes.rank * recipe.accumulate, (processes.rank + 1) * recipe.accumulate)
+        first_epoch, first_step = divmod(self.place.step, self.per_epoch)
+        for epoch in range(first_epoch, recipe.epochs):
+            if not first_step:
+                self.rerank(epoch)
+            plan = BatchPlan(
+                seed=self.seed,
+                epoch=epoch,
+                batch_size=recipe.batch_size,
+                parts=processes.count * recipe.accumulate,
+                mine=mine,
+                first_step=first_step,
+            )
+            stream = self.source.batches(plan)
+            for step in range(first_step, self.per_epoch):
+                yield epoch * self.per_epoch + step, list(islice(stream, recipe.accumulate))
+            first_step = 0
+
+    def rerank(self, epoch: int) -> None:
+        recipe = self.recipe
+        if epoch % recipe.rerank_epochs == 0 and epoch < recipe.rerank_until * recipe.epochs:
+            self.supernet.rerank(self.calibration)
+            self.supernet.fit_residual(self.calibration)
+            self.processes.same_as_first(self.supernet)
+
+    def after_step(self, log: TrainingLog, on_interval: OnInterval) -> None:
+        """Log and checkpoint, whichever is due."""
+        step, recipe = self.place.step, self.recipe
+        epoch, within = divmod(step, self.per_epoch)
+        due_log = not within or _every(step, recipe.log_steps)
+        due_save = not within and _every(epoch, recipe.checkpoint_epochs)
+        due_save = due_save or _every(step, recipe.checkpoint_steps)
+        if due_log or due_save:
+            self.read_losses()
+        if due_log:
+            interval = self.interval()
+            log.add(interval)
+            self.place = replace(
+                self.place, told_seconds=self.place.seconds, loss_total=0.0, loss_steps=0
+            )
+            if self.processes.writes:
+                on_interval(interval)
+        if due_save and step < self.steps:
+            self.save()
+
+    def read_losses(self) -> None:
+        """Wait for the device, and count the losses since the last reading."""
+        self.processes.add_up([self.unread])
+        total = self.place.loss_total + self.unread.item()
+        self.unread.zero_()
+        if not (math.isfinite(total) and self.state.finite()):
+            raise TrainingError(
+                problem(
+                    "loss",
+                    f"must stay finite (step {self.place.step} of {self.steps})",
+                    total,
+                    "Lower train.learning_rate and train.step_learning_rate, or set "
+                    "train.clip_norm (1 is usual); the last good checkpoint stays.",
+                )
+            )
+        now, before = time.perf_counter(), self.clock
+        seconds = self.place.seconds + now - before
+        self.clock, self.place = now, replace(self.place, loss_total=total, seconds=seconds)
+
+    def interval(self) -> Interval:
+        """What the log says of the steps since its last line."""
+        place, group = self.place, self.stepper.optimizer.param_groups[0]
+        images = place.loss_steps * self.stepper.images
+        return Interval(
+            epoch=math.ceil(place.step / self.per_epoch),
+            epochs=self.recipe.epochs,
+            step=place.step,
+            steps=self.steps,
+            loss=place.loss_total / place.loss_steps,
+            learning_rate=group["lr"],
+            images_per_s=round(images / (place.seconds - place.told_seconds), 1),
+            seconds=round(place.seconds, 2),
+        )
+
+    def teacher(self) -> nn.Module | None:
+        found = load_teacher(
+            self.recipe,
+            num_classes=self.source.num_classes,
+            image_shape=self.source.image_shape,
+        )
+        return found.to(self.processes.device) if found else None
+
+    def save(self) -> None:
+        if self.processes.writes:
+            save_checkpoint(self.directory, self.state, place=self.place, run=self.run)
+
+    def finish(self, training: dict[str, object]) -> None:
+        """The averaged weights in place of the last, the residual's grid for them; all saved."""
+        if self.state.average:
+            self.state.average.apply()
+        self.supernet.fit_residual(self.calibration)
+        self.processes.same_as_first(self.supernet)
+        if self.processes.writes:
+            save_supernet(self.supernet, self.directory, training=training)
+            (self.directory / CHECKPOINT).unlink(missing_ok=True)
+        self.processes.wait()
+
+
+def _every(count: int, period: int) -> bool:
+    """Whether `count` ends a period; never of period 0."""
+    return period > 0 and count % period == 0

@@ -1,0 +1,110 @@
+"""A teacher: a timm model whose logits the largest subnet learns from."""
+
+from __future__ import annotations
+
+import pickle
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from qnas.errors import ConfigError, nearest, problem
+from qnas.timm_support import import_timm
+from qnas.training.recipe import Recipe
+
+
+def load_teacher(
+    recipe: Recipe, *, num_classes: int, image_shape: tuple[int, int, int]
+) -> nn.Module | None:
+    """The recipe's teacher, without gradients and in eval mode; None if it names none.
+
+    With `teacher_file`, a state dict (safetensors or torch), the model is made for these classes
+    and images and must take these weights; without, timm fetches its own. ConfigError if the
+    weights do not fit or the logits are not (B, classes) on images (B, C, H, W).
+    """
+    if not recipe.teacher:
+        return None
+    model = _from_file(recipe, num_classes, image_shape) if recipe.teacher_file else _named(recipe)
+    model.eval().requires_grad_(False)
+    try:
+        with torch.no_grad():
+            shape = tuple(model(torch.zeros(1, *image_shape)).shape)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise _misfit(f"images of {image_shape}", recipe.teacher, error) from None
+    if shape != (1, num_classes):
+        raise _misfit(f"{num_classes} classes", recipe.teacher, f"logits {shape}")
+    return model
+
+
+def distillation(logits: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
+    """Cross entropy with the teacher's softened logits (arXiv:1503.02531), times temperature**2,
+    which keeps its gradients as large as those of labels."""
+    soft = (teacher / temperature).softmax(dim=-1)
+    return F.cross_entropy(logits / temperature, soft) * temperature**2
+
+
+def _named(recipe: Recipe) -> nn.Module:
+    timm = _known_model(recipe.teacher)
+    try:
+        model: nn.Module = timm.create_model(recipe.teacher, pretrained=True)
+    except Exception as error:  # the hub's errors are of many libraries
+        rule = "must be fetched with its weights"
+        remedy = "Go online, or give train.teacher_file."
+        raise ConfigError(problem(f"teacher {recipe.teacher}", rule, error, remedy)) from error
+    return model
+
+
+def _from_file(recipe: Recipe, num_classes: int, shape: tuple[int, int, int]) -> nn.Module:
+    timm = _known_model(recipe.teacher)
+    settings: dict[str, Any] = {"num_classes": num_classes, "in_chans": shape[0]}
+    try:
+        model: nn.Module = timm.create_model(recipe.teacher, img_size=shape[1], **settings)
+    except TypeError:  # a network of convolutions takes images of any size
+        model = timm.create_model(recipe.teacher, **settings)
+    try:
+        model.load_state_dict(read_state_dict(Path(recipe.teacher_file)))
+    except RuntimeError as error:
+        raise _misfit(
+            f"weights of {recipe.teacher} for {num_classes} classes and images of {shape}",
+            recipe.teacher_file,
+            " ".join(str(error).split())[:300],
+        ) from None
+    return model
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, or of a torch one that holds nothing but tensors."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        for wrapper in ("state_dict", "model"):
+            found = found.get(wrapper, found)
+        if not all(isinstance(value, Tensor) for value in found.values()):
+            raise ValueError("other things than tensors")
+        return dict(found)
+    except (OSError, ValueError, AttributeError, RuntimeError, EOFError) as error:
+        reason: Exception = error
+    except (SafetensorError, pickle.UnpicklingError) as error:
+        reason = error
+    rule = "must be a state dict: safetensors, or a torch file of tensors"
+    shown = " ".join(str(reason).split())[:200]
+    raise ConfigError(problem(str(path), rule, shown, "Save model.state_dict()."))
+
+
+def _known_model(name: str) -> Any:
+    timm = import_timm("timm")
+    if name.split(".")[0] not in timm.list_models():
+        remedy = nearest(name, get_close_matches(name, timm.list_models(), n=5, cutoff=0.0))
+        raise ConfigError(problem("train.teacher", "must be a model of timm's", name, remedy))
+    return timm
+
+
+def _misfit(needed: str, name: str, found: object) -> ConfigError:
+    remedy = "Choose another teacher, or another space."
+    return ConfigError(problem(f"teacher {name}", f"must be for {needed}", found, remedy))
