@@ -20,8 +20,11 @@ from qnas.serial import digest, encode, write_json
 from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
 from qnas.supernet.weights import MatrixWeights, SubnetWeights
+from qnas.training.augment import Affine
+from qnas.training.logs import Interval
 from qnas.training.loop import CALIBRATION_IMAGES, train_supernet
 from qnas.training.recipe import Recipe
+from qnas.training.source import ArraySource
 
 
 class RandomRows(Supernet):
@@ -103,21 +106,23 @@ class Workshop:
         before = json.loads(seconds.read_text())["cpu"] if seconds.exists() else 0.0
         start = time.process_time()
 
-        def on_epoch(epoch: int, epochs: int, loss: float) -> None:
+        transform, classes = Affine(recipe.augment), space.largest().num_classes
+
+        def on_interval(now: Interval) -> None:
             spent = before + time.process_time() - start
             write_json(seconds, {"cpu": round(spent, 1)})
-            note = f"{self.task.name}: {title}, epoch {epoch}/{epochs}, loss {loss:.3f}"
+            note = f"{self.task.name}: {title}, epoch {now.epoch}/{now.epochs}, loss {now.loss:.3f}"
             print(f"{note}, {spent:.0f} s", file=sys.stderr, flush=True)
 
         return train_supernet(
             space,
-            *self.task.train,
+            ArraySource(*self.task.train, classes, transform, repr(transform)),
             recipe=recipe,
             seed=seed,
             input_step=self.task.input_step,
             directory=folder,
             start=None if kind is Supernet else self._fresh(kind, space, seed),
-            on_epoch=on_epoch,
+            on_interval=on_interval,
         )
 
     def _fresh(self, kind: type[Supernet], space: SearchSpace | Singleton, seed: int) -> Supernet:
