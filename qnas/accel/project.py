@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,7 +19,7 @@ from qnas.accel.emit.bench import project_header, stage_values, vectors_file
 from qnas.accel.emit.constants import plan_header, tables_header
 from qnas.accel.emit.library import library_files
 from qnas.accel.emit.stages import stages_header
-from qnas.accel.emit.tools import readme, tcl_script
+from qnas.accel.emit.tools import Expected, design_json, readme, tool_files
 from qnas.accel.emit.top import top_header, top_source
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.weights import weight_stream
@@ -32,6 +32,10 @@ SAMPLE_VALUES = 1 << 20  # a larger network travels with fewer images, but one a
 PLAN_FILES = (  # beside those of the library, which are equal in every project
     "README.md",
     "build.tcl",
+    "hls_config.cfg",
+    "host/design.json",
+    "link.cfg",  # for a card
+    "vivado.tcl",  # for a Zynq
     "data/vectors.bin",
     "data/weights.bin",
     "plan.json",
@@ -102,15 +106,19 @@ def emit_project(
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
     device: Device | None = None,
+    expected: Sequence[Expected] = (),
 ) -> ProjectFiles:
     """The project of `network` under `plan`: equal arguments give equal bytes.
 
     `images` (B, C, H, W), normalised as for `network.quantize_images`, and `labels` (B,): the
-    first few travel with the project. `device` defaults to the plan's. Raises ConfigError for a
-    name that is no plain file name, or a network that is not the plan's.
+    first few travel with the project. `device` defaults to the plan's. `expected` are numbers for
+    its README. Raises ConfigError for a name that is no plain file name, or a network that is not
+    the plan's.
     """
     check_name(name)
     device = load_device(plan.device) if device is None else device
+    for word in (device.name, device.part):
+        check_word("device or part", word)
     weights = weight_stream(network, plan)
     count = max(1, min(SAMPLE_IMAGES, SAMPLE_VALUES // sum(stage_values(plan)), len(images)))
     patches, samples = network.quantize_images(images[:count]), np.asarray(labels[:count])
@@ -121,9 +129,16 @@ def emit_project(
         "src/qnas_top.hpp": top_header(),
         "src/qnas_top.cpp": top_source(plan),
         "tb/project.hpp": project_header(plan, weights),
-        "build.tcl": tcl_script(plan, device, name=name),
+        **tool_files(plan, device, name=name),
+        "host/design.json": design_json(network, plan, name=name, weights=weights),
         "README.md": readme(
-            network, plan, device, name=name, logits=network.logits(patches), labels=samples
+            network,
+            plan,
+            device,
+            name=name,
+            logits=network.logits(patches),
+            labels=samples,
+            expected=expected,
         ),
         "plan.json": json.dumps(encode(plan), indent=2, allow_nan=False) + "\n",
     }
@@ -137,7 +152,8 @@ def emit_project(
 
 
 def emitted_files() -> tuple[str, ...]:
-    """Relative path of every file of a project, sorted: equal for all networks and plans."""
+    """Relative path of every file that a project may have, sorted: a Zynq's has no link.cfg, a
+    card's no vivado.tcl; otherwise equal for all networks and plans."""
     return tuple(sorted({*library_files(), *PLAN_FILES}))
 
 
@@ -146,3 +162,10 @@ def check_name(name: str) -> None:
     if not PLAIN_NAME.fullmatch(name):
         rule = "must be letters, digits, `_`, `.` and `-`, starting with a letter or digit"
         raise ConfigError(problem("name", rule, repr(name), "Choose a plain file name."))
+
+
+def check_word(subject: str, word: str) -> None:
+    """ConfigError unless `word` is safe to stand in a script: no brackets, spaces or semicolons."""
+    if not PLAIN_NAME.fullmatch(word):
+        rule = "must be letters, digits, `_`, `.` and `-`"
+        raise ConfigError(problem(subject, rule, repr(word), "Correct the device file."))

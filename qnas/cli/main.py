@@ -22,6 +22,7 @@ COMMANDS = (
     ("check", "Say in a second whether a study can be satisfied, before training."),
     ("calibrate", "Learn from built designs how far estimates are off; say how well."),
     ("explain", "Show where cycles, resources and bytes of an accelerator go."),
+    ("synth", "Synthesise a project where Vitis is installed; say what to run elsewhere."),
     ("measurements", "Read reports of synthesis, implementation and co-simulation."),
     ("devices", "List the boards that come with qnas."),
     ("spaces", "List the search spaces."),

@@ -19,6 +19,7 @@ from qnas.studies.searching import searched
 from qnas.studies.workspace import Workspace
 
 if TYPE_CHECKING:
+    from qnas.accel.emit.tools import Expected
     from qnas.integer import IntegerNetwork
 
 STAGE = "export"
@@ -118,6 +119,7 @@ def _export(work: Workspace, pick: Pick) -> None:
         images=images[:SAMPLE_IMAGES],
         labels=labels[:SAMPLE_IMAGES],
         device=work.device,
+        expected=_expected(work, pick),
     )
     # The architecture comes last and goes first: where it lies, the rest belongs to it.
     files.architecture.unlink(missing_ok=True)
@@ -126,3 +128,23 @@ def _export(work: Workspace, pick: Pick) -> None:
     project.write(files.project)
     write_json(files.plan, plan)
     write_json(files.architecture, pick.trial.architecture)
+
+
+def _expected(work: Workspace, pick: Pick) -> list[Expected]:
+    """What the study says of `pick`, for the README of its project."""
+    from qnas.accel.emit.tools import Expected
+
+    trial, model = pick.trial, "modelled, not synthesised"
+    estimate = trial.estimate
+    rows = [
+        Expected("cycles an image", f"{estimate.cycles:,}", model),
+        Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),
+        *(
+            Expected(name.upper(), f"{getattr(estimate.resources, name):,}", model)
+            for name in work.device.limits()
+        ),
+    ]
+    if "error" in trial.values:
+        accuracy = f"{1 - trial.values['error']:.2%}"
+        rows.insert(0, Expected("accuracy", accuracy, "fake-quantized, on the search split"))
+    return rows

@@ -1,10 +1,10 @@
-"""The hand-written part of a project: library headers, stand-ins and test bench, as they are."""
+"""The hand-written part of a project: library headers, stand-ins, test bench, host."""
 
 from __future__ import annotations
 
 from importlib import resources
 
-FOLDERS = ("src", "sim", "tb")
+FOLDERS = ("src", "sim", "tb", "host")
 
 
 def library_files() -> dict[str, bytes]:
@@ -14,6 +14,6 @@ def library_files() -> dict[str, bytes]:
         f"{folder}/{entry.name}": entry.read_bytes()
         for folder in FOLDERS
         for entry in root.joinpath(folder).iterdir()
-        if entry.name.endswith((".hpp", ".cpp", ".h"))
+        if entry.name.endswith((".hpp", ".cpp", ".h", ".py"))
     }
     return {**files, "Makefile": root.joinpath("project", "Makefile").read_bytes()}

@@ -1,7 +1,11 @@
-"""Files for tools and people: the Vitis script and the project's README, by template."""
+"""Files for tools and people: scripts, the host's facts, and the project's README, by template."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -10,16 +14,68 @@ from jinja2 import Environment, StrictUndefined
 
 from qnas.accel.device import Device
 from qnas.accel.emit.bench import stage_values
+from qnas.accel.emit.platform import board_name, platform_of
 from qnas.accel.loops import patch_lanes
 from qnas.accel.plan import HardwarePlan
 from qnas.integer import IntegerNetwork
-from qnas.numerics import Ints
+from qnas.numerics import ACT_MAX, Ints
+
+TOP = "qnas_top"
+STANDARD = "-std=c++14"
+SOURCE, BENCH = "src/qnas_top.cpp", "tb/tb.cpp"
 
 
-def tcl_script(plan: HardwarePlan, device: Device, *, name: str) -> str:
-    """build.tcl for Vitis HLS 2020.2 or later."""
-    clock_ns = f"{1e3 / plan.clock_mhz:.3f}"
-    return _render("build.tcl.j2", name=name, part=device.part, clock_ns=clock_ns)
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A number for the README: what, how much, and how it is known ("modelled")."""
+
+    what: str
+    value: str
+    how: str
+
+
+def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, str]:
+    """Scripts of Vitis HLS, old and new, and what brings the kernel to the board: Vivado's for a
+    Zynq, the linker's configuration for a card. All from the same facts."""
+    platform = platform_of(device, plan)
+    facts = {
+        "name": name,
+        "top": TOP,
+        "source": SOURCE,
+        "bench": BENCH,
+        "std": STANDARD,
+        "cflags": f"{STANDARD} -Isrc",
+        "part": device.part,
+        "clock_ns": f"{1e3 / plan.clock_mhz:.3f}",
+        "flow_target": platform.flow_target,
+        "package": platform.package,
+    }
+    files = {file: _render(f"{file}.j2", **facts) for file in ("build.tcl", "hls_config.cfg")}
+    if platform.processors is not None:
+        system = {"ps": platform.processors, "board": board_name(device)}
+        return {**files, "vivado.tcl": _render("vivado.tcl.j2", **facts, **system)}
+    system = {"banks": platform.banks, "clock_mhz": plan.clock_mhz}
+    return {**files, "link.cfg": _render("link.cfg.j2", **facts, **system)}
+
+
+def design_json(network: IntegerNetwork, plan: HardwarePlan, *, name: str, weights: bytes) -> str:
+    """host/design.json: what the host must know of images, weights and answers."""
+    arch, (stream, image, _) = plan.architecture, plan.ports
+    facts = {
+        "name": name,
+        "architecture": arch.key,
+        "image_shape": [arch.in_channels, arch.image_size, arch.image_size],
+        "patch_size": arch.patch_size,
+        "classes": arch.num_classes,
+        "input_step": network.input_step,
+        "activation_max": ACT_MAX,
+        "port_bits": stream.bits,
+        "pixels_per_word": int(patch_lanes(plan.folding, stream.bits)),
+        "image_words": image.words,
+        "weight_words": stream.words,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    return json.dumps(facts, indent=2, allow_nan=False) + "\n"
 
 
 def readme(
@@ -30,6 +86,7 @@ def readme(
     name: str,
     logits: Ints,
     labels: Ints,
+    expected: Sequence[Expected] = (),
 ) -> str:
     """README.md: how to run the project, and the numbers to expect."""
     weights, image, _ = plan.ports
@@ -37,6 +94,8 @@ def readme(
         "README.md.j2",
         name=name,
         key=plan.architecture.key,
+        zynq=platform_of(device, plan).processors is not None,
+        expected=expected,
         images=len(logits),
         stages=len(plan.stages),
         values=sum(stage_values(plan)),

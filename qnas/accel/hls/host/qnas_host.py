@@ -1,0 +1,122 @@
+"""Input and output of the accelerator, in NumPy alone: the same on a board, a card and a desk.
+
+`design.json` says what the kernel expects; this turns images into its words, checks the weights
+and reads the logits. What moves the bytes (PYNQ, XRT, or the C simulation) is in `backends.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+LOGIT_BYTES = 4
+
+
+class HostError(ValueError):
+    """Images, weights or answers that do not belong to this design."""
+
+
+class Design:
+    """One exported network: shapes, steps and digests from design.json, weights from data/."""
+
+    def __init__(self, project: str | Path) -> None:
+        self.project = Path(project)
+        facts: dict[str, Any] = json.loads((self.project / "host" / "design.json").read_text())
+        self.name: str = facts["name"]
+        self.image_shape: tuple[int, int, int] = tuple(facts["image_shape"])
+        self.patch_size: int = facts["patch_size"]
+        self.classes: int = facts["classes"]
+        self.input_step: float = facts["input_step"]
+        self.activation_max: int = facts["activation_max"]
+        self.word_bytes: int = facts["port_bits"] // 8
+        self.pixels_per_word: int = facts["pixels_per_word"]
+        self.image_bytes: int = facts["image_words"] * self.word_bytes
+        self.weight_bytes: int = facts["weight_words"] * self.word_bytes
+        self.weights_sha256: str = facts["weights_sha256"]
+
+    def weights(self) -> Bytes:
+        """data/weights.bin, once its length and SHA-256 are what the project was made with."""
+        path = self.project / "data" / "weights.bin"
+        data = path.read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        if len(data) != self.weight_bytes or digest != self.weights_sha256:
+            raise HostError(
+                f"`{path}` must be {self.weight_bytes} bytes with SHA-256 {self.weights_sha256}; "
+                f"got {len(data)} bytes with {digest}. Copy the project again."
+            )
+        return np.frombuffer(data, dtype=np.uint8)
+
+    def quantize(self, images: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+        """(B, C, H, W) normalised images to (B, patches, pixels of a patch) integers.
+
+        In input steps, rounded half to even, clipped. Patches in rows from the top left; the pixels
+        of a patch by channel, row, column.
+        """
+        if images.ndim != 4 or images.shape[1:] != self.image_shape:
+            raise HostError(
+                f"`images` must be (B, {', '.join(map(str, self.image_shape))}); "
+                f"got {images.shape}. Resize or convert them."
+            )
+        steps = np.rint(images.astype(np.float64) / self.input_step)
+        if not np.isfinite(steps).all():
+            raise HostError("`images` must be finite; got NaN or infinity. Correct them.")
+        pixels = np.clip(steps, -self.activation_max, self.activation_max).astype(np.int8)
+        batch, (channels, height, width), patch = len(images), self.image_shape, self.patch_size
+        shape = (batch, channels, height // patch, patch, width // patch, patch)
+        return (
+            pixels.reshape(shape)
+            .transpose(0, 2, 4, 1, 3, 5)
+            .reshape(batch, -1, channels * patch * patch)
+        )
+
+    def pack(self, patches: NDArray[np.int8]) -> Bytes:
+        """(B, patches, pixels) to (B, image bytes): every patch starts a word."""
+        batch, count, pixels = patches.shape
+        groups = -(-pixels // self.pixels_per_word)
+        lanes = np.zeros((batch, count, groups * self.pixels_per_word), dtype=np.uint8)
+        lanes[:, :, :pixels] = patches.view(np.uint8)
+        words = np.zeros((batch, count * groups, self.word_bytes), dtype=np.uint8)
+        words[:, :, : self.pixels_per_word] = lanes.reshape(batch, -1, self.pixels_per_word)
+        packed = words.reshape(batch, -1)
+        if packed.shape[1] != self.image_bytes:
+            raise HostError(
+                f"`image` must be {self.image_bytes} bytes; got {packed.shape[1]}. "
+                "design.json is of another design."
+            )
+        return packed
+
+    def image_words(self, images: NDArray[np.floating[Any]]) -> Bytes:
+        """(B, C, H, W) normalised images to (B, image bytes), as the port takes them."""
+        return self.pack(self.quantize(images))
+
+    def logits(self, raw: bytes | Bytes) -> NDArray[np.int32]:
+        """The bytes of one answer to (classes,) integers of one common scale."""
+        data = bytes(raw)
+        if len(data) != self.classes * LOGIT_BYTES:
+            raise HostError(
+                f"`logits` must be {self.classes * LOGIT_BYTES} bytes; got {len(data)}. "
+                "The kernel is of another design."
+            )
+        return np.frombuffer(data, dtype="<i4").astype(np.int32)
+
+
+def address_registers(registers: dict[str, Any], port: str) -> list[int]:
+    """Offsets of the words of a port's address in the register file, low word first.
+
+    Vitis HLS calls them `port` or, of 64 bits, `port_1` and `port_2` (`port_r` for a reserved
+    name). `registers` is name -> {"address_offset": ...}, as PYNQ reads it from the .hwh file.
+    """
+    names = [n for n in registers if n in (port, f"{port}_r") or n in _halves(port)]
+    if not names:
+        raise HostError(f"`{port}` must be a register of the kernel; got {sorted(registers)}.")
+    return sorted(int(registers[name]["address_offset"]) for name in names)
+
+
+def _halves(port: str) -> tuple[str, ...]:
+    return tuple(f"{name}_{half}" for name in (port, f"{port}_r") for half in (1, 2))

@@ -1,0 +1,48 @@
+"""Classify images:  python host/run.py IMAGES.npy [--backend sim|pynq|xrt] [--binary FILE]
+
+IMAGES.npy holds (B, C, H, W) floats, normalised as for training. Prints a line an image: its class
+and the logit of that class; with --logits FILE.npy the logits of all are kept. Exit status 2 for
+what does not belong to this design.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from backends import BACKENDS
+from qnas_host import Design, HostError
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("images", help=".npy file with (B, C, H, W) normalised floats")
+    parser.add_argument("--backend", choices=sorted(BACKENDS), default="sim")
+    parser.add_argument("--binary", help="bitstream (pynq), .xclbin (xrt) or library (sim)")
+    parser.add_argument("--logits", help="write (B, classes) integers to this .npy file")
+    options = parser.parse_args()
+    try:
+        design = Design(HERE.parent)
+        images = np.load(options.images, allow_pickle=False)
+        words = design.image_words(images)
+        if options.backend != "sim" and not options.binary:
+            raise HostError(f"`--binary` must be given for {options.backend}; got nothing.")
+        arguments = (options.binary,) if options.binary else ()
+        backend = BACKENDS[options.backend](design, *arguments)
+        logits = np.stack([design.logits(backend.run(image)) for image in words])
+    except (HostError, OSError, ValueError, ImportError) as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 2
+    for index, row in enumerate(logits):
+        print(f"{index}\t{int(row.argmax())}\t{int(row.max())}")
+    if options.logits:
+        np.save(options.logits, logits)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

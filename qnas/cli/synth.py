@@ -1,0 +1,31 @@
+"""`qnas synth`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("synth")
+@click.argument("project", metavar="PROJECT", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the measurements as JSON.")
+def command(project: Path, as_json: bool) -> None:
+    """Synthesise PROJECT with the Vitis on the PATH, and print what it reports.
+
+    PROJECT is a folder that `qnas export` wrote, a pick's folder, or RUN/PICK such as
+    runs/digits/fps_1000. The measurements stay in its measurements.json. Exit status 2 without
+    Vitis, saying what to run where there is one.
+    """
+    import json
+
+    from qnas.accel.synthesis import find_project, synthesise
+    from qnas.cli.console import printer
+    from qnas.cli.measurements import measurement_table
+    from qnas.serial import encode
+
+    found = synthesise(find_project(project))
+    if as_json:
+        click.echo(json.dumps(encode(found), indent=2, allow_nan=False))
+    else:
+        printer(columns=200).print(measurement_table(found))
