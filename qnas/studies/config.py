@@ -15,6 +15,7 @@ from qnas.splits import SplitConfig
 from qnas.training.recipe import Recipe
 from qnas.user_code import is_reference, resolve
 
+DEFAULT_SAMPLER = "NSGAIISampler"
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -30,7 +31,7 @@ class SearchConfig(Value):
     trials: int = 300
     population: int = 50
     dsp_shares: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0)
-    sampler: str = "NSGAIISampler"
+    sampler: str = DEFAULT_SAMPLER
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,6 +114,7 @@ class StudyConfig(Value):
                 _known(key, name, names)
         for name in self.objectives:
             _known("objectives", name, objective_names())
+        self._check_sampler()
         dsps, share = load_device(self.device).limit("dsp"), self.search.dsp_shares[0]
         _require(
             not dsps or math.floor(share * dsps) >= 1,
@@ -120,6 +122,13 @@ class StudyConfig(Value):
             f"must leave one of the {dsps} DSPs of a plan ({1 / max(dsps, 1):.3g} or more)",
             share,
         )
+
+    def _check_sampler(self) -> None:
+        if (self.search.sampler, self.search.settings) == (DEFAULT_SAMPLER, {}):
+            return  # without an import of Optuna
+        from qnas.studies.proposing import make_sampler
+
+        make_sampler(self.search, seed=0)
 
 
 def load_config(source: str | Path) -> StudyConfig:

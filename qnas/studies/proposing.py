@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import optuna
 from optuna import Study
-from optuna.samplers import BaseSampler
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseGASampler, BaseSampler
 from optuna.trial import FrozenTrial
 
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
-from qnas.studies.config import SearchConfig
-from qnas.studies.records import decided_trials
+from qnas.studies.config import DEFAULT_SAMPLER, SearchConfig
+from qnas.studies.history import History
 from qnas.studies.sampler import Params, Selection, SlotSampler, Space, generation_of
 
-EVOLUTION = "NSGAIISampler"
 ATTEMPTS = 20
 Identify = Callable[[Params], str]
 
@@ -24,7 +26,7 @@ Identify = Callable[[Params], str]
 class Proposer(Protocol):
     """Proposes by generation and slot, from the decided trials of earlier generations alone."""
 
-    def propose(self, study: Study, generation: int, slots: range) -> list[Params]:
+    def propose(self, history: History, generation: int, slots: range) -> list[Params]:
         """Parameters of `slots`: the same whenever, and by whomever, they are asked for."""
         ...
 
@@ -38,6 +40,7 @@ class Evolution:
 
     def __init__(
         self,
+        study: Study,
         space: Space,
         search: SearchConfig,
         seed: int,
@@ -45,7 +48,7 @@ class Evolution:
         identify: Identify,
         seeds: Sequence[Params] = (),
     ) -> None:
-        self._space, self._seed, self._identify = space, seed, identify
+        self._study, self._space, self._seed, self._identify = study, space, seed, identify
         self._settings: dict[str, Any] = {**search.settings, "population_size": search.population}
         self._selection = Selection(**self._settings)
         self._seeds = list(seeds)
@@ -53,37 +56,36 @@ class Evolution:
         self._known: set[str] = set()  # of the generations before the last of `_parents`
         self._current: list[Params] = []  # proposed so far of that generation
 
-    def propose(self, study: Study, generation: int, slots: range) -> list[Params]:
+    def propose(self, history: History, generation: int, slots: range) -> list[Params]:
         if generation != len(self._parents) - 1 or not self._current:
-            self._advance(study, generation)
+            self._advance(history, generation)
         while len(self._current) < slots.stop:
-            self._current.append(self._child(study, generation, len(self._current)))
+            self._current.append(self._child(generation, len(self._current)))
         return self._current[slots.start : slots.stop]
 
-    def _advance(self, study: Study, generation: int) -> None:
+    def _advance(self, history: History, generation: int) -> None:
         """Parents of every generation up to this one; what was proposed before it is known."""
-        members: dict[int, list[FrozenTrial]] = {}
-        for trial in decided_trials(study):
-            members.setdefault(generation_of(trial), []).append(trial)
         for last in range(len(self._parents) - 1, generation):
-            pool = members.get(last, [])
+            pool = history.generation(last)
             self._known.update(self._identify(trial.params) for trial in pool)
-            self._parents.append(self._selection.select(study, pool + self._parents[last]))
+            parents = self._selection.select(self._study, pool + self._parents[last])
+            self._parents.append(parents)
+        self._sampler = SlotSampler(
+            self._space,
+            parents=self._parents[generation],
+            generation=generation,
+            settings=self._settings,
+        )
         self._current = []
         self._taken = set(self._known)
 
-    def _child(self, study: Study, generation: int, slot: int) -> Params:
+    def _child(self, generation: int, slot: int) -> Params:
         if generation == 0 and slot < len(self._seeds):
             child = self._seeds[slot]
         else:
             for attempt in range(ATTEMPTS):
-                child = SlotSampler(
-                    self._space,
-                    parents=self._parents[generation],
-                    generation=generation,
-                    state=(self._seed, generation, slot, attempt),
-                    settings=self._settings,
-                ).propose(study)
+                state = (self._seed, generation, slot, attempt)
+                child = self._sampler.propose(self._study, state)
                 if self._identify(child) not in self._taken:
                     break
         self._taken.add(self._identify(child))
@@ -97,27 +99,37 @@ class Sampling:
     trials before it: slower than one that lives on, but the same after any interruption.
     """
 
-    def __init__(self, space: Space, search: SearchConfig, seed: int) -> None:
+    def __init__(self, study: Study, space: Space, search: SearchConfig, seed: int) -> None:
+        self._directions = study.directions
         self._space, self._search, self._seed = space, search, seed
         self._generation, self._asked = -1, [Params()][:0]
 
-    def propose(self, study: Study, generation: int, slots: range) -> list[Params]:
+    def propose(self, history: History, generation: int, slots: range) -> list[Params]:
         if generation != self._generation:
-            self._copy = self._begin(study, generation)
+            self._copy = self._begin(history, generation)
             self._generation, self._asked = generation, []
         while len(self._asked) < slots.stop:
             self._asked.append(self._copy.ask(self._space).params)
         return self._asked[slots.start : slots.stop]
 
-    def _begin(self, study: Study, generation: int) -> Study:
+    def _begin(self, history: History, generation: int) -> Study:
         state = np.random.SeedSequence([self._seed, generation]).generate_state(1)
-        sampler = make_sampler(self._search.sampler, self._search.settings, seed=int(state[0]))
-        copy = optuna.create_study(directions=study.directions, sampler=sampler)
-        copy.add_trials(t for t in decided_trials(study) if generation_of(t) < generation)
-        return copy
+        sampler = make_sampler(self._search, seed=int(state[0]))
+        study = optuna.create_study(directions=self._directions, sampler=sampler)
+        for earlier in range(generation):
+            study.add_trials(self._marked(trial) for trial in history.generation(earlier))
+        return study
+
+    def _marked(self, trial: FrozenTrial) -> FrozenTrial:
+        """`trial` with its generation where a genetic sampler of Optuna's looks for it."""
+        marked = copy.copy(trial)
+        key = f"{self._search.sampler}:generation"
+        marked.system_attrs = {**trial.system_attrs, key: generation_of(trial)}
+        return marked
 
 
 def make_proposer(
+    study: Study,
     space: Space,
     search: SearchConfig,
     seed: int,
@@ -126,9 +138,9 @@ def make_proposer(
     seeds: Sequence[Params] = (),
 ) -> Proposer:
     """The proposer of the sampler that `search` names."""
-    if search.sampler == EVOLUTION:
-        return Evolution(space, search, seed, identify=identify, seeds=seeds)
-    return Sampling(space, search, seed)
+    if search.sampler == DEFAULT_SAMPLER:
+        return Evolution(study, space, search, seed, identify=identify, seeds=seeds)
+    return Sampling(study, space, search, seed)
 
 
 def sampler_names() -> list[str]:
@@ -137,16 +149,24 @@ def sampler_names() -> list[str]:
     return [n for n in optuna.samplers.__all__ if n.endswith("Sampler") and n not in single]
 
 
-def make_sampler(name: str, settings: Mapping[str, Any], *, seed: int) -> BaseSampler:
-    """Optuna's sampler `name`; UnknownNameError, ConfigError for settings that it refuses."""
+def make_sampler(search: SearchConfig, *, seed: int) -> BaseSampler:
+    """The sampler that `search` names; UnknownNameError, ConfigError for settings it refuses.
+
+    One that works in generations is told their size.
+    """
+    name = search.sampler
     if name not in sampler_names():
         remedy = nearest(name, sampler_names())
         raise UnknownNameError(problem("search.sampler", "must be a sampler", repr(name), remedy))
+    kind = getattr(optuna.samplers, name)
+    size = {"population_size": search.population} if issubclass(kind, BaseGASampler) else {}
     try:
-        sampler: BaseSampler = getattr(optuna.samplers, name)(**{**settings, "seed": seed})
-        return sampler
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it was named on purpose
+            sampler: BaseSampler = kind(**{**size, **search.settings, "seed": seed})
     except (TypeError, ValueError) as error:
         rule = f"must be what {name} takes"
         raise ConfigError(
             problem("search.settings", rule, error, "See Optuna's page of that sampler.")
         ) from None
+    return sampler

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from optuna import Study
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from qnas.architecture import Architecture
 from qnas.objectives.cost.estimate import Estimate
@@ -61,15 +62,24 @@ def make_trial(
         attrs[REASON] = result.reason
     else:
         attrs[ESTIMATE] = encode(result.estimate)
-    return create_trial(
+    now = datetime.now()
+    trial = FrozenTrial(
+        number=-1,
+        trial_id=-1,
         state=_state(result),
+        value=None,
         values=list(result.values) if isinstance(result, Evaluation) else None,
+        datetime_start=now,
+        datetime_complete=now,
         params=params,
         distributions=space,
         user_attrs=attrs,
         system_attrs={GENERATION: place.generation, SLOT: place.slot},
-        constraints=None if isinstance(result, Failure) else dict(result.constraints),
+        intermediate_values={},
     )
+    for name, value in () if isinstance(result, Failure) else result.constraints.items():
+        trial.set_constraint(name, value)
+    return trial
 
 
 def read_result(trial: FrozenTrial) -> Evaluation | Refusal:

@@ -13,10 +13,11 @@ from qnas.errors import EvaluationError, problem
 from qnas.studies.config import SearchConfig
 from qnas.studies.evaluate import Evaluate, Failure, Result
 from qnas.studies.genome import Genome, Proposal
+from qnas.studies.history import History
 from qnas.studies.progress import Progress
 from qnas.studies.proposing import make_proposer
 from qnas.studies.records import REASON, Place, decided_trials, make_trial, read_result
-from qnas.studies.sampler import Params, generation_of
+from qnas.studies.sampler import Params
 
 MAX_FAILURES_IN_A_ROW = 20
 SECONDS = "seconds"
@@ -42,29 +43,32 @@ class Runner:
         """Raises EvaluationError after MAX_FAILURES_IN_A_ROW failed trials."""
         self._space = self.genome.distributions()
         self._proposer = make_proposer(
-            self._space, self.search, self.seed, identify=self._key, seeds=self.seeds
+            self.study, self._space, self.search, self.seed, identify=self._key, seeds=self.seeds
         )
+        self._history = History(self.study)
+        decided = decided_trials(self.study)
         self._memory: dict[str, Result] = {
-            self._key(trial.params): read_result(trial) for trial in decided_trials(self.study)
+            self._key(trial.params): read_result(trial) for trial in decided
         }
         self._failures = 0
-        while (missing := self.search.trials - len(decided_trials(self.study))) > 0:
+        while (missing := self.search.trials - self._history.decided) > 0:
             start = time.perf_counter()
             self._generation(missing)
             self._add_seconds(time.perf_counter() - start)
 
     def _generation(self, missing: int) -> None:
         """Fill the current generation, or what is missing of it."""
-        generation, slot, room = next_slots(self.study, self.search.population)
+        generation, slot, room = self._history.next_slots(self.search.population)
         slots = range(slot, slot + min(room, missing))
-        params = self._proposer.propose(self.study, generation, slots)
+        params = self._proposer.propose(self._history, generation, slots)
         results = self._answers([self.genome.decode(p) for p in params])
         trials = [
             make_trial(Place(generation, slot), p, self._space, key=key, result=result)
             for slot, p, (key, result) in zip(slots, params, results, strict=True)
         ]
         self._record(trials)
-        done = len(decided_trials(self.study))
+        self._history.update()
+        done = min(self._history.decided, self.search.trials)
         self.progress.advance(done, self.search.trials, f"generation {generation}")
 
     def _key(self, params: Params) -> str:
@@ -93,20 +97,3 @@ class Runner:
     def _add_seconds(self, seconds: float) -> None:
         total = self.study.user_attrs.get(SECONDS, 0.0) + seconds
         self.study.set_user_attr(SECONDS, round(total, 3))
-
-
-def next_slots(study: Study, population: int) -> tuple[int, int, int]:
-    """The generation to fill, its first unused slot, and how many decided trials it lacks.
-
-    A generation is over when it has `population` decided trials; one that failed uses up its slot
-    and another slot is opened.
-    """
-    used: dict[int, list[bool]] = {}
-    for trial in study.get_trials(deepcopy=False):
-        if (generation := generation_of(trial)) >= 0:
-            used.setdefault(generation, []).append(trial.state != TrialState.FAIL)
-    generation = max((g for g, slots in used.items() if any(slots)), default=0)
-    if sum(used.get(generation, ())) >= population:
-        generation += 1
-    slots = used.get(generation, [])
-    return generation, len(slots), population - sum(slots)

@@ -30,7 +30,7 @@ def generation_of(trial: FrozenTrial) -> int:
 
 
 class SlotSampler(NSGAIISampler):
-    """Stock NSGA-II for one slot of `generation`, told its space and its parents."""
+    """Stock NSGA-II for the slots of `generation`, told its space and its parents."""
 
     def __init__(
         self,
@@ -38,32 +38,35 @@ class SlotSampler(NSGAIISampler):
         *,
         parents: Sequence[FrozenTrial],
         generation: int,
-        state: Sequence[int],
         settings: Mapping[str, Any],
     ) -> None:
-        seed = np.random.SeedSequence(list(state)).generate_state(1)
-        super().__init__(**{**settings, "seed": int(seed[0])})
+        super().__init__(**{**settings, "seed": 0})
         self._space, self._parents, self._generation = space, list(parents), generation
+        self._evolved = {name: d for name, d in sorted(space.items()) if not d.single()}
+        self._trial = create_trial(state=TrialState.RUNNING)
 
-    def propose(self, study: Study) -> Params:
+    def propose(self, study: Study, state: Sequence[int]) -> Params:
         """Parameters of one child: what `study.ask` would do, without a trial in the storage."""
-        trial = create_trial(state=TrialState.RUNNING)
-        params = self.sample_relative(study, trial, self._evolved())
+        self._reseed(state)
+        params = self.sample_relative(study, self._trial, self._evolved)
         return {
             name: params[name]
             if name in params
-            else self.sample_independent(study, trial, name, distribution)
+            else self.sample_independent(study, self._trial, name, distribution)
             for name, distribution in self._space.items()
         }
+
+    def _reseed(self, state: Sequence[int]) -> None:
+        """As `reseed_rng`, but to a state that is known. The two generators are the parent's."""
+        seeds = np.random.SeedSequence(list(state)).generate_state(2)
+        self._rng.rng.seed(seeds[0])
+        self._random_sampler._rng.rng.seed(seeds[1])
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
         return self._generation
 
     def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
         return self._parents
-
-    def _evolved(self) -> Space:
-        return {name: d for name, d in sorted(self._space.items()) if not d.single()}
 
 
 class Selection(NSGAIISampler):

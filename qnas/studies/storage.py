@@ -55,10 +55,11 @@ class Journal(JournalFileBackend):
     def batch(self) -> Iterator[None]:
         """Keep what is appended, and write it at the end; nobody else writes meanwhile.
 
-        The storage must have read all there is. It reads its own entries from the batch.
+        Once the batch has entries, they are what there is to read: before the first, the storage
+        must have read the file.
         """
         self._kernel_lock.acquire()
-        self._batch = []
+        self._batch, self._batch_start = [], 0
         try:
             yield
             self._write(self._batch)
@@ -69,6 +70,7 @@ class Journal(JournalFileBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
         if self._batch is not None:
+            self._batch_start = self._batch_start or len(self._log_number_offset) - 1
             self._batch += lines
             return
         self._kernel_lock.acquire()
@@ -78,10 +80,10 @@ class Journal(JournalFileBackend):
             self._kernel_lock.release()
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        yield from super().read_logs(log_number_from)
-        if self._batch is not None:
-            first = max(self._log_number_offset)  # entries in the file
-            yield from map(json.loads, self._batch[max(0, log_number_from - first) :])
+        if self._batch:
+            yield from map(json.loads, self._batch[log_number_from - self._batch_start :])
+        else:
+            yield from super().read_logs(log_number_from)
 
     def _write(self, lines: Sequence[bytes]) -> None:
         with self._path.open("ab") as stream:
@@ -96,8 +98,8 @@ class JournalStudy(optuna.Study):
         super().__init__(study_name=name, storage=storage)
 
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
-        self.get_trials(deepcopy=False, states=())  # reads what others wrote
         with self._journal.batch():
+            self.get_trials(deepcopy=False, states=())  # reads what others wrote
             super().add_trials(trials)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -36,6 +37,7 @@ SPACE = SearchSpace(
     w8_eighths=(0, 4, 8),
 )
 GENOME = Genome(SPACE, (0.25, 0.5, 1.0))
+FEW = Genome(dataclasses.replace(SPACE, depths=(1,), w8_eighths=(0, 8)), (0.5, 1.0))
 OBJECTIVES = ("error", "latency", "dsp")
 DIRECTIONS: tuple[Direction, ...] = ("minimize",) * 3
 LIMITS = {"lut": 9000, "ff": 20000, "dsp": 2000, "bram18": 1000, "uram": 0}
@@ -89,9 +91,11 @@ def search(
     seed: int = 0,
     evaluate: Evaluate | None = None,
     wrap: Callable[[Evaluate], Evaluate] = lambda evaluate: evaluate,
+    sampler: str = "NSGAIISampler",
+    space: Genome = GENOME,
 ) -> optuna.Study:
     """Run or resume the search in the journal at `path`."""
     study = open_study(path, name="small", directions=DIRECTIONS)
-    config = SearchConfig(trials=trials, population=population, dsp_shares=GENOME.dsp_shares)
-    Runner(study, GENOME, config, seed, wrap(evaluate or evaluator()), Silent()).run()
+    config = SearchConfig(trials=trials, population=population, sampler=sampler)
+    Runner(study, space, config, seed, wrap(evaluate or evaluator()), Silent()).run()
     return study

@@ -66,6 +66,12 @@ BAD: dict[str, tuple[str, type[QnasError], str]] = {
     "smoothing": (GOOD + "[train]\nlabel_smoothing = 1.0", ConfigError, "must be at most 0.99"),
     "warm-up": (GOOD + "[train]\nwarmup_fraction = 1.5", ConfigError, "must be at most 1;"),
     "threads": (GOOD + "[train]\nthreads = 1000", ConfigError, "train.threads"),
+    "sampler": (
+        GOOD + '[search]\nsampler = "TPESmpler"',
+        UnknownNameError,
+        "Did you mean 'TPESampler'",
+    ),
+    "setting": (GOOD + "[search.settings]\nmutation_probb = 0.1", ConfigError, "mutation_probb"),
     "no epochs": (GOOD + "[train]\nepochs = 0", ConfigError, "train.epochs"),
 }
 

@@ -1,0 +1,140 @@
+"""Persisted trials a second of a study whose objectives are free, beside stock Optuna.
+
+    python tests/bench/study_speed.py [--n 5000] [--stock 1000] [--json OUT]
+
+The same genome (30 genes of three choices), three objectives and one constraint everywhere.
+`qnas_journal`: our runner on the journal, `n` trials; `qnas_journal_last`: of its last tenth alone,
+which tells whether speed falls with n. `optuna_journal`: `study.optimize` with Optuna's NSGA-II on
+Optuna's journal file; `optuna_memory`: the same in memory. Stock Optuna makes `stock` trials, the
+number after which it is measured (`at`), since it would take minutes for more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from qnas.objectives.cost.estimate import Estimate, Resources
+from qnas.studies.config import SearchConfig
+from qnas.studies.evaluate import Evaluation, Result
+from qnas.studies.runner import Runner
+from qnas.studies.storage import open_study
+
+GENES = [f"gene{i}" for i in range(30)]
+CHOICES = (0, 1, 2)
+ESTIMATE = Estimate(1, 0, 200.0, Resources(), 0)
+POPULATION = 50
+
+
+@dataclass(frozen=True)
+class Point:
+    """A proposal of the synthetic genome."""
+
+    values: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        return "".join(map(str, self.values))
+
+
+class Genes:
+    """The synthetic genome, with what the runner asks of one."""
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        return {name: CategoricalDistribution(CHOICES) for name in GENES}
+
+    def decode(self, params: dict[str, Any]) -> Point:
+        return Point(tuple(params[name] for name in GENES))
+
+
+def objectives(values: Sequence[int]) -> tuple[float, float, float]:
+    thirds = (values[:10], values[10:20], values[20:])
+    a, b, c = (sum((v - i) ** 2 for v in third) for i, third in enumerate(thirds))
+    return float(a + sum(values) / 10), float(b - sum(values) / 10), float(c)
+
+
+def evaluate(points: Sequence[Any]) -> list[Result]:
+    return [
+        Evaluation(objectives(p.values), {"size": sum(p.values) / 50 - 1}, ESTIMATE) for p in points
+    ]
+
+
+class Clock:
+    """Notes when each generation was written."""
+
+    def __init__(self) -> None:
+        self.seen = [(0, time.perf_counter())]
+
+    def stage(self, name: str, note: str) -> None: ...
+
+    def advance(self, done: int, total: int, note: str) -> None:
+        self.seen.append((done, time.perf_counter()))
+
+    def speed(self, first: int) -> float:
+        """Trials a second from trial `first` on."""
+        (done, begin), (last, end) = next(x for x in self.seen if x[0] >= first), self.seen[-1]
+        return (last - done) / (end - begin)
+
+
+def qnas_journal(folder: Path, n: int) -> dict[str, float]:
+    study = open_study(folder / "qnas", name="speed", directions=["minimize"] * 3)
+    clock = Clock()
+    config = SearchConfig(trials=n, population=POPULATION)
+    genome: Any = Genes()
+    Runner(study, genome, config, 0, evaluate, clock).run()
+    read = optuna.load_study(
+        study_name="speed", storage=JournalStorage(JournalFileBackend(str(folder / "qnas")))
+    )
+    assert len(read.trials) == n
+    return {"qnas_journal": clock.speed(0), "qnas_journal_last": clock.speed(n - n // 10)}
+
+
+def stock(storage: Any, n: int) -> float:
+    sampler = optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=0)
+    study = optuna.create_study(storage=storage, sampler=sampler, directions=["minimize"] * 3)
+
+    def objective(trial: optuna.Trial) -> tuple[float, float, float]:
+        values = [trial.suggest_categorical(name, CHOICES) for name in GENES]
+        trial.set_constraint("size", sum(values) / 50 - 1)
+        return objectives(values)
+
+    start = time.perf_counter()
+    study.optimize(objective, n_trials=n)
+    return n / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", type=int, default=5000)
+    parser.add_argument("--stock", type=int, default=1000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        speeds = qnas_journal(folder, options.n)
+        journal = JournalStorage(JournalFileBackend(str(folder / "stock")))
+        speeds["optuna_journal"] = stock(journal, options.stock)
+        speeds["optuna_memory"] = stock(InMemoryStorage(), options.stock)
+    at = {name: options.n if name.startswith("qnas") else options.stock for name in speeds}
+    for name, speed in speeds.items():
+        ratio = speeds["qnas_journal"] / speed
+        print(f"{name:18} {speed:7.1f} trials/s at n = {at[name]:,}  (qnas_journal: {ratio:.1f} x)")
+    if options.json:
+        found = {"n": options.n, "at": at, "trials_per_s": speeds}
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
