@@ -11,12 +11,18 @@ from typing import Any
 
 from qnas.errors import DependencyError, problem
 
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 MISMATCH = "operator torchvision::"
 # Schemas of torchvision's compiled operators; timm uses neither.
 OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
+
+
+def is_weights_file(source: str) -> bool:
+    """Whether `source` is a file of weights rather than the name of a model of timm's."""
+    return source.endswith(WEIGHTS)
 
 
 def import_timm(module: str = "timm") -> ModuleType:

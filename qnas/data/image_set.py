@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.data.files import ImageFiles
 from qnas.errors import ConfigError, problem
+
+
+class Images(Protocol):
+    """What an array (n, C, H, W) of float32 and images on disk have in common."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """images (n, C, H, W) float32, normalised; labels (n,) int64 in 0..num_classes-1.
+    """images (n, C, H, W) float32, normalised, in memory or on disk; labels (n,)
+    int64 in 0..num_classes-1.
 
     `input_step` is the value of one step of the 6-bit input: images are read as
     clip(round(image / input_step), -31, 31). The last `held_out` images are the data set's own to
@@ -21,21 +35,20 @@ class ImageSet:
     """
 
     name: str
-    images: NDArray[np.float32]
+    images: NDArray[np.float32] | ImageFiles
     labels: NDArray[np.int64]
     num_classes: int
     input_step: float
     held_out: int = 0
 
     def __post_init__(self) -> None:
+        shape = self.images.shape
         rules = [
-            ("images", self.images.ndim == 4, "must be (n, C, H, W)", self.images.shape),
-            ("images", self.images.dtype == np.float32, "must be float32", self.images.dtype),
+            ("images", len(shape) == 4, "must be (n, C, H, W)", shape),
             ("labels", self.labels.dtype == np.int64, "must be int64", self.labels.dtype),
-            ("images", bool(np.isfinite(self.images).all()), "must be finite", "NaN or infinity"),
             (
                 "labels",
-                self.labels.shape == self.images.shape[:1],
+                self.labels.shape == shape[:1] and len(self.labels) > 0,
                 f"must be one an image ({len(self.images)})",
                 self.labels.shape,
             ),
@@ -46,6 +59,12 @@ class ImageSet:
                 self.held_out,
             ),
         ]
+        if isinstance(self.images, np.ndarray):
+            finite = self.images.dtype != np.float32 or bool(np.isfinite(self.images).all())
+            rules += [
+                ("images", self.images.dtype == np.float32, "must be float32", self.images.dtype),
+                ("images", finite, "must be finite", "NaN or infinity"),
+            ]
         for subject, holds, rule, value in rules:
             if not holds:
                 raise ConfigError(problem(subject, rule, value, "Correct the data."))
@@ -61,7 +80,18 @@ class ImageSet:
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits over images and labels."""
-        state = hashlib.sha256(np.ascontiguousarray(self.images, dtype="<f4").tobytes())
+        """64 hexadecimal digits over images and labels (of files: over what `ImageFiles` says)."""
+        if isinstance(self.images, ImageFiles):
+            state = hashlib.sha256(self.images.digest.encode())
+        else:
+            state = hashlib.sha256(np.ascontiguousarray(self.images, dtype="<f4").tobytes())
         state.update(self.labels.astype("<i8").tobytes())
         return state.hexdigest()
+
+    def subset(
+        self, indices: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32] | ImageFiles, NDArray[np.int64]]:
+        """The chosen images, on disk where these are, and their labels."""
+        if isinstance(self.images, ImageFiles):
+            return self.images.take(indices.tolist()), self.labels[indices]
+        return self.images[indices], self.labels[indices]

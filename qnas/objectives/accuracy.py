@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from qnas.architecture import Architecture
+from qnas.data.files import DecodedImages, ImageFiles
+from qnas.data.image_set import Images
 from qnas.objectives.base import Candidate, Direction
 from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
@@ -17,18 +19,20 @@ BATCH = 512
 
 
 class AccuracyEvaluator:
-    """Top-1 accuracy of fake-quantized subnets on fixed images (n, C, H, W)."""
+    """Top-1 accuracy of fake-quantized subnets on fixed images (n, C, H, W), in memory or
+    on disk."""
 
     def __init__(
         self,
         supernet: Supernet,
-        images: NDArray[np.float32],
+        images: Images,
         labels: NDArray[np.int64],
         *,
         threads: int = 1,
     ) -> None:
         self._supernet = supernet
-        self._batches = torch.split(torch.from_numpy(images), BATCH)
+        # Decoded once and kept as bytes, where they lie on disk: every candidate sees them all.
+        self._images = DecodedImages.of(images) if isinstance(images, ImageFiles) else images
         self._labels = torch.from_numpy(labels)
         self._threads = threads
         self._known: dict[str, float] = {}
@@ -44,7 +48,9 @@ class AccuracyEvaluator:
     @torch.no_grad()
     def _evaluate(self, arch: Architecture) -> float:
         subnet = self._supernet.extract(arch)
-        classes = torch.cat([subnet(batch).argmax(dim=1) for batch in self._batches])
+        starts = range(0, len(self._images), BATCH)
+        batches = (torch.from_numpy(self._images[i : i + BATCH]) for i in starts)
+        classes = torch.cat([subnet(batch).argmax(dim=1) for batch in batches])
         return (classes == self._labels).double().mean().item()
 
 

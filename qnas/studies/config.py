@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.serial import Value, decode, read_toml
 from qnas.splits import SplitConfig
+from qnas.timm_support import is_weights_file
 from qnas.training.recipe import Recipe
 from qnas.user_code import is_reference, resolve
 
@@ -60,7 +62,11 @@ class StudyConfig(Value):
     """One study: a space on a device, what to optimise, and every seed and budget.
 
     `device` is a known name or a path of a device's TOML file; `space` and `data` are known names
-    or a name in a Python file of the user's (`data.py:load`, `spaces.py:MINE`). `fps_targets` are
+    or a name in a Python file of the user's (`data.py:load`, `spaces.py:MINE`); `data` may also be
+    a path: `folder:DIR` (ImageNet's layout), `idx:DIR` or `numpy:FILE.npz`. `images` says how
+    bytes become numbers. Training starts from `pretrained`, a timm model's name or a file of its
+    weights, if there is one. The first `verify_images` images of the report split, spread over its
+    classes, go through the C simulation (0: all of them). `fps_targets` are
     images a second; each makes a pick: the most accurate of the front that reaches it.
     """
 
@@ -71,6 +77,9 @@ class StudyConfig(Value):
     objectives: tuple[str, ...] = ("error", "latency", "dsp")
     seed: int = 0
     fps_targets: tuple[int, ...] = ()
+    pretrained: str = ""
+    verify_images: int = 0
+    images: PixelConfig = field(default_factory=PixelConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
     train: Recipe = field(default_factory=Recipe)
     splits: SplitConfig = field(default_factory=SplitConfig)
@@ -89,6 +98,8 @@ class StudyConfig(Value):
             "must be 'error' and at least one more, without repeats",
             list(names),
         )
+        images = self.verify_images
+        _require(images >= 0, "verify_images", "must be 0 (all) or more", images)
         _require(0 <= self.seed < 2**32, "seed", "must be in 0..2**32-1", self.seed)
         targets = self.fps_targets
         _require(
@@ -102,16 +113,13 @@ class StudyConfig(Value):
         """Raises UnknownNameError unless space, data, device and objectives all exist, ConfigError
         for a share of the device's DSPs that is not even one."""
         from qnas.accel.device import load_device
-        from qnas.data import data_names
+        from qnas.data import check_data_name
         from qnas.objectives.registry import objective_names
         from qnas.spaces import space_names
 
-        for key, name, names in (
-            ("space", self.space, space_names()),
-            ("data", self.data, data_names()),
-        ):
-            if not is_reference(name):  # those are loaded, and judged, where they are used
-                _known(key, name, names)
+        check_data_name(self.data)
+        if not is_reference(self.space):  # loaded, and judged, where it is used
+            _known("space", self.space, space_names())
         for name in self.objectives:
             _known("objectives", name, objective_names())
         self._check_sampler()
@@ -138,17 +146,29 @@ def load_config(source: str | Path) -> StudyConfig:
     ConfigError for a missing file, bad TOML, unknown keys and wrong types; UnknownNameError for
     names.
     """
+    from qnas.data import resolve_data
+
     path = _find(source)
     data = read_toml(path)
     config = decode(StudyConfig, data, subject=path.name)
     folder = path.resolve().parent
     config = dataclasses.replace(
-        config, data=resolve(config.data, folder), space=resolve(config.space, folder)
+        config,
+        data=resolve_data(config.data, folder),
+        space=resolve(config.space, folder),
+        pretrained=_resolve_weights(config.pretrained, folder),
     )
     if config.device.endswith(".toml"):
         config = dataclasses.replace(config, device=str((folder / config.device).resolve()))
     config.check_names()
     return config
+
+
+def _resolve_weights(source: str, folder: Path) -> str:
+    """A file of weights with its path made absolute, looked up from `folder`; names as is."""
+    if not is_weights_file(source):
+        return source
+    return str((folder / Path(source).expanduser()).resolve())
 
 
 def shipped_studies() -> dict[str, Path]:

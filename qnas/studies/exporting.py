@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qnas.integer import IntegerNetwork
 
 STAGE = "export"
+CALIBRATION_IMAGES = 2048
 
 
 def picks(work: Workspace) -> tuple[Pick, ...]:
@@ -70,7 +71,7 @@ def integer_network(work: Workspace, architecture: Architecture) -> IntegerNetwo
     """The integer reference of a subnet, calibrated on the training split."""
     from qnas.supernet.export import to_integer
 
-    return to_integer(work.supernet, architecture, work.part("train")[0])
+    return to_integer(work.supernet, architecture, work.few("train", CALIBRATION_IMAGES)[0])
 
 
 def plan_of(work: Workspace, pick: Pick) -> HardwarePlan:
@@ -109,15 +110,15 @@ def _export(work: Workspace, pick: Pick) -> None:
     from qnas.accel.project import SAMPLE_IMAGES, emit_project
 
     files: PickDirectory = work.files.pick(pick.name)
-    images, labels = work.part("report")
+    images, labels = work.few("report", SAMPLE_IMAGES)
     plan = plan_of(work, pick)
     network = integer_network(work, pick.trial.architecture)
     project = emit_project(
         network,
         plan,
         name=project_name(work.config.name, pick.name),
-        images=images[:SAMPLE_IMAGES],
-        labels=labels[:SAMPLE_IMAGES],
+        images=images,
+        labels=labels,
         device=work.device,
         expected=_expected(work, pick),
     )

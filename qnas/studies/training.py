@@ -24,7 +24,7 @@ def _train(work: Workspace, progress: Progress) -> None:
     from qnas.training.loop import train_supernet
     from qnas.training.source import ArraySource
 
-    images, labels = work.part("train")
+    images, labels = work.few("train", len(work.splits.train))
     progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(labels)} images")
     transform = Affine(work.config.train.augment)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qnas.accel.toolchain import Toolchain
 from qnas.accel.verify import Mismatch, verify_project
@@ -49,6 +50,11 @@ class Verdict(Value):
     compiler: str
 
 
+def report_images(work: Workspace) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The images of the report split that are simulated, and their labels."""
+    return work.few("report", work.config.verify_images or len(work.splits.report))
+
+
 def verified(work: Workspace, pick: Pick) -> bool:
     """Whether verification.json speaks of the project as it is now, mismatches or not."""
     files = work.files.pick(pick.name)
@@ -69,7 +75,8 @@ def verify(work: Workspace, progress: Progress) -> None:
     chosen = picks(work)
     work.need(STAGE, all(exported(work, pick) for pick in chosen), "export")
     missing = [pick for pick in chosen if not verified(work, pick)]
-    note = f"{len(work.splits.report)} report images through {len(missing)} projects"
+    count = work.config.verify_images or len(work.splits.report)
+    note = f"{count} report images through {len(missing)} projects"
     progress.stage(STAGE, note if missing else "projects are verified")
     if missing:
         Toolchain().version()
@@ -114,7 +121,7 @@ def _verify(work: Workspace, pick: Pick) -> None:
 
     files, architecture = work.files.pick(pick.name), pick.trial.architecture
     network = load_integer(files.network)
-    images, labels = work.part("report")
+    images, labels = report_images(work)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
     before = project_digest(files.project)
     verification = verify_project(files.project, network, images, labels, plan=plan_of(work, pick))

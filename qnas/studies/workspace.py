@@ -9,9 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qnas.accel.device import Device, load_device
 from qnas.data import load_data
-from qnas.data.image_set import ImageSet
+from qnas.data.image_set import Images, ImageSet
 from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
 from qnas.serial import write_json
 from qnas.space import SearchSpace
@@ -52,7 +55,10 @@ class Workspace:
 
     @cached_property
     def images(self) -> ImageSet:
-        return load_data(self.config.data)
+        config, space = self.config, self.space
+        return load_data(
+            config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
+        )
 
     @cached_property
     def splits(self) -> Splits:
@@ -65,10 +71,9 @@ class Workspace:
             held_out=self.images.held_out,
         )
 
-    def part(self, name: str) -> tuple[Any, Any]:
+    def part(self, name: str) -> tuple[Images, NDArray[np.int64]]:
         """Images and labels of a split: "train", "search" or "report"."""
-        indices = getattr(self.splits, name)
-        return self.images.images[indices], self.images.labels[indices]
+        return self.images.subset(getattr(self.splits, name))
 
     @cached_property
     def supernet(self) -> Supernet:
@@ -106,6 +111,13 @@ class Workspace:
                 ) from None
             self._records = StudyRecords.of(objectives, trials)
         return self._records
+
+    def few(self, name: str, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """At most `count` images of a split and their labels, in memory, spread evenly over it."""
+        indices = getattr(self.splits, name)
+        places = np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)
+        images, labels = self.images.subset(indices[places])
+        return images[:], labels
 
     def trained(self) -> bool:
         return all(path.exists() for path in self.files.supernet)

@@ -13,18 +13,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from qnas.errors import CheckpointError, ConfigError, UnknownNameError, nearest, problem
-from qnas.timm_support import import_timm
+from qnas.timm_support import import_timm, is_weights_file
 
-SAFETENSORS = ".safetensors"
-SUFFIXES = (SAFETENSORS, ".pth", ".pt", ".bin", ".ckpt")
 # Training scripts save more than weights: where these keep them.
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
 PREFIX = "module."  # what torch's wrapper for several devices puts before every name
-
-
-def is_file(source: str) -> bool:
-    """Whether `source` is a file of weights rather than the name of a model."""
-    return source.endswith(SUFFIXES)
 
 
 def timm_weights(source: str) -> dict[str, Tensor]:
@@ -33,13 +26,13 @@ def timm_weights(source: str) -> dict[str, Tensor]:
     Raises CheckpointError for a file that holds no state dict, UnknownNameError for a name that
     timm does not know, ConfigError for weights that cannot be fetched.
     """
-    return read_state_dict(Path(source)) if is_file(source) else _fetched(source)
+    return read_state_dict(Path(source)) if is_weights_file(source) else _fetched(source)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file or of a torch file; code in a torch file is never run."""
     try:
-        if path.suffix == SAFETENSORS:
+        if path.suffix == ".safetensors":
             return load_file(path)
         return _unwrapped(torch.load(path, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:

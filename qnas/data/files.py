@@ -1,0 +1,120 @@
+"""ImageFiles: images on disk that look like an array, decoded when they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.data.pixels import PixelConfig
+from qnas.errors import ConfigError, problem
+from qnas.serial import canonical_json
+
+DECODERS = 8  # Pillow decodes outside the interpreter's lock
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """Images (n, C, size, size), of files `root`/`names[i]` of `sizes[i]` bytes.
+
+    `images[i:j]` and `images[indices]` are decoded anew each time: float32, normalised. Grey
+    images become colour ones where `channels` is 3, colour ones grey where it is 1.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    size: int
+    channels: int
+    pixels: PixelConfig
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (len(self.names), self.channels, self.size, self.size)
+
+    @property
+    def digest(self) -> str:
+        """Of names, file sizes and how files are read: hashing ImageNet's 140 GB takes minutes."""
+        facts = [list(zip(self.names, self.sizes, strict=True)), self.size, self.channels]
+        return hashlib.sha256(canonical_json([*facts, self.pixels]).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, key: slice | Indices) -> NDArray[np.float32]:
+        """ConfigError naming the first file that is no readable image."""
+        return self.pixels.normalise(self.decoded(np.arange(len(self))[key]))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        everything: NDArray[Any] = self[:]
+        return everything if dtype is None else everything.astype(dtype)
+
+    def take(self, indices: Iterable[int]) -> ImageFiles:
+        """The chosen files, in that order; nothing is read."""
+        chosen = list(indices)
+        names = tuple(self.names[i] for i in chosen)
+        return replace(self, names=names, sizes=tuple(self.sizes[i] for i in chosen))
+
+    def decoded(self, indices: Indices) -> NDArray[np.uint8]:
+        """(len(indices), C, size, size), 0..255: resized and cropped to the centre."""
+        found = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        with ThreadPoolExecutor(DECODERS) as pool:
+            for place, image in enumerate(pool.map(self._centre, indices)):
+                found[place] = image
+        return found
+
+    def open(self, index: int) -> Any:
+        """The file as an RGB or grey PIL image, decoded, in its own size."""
+        from PIL import Image
+
+        path = self.root / self.names[index]
+        try:
+            with Image.open(path) as image:
+                return image.convert("RGB" if self.channels == 3 else "L")
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            rule, remedy = "must be a readable image", "Replace or remove it."
+            raise ConfigError(problem(str(path), rule, error, remedy)) from None
+
+    def _centre(self, index: int) -> NDArray[np.uint8]:
+        from PIL import Image
+
+        image = self.open(index)
+        filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+        shorter = round(self.size / self.pixels.crop)
+        scale = shorter / min(image.size)
+        if scale != 1:
+            shape = tuple(max(shorter, round(side * scale)) for side in image.size)
+            image = image.resize(shape, filters[self.pixels.interpolation])
+        left, top = ((side - self.size) // 2 for side in image.size)
+        image = image.crop((left, top, left + self.size, top + self.size))
+        values = np.asarray(image, dtype=np.uint8).reshape(self.size, self.size, self.channels)
+        return values.transpose(2, 0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedImages:
+    """Images decoded once: bytes in memory (a quarter of float32), normalised when asked for."""
+
+    values: NDArray[np.uint8]
+    pixels: PixelConfig
+
+    @classmethod
+    def of(cls, files: ImageFiles) -> DecodedImages:
+        return cls(files.decoded(np.arange(len(files))), files.pixels)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, key: slice | Indices) -> NDArray[np.float32]:
+        return self.pixels.normalise(self.values[key])

@@ -1,0 +1,69 @@
+"""PixelConfig: from bytes 0..255 to the numbers that a network takes, and from a file to bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.errors import ConfigError, problem
+from qnas.numerics import ACT_MAX
+from qnas.serial import Value
+
+# Mean and standard deviation of ImageNet's channels, as every model trained on it has them.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+GREY_MEAN = GREY_STD = (0.5,)  # to -1..1
+Interpolation = Literal["bicubic", "bilinear"]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelConfig(Value):
+    """A pixel p becomes (p / 255 - mean) / std, by channel; without them, those of ImageNet for
+    colour images and 0.5 for grey ones.
+
+    Files are resized so that their shorter side is image size / `crop`, and cropped to the centre
+    (DeiT: 0.9, many others: 0.875; 1.0 keeps all of a square image).
+    """
+
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    crop: float = 1.0
+    interpolation: Interpolation = "bicubic"
+
+    def __post_init__(self) -> None:
+        for subject, rule, value, holds in (
+            ("mean", "must come with as many of std", self.mean, len(self.mean) == len(self.std)),
+            ("std", "must be positive", self.std, all(s > 0 for s in self.std)),
+            ("mean", "must lie in 0..1", self.mean, all(0 <= m <= 1 for m in self.mean)),
+            ("crop", "must lie above 0 and at most 1", self.crop, 0 < self.crop <= 1),
+        ):
+            if not holds:
+                raise ConfigError(problem(f"images.{subject}", rule, value, "Correct it."))
+
+    def statistics(self, channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and std, each (channels, 1, 1). ConfigError unless one or `channels` are given."""
+        mean, std = self.mean, self.std
+        if not mean:
+            mean, std = (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else (GREY_MEAN, GREY_STD)
+        if len(mean) not in (1, channels):
+            rule = f"must be one, or one a channel ({channels})"
+            raise ConfigError(problem("images.mean", rule, mean, "Correct it."))
+        shape = (channels, 1, 1)
+        found = (np.array(values, np.float32)[:, None, None] for values in (mean, std))
+        first, second = (np.broadcast_to(values, shape) for values in found)
+        return first, second
+
+    def normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, C, H, W) of 0..255 to float32."""
+        mean, std = self.statistics(pixels.shape[1])
+        scaled = pixels.astype(np.float32)
+        scaled *= 1 / (np.float32(255) * std)
+        scaled -= mean / std
+        return scaled
+
+    def input_step(self, channels: int) -> float:
+        """The step of the 6-bit input at which no pixel is clipped."""
+        mean, std = self.statistics(channels)
+        return float((np.maximum(mean, 1 - mean) / std).max()) / ACT_MAX
