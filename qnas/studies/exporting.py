@@ -63,7 +63,7 @@ def export(work: Workspace, progress: Progress) -> None:
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
     )
     for done, pick in enumerate(missing, start=1):
-        _export(work, pick)
+        export_pick(work, pick, work.files.pick(pick.name))
         progress.advance(done, len(missing), pick.name)
 
 
@@ -106,10 +106,10 @@ def _remove_others(work: Workspace, chosen: tuple[Pick, ...]) -> None:
             shutil.rmtree(folder)
 
 
-def _export(work: Workspace, pick: Pick) -> None:
+def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
+    """Write architecture, plan, integer network and project of `pick` to `files`."""
     from qnas.accel.project import SAMPLE_IMAGES, emit_project
 
-    files: PickDirectory = work.files.pick(pick.name)
     images, labels = work.few("report", SAMPLE_IMAGES)
     plan = plan_of(work, pick)
     network = integer_network(work, pick.trial.architecture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -137,6 +138,20 @@ def test_a_target_nobody_meets_is_refused_and_nothing_is_picked(copy: Path) -> N
     assert contents(copy / "runs" / "tiny") == before
 
 
+def test_a_pick_says_why_and_writes_its_project(copy: Path, tmp_path: Path) -> None:
+    command = ["pick", str(copy / "study.toml"), "--runs", str(copy / "runs"), "--json"]
+    result = CliRunner().invoke(cli, [*command, "--fps", "1", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    best = min(float(row["error"]) for row in _front(copy / "runs/tiny"))
+    assert found["values"]["error"] == best and found["reasons"]
+    assert (tmp_path / "out/project/plan.json").is_file()
+    again = CliRunner().invoke(cli, [*command, "--out", str(tmp_path / "out")])
+    assert again.exit_code == 2 and "new or empty folder" in again.stderr
+    wrong = CliRunner().invoke(cli, [*command, "--at-most", "dsp"])
+    assert wrong.exit_code == 2 and "NAME=VALUE" in wrong.stderr
+
+
 def test_targets_may_be_added_to_a_finished_run(copy: Path) -> None:
     (copy / "study.toml").write_text("fps_targets = [10]\n" + STUDY)
     assert qnas("export", copy).exit_code == 0
@@ -215,3 +230,8 @@ def test_killed_at_any_point_it_is_completed_by_running_again(
 def _unnumbered(front: bytes) -> list[bytes]:
     """The rows of front.csv without the number of their trial."""
     return [row.split(b",", 1)[1] for row in front.splitlines()]
+
+
+def _front(run: Path) -> list[dict[str, str]]:
+    with (run / "front.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
