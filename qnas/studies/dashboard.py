@@ -8,22 +8,29 @@ in memory, to which new trials are added as the run makes them.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+import shutil
+import warnings
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.artifacts import upload_artifact
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
+from qnas.accel.device import Resource
 from qnas.errors import DependencyError, problem
-from qnas.studies.picks import w8_share
-from qnas.studies.records import TrialRecord
+from qnas.objectives.registry import objective_info
+from qnas.studies.front import StudyRecords
+from qnas.studies.picks import choose, reached, w8_share
+from qnas.studies.records import TrialRecord, read_records
+from qnas.studies.report.content import ReportContent
+from qnas.studies.storage import open_study
 
 if TYPE_CHECKING:
-    from optuna.artifacts import FileSystemArtifactStore
-
     from qnas.studies.workspace import Workspace
 
 OLD_CONSTRAINTS = "constraints"
@@ -31,102 +38,108 @@ OLD_CONSTRAINTS = "constraints"
 
 def mirrored(trial: FrozenTrial) -> FrozenTrial:
     """`trial` with its constraints where the dashboard looks for them."""
-    if not trial.constraints:
-        return trial
-    copy = optuna.trial.create_trial(
-        state=trial.state,
-        values=trial.values,
-        params=trial.params,
-        distributions=trial.distributions,
-        user_attrs=trial.user_attrs,
-        system_attrs={**trial.system_attrs, OLD_CONSTRAINTS: list(trial.constraints.values())},
-        constraints=trial.constraints,
-    )
-    copy.number = trial.number
-    copy.datetime_start, copy.datetime_complete = trial.datetime_start, trial.datetime_complete
-    return copy
+    shown = copy(trial)
+    if trial.constraints:
+        shown.system_attrs = {
+            **trial.system_attrs,
+            OLD_CONSTRAINTS: list(trial.constraints.values()),
+        }
+    return shown
 
 
 class Mirror:
-    """A copy of a run's study with notes, figures and files; `update` brings it up to date."""
+    """A copy of a run's study with notes, figures and files; `update` brings it up to date.
 
-    def __init__(self, work: Workspace) -> None:
+    The run may be going on: its journal is copied and read, never locked or written.
+    """
+
+    def __init__(self, work: Workspace, folder: Path) -> None:
         _need_dashboard()
-        self._work = work
-        self.storage: BaseStorage = InMemoryStorage()
-        self.folder = tempfile.TemporaryDirectory(prefix="qnas-dashboard-")
+        from optuna.artifacts import FileSystemArtifactStore
+
+        work.need("dashboard", work.files.journal.exists(), "search")
+        self._work, self._folder = work, folder
+        (folder / "artifacts").mkdir()
+        self.artifacts = FileSystemArtifactStore(folder / "artifacts")
+        self.storage = InMemoryStorage()
         self.study = optuna.create_study(
             study_name=work.config.name,
             storage=self.storage,
-            directions=[d.name.lower() for d in work.study.directions],
+            directions=[objective_info(name).direction for name in work.config.objectives],
         )
-        self.study.set_metric_names(list(work.config.objectives))
-        self._files_kept: set[tuple[str, int]] = set()
-
-    @property
-    def artifacts(self) -> FileSystemArtifactStore:
-        from optuna.artifacts import FileSystemArtifactStore
-
-        return FileSystemArtifactStore(self.folder.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            self.study.set_metric_names(list(work.config.objectives))
+        self._attached: set[tuple[str, int]] = set()
 
     def update(self) -> int:
         """Add what the run has made since the last time; the number of new trials."""
+        source = self._snapshot()
         known = len(self.study.get_trials(deepcopy=False))
-        new = [t for t in self._work.study.get_trials(deepcopy=False)[known:] if _finished(t)]
+        new = [t for t in source.get_trials(deepcopy=False)[known:] if t.state.is_finished()]
         self.study.add_trials(mirrored(trial) for trial in new)
         if new:
-            self._annotate()
+            self._annotate(source)
         self._attach()
         return len(new)
 
-    def _annotate(self) -> None:
+    def _snapshot(self) -> optuna.Study:
+        journal = self._folder / "study.journal"
+        shutil.copyfile(self._work.files.journal, journal)
+        directions = [objective_info(name).direction for name in self._work.config.objectives]
+        return open_study(journal, name=self._work.config.name, directions=directions)
+
+    def _annotate(self, source: optuna.Study) -> None:
         """The study's note, a note a Pareto trial, and the report's figures."""
         from optuna_dashboard import save_note
 
-        records = self._work.records()
+        work = self._work
+        objectives = work.config.objectives
+        records = StudyRecords.of(objectives, read_records(source, work.genome, objectives))
         if not any(trial.feasible for trial in records.trials):
             return
-        front = records.front()
-        save_note(self.study, study_note(self._work, len(front)))
-        numbers = {trial.number: trial for trial in front}
+        members = {trial.number: trial for trial in records.front()}
+        save_note(self.study, study_note(work, len(members)))
         for trial in self.study.get_trials(deepcopy=False):
-            if trial.number in numbers:
-                live = optuna.Trial(self.study, trial._trial_id)
-                save_note(live, trial_note(numbers[trial.number], self._work.device.limits()))
-        self._draw()
+            if trial.number in members:
+                note = trial_note(members[trial.number], work.device.limits())
+                save_note(optuna.Trial(self.study, trial._trial_id), note)
+        self._draw(records)
 
-    def _draw(self) -> None:
+    def _draw(self, records: StudyRecords) -> None:
         from optuna_dashboard import save_plotly_graph_object
 
-        from qnas.studies.exporting import reachable_picks
         from qnas.studies.report import figures
-        from qnas.studies.report.page import content_of
 
-        content = content_of(self._work, reachable_picks(self._work), {})
+        work = self._work
+        content = ReportContent(
+            name=work.config.name,
+            device=work.device.name,
+            facts=(),
+            records=records,
+            picks=choose(records, reached(records, work.config.fps_targets)),
+            limits={str(name): limit for name, limit in work.device.limits().items()},
+            verifications={},
+        )
         drawn = [figure for _, figure in figures.pairwise(content)]
-        drawn.append(figures.resources(content))
-        for index, figure in enumerate(drawn):
+        for index, figure in enumerate([*drawn, figures.resources(content)]):
             save_plotly_graph_object(self.study, figure, graph_object_id=f"qnas{index}")
 
     def _attach(self) -> None:
-        """Report and project archives that are new, as artifacts of the study."""
-        for path in self._deliverables():
-            stamp = (str(path), path.stat().st_mtime_ns)
-            if stamp not in self._files_kept:
-                self._files_kept.add(stamp)
-                _upload(self.study, path, self.artifacts)
+        """The report and the projects, where they are new or changed, as artifacts of the study."""
+        for source in (self._work.files.report, *self._work.files.picks.glob("*/project")):
+            stamp = (str(source), source.stat().st_mtime_ns) if source.exists() else None
+            if stamp is None or stamp in self._attached:
+                continue
+            self._attached.add(stamp)
+            path = self._archive(source) if source.is_dir() else source
+            upload_artifact(
+                artifact_store=self.artifacts, file_path=str(path), study_or_trial=self.study
+            )
 
-    def _deliverables(self) -> Sequence[Path]:
-        import shutil
-
-        found = [self._work.files.report] if self._work.files.report.exists() else []
-        for project in sorted(self._work.files.picks.glob("*/project")):
-            name = Path(self.folder.name).with_name(f"{project.parent.name}-project")
-            archive = name.with_suffix(".zip")
-            if not archive.exists() or archive.stat().st_mtime < project.stat().st_mtime:
-                shutil.make_archive(str(name), "zip", project)
-            found.append(archive)
-        return found
+    def _archive(self, project: Path) -> Path:
+        name = self._folder / f"{project.parent.name}-project"
+        return Path(shutil.make_archive(str(name), "zip", project))
 
 
 def study_note(work: Workspace, members: int) -> str:
@@ -138,7 +151,7 @@ def study_note(work: Workspace, members: int) -> str:
     )
 
 
-def trial_note(trial: TrialRecord, limits: Any) -> str:
+def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
     """Markdown of a Pareto trial: its network and its estimate."""
     arch, estimate = trial.architecture, trial.estimate
     lines = [
@@ -168,16 +181,6 @@ def trial_note(trial: TrialRecord, limits: Any) -> str:
         for name, limit in limits.items()
     ]
     return "\n".join(lines) + "\n"
-
-
-def _finished(trial: FrozenTrial) -> bool:
-    return trial.state.is_finished()
-
-
-def _upload(study: optuna.Study, path: Path, store: Any) -> None:
-    from optuna.artifacts import upload_artifact
-
-    upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=study)
 
 
 def _need_dashboard() -> None:

@@ -12,11 +12,16 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from click.testing import CliRunner, Result
+from optuna_dashboard import wsgi
 
 from qnas.cli.main import cli
+from qnas.studies.config import load_config
+from qnas.studies.dashboard import Mirror
+from qnas.studies.workspace import Workspace
 
 STUDY = """
 name = "tiny"
@@ -152,6 +157,25 @@ def test_a_pick_says_why_and_writes_its_project(copy: Path, tmp_path: Path) -> N
     assert wrong.exit_code == 2 and "NAME=VALUE" in wrong.stderr
 
 
+def test_the_dashboard_shows_the_run_and_leaves_it_alone(copy: Path, tmp_path: Path) -> None:
+    run = copy / "runs/tiny"
+    before = (run / "study.journal").read_bytes()
+    work = Workspace(load_config(copy / "study.toml"), copy / "runs")
+    mirror = Mirror(work, tmp_path)
+    assert mirror.update() == 6 and mirror.update() == 0
+    app = wsgi(mirror.storage, artifact_store=mirror.artifacts)
+    study = _get(app, f"/api/studies/{mirror.study._study_id}")
+    limits = [trial["constraints"] for trial in study["trials"]]
+    assert all(len(violations) == 5 and max(violations) <= 0 for violations in limits)
+    assert study["objective_names"] == ["error", "latency", "dsp"]
+    names = {artifact["filename"] for artifact in study["artifacts"]}
+    assert names == {"report.html", "knee-project.zip"}
+    noted = {t["number"] for t in study["trials"] if "Modelled" in t["note"]["body"]}
+    assert noted == {int(row["trial"]) for row in _front(run)}
+    assert len(study["plotly_graph_objects"]) >= 2
+    assert (run / "study.journal").read_bytes() == before
+
+
 def test_targets_may_be_added_to_a_finished_run(copy: Path) -> None:
     (copy / "study.toml").write_text("fps_targets = [10]\n" + STUDY)
     assert qnas("export", copy).exit_code == 0
@@ -235,3 +259,10 @@ def _unnumbered(front: bytes) -> list[bytes]:
 def _front(run: Path) -> list[dict[str, str]]:
     with (run / "front.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def _get(app: Any, path: str) -> Any:
+    """What a GET of `path` answers, as JSON."""
+    environ: dict[str, Any] = {"PATH_INFO": path}
+    setup_testing_defaults(environ)
+    return json.loads(b"".join(app(environ, lambda *_: None)))
