@@ -44,6 +44,7 @@ def exported(work: Workspace, pick: Pick) -> bool:
         return (
             files.project.is_dir()
             and files.network.is_file()
+            and files.weights.is_file()
             and bool(read_json(files.architecture) == encode(pick.trial.architecture))
             and bool(read_json(files.plan) == plan)
             and bool(read_json(files.project / "plan.json") == plan)
@@ -109,6 +110,7 @@ def _remove_others(work: Workspace, chosen: tuple[Pick, ...]) -> None:
 def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
     """Write architecture, plan, integer network and project of `pick` to `files`."""
     from qnas.accel.project import SAMPLE_IMAGES, emit_project
+    from qnas.supernet.timm_export import state_dict
 
     images, labels = work.few("report", SAMPLE_IMAGES)
     plan = plan_of(work, pick)
@@ -126,6 +128,7 @@ def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
     files.architecture.unlink(missing_ok=True)
     files.verification.unlink(missing_ok=True)
     save_integer(network, files.network)
+    state_dict(work.supernet.slice(pick.trial.architecture)).write(files.weights)
     project.write(files.project)
     write_json(files.plan, plan)
     write_json(files.architecture, pick.trial.architecture)
