@@ -30,7 +30,8 @@ def _train(work: Workspace, progress: Progress) -> None:
 
     source, config = training_source(work), work.config
     progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(source)} images")
-    recipe, seed, input_step = config.train, config.seed, work.images.input_step
+    recipe, seed = config.train, config.seed
+    input_step = work.images.step_for(work.space.activation_bits)
     start = None
     if config.pretrained:
         start = initial_supernet(
