@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration
 from qnas.studies.workspace import Workspace
-
-if TYPE_CHECKING:
-    from qnas.training.source import BatchSource
 
 STAGE = "train"
 
@@ -25,18 +19,14 @@ def train(work: Workspace, progress: Progress) -> None:
 
 
 def _train(work: Workspace, progress: Progress) -> None:
+    from qnas.training.augment import Affine
     from qnas.training.logs import Interval
-    from qnas.training.loop import initial_supernet, train_supernet
+    from qnas.training.loop import train_supernet
+    from qnas.training.source import ArraySource
 
-    source, config = training_source(work), work.config
-    progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(source)} images")
-    recipe, seed = config.train, config.seed
-    input_step = work.images.step_for(work.space.activation_bits)
-    start = None
-    if config.pretrained:
-        start = initial_supernet(
-            work.space, source, seed=seed, input_step=input_step, pretrained=config.pretrained
-        )
+    images, labels = work.few("train", len(work.splits.train))
+    progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(labels)} images")
+    transform = Affine(work.config.train.augment)
 
     def on_interval(now: Interval) -> None:
         # Counted on across kills, so that the summary tells the whole cost.
@@ -47,32 +37,14 @@ def _train(work: Workspace, progress: Progress) -> None:
 
     train_supernet(
         work.space,
-        source,
-        recipe=recipe,
-        seed=seed,
-        input_step=input_step,
+        ArraySource(images, labels, work.images.num_classes, transform, repr(transform)),
+        recipe=work.config.train,
+        seed=work.config.seed,
+        input_step=work.images.input_step,
         directory=work.files.path,
-        start=start,
         on_interval=on_interval,
     )
     work.record_stage(STAGE, supernet=work.supernet_digest())
-
-
-def training_source(work: Workspace) -> BatchSource:
-    """The batches of the training split, augmented as the recipe says."""
-    from qnas.training.augment import Affine
-    from qnas.training.file_source import FileSource
-    from qnas.training.mixing import Both, Mixing
-    from qnas.training.source import ArraySource, BatchTransform
-
-    recipe, classes = work.config.train, work.images.num_classes
-    images, labels = work.part("train")
-    mixing = Mixing(recipe.mixup, recipe.cutmix, classes) if recipe.mixup or recipe.cutmix else None
-    if isinstance(images, ImageFiles):
-        return FileSource(images, labels, classes, recipe, mixing)
-    affine = Affine(recipe.augment)
-    transform: BatchTransform = Both(affine, mixing) if mixing else affine
-    return ArraySource(images[:], labels, classes, transform, repr(transform))
 
 
 def _quote_corners(work: Workspace) -> None:

@@ -48,7 +48,6 @@ class _Forward:
         self, weights: SubnetWeights, quantize: bool, observe: Observer | None, again: bool
     ) -> None:
         self.w, self.quantize, self.observe, self.again = weights, quantize, observe, again
-        self.act_max = num.act_max(weights.architecture.activation_bits)
 
     def network(self, images: Tensor) -> Tensor:
         arch = self.w.architecture
@@ -93,9 +92,8 @@ class _Forward:
     def mlp(self, name: str, x: Tensor) -> Tensor:
         x = self.linear(f"{name}.fc1", x)
         step = f"{name}.fc1.in"
-        bits = self.w.architecture.activation_bits
-        x = self.fake_quantized(step, x, *num.pre_gelu_bounds(bits))
-        low, high = hidden_bounds(self.w.log_steps[f"{name}.fc1"], self.act_max)
+        x = self.fake_quantized(step, x, num.PRE_GELU_MIN, num.PRE_GELU_MAX)
+        low, high = hidden_bounds(self.w.log_steps[f"{name}.fc1"])
         return self.fake_quantized(f"{name}.fc1", F.gelu(x), low, high)
 
     def heads(self, name: str, x: Tensor, num_heads: int) -> Tensor:
@@ -117,8 +115,7 @@ class _Forward:
         y = F.layer_norm(x, x.shape[-1:], norm.gain, norm.bias, NORM_EPSILON)
         return self.activation(name, y)
 
-    def activation(self, name: str, x: Tensor, *, limit: int | None = None) -> Tensor:
-        limit = limit or self.act_max
+    def activation(self, name: str, x: Tensor, *, limit: int = num.ACT_MAX) -> Tensor:
         return self.fake_quantized(name, x, -limit, limit)
 
     def fake_quantized(self, name: str, x: Tensor, low: int, high: int) -> Tensor:
@@ -129,7 +126,7 @@ class _Forward:
     def quantized_input(self, images: Tensor) -> Tensor:
         if not self.quantize:
             return images
-        steps = (images / self.w.input_step).round().clamp(-self.act_max, self.act_max)
+        steps = (images / self.w.input_step).round().clamp(-num.ACT_MAX, num.ACT_MAX)
         return steps * self.w.input_step
 
 

