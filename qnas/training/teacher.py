@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from qnas.errors import ConfigError, nearest, problem
+from qnas.supernet.timm_files import read_state_dict
 from qnas.timm_support import import_timm
 from qnas.training.recipe import Recipe
 
@@ -25,7 +23,8 @@ def load_teacher(
 
     With `teacher_file`, a state dict (safetensors or torch), the model is made for these classes
     and images and must take these weights; without, timm fetches its own. ConfigError if the
-    weights do not fit or the logits are not (B, classes) on images (B, C, H, W).
+    weights do not fit or the logits are not (B, classes) on images (B, C, H, W), CheckpointError
+    for a file that holds no state dict.
     """
     if not recipe.teacher:
         return None
@@ -75,26 +74,6 @@ def _from_file(recipe: Recipe, num_classes: int, shape: tuple[int, int, int]) ->
             " ".join(str(error).split())[:300],
         ) from None
     return model
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, or of a torch one that holds nothing but tensors."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-        for wrapper in ("state_dict", "model"):
-            found = found.get(wrapper, found)
-        if not all(isinstance(value, Tensor) for value in found.values()):
-            raise ValueError("other things than tensors")
-        return dict(found)
-    except (OSError, ValueError, AttributeError, RuntimeError, EOFError) as error:
-        reason: Exception = error
-    except (SafetensorError, pickle.UnpicklingError) as error:
-        reason = error
-    rule = "must be a state dict: safetensors, or a torch file of tensors"
-    shown = " ".join(str(reason).split())[:200]
-    raise ConfigError(problem(str(path), rule, shown, "Save model.state_dict()."))
 
 
 def _known_model(name: str) -> Any:

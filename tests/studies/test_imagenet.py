@@ -1,0 +1,84 @@
+"""The ImageNet study through the whole line, on a few generated images at 224 pixels.
+
+The shipped study with another budget, four classes and two or three blocks of DeiT-S's widths;
+everything else is the study's own: files, timm's augmentation and mixing, weights and teacher.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from qnas.serial import read_json
+from qnas.studies.config import StudyConfig, load_config
+from qnas.studies.stages import run
+from qnas.studies.workspace import open_workspace
+from qnas.timm_support import import_timm
+from tests.data.folders import make_folder
+
+SPACE = """
+from dataclasses import replace
+from qnas.spaces.deit import DEIT_SMALL
+
+FEW = replace(DEIT_SMALL, name="few", num_classes=4, depths=(2, 3))
+"""
+
+
+def save_vit(path: Path, **arguments: Any) -> str:
+    model = import_timm("timm.models").VisionTransformer(num_classes=4, **arguments)
+    save_file(model.state_dict(), path)
+    return str(path)
+
+
+def study(folder: Path) -> StudyConfig:
+    shipped = load_config("imagenet_zcu102")
+    (folder / "space.py").write_text(SPACE)
+    make_folder(folder / "images", classes=4, train=4, held_out=2, size=240)
+    tiny = {"embed_dim": 192, "depth": 12, "num_heads": 3}
+    recipe = replace(
+        shipped.train,
+        epochs=1,
+        batch_size=6,
+        amp=False,
+        workers=0,
+        tensorboard=False,
+        device="cpu",
+        teacher="deit_tiny_patch16_224",
+        teacher_file=save_vit(folder / "teacher.safetensors", **tiny),
+    )
+    return replace(
+        shipped,
+        space=f"{folder / 'space.py'}:FEW",
+        data=f"folder:{folder / 'images'}",
+        pretrained=save_vit(folder / "vit.safetensors", embed_dim=384, depth=2, num_heads=6),
+        fps_targets=(),
+        verify_images=1,
+        search=replace(shipped.search, trials=3, population=3),
+        splits=replace(shipped.splits, search_fraction=0.25),
+        train=recipe,
+    )
+
+
+@pytest.mark.slow
+def test_the_whole_line_at_224_pixels(tmp_path: Path) -> None:
+    with open_workspace(study(tmp_path), runs=tmp_path / "runs") as work:
+        summary = run(work)
+        manifest = read_json(work.files.manifest)
+    assert manifest["splits"] | {"digest": ""} == {
+        "digest": "",
+        "train": 12,
+        "search": 4,
+        "report": 8,
+    }
+    picks = sorted((tmp_path / "runs/imagenet_zcu102/picks").iterdir())
+    assert picks and summary
+    for pick in picks:
+        found = read_json(pick / "verification.json")
+        assert found["images"] == 1 and found["values"] > 1e5 and found["mismatches"] == 0
+        with safe_open(pick / "weights.safetensors", framework="pt") as stream:
+            assert stream.metadata()["format"] in ("timm", "qnas")
