@@ -8,10 +8,15 @@ import click
 @click.command("spaces")
 def command() -> None:
     """List the search spaces."""
+    from qnas.errors import ConfigError
     from qnas.spaces import load_space, space_names
 
     for name in space_names():
-        space = load_space(name)
+        try:
+            space = load_space(name)
+        except ConfigError as error:  # a plugin's: the others are listed all the same
+            click.echo(f"{name:<12} {error}")
+            continue
         click.echo(
             f"{name:<12} {space.image_size}x{space.image_size} images, depth {_range(space.depths)}"
             f", width {_range(space.embed_dims)}, heads {_range(space.num_heads)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -37,3 +37,16 @@ class Objective(Protocol):
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         """Values in the order of `candidates`; NaN or an exception fails the trial."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionObjective:
+    """A function of one candidate as an objective: the short way to one of your own."""
+
+    name: str
+    unit: str
+    direction: Direction
+    function: Callable[[Candidate], float]
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        return [float(self.function(candidate)) for candidate in candidates]

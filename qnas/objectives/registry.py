@@ -1,23 +1,29 @@
-"""The objectives a study can name."""
+"""The objectives a study can name: ours, those of plugins, and a name in a file of the user's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from qnas.accel.device import Device
-from qnas.errors import UnknownNameError, nearest, problem
+from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.objectives.base import Direction, Objective
+from qnas.objectives.cost.estimate import RESOURCES
 from qnas.objectives.hardware import (
     EnergyObjective,
     FpsObjective,
     LatencyObjective,
     ResourceObjective,
 )
+from qnas.plugins import load_plugin, plugin_names
+from qnas.user_code import is_reference, load_reference
 
 if TYPE_CHECKING:
     from qnas.objectives.accuracy import AccuracyEvaluator
+
+
+GROUP = "qnas.objectives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,9 @@ _INFOS = (
 
 
 def objective_names() -> list[str]:
-    """Every name that `make_objectives` answers to."""
-    return [info.name for info in _INFOS]
+    """Every name that `make_objectives` answers to, beside references into Python files."""
+    ours = [info.name for info in _INFOS]
+    return ours + [name for name in plugin_names(GROUP) if name not in ours]
 
 
 def objective_info(name: str) -> ObjectiveInfo:
@@ -53,26 +60,56 @@ def objective_info(name: str) -> ObjectiveInfo:
     for info in _INFOS:
         if info.name == name:
             return info
-    remedy = nearest(name, objective_names())
-    raise UnknownNameError(problem("objective", "must be a known name", repr(name), remedy))
+    own = own_objective(name)
+    about = (type(own).__doc__ or "").strip().split("\n")[0]
+    return ObjectiveInfo(own.name, own.unit, own.direction, f"{name}: {about}")
+
+
+def own_objective(name: str) -> Objective:
+    """An objective of a plugin (group GROUP), or one of the user's (`mine.py:NAME`).
+
+    UnknownNameError for a name that nobody answers to, ConfigError for what is no Objective.
+    """
+    if is_reference(name):
+        found = load_reference(name, subject="objectives")
+    elif name in plugin_names(GROUP):
+        found = load_plugin(GROUP, name)
+    else:
+        remedy = nearest(name, objective_names())
+        raise UnknownNameError(problem("objectives", "must be a known name", repr(name), remedy))
+    if not (
+        callable(getattr(found, "evaluate", None))
+        and all(isinstance(getattr(found, part, None), str) for part in ("name", "unit"))
+        and getattr(found, "direction", None) in get_args(Direction)
+    ):
+        rule = "must be an Objective (name, unit, direction, evaluate)"
+        remedy = "Make one with qnas.objectives.base.FunctionObjective."
+        raise ConfigError(problem("objectives", rule, f"{name}: {found!r:.80}", remedy))
+    if found.name in [info.name for info in _INFOS]:
+        rule, remedy = "must have a name of its own", "Rename it."
+        raise ConfigError(problem("objectives", rule, f"{name}: {found.name!r}", remedy))
+    objective: Objective = found
+    return objective
 
 
 def make_objectives(
     names: Sequence[str], evaluator: AccuracyEvaluator, device: Device
 ) -> tuple[Objective, ...]:
     """The objectives `names`, in order, of plans for `device`; `evaluator` answers for accuracy."""
-    return tuple(_make(objective_info(name), evaluator, device) for name in names)
+    return tuple(_make(name, evaluator, device) for name in names)
 
 
-def _make(info: ObjectiveInfo, evaluator: AccuracyEvaluator, device: Device) -> Objective:
-    if info.name == "error":
+def _make(name: str, evaluator: AccuracyEvaluator, device: Device) -> Objective:
+    if name == "error":
         from qnas.objectives.accuracy import ErrorObjective
 
         return ErrorObjective(evaluator)
-    if info.name == "latency":
+    if name == "latency":
         return LatencyObjective()
-    if info.name == "fps":
+    if name == "fps":
         return FpsObjective()
-    if info.name == "energy":
+    if name == "energy":
         return EnergyObjective(device)
-    return ResourceObjective(info.name, info.unit)
+    if name in RESOURCES:
+        return ResourceObjective(name, objective_info(name).unit)
+    return own_objective(name)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.plugins import load_plugin, plugin_names
 from qnas.space import SearchSpace
 from qnas.spaces.deit import DEIT_BASE, DEIT_SMALL, DEIT_TINY
 from qnas.spaces.digits import DIGITS
 from qnas.spaces.small import SMALL28, SMALL32
 from qnas.user_code import is_reference, load_reference
 
+GROUP = "qnas.spaces"
 _SPACES = {
     space.name: space for space in (DIGITS, SMALL28, SMALL32, DEIT_TINY, DEIT_SMALL, DEIT_BASE)
 }
@@ -16,26 +18,29 @@ _SPACES = {
 
 def space_names() -> tuple[str, ...]:
     """Names that `load_space` answers to."""
-    return tuple(sorted(_SPACES))
+    return tuple(sorted({*_SPACES, *plugin_names(GROUP)}))
 
 
 def load_space(name: str) -> SearchSpace:
-    """The named space, or one of the user's (`spaces.py:MINE`).
+    """The named space, one of a plugin (group GROUP), or one of the user's (`spaces.py:MINE`).
 
     UnknownNameError names the nearest known one; ConfigError if the user's is no SearchSpace.
     """
     if is_reference(name):
-        return _from_file(name)
+        return _checked(name, load_reference(name, subject="space"))
+    if name not in _SPACES and name in plugin_names(GROUP):
+        return _checked(name, load_plugin(GROUP, name))
     if name not in _SPACES:
         raise UnknownNameError(
-            problem("space", "must be a known search space", repr(name), nearest(name, _SPACES))
+            problem(
+                "space", "must be a known search space", repr(name), nearest(name, space_names())
+            )
         )
     return _SPACES[name]
 
 
-def _from_file(reference: str) -> SearchSpace:
-    space = load_reference(reference, subject="space")
+def _checked(name: str, space: object) -> SearchSpace:
     if not isinstance(space, SearchSpace):
         rule = "must be a SearchSpace"
-        raise ConfigError(problem("space", rule, f"{reference}: {space!r:.80}", "Write one."))
+        raise ConfigError(problem("space", rule, f"{name}: {space!r:.80}", "Write one."))
     return space

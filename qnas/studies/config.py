@@ -66,8 +66,11 @@ class StudyConfig(Value):
     a path: `folder:DIR` (ImageNet's layout), `idx:DIR` or `numpy:FILE.npz`. `images` says how
     bytes become numbers. Training starts from `pretrained`, a timm model's name or a file of its
     weights, if there is one. The first `verify_images` images of the report split, spread over its
-    classes, go through the C simulation (0: all of them). `fps_targets` are
-    images a second; each makes a pick: the most accurate of the front that reaches it.
+    classes, go through the C simulation (0: all of them). `limits` bound
+    objectives, named or not: the most of one to minimise, the least of one to maximise; resources
+    are bounded by the device already. Objectives may be the user's own (`mine.py:BYTES`).
+    `fps_targets` are images a second; each makes a pick: the most accurate of the front that
+    reaches it.
     """
 
     name: str
@@ -76,6 +79,7 @@ class StudyConfig(Value):
     device: str
     objectives: tuple[str, ...] = ("error", "latency", "dsp")
     seed: int = 0
+    limits: dict[str, float] = field(default_factory=dict)
     fps_targets: tuple[int, ...] = ()
     pretrained: str = ""
     verify_images: int = 0
@@ -101,6 +105,12 @@ class StudyConfig(Value):
         images = self.verify_images
         _require(images >= 0, "verify_images", "must be 0 (all) or more", images)
         _require(0 <= self.seed < 2**32, "seed", "must be in 0..2**32-1", self.seed)
+        _require(
+            all(limit > 0 for limit in self.limits.values()),
+            "limits",
+            "must be positive",
+            self.limits,
+        )
         targets = self.fps_targets
         _require(
             all(target > 0 for target in targets) and len(set(targets)) == len(targets),
@@ -114,14 +124,14 @@ class StudyConfig(Value):
         for a share of the device's DSPs that is not even one."""
         from qnas.accel.device import load_device
         from qnas.data import check_data_name
-        from qnas.objectives.registry import objective_names
+        from qnas.objectives.registry import objective_info
         from qnas.spaces import space_names
 
         check_data_name(self.data)
         if not is_reference(self.space):  # loaded, and judged, where it is used
             _known("space", self.space, space_names())
-        for name in self.objectives:
-            _known("objectives", name, objective_names())
+        for name in (*self.objectives, *self.limits):
+            objective_info(name)
         self._check_sampler()
         dsps, share = load_device(self.device).limit("dsp"), self.search.dsp_shares[0]
         _require(
@@ -154,6 +164,8 @@ def load_config(source: str | Path) -> StudyConfig:
     folder = path.resolve().parent
     config = dataclasses.replace(
         config,
+        objectives=tuple(resolve(name, folder) for name in config.objectives),
+        limits={resolve(name, folder): limit for name, limit in config.limits.items()},
         data=resolve_data(config.data, folder),
         space=resolve(config.space, folder),
         pretrained=_resolve_weights(config.pretrained, folder),

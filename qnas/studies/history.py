@@ -9,6 +9,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qnas.studies.sampler import generation_of
 
+GIVE_UP_AFTER = 5  # generations
+
 
 class History:
     """What `study` holds of the search. `update` reads on from where it left off."""
@@ -17,7 +19,7 @@ class History:
         self._study, self._seen = study, 0
         self._used: Counter[int] = Counter()  # slots of each generation, failed ones too
         self._decided: defaultdict[int, list[FrozenTrial]] = defaultdict(list)
-        self.decided = 0
+        self.decided = self.feasible = self.failed = 0
         self.update()
 
     def update(self) -> list[FrozenTrial]:
@@ -32,7 +34,14 @@ class History:
         for trial in decided:
             self._decided[generation_of(trial)].append(trial)
         self.decided += len(decided)
+        self.failed += len(ours) - len(decided)
+        self.feasible += sum(all(v <= 0 for v in t.constraints.values()) for t in decided)
         return decided
+
+    @property
+    def generations(self) -> int:
+        """How many have been begun."""
+        return max(self._decided, default=-1) + 1
 
     def generation(self, number: int) -> list[FrozenTrial]:
         """The decided trials of a generation, by number."""
@@ -48,3 +57,12 @@ class History:
         if len(self.generation(generation)) >= population:
             generation += 1
         return generation, self._used[generation], population - len(self.generation(generation))
+
+
+def hopeless(history: History) -> bool:
+    """Whether GIVE_UP_AFTER generations went by without one candidate within the limits.
+
+    The selection breeds from the least violations, so that by then they have been pressed.
+    """
+    nothing = history.feasible == history.failed == 0  # what fails was within the plan's limits
+    return nothing and history.generations > GIVE_UP_AFTER

@@ -13,7 +13,7 @@ from qnas.errors import EvaluationError, problem
 from qnas.studies.config import SearchConfig
 from qnas.studies.evaluate import Evaluate, Failure, Result
 from qnas.studies.genome import Genome, Proposal
-from qnas.studies.history import History
+from qnas.studies.history import History, hopeless
 from qnas.studies.progress import Progress
 from qnas.studies.proposing import make_proposer
 from qnas.studies.records import REASON, Place, decided_trials, make_trial, read_result
@@ -40,7 +40,10 @@ class Runner:
     seeds: Sequence[Params] = ()
 
     def run(self) -> None:
-        """Raises EvaluationError after MAX_FAILURES_IN_A_ROW failed trials."""
+        """Ends early if the history is `hopeless`.
+
+        Raises EvaluationError after MAX_FAILURES_IN_A_ROW failed trials.
+        """
         self._space = self.genome.distributions()
         self._proposer = make_proposer(
             self.study, self._space, self.search, self.seed, identify=self._key, seeds=self.seeds
@@ -52,6 +55,8 @@ class Runner:
         }
         self._failures = 0
         while (missing := self.search.trials - self._history.decided) > 0:
+            if hopeless(self._history):
+                return
             start = time.perf_counter()
             self._generation(missing)
             self._add_seconds(time.perf_counter() - start)

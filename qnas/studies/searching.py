@@ -10,7 +10,7 @@ from qnas.errors import CheckpointError, problem
 from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import write_atomically
-from qnas.studies.evaluate import Evaluator, Result
+from qnas.studies.evaluate import Bound, Evaluator, Result
 from qnas.studies.front import front_csv
 from qnas.studies.genome import Proposal
 from qnas.studies.progress import Progress
@@ -96,8 +96,10 @@ def _make_evaluator(work: Workspace) -> Evaluator:
     def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
         return best_plan(architecture, device, dsp_share=share)
 
+    bounded = make_objectives(list(work.config.limits), accuracy, device)
     return Evaluator(
         objectives=make_objectives(work.config.objectives, accuracy, device),
         planner=planner,
         limits={name: limit for name, limit in device.limits().items()},
+        bounds=tuple(map(Bound, bounded, work.config.limits.values())),
     )

@@ -14,14 +14,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from qnas.errors import CheckpointError, EvaluationError
+from qnas.errors import CapacityError, CheckpointError, EvaluationError
 from qnas.objectives.base import Candidate
 from qnas.objectives.cost.estimate import Estimate, Resources
-from qnas.studies.evaluate import Evaluate, Result, constraints
+from qnas.objectives.hardware import LatencyObjective
+from qnas.studies.config import SearchConfig
+from qnas.studies.evaluate import Bound, Evaluate, Evaluator, Result, constraints
 from qnas.studies.front import StudyRecords, front_csv
 from qnas.studies.genome import Proposal
+from qnas.studies.progress import Silent
 from qnas.studies.records import read_records
-from qnas.studies.runner import SECONDS
+from qnas.studies.runner import SECONDS, Runner
 from qnas.studies.storage import open_study
 from tests.studies.analytic import (
     DIRECTIONS,
@@ -31,6 +34,7 @@ from tests.studies.analytic import (
     OBJECTIVES,
     SizeError,
     evaluator,
+    plan,
     search,
 )
 
@@ -237,3 +241,34 @@ def test_any_sampler_of_optuna_s_is_resumed_exactly(name: str, tmp_path: Path) -
 def test_children_that_are_known_are_bred_again(tmp_path: Path) -> None:
     records = read_records(search(tmp_path / "a", trials=300), GENOME, OBJECTIVES)
     assert len({r.key for r in records}) >= 0.98 * len(records)
+
+
+def test_a_study_s_own_limits_are_checked_before_accuracy_is_spent(tmp_path: Path) -> None:
+    error, latency = SizeError(), LatencyObjective()
+    bounds = (Bound(latency, 1.5e-3), Bound(error, 60.0))
+    limited = Evaluator((error, latency), plan, LIMITS, bounds)
+    study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS[:2])
+    search = SearchConfig(trials=60, population=20)
+    Runner(study, GENOME, search, 0, limited, Silent()).run()
+    for trial in study.trials:
+        if trial.state == TrialState.COMPLETE:
+            assert trial.values[1] <= 1.5e-3
+            assert trial.constraints["max_error"] == trial.values[0] / 60 - 1
+        else:
+            assert "max_error" not in trial.constraints
+    refused = [t for t in study.trials if t.state == TrialState.PRUNED]
+    assert refused and any(t.constraints["max_latency"] > 0 for t in refused)
+    assert error.asked == len({t.user_attrs["key"] for t in study.trials if t.values})
+
+
+def test_limits_that_nobody_meets_end_the_study_early_with_what_binds(tmp_path: Path) -> None:
+    error = SizeError()
+    nobody = Evaluator((error, LatencyObjective()), plan, {**LIMITS, "lut": 3000})
+    study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS[:2])
+    search = SearchConfig(trials=500, population=10)
+    for _ in range(2):  # and again when it is resumed
+        Runner(study, GENOME, search, 0, nobody, Silent()).run()
+        assert len(study.trials) == 60 and error.asked == 0
+    found = StudyRecords.of(OBJECTIVES[:2], read_records(study, GENOME, OBJECTIVES[:2]))
+    with pytest.raises(CapacityError, match=r"none in 60 trials; the closest .* misses lut by 60"):
+        found.front()  # 16 wide, 300 LUTs a column, is the smallest there is: 4800
