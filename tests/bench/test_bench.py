@@ -43,5 +43,20 @@ def test_published_designs(tmp_path: Path) -> None:
         assert x["fits"] and 0 < x["roof_share"] < 1 and x["dsp_used"] <= x["dsp"] == 1552
 
 
+def test_calibration(tmp_path: Path) -> None:
+    header = ["kernel", *(f"hls_{x}" for x in ("bram18", "dsp", "ff", "lut"))]
+    header += [f"{x}_{y}" for x in ("c", "rtl") for y in ("arith", "logic")]
+    header += ["impl_lut", "impl_logic_lut", "impl_ff"]
+    rows = [f"k{i % 2}," + ",".join(str((i + 2) * (j + 9)) for j in range(11)) for i in range(12)]
+    data = tmp_path / "pairs.csv"
+    data.write_text("\n".join([",".join(header), *rows]) + "\n")
+    _run("calibration.py", str(data), "--json", str(tmp_path / "out.json"))
+    found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text())
+    keys = {"mape_before", "mape_after", "coverage_90", "kendall_tau", "n"}
+    assert set(found) == {"lut", "logic_lut", "ff"}
+    assert all(set(x) == keys and x["mape_after"] < x["mape_before"] for x in found.values())
+
+
 def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
+    assert _run("calibration.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
     assert _run("published.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
