@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from qnas.errors import ConfigError, problem
 from qnas.serial import Value
 
+MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
+
 
 @dataclass(frozen=True, slots=True)
 class Folding(Value):
@@ -37,7 +39,12 @@ class Folding(Value):
         """ConfigError unless the rules above hold (scalars only)."""
         rules = [
             ("tm", self.tm >= 2 and self.tm % 2 == 0, "must be even and positive", self.tm),
-            ("tt", 1 <= self.tt <= self.tk, "must be from 1 to `tk`", self.tt),
+            (
+                "tt",
+                1 <= self.tt <= min(self.tk, MAX_TOKENS),
+                f"must be from 1 to `tk`, at most {MAX_TOKENS}",
+                self.tt,
+            ),
             ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
             (
                 "vl",

@@ -80,6 +80,17 @@ def _trace(design: Design):  # type: ignore[no-untyped-def]
     return design.network.trace(patches)
 
 
+def test_a_wrong_logit_is_counted_once(tmp_path: Path) -> None:
+    """It is seen in the last stage and again on the port."""
+    design = small()
+    project = design.write(tmp_path / "project")
+    change(project, "src/epilogue.hpp", "logit[row] = saturate", "logit[row] = 1 + saturate")
+    found = run(project, design)
+    logits = len(design.images) * design.network.architecture.num_classes
+    assert found.first_mismatch is not None and found.first_mismatch.stage == "head"
+    assert found.mismatches == logits
+
+
 def test_a_loop_that_iterates_once_more_is_a_mismatch(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")

@@ -30,7 +30,7 @@ struct Report {
     int image = 0;
     const int32_t* expected = nullptr;  // of the next stage
     long long stages = 0, values = 0, mismatches = 0, correct = 0, varying_loops = 0;
-    bool differs = false;
+    std::vector<int32_t> logits;  // as the last stage left them; empty in co-simulation
     Mismatch first = Mismatch();
     std::vector<Counts> loops = std::vector<Counts>(plan::STAGES);
 } report;
@@ -53,15 +53,18 @@ void check_stage(int stage, const std::vector<int32_t>& values, const Counts& co
             compare(stage, int(i), report.expected[i], values[i]);
     report.expected += values.size();
     report.values += (long long)values.size();
+    if (stage == plan::STAGES - 1) report.logits = values;
     ++report.stages;
     count_loops(stage, counts);
 }
 
-// The kernel's answer on its port, against the last stage of the reference.
+// The kernel's answer on its port, against the last stage of the reference. A logit that was wrong
+// before it left is counted once.
 void check_logits(const std::vector<ap_int<32>>& logits, const int32_t* expected, int label) {
     int best = 0;
     for (int i = 0; i < plan::CLASSES; ++i) {
-        compare(plan::STAGES - 1, i, expected[i], int(logits[i]));
+        const bool counted = !report.logits.empty() && report.logits[i] != expected[i];
+        if (!counted) compare(plan::STAGES - 1, i, expected[i], int(logits[i]));
         if (logits[i] > logits[best]) best = i;
     }
     report.correct += best == label;
