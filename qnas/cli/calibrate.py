@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qnas.objectives.calibration.evaluation import Scores
+
+SHARES = ("mape_raw", "mape", "coverage_90", "width_90", "extrapolated")
+TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapolated", "order (tau)")
 
 
 @click.command("calibrate")
@@ -12,19 +21,21 @@ import click
 @click.option("--evaluate", type=click.Path(path_type=Path), help="CSV to predict.")
 @click.option("--leave-one-out", is_flag=True, help="Predict each kernel from the others.")
 @click.option("--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Scores.")
-def command(pairs: Path, evaluate: Path | None, leave_one_out: bool, out: Path | None) -> None:
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Plots.")
+def command(
+    pairs: Path, evaluate: Path | None, leave_one_out: bool, out: Path | None, html: Path | None
+) -> None:
     """Learn from designs what tools make of an estimate, and say how well.
 
     Columns: kernel, hls_lut, hls_ff, hls_dsp, hls_bram18, c_arith, c_logic, rtl_arith, rtl_logic,
-    impl_lut, impl_logic_lut, impl_ff.
+    impl_lut (all LUTs), impl_logic_lut (less those used as memory or shift register), impl_ff; if
+    there: impl_dsp, impl_bram18 (or impl_ramb36 and impl_ramb18), design, part, clk_target_ns.
     """
-    from rich.table import Table
-
     from qnas.cli.console import printer
     from qnas.errors import ConfigError, problem
     from qnas.objectives.calibration import evaluation
     from qnas.objectives.calibration.pairs import read_pairs
-    from qnas.serial import write_json
+    from qnas.serial import write_atomically, write_json
 
     if (evaluate is None) != leave_one_out:
         rule = "must be either --evaluate or --leave-one-out"
@@ -32,15 +43,29 @@ def command(pairs: Path, evaluate: Path | None, leave_one_out: bool, out: Path |
         raise ConfigError(problem("calibrate", rule, got, "See `qnas calibrate --help`."))
     train = read_pairs(pairs)
     if evaluate is None:
-        scores = evaluation.leave_one_out(train)
+        test, found = train, evaluation.leave_one_out(train)
     else:
-        scores = evaluation.evaluate(train, read_pairs(evaluate))
-    table = Table(title="Estimate -> implemented", title_justify="left")
-    table.add_column("resource")
-    for title in ("error raw", "calibrated", "in 90 % interval", "its width", "extrapolated"):
-        table.add_column(title, justify="right")
-    for name, found in scores.items():
-        table.add_row(name, *(f"{value:.1%}" for key, value in found.items() if key != "n"))
-    printer().print(table)
+        test = read_pairs(evaluate, at_least=1)
+        found = evaluation.evaluate(train, test)
+    scores = evaluation.score(test, found)
+    printer().print(_table(scores))
     if out is not None:
         write_json(out, scores)
+    if html is not None:
+        from qnas.studies.report.calibration import page
+
+        write_atomically(html, page(test, found))
+
+
+def _table(scores: Scores) -> Table:
+    from rich.table import Table
+
+    table = Table(title="Estimate -> implemented", title_justify="left")
+    table.add_column("resource")
+    for title in TITLES:
+        table.add_column(title, justify="right")
+    for name, found in scores.items():
+        tau = found["kendall_tau"]
+        cells = (f"{found[key]:.1%}" for key in SHARES)
+        table.add_row(name, *cells, "-" if tau is None else f"{tau:.3f}")
+    return table

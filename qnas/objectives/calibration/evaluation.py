@@ -2,51 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from scipy.stats import kendalltau
 
 from qnas.errors import ConfigError, problem
-from qnas.objectives.calibration.pairs import TARGETS, Pairs
+from qnas.objectives.calibration.pairs import Floats, Pairs
 from qnas.objectives.calibration.regressor import Prediction, fit_pairs
 
-Scores = dict[str, dict[str, float]]
+Scores = dict[str, dict[str, float | None]]
+EXACT = 1e-6  # what an amount may be off by rounding of logarithms
 
 
-def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> Scores:
-    """Per resource, what `train` teaches of `test`: see `score`."""
-    return score(test, fit_pairs(train, seed=seed).predict(test))
+def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> Prediction:
+    """What `train` teaches of `test`."""
+    return fit_pairs(train, seed=seed).predict(test)
 
 
-def leave_one_out(pairs: Pairs, *, seed: int = 0) -> Scores:
-    """As `evaluate`, each kernel predicted from all the others; ConfigError for one kernel only."""
+def leave_one_out(pairs: Pairs, *, seed: int = 0) -> Prediction:
+    """Each kernel predicted from all the others; ConfigError for one kernel only."""
     kernels = np.unique(pairs.groups)
     if len(kernels) < 2:
         rule = "must be of two kernels at least to leave one out"
         raise ConfigError(problem("pairs", rule, len(kernels), "Add another kernel's designs."))
-    shape = (len(pairs), len(TARGETS))
+    shape = (len(pairs), len(pairs.resources))
     value, low, high = (np.empty(shape) for _ in range(3))
     far = np.zeros(len(pairs), bool)
     for kernel in kernels:
         out = pairs.groups == kernel
         found = fit_pairs(pairs.subset(~out), seed=seed).predict(pairs.subset(out))
         value[out], low[out], high[out], far[out] = found.value, found.low, found.high, found.far
-    return score(pairs, Prediction(value, low, high, far))
+    return Prediction(pairs.resources, value, low, high, far)
 
 
 def score(pairs: Pairs, found: Prediction) -> Scores:
-    """MAPE (fractions) before and after, share of designs inside the 90 % interval, median width
-    of the interval over the prediction, and the share that lies far from training."""
-    scores: dict[str, dict[str, Any]] = {}
-    for index, (name, (raw, impl)) in enumerate(TARGETS.items()):
-        truth, value = pairs.columns[impl], found.value[:, index]
-        low, high = found.low[:, index], found.high[:, index]
+    """Per resource that `pairs` has built. Errors are fractions of what was built, of 1 where
+    nothing was: `mape_raw` of the estimate, `mape` of the prediction. `coverage_90` is the share
+    of designs inside the 90 % interval, `width_90` its median width over the prediction,
+    `kendall_tau` the order of the designs, predicted against built (None where all are equal), and
+    `extrapolated` the share of designs that lie far from training."""
+    scores: Scores = {}
+    for index, name in enumerate(found.resources):
+        if name not in pairs.resources:
+            continue
+        truth, raw = pairs.built([name])[:, 0], pairs.estimates([name])[:, 0]
+        value, low, high = (x[:, index] for x in (found.value, found.low, found.high))
         scores[name] = {
-            "mape_raw": float(np.mean(abs(pairs.columns[raw] / truth - 1))),
-            "mape": float(np.mean(abs(value / truth - 1))),
-            "coverage_90": float(np.mean((low <= truth) & (truth <= high))),
-            "width_90": float(np.median((high - low) / value)),
+            "mape_raw": _mape(raw, truth),
+            "mape": _mape(value, truth),
+            "coverage_90": float(np.mean((low - EXACT <= truth) & (truth <= high + EXACT))),
+            "width_90": float(np.median((high - low) / np.maximum(value, 1))),
+            "kendall_tau": _tau(value, truth),
             "extrapolated": float(np.mean(found.far)),
             "n": len(pairs),
         }
     return scores
+
+
+def _mape(value: Floats, truth: Floats) -> float:
+    return float(np.mean(abs(value - truth) / np.maximum(truth, 1)))
+
+
+def _tau(value: Floats, truth: Floats) -> float | None:
+    found = float(kendalltau(np.round(value, 6), truth).statistic)
+    return None if np.isnan(found) else found

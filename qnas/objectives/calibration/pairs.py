@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qnas.errors import ConfigError, problem
 
 Floats = NDArray[np.float64]
+Row = Mapping[str, str | None]
 
 # Resource -> (its estimate, what was implemented). `lut` is all LUTs, `logic_lut` those that are
 # neither memory nor shift register.
@@ -20,71 +21,97 @@ TARGETS: Mapping[str, tuple[str, str]] = {
     "lut": ("hls_lut", "impl_lut"),
     "logic_lut": ("hls_lut", "impl_logic_lut"),
     "ff": ("hls_ff", "impl_ff"),
+    "dsp": ("hls_dsp", "impl_dsp"),
+    "bram18": ("hls_bram18", "impl_bram18"),
 }
 FEATURES = (
     *("hls_bram18", "hls_dsp", "hls_ff", "hls_lut"),
     *("c_arith", "c_logic", "rtl_arith", "rtl_logic"),
 )
+REQUIRED = (*FEATURES, "impl_lut", "impl_logic_lut", "impl_ff")
+OPTIONAL = ("impl_dsp", "impl_bram18")
+RAMB = ("impl_ramb36", "impl_ramb18")  # what `impl_bram18` is made of, where it is not given
+CONDITIONS = ("part", "clk_target_ns")  # what the tools were told; optional
 MIN_PAIRS = 5
+# The same design, built twice, differs by 8 % at most in the pairs at hand: more contradicts.
+TWINS = 1.1
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """`columns` are numbers, one a design; `groups` name the kernel of each design."""
+    """`columns` are numbers, one a design; `groups` name the kernel of each design, `conditions`
+    its part and clock as far as they are given."""
 
     groups: NDArray[np.str_]
     columns: Mapping[str, Floats]
+    conditions: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.groups)
 
-    def subset(self, chosen: NDArray[np.bool_]) -> Pairs:
-        return Pairs(self.groups[chosen], {k: v[chosen] for k, v in self.columns.items()})
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Those of TARGETS that were implemented, in order."""
+        return tuple(name for name, (_, impl) in TARGETS.items() if impl in self.columns)
 
-    def log_estimates(self) -> Floats:
-        """(designs, resources): logarithms of the estimates of TARGETS."""
-        return np.log(np.stack([self.columns[raw] for raw, _ in TARGETS.values()], axis=1))
+    def subset(self, chosen: NDArray[np.bool_]) -> Pairs:
+        columns = {name: column[chosen] for name, column in self.columns.items()}
+        return Pairs(self.groups[chosen], columns, self.conditions[chosen])
+
+    def estimates(self, resources: Sequence[str]) -> Floats:
+        """(designs, resources)."""
+        return np.stack([self.columns[TARGETS[name][0]] for name in resources], axis=1)
+
+    def built(self, resources: Sequence[str]) -> Floats:
+        """(designs, resources)."""
+        return np.stack([self.columns[TARGETS[name][1]] for name in resources], axis=1)
 
     def log_residuals(self) -> Floats:
-        """(designs, resources): log(implemented / estimated)."""
-        built = np.stack([self.columns[impl] for _, impl in TARGETS.values()], axis=1)
-        return np.log(built) - self.log_estimates()
+        """(designs, resources): log of (1 + implemented) / (1 + estimated), so that none may be
+        estimated or built."""
+        names = self.resources
+        residuals: Floats = np.log1p(self.built(names)) - np.log1p(self.estimates(names))
+        return residuals
 
 
-def read_pairs(path: Path) -> Pairs:
-    """The designs of a CSV with a column `kernel`, FEATURES and TARGETS.
+def read_pairs(path: Path, *, at_least: int = MIN_PAIRS) -> Pairs:
+    """The designs of a CSV with the columns `kernel` and REQUIRED; OPTIONAL, RAMB, CONDITIONS and
+    `design` are used where they are.
 
-    ConfigError for a missing file or column, for what is no finite number or negative, for a zero
-    where a ratio is taken, and for fewer than MIN_PAIRS designs.
+    ConfigError for a missing file or column, for what is no finite number or negative, for fewer
+    than `at_least` designs, and for designs that are there twice and contradict each other.
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            rows: list[dict[str, str | None]] = list(csv.DictReader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         rule = "must be a readable CSV file"
         raise ConfigError(problem(str(path), rule, error, "Check the path.")) from None
-    if len(rows) < MIN_PAIRS:
-        rule = f"must hold at least {MIN_PAIRS} designs"
+    if len(rows) < at_least:
+        rule = f"must hold at least {at_least} designs"
         raise ConfigError(problem(str(path), rule, len(rows), "Add measured designs."))
-    built = {name for pair in TARGETS.values() for name in pair}
-    names = dict.fromkeys((*FEATURES, *sorted(built)))
-    missing = [name for name in ("kernel", *names) if name not in rows[0]]
+    missing = [name for name in ("kernel", *REQUIRED) if name not in rows[0]]
     if missing:
         rule = "must have the columns of pairs"
         got = f"none called {', '.join(missing)}"
         raise ConfigError(problem(str(path), rule, got, "Add them."))
-    columns = {n: _column(path, rows, n, positive=n in built) for n in names}
-    return Pairs(np.array([row["kernel"] or "" for row in rows]), columns)
+    columns = _columns(path, rows)
+    _refuse_contradictions(path, rows, columns)
+    conditions = [" ".join(row.get(name) or "" for name in CONDITIONS) for row in rows]
+    return Pairs(np.array([row["kernel"] or "" for row in rows]), columns, np.array(conditions))
 
 
-def _column(path: Path, rows: list[dict[str, str]], name: str, *, positive: bool) -> Floats:
-    values = [_number(path, line, name, row[name]) for line, row in enumerate(rows, start=2)]
-    for line, value in enumerate(values, start=2):
-        if value < 0 or (positive and value == 0):
-            rule = "must be above 0" if positive else "must not be negative"
-            subject = f"{path} line {line}: {name}"
-            raise ConfigError(problem(subject, rule, value, "Correct or remove the row."))
-    return np.array(values)
+def _columns(path: Path, rows: Sequence[Row]) -> dict[str, Floats]:
+    names = (*REQUIRED, *(name for name in OPTIONAL if name in rows[0]))
+    columns = {name: _column(path, rows, name) for name in names}
+    if "impl_bram18" not in columns and all(name in rows[0] for name in RAMB):
+        ramb36, ramb18 = (_column(path, rows, name) for name in RAMB)
+        columns["impl_bram18"] = 2 * ramb36 + ramb18
+    return columns
+
+
+def _column(path: Path, rows: Sequence[Row], name: str) -> Floats:
+    return np.array([_number(path, line, name, row[name]) for line, row in enumerate(rows, 2)])
 
 
 def _number(path: Path, line: int, name: str, text: str | None) -> float:
@@ -92,8 +119,24 @@ def _number(path: Path, line: int, name: str, text: str | None) -> float:
         value = float(text or "")
     except ValueError:
         value = float("nan")
-    if not np.isfinite(value):
+    if not 0 <= value < float("inf"):
         subject = f"{path} line {line}: {name}"
-        rule = "must be a finite number"
+        rule = "must be a finite number, not negative"
         raise ConfigError(problem(subject, rule, repr(text), "Correct or remove the row."))
     return value
+
+
+def _refuse_contradictions(path: Path, rows: Sequence[Row], columns: Mapping[str, Floats]) -> None:
+    """A design is known by its kernel, name, conditions and estimates."""
+    seen: dict[tuple[object, ...], int] = {}
+    built = [name for name in columns if name not in FEATURES]
+    for index, row in enumerate(rows):
+        names = (row.get(name) for name in ("kernel", "design", *CONDITIONS))
+        first = seen.setdefault((*names, *(columns[name][index] for name in FEATURES)), index)
+        for name in built:
+            low, high = sorted((columns[name][first], columns[name][index]))
+            if 1 + high > TWINS * (1 + low):
+                subject = f"{path} lines {first + 2} and {index + 2}: {name}"
+                rule = "must agree, as they are of one design and one estimate"
+                got = f"{columns[name][first]:g} and {columns[name][index]:g}"
+                raise ConfigError(problem(subject, rule, got, "Remove the wrong row."))
