@@ -46,7 +46,7 @@ def test_parameters_are_checked() -> None:
 
 def test_every_block_of_the_grid_is_well_formed_and_there_once() -> None:
     blocks = grid()
-    assert len(set(blocks)) == len(blocks) >= 50
+    assert len(set(blocks)) == len(blocks) >= 60
     for block in blocks:
         KINDS[block.kind].check(block)
 
@@ -115,6 +115,30 @@ def test_a_wrong_answer_and_a_wrong_cycle_are_seen(tmp_path: Path) -> None:
     with pytest.raises(VerificationError, match="cycles"):
         late = replace(vectors, busy_cycles=vectors.busy_cycles + 1)  # type: ignore[operator]
         simulate(block, kind, late, library=library)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "block", [engine(4, 3, 4), engine(8, 4, 4, pairs=4), engine(4, 2, 2, port=64, slots=2)]
+)
+def test_cycles_and_sums_of_whole_gemms_are_the_plans(block: Block, tmp_path: Path) -> None:
+    """Twelve shapes each at least, of weights and of attention; 36 in all."""
+    kind = KINDS["engine"]
+    vectors = kind.vectors(block, np.random.default_rng(2), 0)
+    starts = (vectors.inputs[:, 0] == 1) & (vectors.inputs[:, 1] == 0)
+    assert len(np.unique(vectors.inputs[starts], axis=0)) >= 11
+    found = simulate(block, kind, vectors, library=prepare(tmp_path))
+    assert found.busy_cycles == vectors.busy_cycles
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "block", [Block.of("requantize", lanes=2), Block.of("requantize", "xc7", lanes=1)]
+)
+def test_requantization_is_exact(block: Block, tmp_path: Path) -> None:
+    kind = KINDS["requantize"]
+    vectors = kind.vectors(block, np.random.default_rng(3), 10_000)
+    assert simulate(block, kind, vectors, library=prepare(tmp_path)).answers == 10_000
 
 
 @pytest.mark.slow

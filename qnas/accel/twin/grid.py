@@ -12,7 +12,7 @@ ACC = 22
 
 def grid() -> tuple[Block, ...]:
     """Every block of the table, cheap ones first."""
-    return (*_buffers(), *_arrays(), *_engines())
+    return (*_buffers(), *_epilogues(), *_arrays(), *_engines())
 
 
 def array(tm: int, tt: int, tk: int, *, lut_slots: int = 0, acc: int = ACC, wx: int = 6) -> Block:
@@ -48,6 +48,12 @@ def _buffers() -> Iterator[Block]:
         yield Block.of("buffer", bits=bits, banks=1, depth=depth, block=1)
     for bits, depth, block in ((6, 64, 0), (6, 1024, 1)):
         yield Block.of("buffer", "xc7", bits=bits, banks=2, depth=depth, block=block)
+
+
+def _epilogues() -> Iterator[Block]:
+    for lanes in (1, 2, 4):
+        yield Block.of("requantize", lanes=lanes)
+    yield Block.of("requantize", "xc7", lanes=1)
 
 
 def engine(tm: int, tt: int, tk: int, *, port: int = 128, pairs: int = 1, slots: int = 0) -> Block:

@@ -9,6 +9,7 @@ from qnas.accel.twin.block import Kind
 from qnas.accel.twin.vectors.array import array
 from qnas.accel.twin.vectors.engine import engine
 from qnas.accel.twin.vectors.memories import buffer
+from qnas.accel.twin.vectors.requantize import requantized
 
 _LANES = ("dsp.sv", "delay.sv", "lanes.sv", "array.sv")
 
@@ -32,6 +33,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                     "packed",
                 ),
                 engine,
+                series7=True,
+            ),
+            Kind(
+                "requantize",
+                ("dsp.sv", "delay.sv", "requantize.sv"),
+                ("lanes",),
+                requantized,
                 series7=True,
             ),
         )
