@@ -27,7 +27,8 @@ class SearchConfig(Value):
 
     `sampler` is the name of one of Optuna's, `settings` are its arguments. `dsp_shares` are the
     shares of the device's DSPs that a candidate may use: the hardware's own gene, beside those of
-    the search space.
+    the search space. The front of an earlier run, the folder `seed_from`, fills up to half of the
+    first generation.
     """
 
     trials: int = 300
@@ -35,10 +36,17 @@ class SearchConfig(Value):
     dsp_shares: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0)
     sampler: str = DEFAULT_SAMPLER
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)
+    seed_from: str = ""
 
     def __post_init__(self) -> None:
         _require(self.trials >= 1, "search.trials", "must be at least 1", self.trials)
         _require(self.population >= 2, "search.population", "must be at least 2", self.population)
+        _require(
+            not self.seed_from or self.sampler == DEFAULT_SAMPLER,
+            "search.seed_from",
+            f"goes with the sampler {DEFAULT_SAMPLER}, whose parents they become",
+            self.sampler,
+        )
         _require(
             self.trials < 1 or self.population <= self.trials,
             "search.population",
@@ -170,6 +178,11 @@ def load_config(source: str | Path) -> StudyConfig:
         space=resolve(config.space, folder),
         pretrained=_resolve_weights(config.pretrained, folder),
     )
+    if config.search.seed_from:
+        run = str((folder / config.search.seed_from).resolve())
+        config = dataclasses.replace(
+            config, search=dataclasses.replace(config.search, seed_from=run)
+        )
     if config.device.endswith(".toml"):
         config = dataclasses.replace(config, device=str((folder / config.device).resolve()))
     config.check_names()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
@@ -16,10 +17,12 @@ from qnas.studies.genome import Proposal
 from qnas.studies.progress import Progress
 from qnas.studies.records import decided_trials
 from qnas.studies.runner import Runner
+from qnas.studies.sampler import Params
+from qnas.studies.seeding import read_seeds
 from qnas.studies.workspace import Workspace
 
 STAGE = "search"
-SUPERNET = "supernet"
+SUPERNET, SEEDS = "supernet", "seeds"
 
 
 def searched(work: Workspace) -> bool:
@@ -51,8 +54,21 @@ def search(work: Workspace, progress: Progress) -> None:
         seed=config.seed,
         evaluate=_LazyEvaluator(work),
         progress=progress,
+        seeds=_seeds(work),
     ).run()
     write_atomically(work.files.front, front_csv(work.records()))
+
+
+def _seeds(work: Workspace) -> list[Params]:
+    """Those the study began with; for a new one, from the run that it is seeded from."""
+    search = work.config.search
+    if not search.seed_from:
+        return []
+    if SEEDS not in work.study.user_attrs:
+        front = Path(search.seed_from) / "front.csv"
+        seeds = read_seeds(front, work.genome, most=search.population // 2)
+        work.study.set_user_attr(SEEDS, seeds)
+    return list(work.study.user_attrs[SEEDS])
 
 
 def _check_supernet(work: Workspace) -> None:

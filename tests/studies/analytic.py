@@ -21,6 +21,7 @@ from qnas.studies.evaluate import Evaluate, Evaluator
 from qnas.studies.genome import Genome
 from qnas.studies.progress import Silent
 from qnas.studies.runner import Runner
+from qnas.studies.sampler import Params
 from qnas.studies.storage import open_study
 
 SPACE = SearchSpace(
@@ -93,9 +94,10 @@ def search(
     wrap: Callable[[Evaluate], Evaluate] = lambda evaluate: evaluate,
     sampler: str = "NSGAIISampler",
     space: Genome = GENOME,
+    seeds: Sequence[Params] = (),
 ) -> optuna.Study:
     """Run or resume the search in the journal at `path`."""
     study = open_study(path, name="small", directions=DIRECTIONS)
     config = SearchConfig(trials=trials, population=population, sampler=sampler)
-    Runner(study, space, config, seed, wrap(evaluate or evaluator()), Silent()).run()
+    Runner(study, space, config, seed, wrap(evaluate or evaluator()), Silent(), seeds).run()
     return study

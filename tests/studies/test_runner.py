@@ -14,7 +14,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from qnas.errors import CapacityError, CheckpointError, EvaluationError
+from qnas.errors import CapacityError, CheckpointError, ConfigError, EvaluationError
 from qnas.objectives.base import Candidate
 from qnas.objectives.cost.estimate import Estimate, Resources
 from qnas.objectives.hardware import LatencyObjective
@@ -25,6 +25,8 @@ from qnas.studies.genome import Proposal
 from qnas.studies.progress import Silent
 from qnas.studies.records import read_records
 from qnas.studies.runner import SECONDS, Runner
+from qnas.studies.sampler import Selection
+from qnas.studies.seeding import read_seeds
 from qnas.studies.storage import open_study
 from tests.studies.analytic import (
     DIRECTIONS,
@@ -272,3 +274,19 @@ def test_limits_that_nobody_meets_end_the_study_early_with_what_binds(tmp_path: 
     found = StudyRecords.of(OBJECTIVES[:2], read_records(study, GENOME, OBJECTIVES[:2]))
     with pytest.raises(CapacityError, match=r"none in 60 trials; the closest .* misses lut by 60"):
         found.front()  # 16 wide, 300 LUTs a column, is the smallest there is: 4800
+
+
+def test_seeds_of_an_earlier_front_become_parents(tmp_path: Path) -> None:
+    earlier = search(tmp_path / "earlier", trials=200, population=20)
+    records = StudyRecords.of(OBJECTIVES, read_records(earlier, GENOME, OBJECTIVES))
+    (tmp_path / "front.csv").write_text(front_csv(records))
+    seeds = read_seeds(tmp_path / "front.csv", GENOME, most=6)
+    assert len(seeds) == 6
+    seeded = search(tmp_path / "seeded", trials=40, population=20, seeds=seeds)
+    assert [t.params for t in seeded.trials[:6]] == seeds
+    survivors = Selection(population_size=20).select(seeded, seeded.trials)
+    assert sum(trial.number < 6 for trial in survivors) >= 4  # they bred, and breed on
+    with pytest.raises(ConfigError, match="none of"):
+        read_seeds(tmp_path / "front.csv", FEW, most=6)
+    with pytest.raises(ConfigError, match=r"front\.csv of a run"):
+        read_seeds(tmp_path / "absent.csv", GENOME, most=6)
