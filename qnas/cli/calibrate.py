@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,21 @@ TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapola
 
 
 @click.command("calibrate")
-@click.option("--pairs", required=True, type=click.Path(path_type=Path), help="CSV to learn from.")
+@click.option("--pairs", type=click.Path(path_type=Path), help="CSV to learn from.")
+@click.option("--reports", type=click.Path(path_type=Path), help="Folder of synthesized projects.")
+@click.option("--out", "file", type=click.Path(path_type=Path, dir_okay=False), help="With it.")
 @click.option("--evaluate", type=click.Path(path_type=Path), help="CSV to predict.")
 @click.option("--leave-one-out", is_flag=True, help="Predict each kernel from the others.")
 @click.option("--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Scores.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Plots.")
 def command(
-    pairs: Path, evaluate: Path | None, leave_one_out: bool, out: Path | None, html: Path | None
+    pairs: Path | None,
+    reports: Path | None,
+    file: Path | None,
+    evaluate: Path | None,
+    leave_one_out: bool,
+    out: Path | None,
+    html: Path | None,
 ) -> None:
     """Learn from designs what tools make of an estimate, and say how well.
 
@@ -37,6 +46,13 @@ def command(
     from qnas.objectives.calibration.pairs import read_pairs
     from qnas.serial import write_atomically, write_json
 
+    if (pairs is None) == (reports is None) or (reports is None) != (file is None):
+        rule = "must be given --pairs, or --reports with --out"
+        raise ConfigError(problem("calibrate", rule, "neither or both", "See its --help."))
+    if pairs is None:
+        if reports is not None and file is not None:
+            _from_reports(reports, file)
+        return
     if (evaluate is None) != leave_one_out:
         rule = "must be either --evaluate or --leave-one-out"
         got = "both" if leave_one_out else "neither"
@@ -55,6 +71,29 @@ def command(
         from qnas.studies.report.calibration import page
 
         write_atomically(html, page(test, found))
+
+
+def _from_reports(reports: Path, file: Path) -> None:
+    """Write the file and print what it makes of designs left out."""
+    from rich.table import Table
+
+    from qnas.cli.console import printer
+    from qnas.objectives.calibration.designs import read_designs
+    from qnas.objectives.calibration.file import CalibrationFile, fit
+    from qnas.objectives.cost.estimate import RESOURCES
+    from qnas.serial import write_json
+
+    designs = read_designs(reports)
+    found = fit(designs)
+    write_json(file, CalibrationFile(designs))
+    table = Table(title=f"{len(designs.designs)} designs, each left out", title_justify="left")
+    for title in ("resource", "error raw", "calibrated", "90 % interval"):
+        table.add_column(title, justify="right")
+    for name, before, after, half in zip(
+        RESOURCES, found.before, found.after, found.half, strict=True
+    ):
+        table.add_row(name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half):.3f}")
+    printer().print(table)
 
 
 def _table(scores: Scores) -> Table:
