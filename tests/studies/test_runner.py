@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from qnas.objectives.hardware import LatencyObjective
 from qnas.studies.config import SearchConfig
 from qnas.studies.evaluate import Bound, Evaluate, Evaluator, Result, constraints
 from qnas.studies.front import StudyRecords, front_csv
-from qnas.studies.genome import Proposal
+from qnas.studies.genome import Genome, Proposal
 from qnas.studies.progress import Silent
 from qnas.studies.records import read_records
 from qnas.studies.runner import SECONDS, Runner
@@ -286,7 +287,8 @@ def test_seeds_of_an_earlier_front_become_parents(tmp_path: Path) -> None:
     assert [t.params for t in seeded.trials[:6]] == seeds
     survivors = Selection(population_size=20).select(seeded, seeded.trials)
     assert sum(trial.number < 6 for trial in survivors) >= 4  # they bred, and breed on
+    other = Genome(dataclasses.replace(GENOME.space, embed_dims=(40,)), (1.0,))
     with pytest.raises(ConfigError, match="none of"):
-        read_seeds(tmp_path / "front.csv", FEW, most=6)
+        read_seeds(tmp_path / "front.csv", other, most=6)
     with pytest.raises(ConfigError, match=r"front\.csv of a run"):
         read_seeds(tmp_path / "absent.csv", GENOME, most=6)
