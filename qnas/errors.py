@@ -47,6 +47,10 @@ class CompileError(QnasError, RuntimeError):
     """A project's C++ does not compile: nothing is known of what it computes."""
 
 
+class GeneratorError(QnasError, RuntimeError):
+    """Generated text breaks a rule of HLS: a fault of the generator, not of its input."""
+
+
 class EvaluationError(QnasError, RuntimeError):
     """The search cannot evaluate its candidates."""
 

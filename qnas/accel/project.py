@@ -18,6 +18,7 @@ from qnas.accel.device import Device, load_device
 from qnas.accel.emit.bench import project_header, stage_values, vectors_file
 from qnas.accel.emit.constants import plan_header, tables_header
 from qnas.accel.emit.library import library_files
+from qnas.accel.emit.lint import check_sources
 from qnas.accel.emit.stages import stages_header
 from qnas.accel.emit.tools import Expected, design_json, readme, tool_files
 from qnas.accel.emit.top import top_header, top_source
@@ -146,9 +147,9 @@ def emit_project(
         "data/weights.bin": weights,
         "data/vectors.bin": vectors_file(network, patches, samples),
     }
-    return ProjectFiles(
-        {**library_files(), **{path: text.encode() for path, text in texts.items()}, **data}
-    )
+    files = {**library_files(), **{path: text.encode() for path, text in texts.items()}, **data}
+    check_sources({path: files[path].decode() for path in files if path.startswith("src/")})
+    return ProjectFiles(files)
 
 
 def emitted_files() -> tuple[str, ...]:
