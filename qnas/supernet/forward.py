@@ -80,10 +80,13 @@ class _Forward:
         return on_grid(x, self.w.residual_step) if self.quantize else x
 
     def attention(self, name: str, x: Tensor, num_heads: int) -> Tensor:
-        q, k, v = (self.heads(f"{name}.{part}", x, num_heads) for part in "qkv")
-        q = self.activation(f"{name}.q", q)
-        k = self.activation(f"{name}.k", k, limit=num.NIBBLE_MAX)
-        v = self.activation(f"{name}.v", v)
+        limits = {"q": None, "k": num.NIBBLE_MAX, "v": None}
+        # Quantized before they are cut into heads: in one pass over memory that lies in order.
+        quantized = (
+            self.activation(f"{name}.{part}", self.linear(f"{name}.{part}", x), limit=limit)
+            for part, limit in limits.items()
+        )
+        q, k, v = (heads(y, num_heads) for y in quantized)
         scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
         probs = fake_quantize_probs(scores, num.NIBBLE_MAX) if self.quantize else scores.softmax(-1)
         attended = (probs @ v).transpose(1, 2).flatten(2)
@@ -95,11 +98,6 @@ class _Forward:
         x = self.fake_quantized(step, x, num.PRE_GELU_MIN, num.PRE_GELU_MAX)
         low, high = hidden_bounds(self.w.log_steps[f"{name}.fc1"])
         return self.fake_quantized(f"{name}.fc1", F.gelu(x), low, high)
-
-    def heads(self, name: str, x: Tensor, num_heads: int) -> Tensor:
-        """(B, N, H * K) to (B, H, N, K)."""
-        y = self.linear(name, x)
-        return y.reshape(*y.shape[:2], num_heads, -1).transpose(1, 2)
 
     def linear(self, name: str, x: Tensor) -> Tensor:
         matrix, scale = self.w.matrices[name], self.w.layer_scales.get(name)
@@ -115,7 +113,8 @@ class _Forward:
         y = F.layer_norm(x, x.shape[-1:], norm.gain, norm.bias, NORM_EPSILON)
         return self.activation(name, y)
 
-    def activation(self, name: str, x: Tensor, *, limit: int = num.ACT_MAX) -> Tensor:
+    def activation(self, name: str, x: Tensor, *, limit: int | None = None) -> Tensor:
+        limit = limit or num.ACT_MAX
         return self.fake_quantized(name, x, -limit, limit)
 
     def fake_quantized(self, name: str, x: Tensor, low: int, high: int) -> Tensor:
@@ -128,6 +127,11 @@ class _Forward:
             return images
         steps = (images / self.w.input_step).round().clamp(-num.ACT_MAX, num.ACT_MAX)
         return steps * self.w.input_step
+
+
+def heads(x: Tensor, num_heads: int) -> Tensor:
+    """(B, N, H * K) to (B, H, N, K)."""
+    return x.reshape(*x.shape[:2], num_heads, -1).transpose(1, 2)
 
 
 def to_patches(images: Tensor, arch: Architecture) -> Tensor:

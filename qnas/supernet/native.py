@@ -1,0 +1,87 @@
+"""The passes of passes.cpp, for float32 on a CPU: compiled once with g++ and kept in the user's
+cache. Where there is no compiler, torch's operators do the same, more slowly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SOURCE = Path(__file__).with_name("passes.cpp")
+# Sums may be vectorised, quotients must stay quotients: values are those of torch bit for bit.
+FLAGS = (
+    *("-O3", "-march=native", "-std=c++17", "-fopenmp", "-shared", "-fPIC"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
+)
+SWITCH = "QNAS_NATIVE"  # "0" in the environment: torch's operators everywhere
+
+
+def passes_for(x: Tensor) -> ctypes.CDLL | None:
+    """The compiled passes, if they take this tensor."""
+    return _library() if x.device.type == "cpu" and x.dtype is torch.float32 else None
+
+
+def pointer(tensor: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def count(value: int) -> ctypes.c_int64:
+    return ctypes.c_int64(value)
+
+
+def real(value: float) -> ctypes.c_float:
+    return ctypes.c_float(value)
+
+
+def threads() -> ctypes.c_int:
+    return ctypes.c_int(torch.get_num_threads())
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    if os.environ.get(SWITCH) == "0":
+        return None
+    try:
+        return ctypes.CDLL(str(_compiled()))
+    except (OSError, subprocess.SubprocessError) as error:
+        logging.getLogger(__name__).info("quantizers run on torch's operators: %s", error)
+        return None
+
+
+def _compiled() -> Path:
+    """The library, compiled for this source, these flags and this processor."""
+    compiler = shutil.which("g++")
+    if not compiler:
+        raise FileNotFoundError("no g++")
+    sha = hashlib.sha256(SOURCE.read_bytes())
+    sha.update("\0".join((*FLAGS, compiler, _processor())).encode())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qnas"
+    library = cache / f"passes-{sha.hexdigest()[:16]}.so"
+    if not library.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            built = Path(folder) / library.name
+            command = [compiler, *FLAGS, str(SOURCE), "-o", str(built)]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+            os.replace(built, library)
+    return library
+
+
+def _processor() -> str:
+    """What -march=native sees."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() + platform.machine()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
