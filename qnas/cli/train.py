@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from qnas.cli.stage import opened, study_command
@@ -9,7 +10,16 @@ from qnas.cli.stage import opened, study_command
 
 @study_command
 def command(study: str, runs: Path) -> None:
-    """Train the supernet of STUDY, or go on where a killed training stopped."""
+    """Train the supernet of STUDY, or go on where a killed training stopped.
+
+    On several GPUs: torchrun --nproc-per-node 8 -m qnas train STUDY.toml
+    """
+    if int(os.environ.get("RANK", "0")):  # torchrun's others train along and write nothing
+        from qnas.studies.config import load_config
+        from qnas.studies.training import assist
+        from qnas.studies.workspace import Workspace
+
+        return assist(Workspace(load_config(study), runs))
     with opened(study, runs, stage="train") as (work, progress):
         from qnas.studies import stages
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qnas.studies.progress import Progress, duration
 from qnas.studies.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qnas.training.logs import Interval, OnInterval
 
 STAGE = "train"
 
@@ -18,15 +23,14 @@ def train(work: Workspace, progress: Progress) -> None:
         _quote_corners(work)
 
 
-def _train(work: Workspace, progress: Progress) -> None:
-    from qnas.training.augment import Affine
-    from qnas.training.logs import Interval
-    from qnas.training.loop import train_supernet
-    from qnas.training.source import ArraySource
+def assist(work: Workspace) -> None:
+    """The part of a process beside rank 0 under torchrun: it trains along, and writes nothing."""
+    if not work.trained():
+        _supernet(work, lambda interval: None)
 
-    images, labels = work.few("train", len(work.splits.train))
-    progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(labels)} images")
-    transform = Affine(work.config.train.augment)
+
+def _train(work: Workspace, progress: Progress) -> None:
+    progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(work.splits.train)} images")
 
     def on_interval(now: Interval) -> None:
         # Counted on across kills, so that the summary tells the whole cost.
@@ -35,6 +39,17 @@ def _train(work: Workspace, progress: Progress) -> None:
         note = f"loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
         progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
+    _supernet(work, on_interval)
+    work.record_stage(STAGE, supernet=work.supernet_digest())
+
+
+def _supernet(work: Workspace, on_interval: OnInterval) -> None:
+    from qnas.training.augment import Affine
+    from qnas.training.loop import train_supernet
+    from qnas.training.source import ArraySource
+
+    images, labels = work.few("train", len(work.splits.train))
+    transform = Affine(work.config.train.augment)
     train_supernet(
         work.space,
         ArraySource(images, labels, work.images.num_classes, transform, repr(transform)),
@@ -44,7 +59,6 @@ def _train(work: Workspace, progress: Progress) -> None:
         directory=work.files.path,
         on_interval=on_interval,
     )
-    work.record_stage(STAGE, supernet=work.supernet_digest())
 
 
 def _quote_corners(work: Workspace) -> None:
