@@ -10,6 +10,7 @@ from qnas.errors import ConfigError, problem
 from qnas.serial import Value, decode, digest, encode
 
 EIGHTHS = 8
+ACTIVATION_BITS = (6, 8)  # widths that activations may have; the first is the default
 
 
 def w8_rows(rows: int, eighths: int) -> int:
@@ -53,6 +54,7 @@ class Architecture(Value):
 
     Square images of `image_size` pixels in patches of `patch_size`, one class token, learned
     position embedding, pre-norm blocks, class-token head. `head_dim` is shared by all blocks.
+    Activations are symmetric integers of `activation_bits` bits: 6 (-31..31) or 8 (-127..127).
     """
 
     image_size: int
@@ -64,6 +66,7 @@ class Architecture(Value):
     blocks: tuple[BlockSpec, ...]
     stem_w8: int = EIGHTHS
     head_w8: int = EIGHTHS
+    activation_bits: int = ACTIVATION_BITS[0]
 
     def __post_init__(self) -> None:
         for name in ("image_size", "patch_size", "in_channels", "num_classes", "embed_dim"):
@@ -72,6 +75,7 @@ class Architecture(Value):
         _check_positive("number of blocks", len(self.blocks))
         _check_eighths("stem_w8", self.stem_w8)
         _check_eighths("head_w8", self.head_w8)
+        check_activation_bits(self.activation_bits)
         if self.image_size % self.patch_size:
             raise ConfigError(
                 problem(
@@ -106,8 +110,14 @@ class Architecture(Value):
 
     @property
     def key(self) -> str:
-        """16 hexadecimal digits that name this architecture, stable across versions and runs."""
-        return digest(self, length=16)
+        """16 hexadecimal digits that name this architecture, stable across versions and runs.
+
+        Activations of the default width are not part of it: they had no name in earlier versions.
+        """
+        data = self.to_json()
+        if self.activation_bits == ACTIVATION_BITS[0]:
+            del data["activation_bits"]
+        return digest(data, length=16)
 
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = encode(self)
@@ -117,6 +127,13 @@ class Architecture(Value):
     def from_json(cls, data: Any) -> Architecture:
         """Inverse of `to_json`; ConfigError names the key at fault."""
         return decode(cls, data, subject="architecture")
+
+
+def check_activation_bits(bits: int) -> None:
+    """ConfigError unless activations of `bits` bits exist."""
+    if bits not in ACTIVATION_BITS:
+        rule = "must be 6 or 8"
+        raise ConfigError(problem("activation_bits", rule, bits, "Choose one of them."))
 
 
 def _check_positive(name: str, value: int) -> None:

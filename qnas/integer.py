@@ -68,8 +68,8 @@ class SoftmaxParams:
 class IntegerNetwork:
     """Weights and scales of one subnet, all integers, keyed by operation name.
 
-    `input_step` turns normalised float images into -31..31; `position` (N, D) is class token and
-    position embedding in residual steps.
+    `input_step` turns normalised float images into activations; `position` (N, D) is class
+    token and position embedding in residual steps.
     """
 
     architecture: Architecture
@@ -85,8 +85,13 @@ class IntegerNetwork:
         object.__setattr__(self, "operations", network_operations(self.architecture))
         check_ranges(self)
 
+    @property
+    def act_max(self) -> int:
+        """Largest activation, in magnitude too."""
+        return num.act_max(self.architecture.activation_bits)
+
     def quantize_images(self, images: NDArray[np.float32]) -> Ints:
-        """(B, C, H, W) normalised floats to (B, N-1, patch_dim) integers in -31..31."""
+        """(B, C, H, W) normalised floats to (B, N-1, patch_dim) activations."""
         arch = self.architecture
         batch, side, patch = len(images), arch.image_size // arch.patch_size, arch.patch_size
         if images.shape[1:] != (arch.in_channels, arch.image_size, arch.image_size):
@@ -99,7 +104,7 @@ class IntegerNetwork:
                 )
             )
         steps = np.rint(images.astype(np.float64) / self.input_step)
-        pixels = np.clip(steps, -num.ACT_MAX, num.ACT_MAX).astype(np.int64)
+        pixels = np.clip(steps, -self.act_max, self.act_max).astype(np.int64)
         grid = pixels.reshape(batch, arch.in_channels, side, patch, side, patch)
         return grid.transpose(0, 2, 4, 1, 3, 5).reshape(batch, side * side, arch.patch_dim)
 
@@ -141,6 +146,7 @@ class _State:
                 bias=params.bias,
                 shift=params.shift,
                 epsilon=params.epsilon,
+                limit=self.network.act_max,
             )
         elif isinstance(op, Softmax):
             return self._softmax(op)
@@ -230,7 +236,8 @@ class _State:
 
 
 def _activation(state: _State, op: Gemm, value: Ints) -> Ints:
-    return num.saturate(value, -num.ACT_MAX, num.ACT_MAX)
+    limit = state.network.act_max
+    return num.saturate(value, -limit, limit)
 
 
 def _nibbles(state: _State, op: Gemm, value: Ints) -> Ints:
@@ -238,8 +245,8 @@ def _nibbles(state: _State, op: Gemm, value: Ints) -> Ints:
 
 
 def _gelu(state: _State, op: Gemm, value: Ints) -> Ints:
-    index = num.saturate(value, num.PRE_GELU_MIN, num.PRE_GELU_MAX) - num.PRE_GELU_MIN
-    return state.network.gelus[op.name][index]
+    low, high = num.pre_gelu_bounds(state.network.architecture.activation_bits)
+    return state.network.gelus[op.name][num.saturate(value, low, high) - low]
 
 
 def _residual(state: _State, op: Gemm, value: Ints) -> Ints:
@@ -283,8 +290,10 @@ def check_ranges(network: IntegerNetwork) -> None:
             _check_softmax(op, network.softmaxes[op.name])
         elif isinstance(op, LoadPatches):
             _check("num_tokens", network.architecture.num_tokens, 2, num.MAX_KEYS)
-    for name, table in network.gelus.items():
-        _check(f"{name}.gelu", table, -num.ACT_MAX, num.ACT_MAX)
+        if isinstance(op, Gemm) and op.epilogue is Epilogue.GELU:
+            table = network.gelus[op.name]
+            _check(f"entries of {op.name}.gelu", len(table), op.table, op.table)
+            _check(f"{op.name}.gelu", table, -network.act_max, network.act_max)
     _check("position", network.position, num.RESIDUAL_MIN, num.RESIDUAL_MAX)
 
 

@@ -15,10 +15,8 @@ from qnas.errors import CapacityError, problem
 
 Ints = NDArray[np.int64]
 
-ACT_MAX = 31  # 6-bit activations, symmetric
 NIBBLE_MAX = 119  # 16 * 7 + 7: the largest value of two signed nibbles
 W4_MIN, W4_MAX = -8, 7
-PRE_GELU_MIN, PRE_GELU_MAX = -128, 127
 RESIDUAL_MIN, RESIDUAL_MAX = -(1 << 15), (1 << 15) - 1
 LOGIT_MIN, LOGIT_MAX = -(1 << 31), (1 << 31) - 1
 BIAS_BITS = 26  # bias of a row, in 2**-BIAS_FRACTION output steps
@@ -44,6 +42,17 @@ RSQRT_TABLE: Ints = np.array(
 )
 EXP_TABLE.setflags(write=False)
 RSQRT_TABLE.setflags(write=False)
+
+
+def act_max(bits: int) -> int:
+    """Largest activation of `bits` bits: 31 or 127. Symmetric, which 4 x 8 x 31 < 2**10 needs."""
+    return (1 << (bits - 1)) - 1
+
+
+def pre_gelu_bounds(bits: int) -> tuple[int, int]:
+    """Least and greatest index of GELU's table, two bits finer than its output: a signed range of
+    `bits` + 2 bits."""
+    return -(1 << (bits + 1)), (1 << (bits + 1)) - 1
 
 
 def split_nibbles(values: Ints) -> tuple[Ints, Ints]:
@@ -119,15 +128,16 @@ def reciprocal_sqrt(value: Ints) -> tuple[Ints, Ints]:
     return (r0 * (3 * 2**31 - a * r0)) >> 32, e
 
 
-def layer_norm(x: Ints, *, gain: Ints, bias: Ints, shift: int, epsilon: int) -> Ints:
-    """x (..., D) 16-bit to (..., D) 6-bit: gain and bias in units of 2**-shift output steps."""
+def layer_norm(x: Ints, *, gain: Ints, bias: Ints, shift: int, epsilon: int, limit: int) -> Ints:
+    """x (..., D) 16-bit to (..., D) activations of -limit..limit: gain and bias in units of
+    2**-shift output steps."""
     d = x.shape[-1]
     total = x.sum(axis=-1, keepdims=True)
     variance = d * (x * x).sum(axis=-1, keepdims=True) - total * total + epsilon
     r, e = reciprocal_sqrt(variance)
     y = round_shift((d * x - total) * r, 31 + e - NORM_FRACTION)
     y = saturate(y, -(1 << 20), (1 << 20) - 1)
-    return saturate(round_shift(y * gain + bias, shift), -ACT_MAX, ACT_MAX)
+    return saturate(round_shift(y * gain + bias, shift), -limit, limit)
 
 
 def exponentials(scores: Ints, *, mult: int, shift: int) -> Ints:

@@ -5,12 +5,13 @@ Axes: N tokens, D embed, K head dim, M MLP hidden. A GEMM computes
 
     out[row, token] = sum over inner of  left[row, inner] * right[token, inner]
 
-where `left` is the nibble operand (weights, keys or probabilities) and `right` 6-bit activations.
+where `left` is the nibble operand (weights, keys or probabilities) and `right` activations, of the
+network's `activation_bits`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from qnas.architecture import Architecture, w8_rows
@@ -19,16 +20,16 @@ from qnas.architecture import Architecture, w8_rows
 class Tensor(StrEnum):
     """Tensors that live on chip between operations (shapes for one image)."""
 
-    PATCHES = "patches"  # (N-1, patch_dim) 6-bit: the image, cut into patches
+    PATCHES = "patches"  # (N-1, patch_dim) activations: the image, cut into patches
     RESIDUAL = "residual"  # (N, D) 16-bit: the residual stream
-    NORMED = "normed"  # (N, D) 6-bit: LayerNorm's output
-    QUERY = "query"  # (heads, N, K) 6-bit
+    NORMED = "normed"  # (N, D) activations: LayerNorm's output
+    QUERY = "query"  # (heads, N, K) activations
     KEY = "key"  # (heads, N, K) two nibbles, -119..119
-    VALUE = "value"  # (heads, K, N) 6-bit, transposed: inner axis of P.V is the key token
+    VALUE = "value"  # (heads, K, N) activations, transposed: inner axis of P.V is the key token
     SCORES = "scores"  # (N keys, N queries) accumulators of one head
     PROBS = "probs"  # (N queries, N keys) two nibbles, 0..119, not normalised
-    ATTENDED = "attended"  # (N, heads * K) 6-bit
-    HIDDEN = "hidden"  # (N, M) 6-bit, after GELU
+    ATTENDED = "attended"  # (N, heads * K) activations
+    HIDDEN = "hidden"  # (N, M) activations, after GELU
     LOGITS = "logits"  # (classes,) 32-bit
     WEIGHTS = "weights"  # streamed from DRAM
 
@@ -36,9 +37,9 @@ class Tensor(StrEnum):
 class Epilogue(StrEnum):
     """What happens to an accumulator when its tile is done (NUMERICS.md, section 3)."""
 
-    ACTIVATION = "activation"  # requantize to -31..31
+    ACTIVATION = "activation"  # requantize to an activation
     NIBBLES = "nibbles"  # requantize to -119..119 (keys)
-    GELU = "gelu"  # requantize to -128..127, then GELU's table to -31..31
+    GELU = "gelu"  # requantize to an index, then GELU's table
     RESIDUAL = "residual"  # requantize and add to the 16-bit residual stream
     RAW = "raw"  # keep the accumulator (scores)
     LOGITS = "logits"  # requantize to 32 bits
@@ -46,7 +47,7 @@ class Epilogue(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadPatches:
-    """Read the image, cut into patches (channel, row, column order inside a patch), 6-bit."""
+    """Read the image, cut into patches (channel, row, column order inside a patch)."""
 
     name: str
     tokens: int
@@ -80,6 +81,7 @@ class Gemm:
     head: int = 0  # which head of right, left and dst, where those have a head axis
     token_offset: int = 0  # added to the token index of dst
     dst_channels: int = 0  # channels of dst a token, where dst is laid out by channel
+    table: int = 0  # entries of the epilogue's table, which comes before the weights
 
     @property
     def slots(self) -> int:
@@ -88,13 +90,13 @@ class Gemm:
 
     @property
     def atoms(self) -> int:
-        """4-bit x 6-bit products that the operation needs."""
+        """Products of a nibble and an activation that the operation needs."""
         return self.slots * self.tokens * self.inner
 
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm:
-    """Residual stream to 6-bit activations, over D channels."""
+    """Residual stream to activations, over D channels."""
 
     name: str
     tokens: int
@@ -154,6 +156,12 @@ def network_operations(arch: Architecture) -> tuple[Operation, ...]:
     return tuple(operations)
 
 
+def gelu_entries(arch: Architecture) -> int:
+    """Entries of GELU's table, whose index is two bits finer than its output: 256, or 1024 of
+    8-bit activations (`numerics.pre_gelu_bounds`)."""
+    return 1 << (arch.activation_bits + 2)
+
+
 def _block(arch: Architecture, index: int) -> list[Operation]:
     block, name = arch.blocks[index], f"block{index}"
     n, d, width = arch.num_tokens, arch.embed_dim, arch.attention_dim(index)
@@ -185,7 +193,10 @@ def _block(arch: Architecture, index: int) -> list[Operation]:
             "proj", Tensor.ATTENDED, Tensor.RESIDUAL, Epilogue.RESIDUAL, d, block.w8.proj, width
         ),
         LayerNorm(f"{name}.norm2", n, d),
-        weights("fc1", normed, Tensor.HIDDEN, Epilogue.GELU, block.mlp_hidden, block.w8.fc1, d),
+        replace(
+            weights("fc1", normed, Tensor.HIDDEN, Epilogue.GELU, block.mlp_hidden, block.w8.fc1, d),
+            table=gelu_entries(arch),
+        ),
         weights(
             "fc2",
             Tensor.HIDDEN,

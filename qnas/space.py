@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from qnas.architecture import EIGHTHS, Architecture, BlockSpec, W8Shares
+from qnas.architecture import ACTIVATION_BITS, EIGHTHS, Architecture, BlockSpec, W8Shares
 from qnas.errors import ConfigError, problem
 from qnas.serial import Value
 
@@ -44,8 +44,9 @@ class SearchSpace(Value):
     """The choices of every elastic dimension, ascending; the first is the smallest.
 
     `mlp_ratios` are hidden width / embed_dim. `w8_eighths` are the shares of 8-bit rows that each
-    kind of matrix of each block chooses from. The genome always describes the deepest network:
-    genes of blocks beyond the chosen depth are inactive, which `canonical` makes explicit.
+    kind of matrix of each block chooses from. `activation_bits` holds for the whole space, since a
+    supernet is trained for one width: it is no gene. The genome always describes the deepest
+    network: genes of blocks beyond the chosen depth are inactive, which `canonical` makes explicit.
     """
 
     name: str
@@ -59,6 +60,7 @@ class SearchSpace(Value):
     num_heads: tuple[int, ...]
     mlp_ratios: tuple[float, ...]
     w8_eighths: tuple[int, ...] = tuple(range(EIGHTHS + 1))
+    activation_bits: int = ACTIVATION_BITS[0]
 
     def __post_init__(self) -> None:
         for field in ("embed_dims", "depths", "num_heads", "mlp_ratios", "w8_eighths"):
@@ -221,4 +223,5 @@ class SearchSpace(Value):
                 )
                 for heads, ratio, shares in blocks
             ),
+            activation_bits=self.activation_bits,
         )

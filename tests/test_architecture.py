@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -35,6 +36,15 @@ def test_key_is_stable() -> None:
     assert arch.key == "de609bd57408aa71"
 
 
+def test_files_from_before_activations_had_a_width_still_decode() -> None:
+    arch = load_space("digits").smallest()
+    data = arch.to_json()
+    assert data.pop("activation_bits") == 6
+    assert Architecture.from_json(data) == arch
+    wide = replace(arch, activation_bits=8)
+    assert Architecture.from_json(wide.to_json()) == wide and wide.key != arch.key
+
+
 @pytest.mark.parametrize(
     ("rows", "eighths", "expected"), [(48, 0, 0), (48, 8, 48), (10, 4, 5), (10, 3, 4), (1, 4, 1)]
 )
@@ -62,6 +72,7 @@ def test_unknown_key_deep_inside_names_the_nearest() -> None:
         ({"embed_dim": 0}, "`embed_dim` must be at least 1; got 0"),
         ({"patch_size": 3}, "must be a multiple of `patch_size`"),
         ({"head_w8": 9}, "must be a share in eighths"),
+        ({"activation_bits": 7}, "`activation_bits` must be 6 or 8; got 7"),
         ({"embed_dim": "48"}, "embed_dim` must be a valid integer; got '48'"),
         ({"blocks": []}, "`number of blocks` must be at least 1"),
     ],

@@ -52,10 +52,12 @@ def test_rounding_is_half_up() -> None:
 
 @pytest.mark.parametrize("channels", [16, 48, 192, 768])
 @pytest.mark.parametrize("deviation", [3, 300, 8000])
-def test_layer_norm_is_within_one_step_of_float(channels: int, deviation: int) -> None:
+@pytest.mark.parametrize("bits", [6, 8])
+def test_layer_norm_is_within_one_step_of_float(channels: int, deviation: int, bits: int) -> None:
     rng = np.random.default_rng(channels + deviation)
     x = np.clip(np.rint(rng.normal(50, deviation, (200, channels))), -32768, 32767).astype(np.int64)
-    gain, bias = rng.normal(9.0, 2.0, channels), rng.normal(0, 4.0, channels)
+    limit = num.act_max(bits)
+    gain, bias = rng.normal(0.3, 0.07, channels) * limit, rng.normal(0, 0.13, channels) * limit
     shift = 26
     integer = num.layer_norm(
         x,
@@ -63,9 +65,10 @@ def test_layer_norm_is_within_one_step_of_float(channels: int, deviation: int) -
         bias=np.rint(bias * 2**shift).astype(np.int64),
         shift=shift,
         epsilon=1,
+        limit=limit,
     )
     normed = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1 / channels**2)
-    exact = np.clip(normed * gain + bias, -num.ACT_MAX, num.ACT_MAX)
+    exact = np.clip(normed * gain + bias, -limit, limit)
     assert np.abs(integer - exact).max() < 0.51
     assert (integer != np.rint(exact)).mean() < 0.005
 
@@ -73,7 +76,7 @@ def test_layer_norm_is_within_one_step_of_float(channels: int, deviation: int) -
 def test_layer_norm_of_a_constant_is_its_bias() -> None:
     bias = np.array([3, -5, 0, 31]) << 18
     result = num.layer_norm(
-        np.full((2, 4), 777), gain=np.full(4, 3000), bias=bias, shift=18, epsilon=1
+        np.full((2, 4), 777), gain=np.full(4, 3000), bias=bias, shift=18, epsilon=1, limit=31
     )
     assert result.tolist() == [[3, -5, 0, 31]] * 2
 

@@ -54,6 +54,18 @@ def test_strangers_are_refused(space: SearchSpace) -> None:
         space.encode(stranger)
 
 
+def test_a_space_has_one_width_of_activations(space: SearchSpace) -> None:
+    """It is no gene: the genome is the same, its architectures are others."""
+    wide, rng = replace(space, activation_bits=8), Random(2)
+    assert wide.genes() == space.genes()
+    arch = wide.sample(rng)
+    assert arch.activation_bits == 8 and wide.decode(wide.encode(arch)) == arch
+    with pytest.raises(ConfigError, match="must belong to the space"):
+        space.encode(arch)
+    with pytest.raises(ConfigError, match="activation_bits"):
+        replace(space, activation_bits=4)
+
+
 def test_a_missing_gene_is_named(space: SearchSpace) -> None:
     params = space.encode(space.largest())
     del params["depth"]

@@ -18,7 +18,7 @@ from qnas.units import ceil_div
 ROW_PARAM_BITS = 64  # bias 26, mult 18, shift 6, kind 2, row 12
 NORM_PARAM_BITS = 64  # gain 18, bias 36
 SOFTMAX_PARAM_BITS = 64  # mult 18, shift 6, out_mult 18, out_shift 6
-GELU_ENTRIES, GELU_ENTRY_BITS = 256, 8
+GELU_ENTRY_BITS = 8
 RESIDUAL_BITS = 16
 PIXEL_BITS = 8
 LOGIT_BITS = 32
@@ -80,9 +80,7 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
         drain_steps=drain_steps,
         tile_steps=np.maximum(beats, drain_steps),
         load_steps=load_steps,
-        table_words=ceil_div(GELU_ENTRIES * GELU_ENTRY_BITS, port_bits)
-        if op.epilogue is Epilogue.GELU
-        else 0,
+        table_words=ceil_div(op.table * GELU_ENTRY_BITS, port_bits),
     )
 
 

@@ -27,12 +27,12 @@ from qnas.accel.memory import (
     plan_arrays,
     score_bits,
 )
-from qnas.accel.multipliers import plan_multipliers
+from qnas.accel.multipliers import packing, plan_multipliers
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
-from qnas.numerics import ACT_MAX, MAX_KEYS, NIBBLE_MAX
+from qnas.numerics import MAX_KEYS, NIBBLE_MAX, act_max
 from qnas.operations import (
     Gemm,
     LayerNorm,
@@ -46,7 +46,6 @@ from qnas.units import ceil_div
 
 MAX_ROWS = 1 << 12  # row field of a row parameter
 MAX_CHANNELS = 1023  # what LayerNorm's widths are proven for
-MAX_INNER = (1 << 26) // (NIBBLE_MAX * ACT_MAX)  # a row's sum stays below 2**26
 
 Regions = Mapping[Tensor, Region]
 
@@ -72,9 +71,16 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
         buffers=tuple(_buffer(a) for a in plan_arrays(arch, folding, device.port_bits)),
         multipliers=plan_multipliers(arch, device, folding),
         ports=_ports(arch, folding, stages, device.port_bits),
+        packing=packing(device, arch.activation_bits),
+        activation_bits=arch.activation_bits,
         accumulator_bits=accumulator_bits(arch),
         score_bits=score_bits(arch),
     )
+
+
+def max_inner(activation_bits: int) -> int:
+    """Inputs of a matrix whose sum over a row of two nibbles stays below 2**26."""
+    return (1 << 26) // (NIBBLE_MAX * act_max(activation_bits))
 
 
 def check_formats(arch: Architecture) -> None:
@@ -85,7 +91,7 @@ def check_formats(arch: Architecture) -> None:
         ("num_tokens", arch.num_tokens, MAX_KEYS, "Use larger patches or smaller images."),
         ("embed_dim", arch.embed_dim, MAX_CHANNELS, "Use a narrower network."),
         ("rows of a matrix", rows, MAX_ROWS, "Use a narrower network."),
-        ("patch_dim", arch.patch_dim, MAX_INNER, "Use smaller patches."),
+        ("patch_dim", arch.patch_dim, max_inner(arch.activation_bits), "Use smaller patches."),
     ]
     for name, value, limit, remedy in limits:
         if value > limit:

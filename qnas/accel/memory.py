@@ -15,7 +15,6 @@ import numpy as np
 
 from qnas.accel.folding import Folding
 from qnas.accel.loops import (
-    GELU_ENTRIES,
     GELU_ENTRY_BITS,
     LOGIT_BITS,
     NORM_PARAM_BITS,
@@ -24,18 +23,17 @@ from qnas.accel.loops import (
 )
 from qnas.architecture import Architecture
 from qnas.numerics import (
-    ACT_MAX,
     EXP_FRACTION,
     GAIN_BITS,
     NIBBLE_MAX,
     NORM_BIAS_BITS,
     RSQRT_TABLE,
     W4_MIN,
+    act_max,
 )
-from qnas.operations import Gemm, Tensor, network_operations
+from qnas.operations import Gemm, Tensor, gelu_entries, network_operations
 from qnas.units import ceil_div
 
-ACT_BITS = 6
 KEY_BITS = 8
 NORM_BITS = GAIN_BITS + NORM_BIAS_BITS
 QUERY_SCALE_BITS = 24
@@ -98,14 +96,14 @@ def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor
 
 
 def accumulator_bits(arch: Architecture) -> int:
-    """Signed width of one slot's sum: |nibble| <= 8 times |activation| <= 31, over `inner`."""
+    """Signed width of one slot's sum: |nibble| <= 8 times the activation, over `inner`."""
     inner = max(op.inner for op in network_operations(arch) if isinstance(op, Gemm))
-    return (-W4_MIN * ACT_MAX * inner).bit_length() + 1
+    return (-W4_MIN * act_max(arch.activation_bits) * inner).bit_length() + 1
 
 
 def score_bits(arch: Architecture) -> int:
-    """Signed width of one attention score: 119 * 31 over the head dimension."""
-    return (NIBBLE_MAX * ACT_MAX * arch.head_dim).bit_length() + 1
+    """Signed width of one attention score: 119 * act_max over the head dimension."""
+    return (NIBBLE_MAX * act_max(arch.activation_bits) * arch.head_dim).bit_length() + 1
 
 
 def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array, ...]:
@@ -117,7 +115,7 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
     _, act_rows = activation_map(arch, f)
     acc, gelu_lanes = accumulator_bits(arch), port_bits // GELU_ENTRY_BITS
     return (
-        Array("act", ACT_BITS, f.tt * f.tk, act_rows),
+        Array("act", arch.activation_bits, f.tt * f.tk, act_rows),
         Array("key", KEY_BITS, f.tt * f.tk, heads * token_groups * ceil_div(arch.head_dim, f.tk)),
         Array("prob", KEY_BITS, f.tk, n * ceil_div(n, f.tk)),
         Array("score", score_bits(arch), f.tt * f.vl, ceil_div(n, f.vl) * token_groups),
@@ -141,7 +139,7 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
             ceil_div(d, np.maximum(f.vl, port_bits // NORM_PARAM_BITS)),
         ),
         # A port word brings several entries of the table, each to a bank of its own.
-        Array("gelu", ACT_BITS, f.tt * gelu_lanes, GELU_ENTRIES // gelu_lanes),
+        Array("gelu", arch.activation_bits, f.tt * gelu_lanes, gelu_entries(arch) // gelu_lanes),
         Array("exp", 15, f.vl, 2**EXP_FRACTION),
         Array("rsqrt", 16, 1, len(RSQRT_TABLE)),
         Array("logit", LOGIT_BITS, 1, arch.num_classes),

@@ -92,6 +92,23 @@ class Multiplier(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Packing(Value):
+    """How products share a DSP: `rows` row slots times `tokens` tokens make rows * tokens fields,
+    `field_bits` apart; up to `cascade` of them (`tk`, if that is fewer) are summed before the
+    fields are split. One row and one token: a DSP a product."""
+
+    rows: int
+    tokens: int
+    field_bits: int
+    cascade: int
+
+    @property
+    def products(self) -> int:
+        """Products that one DSP makes a cycle."""
+        return self.rows * self.tokens
+
+
+@dataclass(frozen=True, slots=True)
 class Port(Value):
     """One AXI master port: `words` of `bits` read or written for one image."""
 
@@ -113,6 +130,8 @@ class HardwarePlan(Value):
     buffers: tuple[Buffer, ...]
     multipliers: tuple[Multiplier, ...]
     ports: tuple[Port, ...]
+    packing: Packing
+    activation_bits: int
     accumulator_bits: int
     score_bits: int
 

@@ -13,7 +13,7 @@ from qnas.data.image_set import ImageSet
 from qnas.data.labels import check_classes
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, problem
-from qnas.numerics import ACT_MAX
+from qnas.numerics import act_max
 
 KEYS = ("images", "labels", "test_images", "test_labels")
 Arrays = dict[str, NDArray[Any]]
@@ -47,7 +47,7 @@ def load_numpy(path: Path, *, pixels: PixelConfig) -> ImageSet:
         images=np.ascontiguousarray(images, np.float32),
         labels=labels.astype(np.int64),
         num_classes=classes,
-        input_step=step or max(float(np.abs(images).max()), 1e-6) / ACT_MAX,
+        input_step=step or max(float(np.abs(images).max()), 1e-6) / act_max(6),
         held_out=held_out,
     )
 

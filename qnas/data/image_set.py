@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qnas.data.files import ImageFiles
 from qnas.errors import ConfigError, problem
+from qnas.numerics import act_max
 
 
 class Images(Protocol):
@@ -95,3 +96,7 @@ class ImageSet:
         if isinstance(self.images, ImageFiles):
             return self.images.take(indices.tolist()), self.labels[indices]
         return self.images[indices], self.labels[indices]
+
+    def step_for(self, activation_bits: int) -> float:
+        """`input_step` of a network of that width: the same range in its finer steps."""
+        return self.input_step * act_max(6) / act_max(activation_bits)

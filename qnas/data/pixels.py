@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.errors import ConfigError, problem
-from qnas.numerics import ACT_MAX
+from qnas.numerics import act_max
 from qnas.serial import Value
 
 # Mean and standard deviation of ImageNet's channels, as every model trained on it has them.
@@ -66,4 +66,4 @@ class PixelConfig(Value):
     def input_step(self, channels: int) -> float:
         """The step of the 6-bit input at which no pixel is clipped."""
         mean, std = self.statistics(channels)
-        return float((np.maximum(mean, 1 - mean) / std).max()) / ACT_MAX
+        return float((np.maximum(mean, 1 - mean) / std).max()) / act_max(6)

@@ -55,7 +55,7 @@ def _supernet(work: Workspace, on_interval: OnInterval) -> None:
         ArraySource(images, labels, work.images.num_classes, transform, repr(transform)),
         recipe=work.config.train,
         seed=work.config.seed,
-        input_step=work.images.input_step,
+        input_step=work.images.step_for(work.space.activation_bits),
         directory=work.files.path,
         on_interval=on_interval,
     )

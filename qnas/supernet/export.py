@@ -54,6 +54,7 @@ class _Export:
     def __init__(self, weights: SubnetWeights, logit_step: float) -> None:
         self.w, self.logit_step = weights, logit_step
         self.operations = network_operations(weights.architecture)
+        self.act_max = num.act_max(weights.architecture.activation_bits)
         self.steps = {name: math.exp(t.item()) for name, t in weights.log_steps.items()}
 
     def network(self) -> IntegerNetwork:
@@ -109,8 +110,8 @@ class _Export:
         return self.hidden_zero(f"{op.name.split('.')[0]}.fc1")
 
     def hidden_zero(self, fc1: str) -> int:
-        low, _ = hidden_bounds(self.w.log_steps[fc1])
-        return low + num.ACT_MAX
+        low, _ = hidden_bounds(self.w.log_steps[fc1], self.act_max)
+        return low + self.act_max
 
     def output_step(self, op: Gemm) -> float:
         if op.epilogue is Epilogue.RESIDUAL:
@@ -148,10 +149,11 @@ class _Export:
         return SoftmaxParams(mult, shift, out_mult, out_shift)
 
     def gelu(self, fc1: str) -> np.ndarray:
-        """Stored integer of GELU's output for each of the 256 inputs, from -128 up."""
-        x = torch.arange(num.PRE_GELU_MIN, num.PRE_GELU_MAX + 1, dtype=torch.float64)
+        """Stored integer of GELU's output for each of its inputs, from the least up."""
+        first, last = num.pre_gelu_bounds(self.w.architecture.activation_bits)
+        x = torch.arange(first, last + 1, dtype=torch.float64)
         y = torch.nn.functional.gelu(x * self.steps[f"{fc1}.in"]).numpy() / self.steps[fc1]
-        low, high = hidden_bounds(self.w.log_steps[fc1])
+        low, high = hidden_bounds(self.w.log_steps[fc1], self.act_max)
         return (np.clip(np.rint(y), low, high) - self.hidden_zero(fc1)).astype(np.int64)
 
 

@@ -48,6 +48,7 @@ class _Forward:
         self, weights: SubnetWeights, quantize: bool, observe: Observer | None, again: bool
     ) -> None:
         self.w, self.quantize, self.observe, self.again = weights, quantize, observe, again
+        self.act_max = num.act_max(weights.architecture.activation_bits)
 
     def network(self, images: Tensor) -> Tensor:
         arch = self.w.architecture
@@ -95,8 +96,9 @@ class _Forward:
     def mlp(self, name: str, x: Tensor) -> Tensor:
         x = self.linear(f"{name}.fc1", x)
         step = f"{name}.fc1.in"
-        x = self.fake_quantized(step, x, num.PRE_GELU_MIN, num.PRE_GELU_MAX)
-        low, high = hidden_bounds(self.w.log_steps[f"{name}.fc1"])
+        bits = self.w.architecture.activation_bits
+        x = self.fake_quantized(step, x, *num.pre_gelu_bounds(bits))
+        low, high = hidden_bounds(self.w.log_steps[f"{name}.fc1"], self.act_max)
         return self.fake_quantized(f"{name}.fc1", F.gelu(x), low, high)
 
     def linear(self, name: str, x: Tensor) -> Tensor:
@@ -114,7 +116,7 @@ class _Forward:
         return self.activation(name, y)
 
     def activation(self, name: str, x: Tensor, *, limit: int | None = None) -> Tensor:
-        limit = limit or num.ACT_MAX
+        limit = limit or self.act_max
         return self.fake_quantized(name, x, -limit, limit)
 
     def fake_quantized(self, name: str, x: Tensor, low: int, high: int) -> Tensor:
@@ -125,7 +127,7 @@ class _Forward:
     def quantized_input(self, images: Tensor) -> Tensor:
         if not self.quantize:
             return images
-        steps = (images / self.w.input_step).round().clamp(-num.ACT_MAX, num.ACT_MAX)
+        steps = (images / self.w.input_step).round().clamp(-self.act_max, self.act_max)
         return steps * self.w.input_step
 
 

@@ -185,10 +185,12 @@ class Supernet(nn.Module):
         """A step that spans all but one value in a thousand."""
         if name.endswith(".inputs") or name == "residual":
             return
-        limit = {"k": num.NIBBLE_MAX, "in": num.PRE_GELU_MAX, "fc1": 2 * num.ACT_MAX}
+        bits = self.space.largest().activation_bits
+        act_max, (_, pre_gelu) = num.act_max(bits), num.pre_gelu_bounds(bits)
+        limit = {"k": num.NIBBLE_MAX, "in": pre_gelu, "fc1": 2 * act_max}
         values = x.abs().flatten()
         span = values.kthvalue(max(1, round(0.999 * len(values)))).values
-        step = (span / limit.get(name.rsplit(".", 1)[-1], num.ACT_MAX)).clamp_min(1e-6).log()
+        step = (span / limit.get(name.rsplit(".", 1)[-1], act_max)).clamp_min(1e-6).log()
         if name == "norm":
             self.norm_log_step.data.copy_(step)
         else:

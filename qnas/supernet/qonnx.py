@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 OPSET = 17  # the first with LayerNormalization
 DOMAIN = "qonnx.custom_op.general"
 IR_VERSION = 8
-ACT_BITS = num.ACT_MAX.bit_length() + 1  # signed
 RESIDUAL_BITS = num.RESIDUAL_MAX.bit_length() + 1
 Floats = NDArray[np.float32]
 
@@ -145,7 +144,7 @@ class _Graph:
         )
 
     def network(self) -> str:
-        x = self.quant("input", "images", self.w.input_step, bits=ACT_BITS)
+        x = self.quant("input", "images", self.w.input_step, bits=self.arch.activation_bits)
         stem = self.rounded("stem", self.linear("stem", self.patches(x)))
         pads = self.ints("stem.pads", [0, 1, 0, 0, 0, 0])  # the class token comes first
         padded = self.op("stem.padded", "Pad", stem, pads)
@@ -205,15 +204,17 @@ class _Graph:
 
     def mlp(self, name: str, x: str) -> str:
         inner, outer = f"{name}.fc1.in", f"{name}.fc1"
-        x = self.quant(inner, self.linear(outer, x), self.step(inner), bits=8, narrow=0)
+        act_max = num.act_max(self.arch.activation_bits)
+        index_bits = self.arch.activation_bits + 2
+        x = self.quant(inner, self.linear(outer, x), self.step(inner), bits=index_bits, narrow=0)
         root = self.constant(f"{name}.root", np.float32(math.sqrt(2.0)))
         one, half = (self.constant(f"{name}.{v}", np.float32(v)) for v in (1.0, 0.5))
         erf = self.op(f"{name}.erf", "Erf", self.op(f"{name}.scaled", "Div", x, root))
         halved = self.op(f"{name}.halved", "Mul", x, half)
         gelu = self.op(f"{name}.gelu", "Mul", halved, self.op(f"{name}.cdf", "Add", erf, one))
-        low, _ = hidden_bounds(self.w.log_steps[outer])
-        zero = -(low + num.ACT_MAX)  # integers low..low + 62 lie in -31..31 around it
-        return self.quant(outer, gelu, self.step(outer), bits=ACT_BITS, zero=zero)
+        low, _ = hidden_bounds(self.w.log_steps[outer], act_max)
+        zero = -(low + act_max)  # integers low..low + 2 * act_max are activations around it
+        return self.quant(outer, gelu, self.step(outer), bits=self.arch.activation_bits, zero=zero)
 
     def norm(self, name: str, x: str) -> str:
         norm = self.w.norms[name]
@@ -262,7 +263,7 @@ class _Graph:
         return self.quant(name, source, step.T.contiguous(), bits=bits, narrow=0)
 
     def activation(self, name: str, x: str) -> str:
-        return self.quant(name, x, self.step(name), bits=ACT_BITS)
+        return self.quant(name, x, self.step(name), bits=self.arch.activation_bits)
 
     def nibbles(self, name: str, x: str) -> str:
         """-119..119: the bounds by Clip."""

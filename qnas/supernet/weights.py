@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from qnas import numerics as num
 from qnas.architecture import Architecture
 from qnas.supernet.quantizers import fake_quantize_rows
 
@@ -83,13 +82,13 @@ class SubnetWeights:
         )
 
 
-def hidden_bounds(log_step: Tensor) -> tuple[int, int]:
-    """Integers low, high = low + 62 of GELU's output: 63 levels from just below its minimum.
+def hidden_bounds(log_step: Tensor, act_max: int) -> tuple[int, int]:
+    """Integers low, high = low + 2 * act_max of GELU's output, from just below its minimum.
 
-    The hardware stores integer - (low + 31), which lies in -31..31; the constant folds into the
-    bias of fc2. A symmetric grid would spend nearly half its levels below GELU's minimum.
+    The hardware stores integer - (low + act_max), which is an activation; the constant folds into
+    the bias of fc2. A symmetric grid would spend nearly half its levels below GELU's minimum.
     """
     low = (GELU_MIN / log_step.detach().exp()).floor().item()
     # A step that diverged passes through, to be met as a loss that is no number.
     bounded = int(low) if math.isfinite(low) else -1
-    return bounded, bounded + 2 * num.ACT_MAX
+    return bounded, bounded + 2 * act_max

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from qnas.accel.device import Device, load_device
 from qnas.accel.folding import Folding
-from qnas.architecture import Architecture, BlockSpec, W8Shares
+from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 
 PORT_BITS = 128
 
@@ -49,6 +49,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
         blocks=tuple(draw(st.lists(block, min_size=1, max_size=3))),
         stem_w8=draw(share),
         head_w8=draw(share),
+        activation_bits=draw(st.sampled_from(ACTIVATION_BITS)),
     )
 
 

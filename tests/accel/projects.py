@@ -15,7 +15,7 @@ from qnas.accel.lower import lower
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.project import ProjectFiles, emit_project
 from qnas.accel.toolchain import Toolchain
-from qnas.architecture import Architecture, BlockSpec, W8Shares
+from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 from qnas.integer import IntegerNetwork
 from qnas.random_network import random_network
 from tests.accel.designs import drain_widths, zcu102
@@ -130,6 +130,7 @@ def _random_architecture(rng: random.Random) -> Architecture:
         blocks=blocks,
         stem_w8=share(),
         head_w8=share(),
+        activation_bits=rng.choice(ACTIVATION_BITS),
     )
 
 

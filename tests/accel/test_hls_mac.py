@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import pytest
+
+from qnas.accel.multipliers import packing
+from qnas.accel.plan import Packing
+from qnas.accel.toolchain import PLAIN_MAC
+from qnas.numerics import act_max
+from tests.accel.designs import zcu102
 
 PROGRAM = r"""
 #include "mac_array.hpp"
@@ -34,8 +41,9 @@ int main() {
         const bool first = run % 3 == 0;
         for (int k = 0; k < plan::TK; ++k) {
             for (int m = 0; m < plan::TM; ++m) weight[m][k] = value(-8, 7, run % 2);
-            for (int j = 0; j < plan::TT; ++j) act[j][k] = value(-31, 31, run % 2);
-            if (run == 1) weight[0][k] = weight[1][k] = -8, act[0][k] = -31;
+            const int most = plan::ACT_MAX;
+            for (int j = 0; j < plan::TT; ++j) act[j][k] = value(-most, most, run % 2);
+            if (run == 1) weight[0][k] = weight[1][k] = -8, act[0][k] = -most;
         }
         for (int m = 0; m < plan::TM; ++m)
             for (int j = 0; j < plan::TT; ++j) {
@@ -59,30 +67,45 @@ CASCADES = r"""
 #include "mac_array.hpp"
 #include <cstdio>
 
-// The largest and smallest sums of `count` products in every field, all combinations of signs.
+// The largest and smallest sums of as many products as a field holds, in every field, all
+// combinations of signs; and of one product more.
 int main() {
-    for (int count = 4; count <= 5; ++count) {
+    for (int count = HELD; count <= HELD + 1; ++count) {
         int wrong = 0;
         for (int signs = 0; signs < 16; ++signs) {
-            const int w0 = signs & 1 ? -8 : 7, w1 = signs & 2 ? -8 : 7;
-            const int x0 = signs & 4 ? -31 : 31, x1 = signs & 8 ? -31 : 31;
-            const long long a = w1 * (1LL << 22) + w0, b = x1 * (1LL << 11) + x0;
-            ap_int<11> sum[4];
+            const int w[2] = {signs & 1 ? -8 : 7, signs & 2 ? -8 : 7};
+            const int x[2] = {signs & 4 ? -plan::ACT_MAX : plan::ACT_MAX,
+                              signs & 8 ? -plan::ACT_MAX : plan::ACT_MAX};
+            const long long a = qnas::packed_nibbles(w[0], w[1]);
+            long long b = x[0];
+            if (plan::DSP_TOKENS == 2) b += x[1] * (1LL << plan::FIELD_BITS);
+            qnas::field_sum_t sum[qnas::FIELDS];
             qnas::split_fields(ap_int<48>(count * a * b), sum);
-            const int expected[4] = {w0 * x0, w0 * x1, w1 * x0, w1 * x1};
-            for (int f = 0; f < 4; ++f) wrong += int(sum[f]) != count * expected[f];
+            for (int f = 0; f < qnas::FIELDS; ++f) {
+                const int product = w[f / plan::DSP_TOKENS] * x[f % plan::DSP_TOKENS];
+                wrong += int(sum[f]) != count * product;
+            }
         }
         std::printf("%d ", wrong);
     }
     return 0;
 }
 """
+DSP48E1, DSP48E2, SMALL = (25, 18), (27, 18), (10, 10)
 
 
-def _plan(tm: int, tt: int, tk: int, lut_slots: int, packed: int) -> str:
-    names = {"TM": tm, "TT": tt, "TK": tk, "LUT_SLOTS": lut_slots, "PACKED": packed, "ACC_BITS": 24}
+def _packing(dsp: tuple[int, int], bits: int) -> Packing:
+    wide, narrow = dsp
+    return packing(replace(zcu102(), dsp_wide_bits=wide, dsp_narrow_bits=narrow), bits)
+
+
+def _plan(tm: int, tt: int, tk: int, lut_slots: int, *, packed: Packing, bits: int) -> str:
+    names = {"TM": tm, "TT": tt, "TK": tk, "LUT_SLOTS": lut_slots, "ACC_BITS": 24}
+    names |= {"DSP_ROWS": packed.rows, "DSP_TOKENS": packed.tokens}
+    names |= {"FIELD_BITS": packed.field_bits, "CASCADE": min(tk, packed.cascade)}
+    names |= {"ACT_BITS": bits, "ACT_MAX": act_max(bits)}
     others = (
-        *("VL", "TOKENS", "CLASSES", "DRAIN_PAIRS", "QUERY_SCALE_ROWS", "GELU_LANES"),
+        *("VL", "TOKENS", "CLASSES", "DRAIN_PAIRS", "QUERY_SCALE_ROWS", "GELU_LANES", "GELU_ROWS"),
         *("ACT_ROWS", "KEY_ROWS", "PROB_ROWS", "SCORE_ROWS", "RESIDUAL_ROWS", "WEIGHT_ROWS"),
         *("ROW_PARAM_ROWS", "ROW_PARAM_BANKS", "NORM_PARAM_ROWS", "NORM_PARAM_BANKS"),
     )
@@ -102,24 +125,59 @@ def _run(folder: Path, program: str, plan: str, *flags: str) -> subprocess.Compl
 
 
 @pytest.mark.parametrize(
-    ("lanes", "flags"),
+    ("dsp", "bits", "products", "field_bits", "cascade"),
     [
-        ((4, 2, 4, 0, 1), ()),
-        ((6, 3, 16, 2, 1), ()),
-        ((2, 1, 1, 0, 1), ()),
-        ((4, 4, 2, 2, 1), ()),
-        ((4, 2, 8, 0, 0), ()),
-        ((6, 3, 16, 2, 1), ("-DQNAS_PLAIN_MAC",)),
+        (DSP48E2, 6, 4, 11, 4),
+        (DSP48E2, 8, 2, 22, 4),
+        (DSP48E1, 6, 4, 10, 2),
+        (DSP48E1, 8, 2, 20, 4),
+        (SMALL, 8, 1, 0, 1),
+    ],
+)
+def test_what_a_dsp_packs(
+    dsp: tuple[int, int], bits: int, products: int, field_bits: int, cascade: int
+) -> None:
+    found = _packing(dsp, bits)
+    assert (found.products, found.field_bits, found.cascade) == (products, field_bits, cascade)
+
+
+@pytest.mark.parametrize(
+    ("lanes", "dsp", "bits", "flags"),
+    [
+        ((4, 2, 4, 0), DSP48E2, 6, ()),
+        ((6, 3, 16, 2), DSP48E2, 6, ()),
+        ((2, 1, 1, 0), DSP48E2, 6, ()),
+        ((4, 4, 2, 2), DSP48E2, 6, ()),
+        ((4, 2, 8, 0), SMALL, 6, ()),
+        ((6, 3, 16, 2), DSP48E2, 6, (PLAIN_MAC,)),
+        ((6, 3, 8, 2), DSP48E1, 6, ()),
+        ((6, 3, 16, 2), DSP48E2, 8, ()),
+        ((4, 2, 4, 0), DSP48E1, 8, ()),
+        ((4, 2, 2, 4), DSP48E2, 8, ()),
+        ((6, 3, 16, 2), DSP48E2, 8, (PLAIN_MAC,)),
     ],
 )
 def test_every_sum_is_exact(
-    tmp_path: Path, lanes: tuple[int, int, int, int, int], flags: tuple[str, ...]
+    tmp_path: Path,
+    lanes: tuple[int, int, int, int],
+    dsp: tuple[int, int],
+    bits: int,
+    flags: tuple[str, ...],
 ) -> None:
-    done = _run(tmp_path, PROGRAM, _plan(*lanes), "-DVECTORS=4000", *flags)
+    header = _plan(*lanes, packed=_packing(dsp, bits), bits=bits)
+    done = _run(tmp_path, PROGRAM, header, "-DVECTORS=4000", *flags)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_four_products_fit_a_field_and_five_do_not(tmp_path: Path) -> None:
-    done = _run(tmp_path, CASCADES, _plan(2, 2, 4, 0, 1))
-    four, five = map(int, done.stdout.split())
-    assert four == 0 and five > 0
+@pytest.mark.parametrize(
+    ("dsp", "bits", "held"),
+    [(DSP48E2, 6, 4), (DSP48E1, 6, 2), (DSP48E2, 8, 2064), (DSP48E1, 8, 516)],
+)
+def test_a_field_holds_so_many_products_and_no_more(
+    tmp_path: Path, dsp: tuple[int, int], bits: int, held: int
+) -> None:
+    packed = _packing(dsp, bits)
+    assert packed.cascade <= held
+    header = _plan(2, 2, 4, 0, packed=packed, bits=bits)
+    fitting, more = map(int, _run(tmp_path, CASCADES, header, f"-DHELD={held}").stdout.split())
+    assert fitting == 0 and more > 0

@@ -10,7 +10,7 @@ import pytest
 
 from qnas import numerics as num
 from qnas.accel.folding import Folding
-from qnas.accel.lower import MAX_CHANNELS, MAX_INNER, MAX_ROWS, lower
+from qnas.accel.lower import MAX_CHANNELS, MAX_ROWS, lower, max_inner
 from qnas.errors import CapacityError
 from tests.accel.designs import tiny, zcu102
 
@@ -22,7 +22,7 @@ def page() -> str:
 
 def test_the_page_states_the_constants(page: str) -> None:
     statements = [
-        f"-{num.ACT_MAX}..{num.ACT_MAX} |",
+        "6 or 8 | " + " or ".join(f"-{num.act_max(b)}..{num.act_max(b)}" for b in (6, 8)),
         f"{num.W4_MIN}..{num.W4_MAX}",
         f"-{num.NIBBLE_MAX}..{num.NIBBLE_MAX}",
         f"{num.RESIDUAL_MIN}..{num.RESIDUAL_MAX}",
@@ -30,15 +30,17 @@ def test_the_page_states_the_constants(page: str) -> None:
         f"2**-{num.BIAS_FRACTION} output steps",
         f"31 + e - {num.NORM_FRACTION}",
         f"N <= {num.MAX_KEYS}, D <= {MAX_CHANNELS}, rows of a matrix <= {MAX_ROWS}",
-        f"inputs of a matrix <= {MAX_INNER}",
+        f"inputs of a matrix <= {max_inner(6)}\n(of 8-bit activations {max_inner(8)})",
         f"EXP[i] = round({num.NIBBLE_MAX} * 2**{num.EXP_TABLE_FRACTION} * 2**(-i/256))",
-        f"sat(v, {num.PRE_GELU_MIN}, {num.PRE_GELU_MAX})",
+        *("sat(v, {}, {})".format(*num.pre_gelu_bounds(bits)) for bits in (6, 8)),
     ]
     assert [text for text in statements if text not in page] == []
 
 
 def test_the_widths_hold_at_the_largest_sizes() -> None:
-    assert num.NIBBLE_MAX * num.ACT_MAX * MAX_INNER < 1 << 26
+    for bits in (6, 8):
+        assert num.NIBBLE_MAX * num.act_max(bits) * max_inner(bits) < 1 << 26
+        assert max(MAX_CHANNELS, MAX_ROWS) <= max_inner(bits)
     largest = (1 << 26) * (1 << 17) + (1 << 25 << (num.ROW_SHIFT_MAX - num.BIAS_FRACTION))
     assert largest + (1 << (num.ROW_SHIFT_MAX - 1)) < 1 << 47
     assert num.NIBBLE_MAX * num.MAX_KEYS < 1 << 16

@@ -13,7 +13,7 @@ from PIL import Image
 from qnas.data import ImageSet, PixelConfig, load_data
 from qnas.data.files import DecodedImages, ImageFiles
 from qnas.errors import ConfigError, UnknownNameError
-from qnas.numerics import ACT_MAX
+from qnas.numerics import act_max
 from tests.data.folders import make_folder
 
 
@@ -51,7 +51,7 @@ def test_pixels_are_those_of_pillow_normalised(tmp_path: Path) -> None:
     with Image.open(tmp_path / files(data).names[0]) as image:
         wanted = (np.asarray(image).transpose(2, 0, 1) / 255 - 0.5) / 0.25
     np.testing.assert_allclose(data.images[:1][0], wanted, atol=1e-5)
-    assert data.input_step == pytest.approx(2 / ACT_MAX)
+    assert data.input_step == pytest.approx(2 / act_max(6))
 
 
 def test_a_resized_image_is_cropped_to_its_centre(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_dsp_ports(a: int, b: int, blocks: int) -> None:
 @pytest.mark.parametrize("levels", range(8))
 def test_adder_tree_in_closed_form(levels: int) -> None:
     tk = 1 << levels
-    assert tree_bits(tk, levels) == sum((tk >> i) * (10 + i) for i in range(1, levels + 1))
+    assert tree_bits(10, tk, levels) == sum((tk >> i) * (10 + i) for i in range(1, levels + 1))
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,29 @@ def test_a_block_of_24_inputs_too() -> None:
     assert DEFAULT.block_ff + 6 * DEFAULT.chain_ff + 4 * 22 == 684
 
 
-def test_narrow_dsps_make_one_product_each() -> None:
-    device = dataclasses.replace(zcu102(), dsp_wide_bits=25)
+def test_small_dsps_make_one_product_each() -> None:
+    device = dataclasses.replace(zcu102(), dsp_wide_bits=12, dsp_narrow_bits=12)
     counts = {m.name: m.count for m in lower(tiny(), device, SMALL).multipliers}
     assert (counts["engine_packed"], counts["engine"]) == (0, 32)
+
+
+def test_wider_activations_cost_what_they_take() -> None:
+    """8-bit activations: half the products a DSP, wider operands, memories and accumulators."""
+    folding = Folding(tm=8, tt=4, tk=8, vl=2, lut_slots=4)
+    plans = {
+        bits: lower(dataclasses.replace(tiny(), activation_bits=bits), zcu102(), folding)
+        for bits in (6, 8)
+    }
+    used = {bits: {p.name: p for p in parts(plan)} for bits, plan in plans.items()}
+    assert used[6]["engine_packed"].dsp * 2 == used[8]["engine_packed"].dsp == 2 * 4 * 8
+    assert used[8]["engine_lut"].lut * 31 == used[6]["engine_lut"].lut * 42
+    for name in ("operands", "accumulator"):
+        assert used[8][name].ff > used[6][name].ff
+    for name in ("act", "gelu", "adder_tree", "activation_write", "transpose", "gelu_read"):
+        assert used[8][name].lut > used[6][name].lut, name
+    loops = {bits: {s.name: s.loop_cycles for s in plan.stages} for bits, plan in plans.items()}
+    changed = {name for name in loops[6] if loops[6][name] != loops[8][name]}
+    assert changed == {"block0.fc1"}, "only GELU's table is longer"
 
 
 def test_every_coefficient_names_its_source() -> None:

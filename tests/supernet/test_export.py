@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from qnas.numerics import act_max
 from qnas.random_network import random_network
 from qnas.supernet.export import _Export, to_integer
 from qnas.supernet.forward import to_patches
@@ -19,14 +21,15 @@ from qnas.training.source import ArraySource
 from tests.tiny import TINY, digits
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Supernet:
+@pytest.fixture(scope="module", params=(6, 8))
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Supernet:
+    """Of 6-bit and of 8-bit activations."""
     return train_supernet(
-        TINY,
+        replace(TINY, activation_bits=request.param),
         ArraySource(*digits(640), 10),
         recipe=Recipe(epochs=8, batch_size=64),
         seed=0,
-        input_step=1 / 31,
+        input_step=1 / act_max(request.param),
         directory=Path(tmp_path_factory.mktemp("supernet")),
     )
 
@@ -34,21 +37,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Supernet:
 def test_integer_network_classifies_as_the_fake_quantized_one(trained: Supernet) -> None:
     images, _ = digits(900)
     held_out = images[640:]
-    rng = Random(0)
-    for arch in [TINY.largest(), TINY.smallest(), *(TINY.sample(rng) for _ in range(6))]:
+    space, rng = trained.space, Random(0)
+    tolerance = {6: 0.1, 8: 0.03}[space.activation_bits]
+    for arch in [space.largest(), space.smallest(), *(space.sample(rng) for _ in range(6))]:
         network = to_integer(trained, arch, images[:256])
         with torch.no_grad():
             logits = trained(torch.from_numpy(held_out), arch).numpy()
         integer = network.logits(network.quantize_images(held_out)).astype(np.float64)
         scale = (logits * integer).sum() / (integer**2).sum()
-        assert np.abs(integer * scale - logits).mean() < 0.1 * np.abs(logits).mean()
+        assert np.abs(integer * scale - logits).mean() < tolerance * np.abs(logits).mean()
         assert (integer.argmax(1) == logits.argmax(1)).mean() > 0.9
 
 
 def test_stem_agrees_to_a_residual_step(trained: Supernet) -> None:
     """Before the first activation quantizer nothing can flip: the two differ by rounding alone."""
     images, _ = digits(100)
-    arch = TINY.largest()
+    arch = trained.space.largest()
     network = to_integer(trained, arch, images)
     trace = dict(network.trace(network.quantize_images(images)))
     residuals: list[torch.Tensor] = []
@@ -68,15 +72,16 @@ def test_stem_agrees_to_a_residual_step(trained: Supernet) -> None:
 
 def test_patches_are_cut_alike_in_torch_and_numpy(trained: Supernet) -> None:
     images, _ = digits(10)
-    arch = TINY.largest()
+    arch = trained.space.largest()
     network = to_integer(trained, arch, images)
+    limit = act_max(trained.space.activation_bits)
     cut = to_patches(torch.from_numpy(images), arch).numpy()
-    assert np.array_equal(network.quantize_images(images), np.rint(cut * 31).clip(-31, 31))
+    assert np.array_equal(network.quantize_images(images), np.rint(cut * limit).clip(-limit, limit))
 
 
 def test_bias_of_fc2_carries_the_offset_of_gelu(trained: Supernet) -> None:
-    """Zero hidden values are stored as -(low + 31); what fc2 makes of them is its bias alone."""
-    arch = TINY.largest()
+    """Zero hidden values are stored as -(low + act_max); fc2 makes its bias of them."""
+    arch = trained.space.largest()
     images, _ = digits(64)
     network = to_integer(trained, arch, images)
     subnet = trained.extract(arch)

@@ -7,7 +7,7 @@ import numpy as np
 from qnas.accel.emit.writer import Writer
 from qnas.accel.loops import ENGINE_LOOPS, beat_words, patch_lanes, residual_lanes, row_param_words
 from qnas.accel.plan import Buffer, HardwarePlan, Stage
-from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints
+from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints, act_max
 from qnas.units import ceil_div
 
 GENERATED = "// Generated from plan.json; do not edit."
@@ -32,7 +32,8 @@ def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
         ("Folding: row slots x tokens x inputs a cycle, lanes of the vector unit.", _folding(plan)),
         ("Shapes of the network.", _shapes(plan)),
         ("Memories: rows, and what a token group or a query takes of them.", _memories(plan)),
-        ("Formats.", {"ACC_BITS": plan.accumulator_bits, "SCORE_BITS": plan.score_bits}),
+        ("Products a DSP: row slots x tokens, bits between fields, products summed.", _dsp(plan)),
+        ("Formats.", _formats(plan)),
         ("Ports and streams, in words.", _ports(plan)),
         ("Largest trip counts, for reports.", _trips(plan)),
     ]
@@ -41,9 +42,26 @@ def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
     lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl}
-    packed = any(m.name == "engine_packed" and m.count for m in plan.multipliers)
-    slots = {"LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
-    return {**lanes, **slots, "PACKED": int(packed)}
+    return {**lanes, "LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
+
+
+def _dsp(plan: HardwarePlan) -> dict[str, int]:
+    packed = plan.packing
+    return {
+        "DSP_ROWS": packed.rows,
+        "DSP_TOKENS": packed.tokens,
+        "FIELD_BITS": packed.field_bits,
+        "CASCADE": min(packed.cascade, plan.folding.tk),
+    }
+
+
+def _formats(plan: HardwarePlan) -> dict[str, int]:
+    return {
+        "ACT_BITS": plan.activation_bits,
+        "ACT_MAX": act_max(plan.activation_bits),
+        "ACC_BITS": plan.accumulator_bits,
+        "SCORE_BITS": plan.score_bits,
+    }
 
 
 def _shapes(plan: HardwarePlan) -> dict[str, int]:
@@ -73,6 +91,7 @@ def _memories(plan: HardwarePlan) -> dict[str, int]:
         "ROW_PARAM_BANKS": buffers["row_param"].banks,
         "NORM_PARAM_BANKS": buffers["norm_param"].banks,
         "GELU_LANES": _lanes(buffers["gelu"], f.tt),
+        "GELU_ROWS": buffers["gelu"].depth,
     }
 
 

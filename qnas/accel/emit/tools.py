@@ -18,7 +18,7 @@ from qnas.accel.emit.platform import board_name, platform_of
 from qnas.accel.loops import patch_lanes
 from qnas.accel.plan import HardwarePlan
 from qnas.integer import IntegerNetwork
-from qnas.numerics import ACT_MAX, Ints
+from qnas.numerics import Ints
 
 TOP = "qnas_top"
 STANDARD = "-std=c++14"
@@ -68,7 +68,7 @@ def design_json(network: IntegerNetwork, plan: HardwarePlan, *, name: str, weigh
         "patch_size": arch.patch_size,
         "classes": arch.num_classes,
         "input_step": network.input_step,
-        "activation_max": ACT_MAX,
+        "activation_max": network.act_max,
         "port_bits": stream.bits,
         "pixels_per_word": int(patch_lanes(plan.folding, stream.bits)),
         "image_words": image.words,
@@ -111,6 +111,7 @@ def readme(
         image_words=image.words,
         patch_lanes=int(patch_lanes(plan.folding, weights.bits)),
         input_step=network.input_step,
+        act_max=network.act_max,
         classes=plan.architecture.num_classes,
     )
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
-from qnas.accel.memory import ACT_BITS
-from qnas.accel.multipliers import CASCADE
+from qnas.accel.multipliers import CASCADE, NIBBLE_BITS
 from qnas.accel.plan import HardwarePlan, Multiplier
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
@@ -31,7 +30,7 @@ from qnas.objectives.cost.coefficients import (
 )
 from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan, union
 from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
-from qnas.objectives.cost.logic import ATOM_BITS, logic_luts
+from qnas.objectives.cost.logic import logic_luts
 from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
 from qnas.units import ceil_div
 
@@ -152,7 +151,8 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
     for name, lut in logic_luts(design, c):
         yield Part(name, lut=lut, ff=lut * c.ff_per_logic_lut)
     f = design.folding
-    yield Part("operands", ff=f.tm * f.tk * 4 + f.tt * f.tk * ACT_BITS)
+    operand_bits = f.tm * NIBBLE_BITS + f.tt * design.activation_bits
+    yield Part("operands", ff=f.tk * operand_bits)
     yield _packed_array(design, c)
     stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
     yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
@@ -168,16 +168,23 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
 
 def _packed_array(design: Design, c: Coefficients) -> Part:
     """What the packed DSPs need around them: packing adders, split, adder trees, accumulators; and
-    the registers that delay operands on their way down a cascade."""
-    f = design.folding
+    the registers that delay operands on their way down a cascade. Measured of four fields a DSP;
+    of two, half of it is assumed."""
+    f, fields = design.folding, design.packing.products
     blocks = design.multipliers_called("engine_packed") // f.tk
-    chains, missing = ceil_div(f.tk, CASCADE), CASCADE - np.minimum(f.tk, CASCADE)
+    length = np.minimum(f.tk, design.packing.cascade)
+    chains, missing = f.tk // length, CASCADE - length
     wider = 4 * (design.accumulator_bits - c.block_accumulator_bits) * c.adder_lut_per_bit
-    lut = c.block_lut + c.chain_lut * chains - c.short_chain_lut * missing + wider
-    ff = c.block_ff + c.chain_ff * chains - c.short_chain_ff * missing
-    delays = f.tk * np.minimum(f.tk - 1, CASCADE - 1) // 2  # 0, 1, 2, 3 down a cascade
-    skew = delays * ((f.tm - f.lut_slots) * 4 + f.tt * ACT_BITS) * (np.asarray(blocks) > 0)
-    return Part("packed_array", lut=blocks * lut, ff=blocks * ff + skew)
+    lut = c.block_lut + chains * (c.chain_lut - c.short_chain_lut * missing) + wider
+    ff = c.block_ff + chains * (c.chain_ff - c.short_chain_ff * missing)
+    delays = f.tk * (length - 1) // 2  # 0, 1, 2, 3 down a cascade
+    operand_bits = (f.tm - f.lut_slots) * NIBBLE_BITS + f.tt * design.activation_bits
+    skew = delays * operand_bits * (np.asarray(blocks) > 0)
+    return Part(
+        "packed_array",
+        lut=blocks * ceil_div(lut * fields, 4),
+        ff=blocks * ceil_div(ff * fields, 4) + skew,
+    )
 
 
 def _memory(m: Memory) -> Part:
@@ -195,8 +202,9 @@ def _memory(m: Memory) -> Part:
 def _multiplier(m: Multiplier, c: Coefficients) -> Part:
     if m.where == "dsp":
         return Part(m.name, dsp=m.count * dsp_blocks(m.a_bits, m.b_bits))
-    if m.a_bits + m.b_bits != ATOM_BITS:
+    lut = {(4, 6): c.fabric_product_lut, (4, 8): c.fabric_product8_lut}.get((m.a_bits, m.b_bits))
+    if lut is None:
         value = f"{m.a_bits} x {m.b_bits} bits ({m.name})"
-        rule = "in LUTs must be the measured 4 x 6 bits"
+        rule = "in LUTs must be 4 x 6 or 4 x 8 bits"
         raise CapacityError(problem("multiplier", rule, value, "Build it from DSPs."))
-    return Part(m.name, lut=m.count * c.fabric_product_lut, ff=m.count * ATOM_BITS)
+    return Part(m.name, lut=m.count * lut, ff=m.count * (m.a_bits + m.b_bits))

@@ -20,6 +20,7 @@ class Coefficients(Value):
     adder_lut_per_bit: int = 1
     mux_inputs_per_lut: int = 4
     fabric_product_lut: int = 31
+    fabric_product8_lut: int = 42
     block_lut: int = 18
     chain_lut: int = 115
     short_chain_lut: int = 10
@@ -48,6 +49,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         " alone 28; one carry bit a LUT (UG574)",
         "mux_inputs_per_lut": "UG574: a LUT6 holds four inputs and two selects",
         "fabric_product_lut": "measured: 4x6 product `a*b`, 29 to 33 LUT",
+        "fabric_product8_lut": "assumed: 4x8 product, fabric_product_lut x 8/6",
         "block_lut": f"{_CHAINS}: 18 + 115 a chain of four is at least the measured, 1.5 % more at"
         " most",
         "chain_lut": f"{_CHAINS}: packing adders, split and adder tree",

@@ -18,10 +18,11 @@ from qnas.accel.device import Device
 from qnas.accel.folding import Folding
 from qnas.accel.loops import operation_trips, stream_words
 from qnas.accel.memory import LUTRAM_DEPTH, accumulator_bits, plan_arrays, score_bits
-from qnas.accel.multipliers import plan_multipliers
-from qnas.accel.plan import HardwarePlan, Multiplier, Port
+from qnas.accel.multipliers import packing, plan_multipliers
+from qnas.accel.plan import HardwarePlan, Multiplier, Packing, Port
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
+from qnas.errors import ConfigError, problem
 from qnas.operations import Epilogue, Gemm, Operation, Softmax, Tensor, network_operations
 
 Count = Any
@@ -57,6 +58,8 @@ class Design:
     memories: tuple[Memory, ...]
     multipliers: tuple[Multiplier, ...]
     ports: tuple[Port, ...]
+    packing: Packing
+    activation_bits: int
     accumulator_bits: int
     score_bits: int
     clock_mhz: float
@@ -82,6 +85,8 @@ def design_of_plan(plan: HardwarePlan) -> Design:
         ),
         multipliers=plan.multipliers,
         ports=plan.ports,
+        packing=plan.packing,
+        activation_bits=plan.activation_bits,
         accumulator_bits=plan.accumulator_bits,
         score_bits=plan.score_bits,
         clock_mhz=plan.clock_mhz,
@@ -108,6 +113,8 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         ),
         multipliers=plan_multipliers(arch, device, foldings),
         ports=plan_ports(arch, foldings, weight_words=words, port_bits=port_bits),
+        packing=packing(device, arch.activation_bits),
+        activation_bits=arch.activation_bits,
         accumulator_bits=accumulator_bits(arch),
         score_bits=score_bits(arch),
         clock_mhz=device.clock_mhz,
@@ -118,6 +125,10 @@ def union(designs: Sequence[Design]) -> Design:
     """A kernel that holds each of `designs`, all of one folding: every buffer, width and multiplier
     as large as the largest; the loops, stages and words of all."""
     first = designs[0]
+    widths = {d.activation_bits for d in designs}
+    if len(widths) > 1:
+        rule = "must have activations of one width to share a kernel"
+        raise ConfigError(problem("archs", rule, sorted(widths), "Give networks of one space."))
     return replace(
         first,
         stages=sum(d.stages for d in designs),
@@ -175,4 +186,5 @@ def _shape(op: Operation) -> Operation:
         w8_rows=0,
         tokens=op.tokens,
         inner=op.inner,
+        table=op.table,
     )

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from qnas.accel.device import Device, MemoryKind
 from qnas.accel.loops import RESIDUAL_BITS
-from qnas.accel.memory import ACT_BITS, KEY_BITS
+from qnas.accel.memory import KEY_BITS
 from qnas.accel.plan import HardwarePlan, Stage
 from qnas.objectives.cost.estimate import Estimate
 from qnas.operations import Tensor
@@ -31,11 +31,16 @@ class EnergyCoefficients(Value):
     """Picojoule of what a plan does. `SOURCES` says where each number comes from."""
 
     atom_pj: float = 0.64
+    atom8_pj: float = 0.78
     wide_product_pj: float = 6.5
     memory_pj_per_bit: float = 0.69
     ddr_pj_per_bit: float = 20.0
     hbm_pj_per_bit: float = 3.9
     static_uw_per_lut: float = 2.5
+
+    def product_pj(self, activation_bits: int) -> float:
+        """Of a nibble and an activation."""
+        return self.atom8_pj if activation_bits == 8 else self.atom_pj
 
     def dram_pj_per_bit(self, memory: MemoryKind) -> float:
         return self.hbm_pj_per_bit if memory == "HBM2" else self.ddr_pj_per_bit
@@ -49,6 +54,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
     {
         "atom_pj": "Horowitz, ISSCC 2014, fig. 1.1.9, 45 nm, 0.9 V: 8-bit product 0.2 pJ x 24/64"
         " for 4 x 6 bits, 32-bit addition 0.1 pJ x 22/32: 0.144 pJ" + _FABRIC,
+        "atom8_pj": "as atom_pj, of 4 x 8 bits: 0.2 pJ x 32/64 and 0.1 pJ x 24/32: 0.175 pJ"
+        + _FABRIC,
         "wide_product_pj": "Horowitz, same figure: 32-bit product 3.1 pJ x 27 x 18 / 1024: 1.47 pJ"
         + _FABRIC,
         "memory_pj_per_bit": "Horowitz, same figure: 64 bits of an 8 KB memory 10 pJ"
@@ -93,7 +100,7 @@ def energy(
     bits = sum(memory_bits(stage, plan) for stage in plan.stages)
     watts = device.lut * c.static_uw_per_lut * 1e-6
     return Energy(
-        array_mj=atoms * c.atom_pj / PJ_PER_MJ,
+        array_mj=atoms * c.product_pj(plan.activation_bits) / PJ_PER_MJ,
         vector_mj=products * c.wide_product_pj / PJ_PER_MJ,
         memory_mj=bits * c.memory_pj_per_bit / PJ_PER_MJ,
         dram_mj=estimate.dram_bits * c.dram_pj_per_bit(device.memory) / PJ_PER_MJ,
@@ -107,17 +114,17 @@ def memory_bits(stage: Stage, plan: HardwarePlan) -> int:
     if stage.kind == "gemm":
         return _operand_bits(stage, plan) + values * _result_bits(stage, plan)
     if stage.kind == "layer_norm":  # read for the statistics and again for the result
-        return values * (2 * RESIDUAL_BITS + ACT_BITS)
+        return values * (2 * RESIDUAL_BITS + plan.activation_bits)
     if stage.kind == "softmax":  # read for the maximum and again for the exponentials
         return stage.tokens * stage.inner * (2 * plan.score_bits + KEY_BITS)
-    return values * (RESIDUAL_BITS if stage.kind == "load_residual" else ACT_BITS)
+    return values * (RESIDUAL_BITS if stage.kind == "load_residual" else plan.activation_bits)
 
 
 def _operand_bits(stage: Stage, plan: HardwarePlan) -> int:
     """Both operands once a beat, and the left one on its way into the weight memory."""
     f = plan.folding
     beats = stage.row_tiles * stage.token_tiles * stage.beats
-    read = beats * (f.tt * ACT_BITS + f.tm * NIBBLE_BITS) * f.tk
+    read = beats * (f.tt * plan.activation_bits + f.tm * NIBBLE_BITS) * f.tk
     if stage.left == Tensor.WEIGHTS:
         return read + stage.stream_words * plan.ports[0].bits
     # Keys and probabilities: read from their own memory, written as two nibbles.
@@ -131,7 +138,7 @@ def _result_bits(stage: Stage, plan: HardwarePlan) -> int:
         Tensor.RESIDUAL: 2 * RESIDUAL_BITS,  # read, added to, written
         Tensor.LOGITS: 32,
     }
-    return widths.get(Tensor(stage.dst), ACT_BITS)
+    return widths.get(Tensor(stage.dst), plan.activation_bits)
 
 
 def _atoms(stage: Stage) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.loops import GELU_ENTRY_BITS, LOGIT_BITS, RESIDUAL_BITS
-from qnas.accel.memory import ACT_BITS, KEY_BITS
-from qnas.accel.multipliers import SQUARES_BITS, SUM_BITS
+from qnas.accel.memory import KEY_BITS
+from qnas.accel.multipliers import NIBBLE_BITS, SQUARES_BITS, SUM_BITS
 from qnas.numerics import MULT_BITS, bit_length
 from qnas.objectives.cost.coefficients import Coefficients
 from qnas.objectives.cost.design import Design
@@ -19,7 +19,6 @@ from qnas.units import ceil_div
 
 Count = Any
 
-ATOM_BITS = 4 + ACT_BITS  # product of a nibble and an activation
 PAIR_SUM_BITS = 27  # both nibbles of a row
 PRODUCT_BITS = PAIR_SUM_BITS + MULT_BITS
 SCALED_BITS = 48  # that and the bias, which the DSP's third port adds
@@ -30,11 +29,11 @@ DIVIDER_BITS = DIVIDER_STEPS = 17  # row_scale: subtract or not, once a bit of t
 
 def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     """(unit, LUTs) of every unit of the data path."""
-    f = design.folding
+    f, bits = design.folding, design.activation_bits
     single: Count = design.multipliers_called("engine") + design.multipliers_called("engine_lut")
     cells: Count = single // f.tk  # accumulators whose products have a multiplier each
     levels: Count = bit_length(np.asarray(f.tk)) - 1
-    yield "adder_tree", cells * tree_bits(f.tk, levels) * c.adder_lut_per_bit
+    yield "adder_tree", cells * tree_bits(NIBBLE_BITS + bits, f.tk, levels) * c.adder_lut_per_bit
     yield "accumulate", cells * design.accumulator_bits * c.adder_lut_per_bit
     slots: Count = 2 * f.drain_pairs
     select = slots * _mux(f.tm // slots, design.accumulator_bits, c)
@@ -43,29 +42,29 @@ def logic_luts(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "weight_write", f.tm * f.tk * (_mux(2, 4, c) + c.bank_write_lut)
     yield "nibble_split", f.tk * KEY_BITS
     # Four writers a bank: engine, engine transposed, LayerNorm, image.
-    yield "activation_write", f.tt * f.tk * (_mux(4, ACT_BITS, c) + c.bank_write_lut)
-    yield "transpose", (1 + f.drain_pairs) * f.tk * ACT_BITS * ceil_div(levels, 2)
-    yield "attended_write", f.tt * f.tk * _mux(f.drain_pairs, ACT_BITS, c)
+    yield "activation_write", f.tt * f.tk * (_mux(4, bits, c) + c.bank_write_lut)
+    yield "transpose", (1 + f.drain_pairs) * f.tk * bits * ceil_div(levels, 2)
+    yield "attended_write", f.tt * f.tk * _mux(f.drain_pairs, bits, c)
     yield "score_write", f.tt * f.vl * _mux(2, design.score_bits, c)
-    yield "pair_epilogue", (f.drain_pairs - 1) * f.tt * _pair_luts(c)
+    yield "pair_epilogue", (f.drain_pairs - 1) * f.tt * _pair_luts(bits, c)
     yield "epilogue", f.tt * _epilogue_luts(design, c)
     yield "bias_shift", _shifter(SCALED_BITS, c)
-    yield "gelu_read", f.tt * _mux(design.ports[0].bits // GELU_ENTRY_BITS, ACT_BITS, c)
+    yield "gelu_read", f.tt * _mux(design.ports[0].bits // GELU_ENTRY_BITS, bits, c)
     yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (_mux(f.tt, RESIDUAL_BITS, c) + _mux(f.tt, design.score_bits, c))
     yield "key_read", f.tk * _mux(f.tt, KEY_BITS, c)
-    yield "layer_norm", f.vl * _norm_luts(c)
+    yield "layer_norm", f.vl * _norm_luts(bits, c)
     yield "reciprocal_sqrt", _rsqrt_luts(c)
     yield "softmax", f.vl * _softmax_luts(design.score_bits, c)
     yield "divider", DIVIDER_STEPS * _divider_step_luts(c)
 
 
-def tree_bits(tk: Count, levels: Count) -> Count:
+def tree_bits(product_bits: int, tk: Count, levels: Count) -> Count:
     """Adder bits of a tree over tk = 2**levels products, a bit wider each level.
 
-    The sum of tk / 2**l * (ATOM_BITS + l) over l = 1 .. levels, in closed form.
+    The sum of tk / 2**l * (product_bits + l) over l = 1 .. levels, in closed form.
     """
-    return ATOM_BITS * (tk - 1) + 2 * tk - levels - 2
+    return product_bits * (tk - 1) + 2 * tk - levels - 2
 
 
 def _mux(inputs: Count, bits: Count, c: Coefficients) -> Count:
@@ -85,17 +84,17 @@ def _epilogue_luts(design: Design, c: Coefficients) -> Count:
     return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + select
 
 
-def _pair_luts(c: Coefficients) -> int:
+def _pair_luts(bits: int, c: Coefficients) -> int:
     """One lane of a further pair of slots: their sum, requantization, saturation."""
     adders = PAIR_SUM_BITS + SCALED_BITS
-    return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + ACT_BITS
+    return adders * c.adder_lut_per_bit + _shifter(SCALED_BITS, c) + bits
 
 
-def _norm_luts(c: Coefficients) -> int:
+def _norm_luts(bits: int, c: Coefficients) -> int:
     """One lane: sum, sum of squares, centre, rounding shift, clip, gain and bias, the same."""
     adders = 2 * SUM_BITS + SQUARES_BITS + PRODUCT_BITS + NORMALISED_BITS + 2 * GAIN_SUM_BITS
     shifters = _shifter(PRODUCT_BITS, c) + _shifter(GAIN_SUM_BITS, c)
-    return adders * c.adder_lut_per_bit + shifters + ACT_BITS
+    return adders * c.adder_lut_per_bit + shifters + bits
 
 
 def _rsqrt_luts(c: Coefficients) -> int:

@@ -80,8 +80,9 @@ void write_channel(const Stage& stage, const Tile& tile, int row, int channel, c
 }
 
 // TT neighbouring channels of one token. TT <= TK: each bank receives at most one.
-inline void write_token(const Stage& stage, const Tile& tile, int row, int token, int first_channel,
-                        const act_t values[plan::TT], ActMemory& act) {
+template <class Memory, class T>
+void write_token(const Stage& stage, const Tile& tile, int row, int token, int first_channel,
+                 const T values[plan::TT], Memory& memory) {
 #pragma HLS INLINE
     static_assert(plan::TT <= plan::TK, "neighbouring channels need banks of their own");
     const int bank = token - group_of(token) * plan::TT;
@@ -89,50 +90,45 @@ inline void write_token(const Stage& stage, const Tile& tile, int row, int token
 #pragma HLS UNROLL
         const int j = (k - first_channel) & (plan::TK - 1);
         if (j < plan::TT && tile.first_token + j < stage.tokens)
-            act[row + (first_channel + j) / plan::TK][bank][k] = values[j];
+            memory[row + (first_channel + j) / plan::TK][bank][k] = values[j];
     }
 }
 
-inline void emit_activation(const Stage& stage, const Tile& tile, int row,
-                            const scaled_t scaled[plan::TT], ActMemory& act) {
+inline act_t saturated_act(scaled_t value) {
 #pragma HLS INLINE
-    act_t values[plan::TT];
+    return saturate<plan::ACT_BITS, 48>(value, -plan::ACT_MAX, plan::ACT_MAX);
+}
+
+// A row of a query, key or value matrix: one channel of a head.
+template <int BITS, class Memory>
+void emit_channel(const Stage& stage, const Tile& tile, int row, const scaled_t scaled[plan::TT],
+                  int limit, Memory& memory) {
+#pragma HLS INLINE
+    ap_int<BITS> values[plan::TT];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        values[j] = saturate<6, 48>(scaled[j], -31, 31);
+        values[j] = saturate<BITS, 48>(scaled[j], -limit, limit);
     }
     const HeadRow head = split_head(stage, row);
     if (stage.dst == VALUE) {  // transposed, since P.V runs over the tokens
         const int group = address_product(group_of(head.channel), stage.dst_stride);
         write_token(stage, tile, stage.dst_base + head.offset + group, head.channel,
-                    tile.first_token, values, act);
+                    tile.first_token, values, memory);
     } else {
-        write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, act);
+        write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, memory);
     }
-}
-
-inline void emit_nibbles(const Stage& stage, const Tile& tile, int row,
-                         const scaled_t scaled[plan::TT], KeyMemory& key) {
-#pragma HLS INLINE
-    pair_t values[plan::TT];
-#pragma HLS ARRAY_PARTITION variable=values complete dim=1
-    for (int j = 0; j < plan::TT; ++j) {
-#pragma HLS UNROLL
-        values[j] = saturate<8, 48>(scaled[j], -119, 119);
-    }
-    const HeadRow head = split_head(stage, row);
-    write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, key);
 }
 
 inline void emit_gelu(const Stage& stage, const Tile& tile, int row,
                       const scaled_t scaled[plan::TT], const GeluMemory& gelu, ActMemory& act) {
 #pragma HLS INLINE
+    constexpr int middle = plan::GELU_ROWS * plan::GELU_LANES / 2;
     act_t values[plan::TT];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        const int entry = saturate<8, 48>(scaled[j], -128, 127) + 128;
+        const int entry = saturate<plan::ACT_BITS + 2, 48>(scaled[j], -middle, middle - 1) + middle;
         values[j] = gelu[entry / plan::GELU_LANES][j][entry % plan::GELU_LANES];
     }
     write_channel(stage, tile, tile.dst_row, row, values, act);
@@ -198,7 +194,7 @@ inline void emit_attended(const Stage& stage, const Tile& tile, const RowParams&
         for (int p = 0; p < pairs; ++p) {
 #pragma HLS UNROLL
             if (taken[k] && emits(param[p]))
-                turned[p][k] = saturate<6, 48>(scaled[p][j], -31, 31);
+                turned[p][k] = saturated_act(scaled[p][j]);
         }
     }
     for (int bank = 0; bank < plan::TT; ++bank) {
@@ -244,8 +240,10 @@ inline void emit(const Stage& stage, const Tile& tile, const RowParams& param, c
     if (!emits(param[0])) return;
     const int row = param[0].row;
     switch (stage.epilogue) {
-        case TO_ACTIVATION: emit_activation(stage, tile, row, scaled[0], act); break;
-        case TO_NIBBLES: emit_nibbles(stage, tile, row, scaled[0], key); break;
+        case TO_ACTIVATION:
+            emit_channel<plan::ACT_BITS>(stage, tile, row, scaled[0], plan::ACT_MAX, act);
+            break;
+        case TO_NIBBLES: emit_channel<8>(stage, tile, row, scaled[0], 119, key); break;
         case TO_GELU: emit_gelu(stage, tile, row, scaled[0], gelu, act); break;
         case TO_RESIDUAL: emit_residual(stage, tile, row, scaled[0], residual); break;
         case TO_LOGITS: emit_logits(row, scaled[0], logit); break;

@@ -40,13 +40,13 @@ inline void next_step(const Stage& stage, Schedule& now, Tile& tile) {
     tile = first_tile(stage, now.phase - 1);
 }
 
-// GELU's table from the stream: 256 entries of 8 bits. A word brings GELU_LANES entries, each to a
+// GELU's table from the stream, entries of 8 bits. A word brings GELU_LANES entries, each to a
 // bank of its own, one copy a token.
 inline void load_gelu(WordStream& words, GeluMemory& gelu) {
 #pragma HLS INLINE off
     QNAS_ENTER(trace::TABLE);
 table:
-    for (int i = 0; i < 256 / plan::GELU_LANES; ++i) {
+    for (int i = 0; i < plan::GELU_ROWS; ++i) {
 #pragma HLS PIPELINE II=1
         QNAS_COUNT(trace::TABLE);
         const word_t word = words.read();

@@ -155,7 +155,8 @@ inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_
     const ap_int<39> gained = y * gain;
 #pragma HLS BIND_OP variable=gained op=mul impl=dsp
     const ap_int<40> sum = gained + bias;
-    return saturate<6, 40>(round_shift<40>(sum, shift), -31, 31);
+    return saturate<plan::ACT_BITS, 40>(round_shift<40>(sum, shift), -plan::ACT_MAX,
+                                          plan::ACT_MAX);
 }
 
 inline void normalise_tokens(const Stage& stage, shift_t shift, const ResidualMemory& residual,

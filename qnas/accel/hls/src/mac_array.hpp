@@ -1,24 +1,27 @@
 // The multiplier array: TM row slots x TT tokens x TK inputs a cycle, output-stationary.
 //
-// Packed DSPs make four products each, of 2 row slots x 2 tokens. With a = w1 * 2**22 + w0 (27 bits)
-// and b = x1 * 2**11 + x0 (18 bits),
+// A packed DSP multiplies two nibbles w by DSP_TOKENS activations x, in fields of F = FIELD_BITS bits.
+// With two tokens, a = w1 * 2**2F + w0 and b = x1 * 2**F + x0,
 //
-//     a * b = w1 x1 * 2**33 + w1 x0 * 2**22 + w0 x1 * 2**11 + w0 x0,
+//     a * b = w1 x1 * 2**3F + w1 x0 * 2**2F + w0 x1 * 2**F + w0 x0,
 //
-// and four of them are summed down the cascade (48 bits) before the fields are split. Each field
-// is a sum of at most four products of -8..7 and -31..31: 4 * 8 * 31 = 992 <= 1023, it fits 11 bits
-// signed. A fifth product, or an activation of -32, would not. A field f below 0 takes one from
-// the field above: what is read there is one short, -993 or more, and still fits; the sign bit of
-// what was read below is added back. (If everything below a field sums to less than 0, then the
-// topmost of the fields below was read as negative.)
+// with one, a = w1 * 2**F + w0 and b = x0. CASCADE of them are summed down the cascade (48 bits)
+// before the fields are split. On a DSP48E2 (27 x 18 bits) two activations of 6 bits lie 11 apart:
+// a field is a sum of four products of -8..7 and -31..31, and 4 * 8 * 31 = 992 <= 1023; a fifth, or
+// an activation of -32, would not fit. Two activations of 8 bits would have to lie 12 apart, which
+// 18 bits do not hold, so one is multiplied, in fields of 22. A field below 0 takes one from the
+// field above: what is read there is one short, -993 or more, and still fits; the sign bit of what
+// was read below is added back. (If everything below a field sums to less than 0, then the topmost
+// of the fields below was read as negative.)
 #pragma once
 #include "types.hpp"
 
 namespace qnas {
 
-// One beat's sum of one accumulator: |nibble| <= 8 times |activation| <= 32, TK times.
+// One beat's sum of one accumulator: |nibble| <= 8 times an activation, TK times.
 constexpr int bits_of(int value) { return value == 0 ? 0 : 1 + bits_of(value / 2); }
-typedef ap_int<bits_of(8 * 32 * plan::TK) + 1> beat_sum_t;
+constexpr int LARGEST_SUM = 8 * (plan::ACT_MAX + 1) * plan::TK;
+typedef ap_int<bits_of(LARGEST_SUM) + 1> beat_sum_t;
 
 // What a beat is added up in: 16 bits where they hold, which processors simulate faster.
 template <bool SHORT>
@@ -29,7 +32,7 @@ template <>
 struct BeatAdder<false> {
     typedef int type;
 };
-typedef BeatAdder<(8 * 32 * plan::TK < 32768)>::type adder_t;
+typedef BeatAdder<(LARGEST_SUM < 32768)>::type adder_t;
 
 inline beat_sum_t dot_dsp(const nibble_t weight[plan::TK], const act_t act[plan::TK]) {
 #pragma HLS INLINE
@@ -55,60 +58,90 @@ inline beat_sum_t dot_lut(const nibble_t weight[plan::TK], const act_t act[plan:
     return sum;
 }
 
-// Products of one field that a cascade sums up. TK is a power of two.
-constexpr int CASCADE = plan::TK < 4 ? plan::TK : 4;
-static_assert(4 * 8 * 31 < 1 << 10, "four products fit a field of 11 bits");
-static_assert(plan::TK % CASCADE == 0, "cascades are full");
+constexpr bool CAN_PACK = plan::DSP_ROWS == 2;
+constexpr int FIELDS = plan::DSP_ROWS * plan::DSP_TOKENS;
+constexpr int FIELD_BITS = CAN_PACK ? plan::FIELD_BITS : 16;  // not packed: never split
+constexpr int WIDE_BITS = plan::DSP_TOKENS * FIELD_BITS + 5;
+constexpr int NARROW_BITS = (plan::DSP_TOKENS - 1) * (FIELD_BITS + 1) + plan::ACT_BITS;
+typedef ap_int<WIDE_BITS> packed_nibbles_t;
+typedef ap_int<NARROW_BITS> packed_acts_t;
+typedef ap_int<FIELD_BITS> field_sum_t;
+static_assert(plan::CASCADE * 8 * plan::ACT_MAX < 1 << (FIELD_BITS - 1),
+              "a field holds the sum of a cascade, and a borrow");
+static_assert(WIDE_BITS <= 27 && NARROW_BITS <= 18, "the operands fit the ports of a DSP");
+static_assert((FIELDS - 1) * FIELD_BITS + plan::ACT_BITS + 6 <= 48, "the fields fit its sum");
+static_assert(plan::TK % plan::CASCADE == 0, "cascades are full");
 
-// The sums of one cascade, from the four fields of its last DSP.
-inline void split_fields(ap_int<48> p, ap_int<11> sum[4]) {
+// Sums of the fields of the last DSP of a cascade.
+inline void split_fields(ap_int<48> p, field_sum_t sum[FIELDS]) {
 #pragma HLS INLINE
-    sum[0] = ap_int<11>(p);
-    sum[1] = ap_int<11>(p >> 11) + ap_uint<1>(p[10]);
-    sum[2] = ap_int<11>(p >> 22) + ap_uint<1>(p[21]);
-    sum[3] = ap_int<11>(p >> 33) + ap_uint<1>(p[32]);
+    sum[0] = field_sum_t(p);
+    for (int f = 1; f < FIELDS; ++f) {
+#pragma HLS UNROLL
+        sum[f] = field_sum_t(p >> (f * FIELD_BITS)) + ap_uint<1>(p[f * FIELD_BITS - 1]);
+    }
 }
 
-// sum[0] = w0 . x0, sum[1] = w0 . x1, sum[2] = w1 . x0, sum[3] = w1 . x1
-inline void dot_packed(const nibble_t w0[plan::TK], const nibble_t w1[plan::TK],
-                       const act_t x0[plan::TK], const act_t x1[plan::TK], adder_t sum[4]) {
+inline packed_nibbles_t packed_nibbles(nibble_t w0, nibble_t w1) {
 #pragma HLS INLINE
-    for (int first = 0; first < plan::TK; first += CASCADE) {
+    return (packed_nibbles_t(w1) << (plan::DSP_TOKENS * FIELD_BITS)) + w0;
+}
+
+// Token `j` and, of two a DSP, the next one; beyond the last token, the last one twice.
+inline int token_of(int j, int t) {
+#pragma HLS INLINE
+    return j + t < plan::TT ? j + t : plan::TT - 1;
+}
+
+inline packed_acts_t packed_acts(const act_t act[plan::TT][plan::TK], int j, int k) {
+#pragma HLS INLINE
+    packed_acts_t packed = act[j][k];
+    for (int t = 1; t < plan::DSP_TOKENS; ++t) {
+#pragma HLS UNROLL
+        packed += packed_acts_t(act[token_of(j, t)][k]) << (t * FIELD_BITS);
+    }
+    return packed;
+}
+
+// sum[DSP_TOKENS * s + t] = row slot s of two times token j + t.
+inline void dot_packed(const nibble_t w0[plan::TK], const nibble_t w1[plan::TK],
+                       const act_t act[plan::TT][plan::TK], int j, adder_t sum[FIELDS]) {
+#pragma HLS INLINE
+    for (int first = 0; first < plan::TK; first += plan::CASCADE) {
 #pragma HLS UNROLL
         ap_int<48> p = 0;
-        for (int k = first; k < first + CASCADE; ++k) {
+        for (int k = first; k < first + plan::CASCADE; ++k) {
 #pragma HLS UNROLL
-            const ap_int<27> a = (ap_int<27>(w1[k]) << 22) + w0[k];
-            const ap_int<18> b = (ap_int<18>(x1[k]) << 11) + x0[k];
+            const packed_nibbles_t a = packed_nibbles(w0[k], w1[k]);
+            const packed_acts_t b = packed_acts(act, j, k);
             const ap_int<45> product = a * b;
 #pragma HLS BIND_OP variable=product op=mul impl=dsp
             p += product;
         }
-        ap_int<11> fields[4];
+        field_sum_t fields[FIELDS];
 #pragma HLS ARRAY_PARTITION variable=fields complete dim=1
         split_fields(p, fields);
-        for (int f = 0; f < 4; ++f) {
+        for (int f = 0; f < FIELDS; ++f) {
 #pragma HLS UNROLL
             sum[f] = adder_t((first == 0 ? 0 : sum[f]) + fields[f]);
         }
     }
 }
 
-// Two row slots from `m` on, all tokens. With an odd TT the last block makes one token twice.
+// Two row slots from `m` on, all tokens.
 inline void multiply_packed(const nibble_t weight[plan::TM][plan::TK],
                             const act_t act[plan::TT][plan::TK], int m, bool first,
                             Accumulators& acc) {
 #pragma HLS INLINE
-    for (int j = 0; j < plan::TT; j += 2) {
+    for (int j = 0; j < plan::TT; j += plan::DSP_TOKENS) {
 #pragma HLS UNROLL
-        const int other = j + 1 < plan::TT ? j + 1 : j;
-        adder_t sum[4];
+        adder_t sum[FIELDS];
 #pragma HLS ARRAY_PARTITION variable=sum complete dim=1
-        dot_packed(weight[m], weight[m + 1], act[j], act[other], sum);
-        for (int f = 0; f < 4; ++f) {
+        dot_packed(weight[m], weight[m + 1], act, j, sum);
+        for (int f = 0; f < FIELDS; ++f) {
 #pragma HLS UNROLL
-            const int slot = m + f / 2, token = f % 2 == 0 ? j : other;
-            if (f % 2 == 1 && other == j) continue;
+            const int slot = m + f / plan::DSP_TOKENS, token = j + f % plan::DSP_TOKENS;
+            if (token >= plan::TT) continue;
             const acc_t before = first ? acc_t(0) : acc[slot][token];
             acc[slot][token] = before + sum[f];
         }
@@ -136,7 +169,7 @@ inline void multiply_accumulate(const nibble_t weight[plan::TM][plan::TK],
 #ifdef QNAS_PLAIN_MAC
     constexpr bool packed = false;
 #else
-    constexpr bool packed = plan::PACKED;
+    constexpr bool packed = CAN_PACK;
 #endif
     constexpr int dsp_slots = plan::TM - plan::LUT_SLOTS;
     for (int m = 0; m < plan::TM; ++m) {

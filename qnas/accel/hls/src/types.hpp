@@ -12,8 +12,8 @@ namespace qnas {
 
 typedef ap_uint<plan::PORT_BITS> word_t;
 typedef ap_int<4> nibble_t;
-typedef ap_int<6> act_t;
-typedef ap_int<10> product_t;  // nibble x activation
+typedef ap_int<plan::ACT_BITS> act_t;
+typedef ap_int<4 + plan::ACT_BITS> product_t;  // nibble x activation
 typedef ap_int<8> pair_t;      // two nibbles: keys and probabilities, -119..119
 typedef ap_int<plan::ACC_BITS> acc_t;
 typedef ap_int<plan::SCORE_BITS> score_t;
@@ -24,7 +24,6 @@ typedef ap_uint<6> shift_t;
 typedef ap_int<48> scaled_t;  // sum_t x mult_t and the bias
 typedef ap_int<16> residual_t;
 typedef ap_int<32> logit_t;
-typedef ap_uint<15> exp_t;
 
 typedef act_t ActMemory[plan::ACT_ROWS][plan::TT][plan::TK];
 typedef pair_t KeyMemory[plan::KEY_ROWS][plan::TT][plan::TK];
@@ -37,7 +36,7 @@ typedef ap_uint<54> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANK
 typedef score_t QueryMaxMemory[plan::TOKENS];
 typedef ap_uint<24> QueryScaleMemory[plan::QUERY_SCALE_ROWS][plan::DRAIN_PAIRS];
 typedef ap_uint<51> TokenScaleMemory[plan::TOKENS];
-typedef act_t GeluMemory[256 / plan::GELU_LANES][plan::TT][plan::GELU_LANES];
+typedef act_t GeluMemory[plan::GELU_ROWS][plan::TT][plan::GELU_LANES];
 typedef logit_t LogitMemory[plan::CLASSES];
 typedef acc_t Accumulators[plan::TM][plan::TT];
 typedef hls::stream<word_t> WordStream;

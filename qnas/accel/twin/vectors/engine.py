@@ -11,7 +11,7 @@ from qnas.accel.multipliers import CASCADE
 from qnas.accel.twin.bits import Bits, concat, field, padded
 from qnas.accel.twin.block import Block, Vectors
 from qnas.accel.twin.vectors.array import with_corners
-from qnas.numerics import ACT_MAX, NIBBLE_MAX, W4_MAX, W4_MIN, Ints, split_nibbles
+from qnas.numerics import NIBBLE_MAX, W4_MAX, W4_MIN, Ints, act_max, split_nibbles
 from qnas.operations import Epilogue, Gemm, Tensor
 from qnas.units import ceil_div
 
@@ -78,7 +78,8 @@ def _stage(
     left = with_corners(rng, (op.rows, op.inner), -NIBBLE_MAX, NIBBLE_MAX)
     left[op.w8_rows :] = with_corners(rng, (op.rows - op.w8_rows, op.inner), W4_MIN, W4_MAX)
     act = np.zeros((shape.token_tiles * folding.tt, shape.beats * folding.tk), np.int64)
-    act[: op.tokens, : op.inner] = with_corners(rng, (op.tokens, op.inner), -ACT_MAX, ACT_MAX)
+    most = act_max(6)
+    act[: op.tokens, : op.inner] = with_corners(rng, (op.tokens, op.inner), -most, most)
     attention = op.left is Tensor.KEY
     numbers = [shape.row_tiles, shape.token_tiles, shape.beats, shape.drain_steps]
     numbers += [shape.tile_steps, shape.load_steps, shape.row_steps, int(attention)]

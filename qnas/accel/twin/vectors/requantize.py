@@ -8,26 +8,26 @@ from qnas.accel.twin.bits import concat, field
 from qnas.accel.twin.block import Block, Vectors
 from qnas.accel.twin.vectors.array import with_corners
 from qnas.numerics import (
-    ACT_MAX,
     BIAS_BITS,
     BIAS_FRACTION,
     LOGIT_MAX,
     LOGIT_MIN,
     MULT_BITS,
     NIBBLE_MAX,
-    PRE_GELU_MAX,
-    PRE_GELU_MIN,
     ROW_SHIFT_MAX,
     SHIFT_MAX,
+    act_max,
+    pre_gelu_bounds,
     requantize,
 )
 
+ACTIVATION_BITS = 6
 # What results are clipped to: activation, nibbles, entry of GELU's table, logit.
 LIMITS = np.array(
     [
-        (-ACT_MAX, ACT_MAX),
+        (-act_max(ACTIVATION_BITS), act_max(ACTIVATION_BITS)),
         (-NIBBLE_MAX, NIBBLE_MAX),
-        (PRE_GELU_MIN, PRE_GELU_MAX),
+        pre_gelu_bounds(ACTIVATION_BITS),
         (LOGIT_MIN, LOGIT_MAX),
     ]
 )
