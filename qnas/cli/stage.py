@@ -30,6 +30,16 @@ def study_command(function: Callable[..., Any]) -> click.Command:
 
 
 @contextmanager
+def opened_quietly(study: str, runs: Path, *, stage: str) -> Iterator[Workspace]:
+    """The run of `study`, for commands that only answer a question."""
+    from qnas.studies.config import load_config
+    from qnas.studies.workspace import open_workspace
+
+    with open_workspace(load_config(study), runs=runs, stage=stage) as work:
+        yield work
+
+
+@contextmanager
 def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Workspace, Progress]]:
     """The run of `study`, and a progress that the console shows."""
     from rich.console import Console

@@ -136,6 +136,12 @@ class StudyConfig(Value):
         from qnas.spaces import space_names
 
         check_data_name(self.data)
+        for key, file in (
+            ("pretrained", self.pretrained),
+            ("teacher_file", self.train.teacher_file),
+        ):
+            missing = is_weights_file(file) and not Path(file).is_file()
+            _require(not missing, key, "must be a file that exists", file)
         if not is_reference(self.space):  # loaded, and judged, where it is used
             _known("space", self.space, space_names())
         for name in (*self.objectives, *self.limits):
@@ -177,6 +183,9 @@ def load_config(source: str | Path) -> StudyConfig:
         data=resolve_data(config.data, folder),
         space=resolve(config.space, folder),
         pretrained=_resolve_weights(config.pretrained, folder),
+        train=dataclasses.replace(
+            config.train, teacher_file=_resolve_weights(config.train.teacher_file, folder)
+        ),
     )
     if config.search.seed_from:
         run = str((folder / config.search.seed_from).resolve())

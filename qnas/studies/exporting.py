@@ -44,6 +44,7 @@ def exported(work: Workspace, pick: Pick) -> bool:
         return (
             files.project.is_dir()
             and files.network.is_file()
+            and files.weights.is_file()
             and bool(read_json(files.architecture) == encode(pick.trial.architecture))
             and bool(read_json(files.plan) == plan)
             and bool(read_json(files.project / "plan.json") == plan)
@@ -63,7 +64,7 @@ def export(work: Workspace, progress: Progress) -> None:
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
     )
     for done, pick in enumerate(missing, start=1):
-        _export(work, pick)
+        export_pick(work, pick, work.files.pick(pick.name))
         progress.advance(done, len(missing), pick.name)
 
 
@@ -106,10 +107,11 @@ def _remove_others(work: Workspace, chosen: tuple[Pick, ...]) -> None:
             shutil.rmtree(folder)
 
 
-def _export(work: Workspace, pick: Pick) -> None:
+def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
+    """Write architecture, plan, integer network and project of `pick` to `files`."""
     from qnas.accel.project import SAMPLE_IMAGES, emit_project
+    from qnas.supernet.timm_export import state_dict
 
-    files: PickDirectory = work.files.pick(pick.name)
     images, labels = work.few("report", SAMPLE_IMAGES)
     plan = plan_of(work, pick)
     network = integer_network(work, pick.trial.architecture)
@@ -126,6 +128,7 @@ def _export(work: Workspace, pick: Pick) -> None:
     files.architecture.unlink(missing_ok=True)
     files.verification.unlink(missing_ok=True)
     save_integer(network, files.network)
+    state_dict(work.supernet.slice(pick.trial.architecture)).write(files.weights)
     project.write(files.project)
     write_json(files.plan, plan)
     write_json(files.architecture, pick.trial.architecture)

@@ -18,7 +18,8 @@ from qnas.errors import StageOrderError, problem
 # `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification)\.json\.|\.front\.csv\."
-    r"|\.report\.html\.|\.train\.jsonl\.|\.(supernet|checkpoint|network)\.safetensors\.|\.project\."
+    r"|\.report\.html\.|\.train\.jsonl\."
+    r"|\.(supernet|checkpoint|network|weights)\.safetensors\.|\.project\."
 )
 
 
@@ -40,6 +41,11 @@ class PickDirectory:
     def network(self) -> Path:
         """The integer reference that the project was made from."""
         return self.path / "network.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        """The subnet in floating point: a state dict, timm's where timm can express it."""
+        return self.path / "weights.safetensors"
 
     @property
     def project(self) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration
 from qnas.studies.workspace import Workspace
 
 if TYPE_CHECKING:
     from qnas.training.logs import Interval, OnInterval
+    from qnas.training.source import BatchSource
 
 STAGE = "train"
 
@@ -44,21 +46,46 @@ def _train(work: Workspace, progress: Progress) -> None:
 
 
 def _supernet(work: Workspace, on_interval: OnInterval) -> None:
-    from qnas.training.augment import Affine
-    from qnas.training.loop import train_supernet
-    from qnas.training.source import ArraySource
+    from qnas.training.loop import initial_supernet, train_supernet
 
-    images, labels = work.few("train", len(work.splits.train))
-    transform = Affine(work.config.train.augment)
+    source, config = training_source(work), work.config
+    input_step = work.images.step_for(work.space.activation_bits)
+    start = None
+    if config.pretrained:
+        start = initial_supernet(
+            work.space,
+            source,
+            seed=config.seed,
+            input_step=input_step,
+            pretrained=config.pretrained,
+        )
     train_supernet(
         work.space,
-        ArraySource(images, labels, work.images.num_classes, transform, repr(transform)),
-        recipe=work.config.train,
-        seed=work.config.seed,
-        input_step=work.images.step_for(work.space.activation_bits),
+        source,
+        recipe=config.train,
+        seed=config.seed,
+        input_step=input_step,
         directory=work.files.path,
+        start=start,
         on_interval=on_interval,
     )
+
+
+def training_source(work: Workspace) -> BatchSource:
+    """The batches of the training split, augmented as the recipe says."""
+    from qnas.training.augment import Affine
+    from qnas.training.file_source import FileSource
+    from qnas.training.mixing import Both, Mixing
+    from qnas.training.source import ArraySource, BatchTransform
+
+    recipe, classes = work.config.train, work.images.num_classes
+    images, labels = work.part("train")
+    mixing = Mixing(recipe.mixup, recipe.cutmix, classes) if recipe.mixup or recipe.cutmix else None
+    if isinstance(images, ImageFiles):
+        return FileSource(images, labels, classes, recipe, mixing)
+    affine = Affine(recipe.augment)
+    transform: BatchTransform = Both(affine, mixing) if mixing else affine
+    return ArraySource(images[:], labels, classes, transform, repr(transform))
 
 
 def _quote_corners(work: Workspace) -> None:

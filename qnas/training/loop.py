@@ -15,6 +15,7 @@ from qnas.serial import digest, encode
 from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
+from qnas.supernet.timm_import import load_timm
 from qnas.training.checkpoint import Run
 from qnas.training.logs import OnInterval
 from qnas.training.processes import Processes, joined
@@ -22,7 +23,7 @@ from qnas.training.recipe import Recipe
 from qnas.training.session import CALIBRATION_IMAGES, Session, TrainingError
 from qnas.training.source import BatchSource, check_source
 
-__all__ = ["CALIBRATION_IMAGES", "TrainingError", "train_supernet"]
+__all__ = ["CALIBRATION_IMAGES", "TrainingError", "initial_supernet", "train_supernet"]
 
 
 def train_supernet(
@@ -51,7 +52,7 @@ def train_supernet(
     run = Run(name, digest(parts))
     with torch_threads(recipe.threads), joined(recipe.device) as processes:
         _check(source, space, recipe, processes)
-        supernet = start or _initial(space, source, seed=seed, input_step=input_step)
+        supernet = start or initial_supernet(space, source, seed=seed, input_step=input_step)
         session = Session(
             supernet.to(processes.device),
             source,
@@ -82,12 +83,21 @@ def _check(
     )
 
 
-def _initial(
-    space: SearchSpace | Singleton, source: BatchSource, *, seed: int, input_step: float
+def initial_supernet(
+    space: SearchSpace | Singleton,
+    source: BatchSource,
+    *,
+    seed: int,
+    input_step: float,
+    pretrained: str = "",
 ) -> Supernet:
+    """A supernet before its first step, its steps set on images of `source`: fresh, or with the
+    weights of a timm model or file."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         supernet = Supernet(space, input_step=input_step)
+    if pretrained:
+        load_timm(supernet, pretrained)
     supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
     return supernet
 

@@ -17,6 +17,11 @@ class Recipe(Value):
     rotation and scale go with it. Rows are ranked again every `rerank_epochs` until the share
     `rerank_until` of training (0: never). `threads` is torch's: one is fastest for tiny models.
 
+    `augment` is for images in memory. Those in files are cut out at random, of the area `min_crop`
+    or more, flipped, changed as timm's policy `auto_augment` says ("rand-m9-mstd0.5-inc1") and
+    erased in part with the probability `erasing`, by as many processes as `workers`. `mixup` and
+    `cutmix` are alphas, for both; 0 turns them off.
+
     Three ideas may be left out: without `sandwich` a step's subnets, as many, are all random and
     learn from labels; without `distill` all of a sandwich do; without `layer_scaling` the scales
     behind attention and MLP stay at one.
@@ -45,6 +50,13 @@ class Recipe(Value):
     label_smoothing: float = 0.0
     random_subnets: int = 1
     augment: float = 0.5
+    auto_augment: str = ""
+    min_crop: float = 0.08
+    flip: bool = True
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    workers: int = 0
     rerank_epochs: int = 5
     rerank_until: float = 0.6
     sandwich: bool = True
@@ -100,6 +112,9 @@ _AT_MOST = {
     "rerank_until": 1,
     "ema_decay": 0.999999,
     "accumulate": 4096,
+    "min_crop": 1,
+    "erasing": 1,
+    "workers": 256,
     "teacher_alpha": 1,
     "teacher_temperature": 100,
     "threads": 256,

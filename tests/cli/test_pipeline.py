@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -11,11 +12,16 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from click.testing import CliRunner, Result
+from optuna_dashboard import wsgi
 
 from qnas.cli.main import cli
+from qnas.studies.config import load_config
+from qnas.studies.dashboard import Mirror
+from qnas.studies.workspace import Workspace
 
 STUDY = """
 name = "tiny"
@@ -137,6 +143,39 @@ def test_a_target_nobody_meets_is_refused_and_nothing_is_picked(copy: Path) -> N
     assert contents(copy / "runs" / "tiny") == before
 
 
+def test_a_pick_says_why_and_writes_its_project(copy: Path, tmp_path: Path) -> None:
+    command = ["pick", str(copy / "study.toml"), "--runs", str(copy / "runs"), "--json"]
+    result = CliRunner().invoke(cli, [*command, "--fps", "1", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    best = min(float(row["error"]) for row in _front(copy / "runs/tiny"))
+    assert found["values"]["error"] == best and found["reasons"]
+    assert (tmp_path / "out/project/plan.json").is_file()
+    again = CliRunner().invoke(cli, [*command, "--out", str(tmp_path / "out")])
+    assert again.exit_code == 2 and "new or empty folder" in again.stderr
+    wrong = CliRunner().invoke(cli, [*command, "--at-most", "dsp"])
+    assert wrong.exit_code == 2 and "NAME=VALUE" in wrong.stderr
+
+
+def test_the_dashboard_shows_the_run_and_leaves_it_alone(copy: Path, tmp_path: Path) -> None:
+    run = copy / "runs/tiny"
+    before = (run / "study.journal").read_bytes()
+    work = Workspace(load_config(copy / "study.toml"), copy / "runs")
+    mirror = Mirror(work, tmp_path)
+    assert mirror.update() == 6 and mirror.update() == 0
+    app = wsgi(mirror.storage, artifact_store=mirror.artifacts)
+    study = _get(app, f"/api/studies/{mirror.study._study_id}")
+    limits = [trial["constraints"] for trial in study["trials"]]
+    assert all(len(violations) == 5 and max(violations) <= 0 for violations in limits)
+    assert study["objective_names"] == ["error", "latency", "dsp"]
+    names = {artifact["filename"] for artifact in study["artifacts"]}
+    assert names == {"report.html", "knee-project.zip"}
+    noted = {t["number"] for t in study["trials"] if "Modelled" in t["note"]["body"]}
+    assert noted == {int(row["trial"]) for row in _front(run)}
+    assert len(study["plotly_graph_objects"]) >= 2
+    assert (run / "study.journal").read_bytes() == before
+
+
 def test_targets_may_be_added_to_a_finished_run(copy: Path) -> None:
     (copy / "study.toml").write_text("fps_targets = [10]\n" + STUDY)
     assert qnas("export", copy).exit_code == 0
@@ -215,3 +254,15 @@ def test_killed_at_any_point_it_is_completed_by_running_again(
 def _unnumbered(front: bytes) -> list[bytes]:
     """The rows of front.csv without the number of their trial."""
     return [row.split(b",", 1)[1] for row in front.splitlines()]
+
+
+def _front(run: Path) -> list[dict[str, str]]:
+    with (run / "front.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _get(app: Any, path: str) -> Any:
+    """What a GET of `path` answers, as JSON."""
+    environ: dict[str, Any] = {"PATH_INFO": path}
+    setup_testing_defaults(environ)
+    return json.loads(b"".join(app(environ, lambda *_: None)))

@@ -1,0 +1,58 @@
+"""`qnas dashboard`."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from qnas.studies.dashboard import Mirror
+
+REFRESH_SECONDS = 5.0
+
+
+@click.command("dashboard")
+@click.argument("study", metavar="STUDY.toml")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+def command(study: str, runs: Path, host: str, port: int) -> None:
+    """Show STUDY's run in optuna-dashboard, also while it is searching. Ctrl-C ends it.
+
+    Front, constraints, importances; a note for each Pareto trial; report and projects to download.
+    The dashboard works on a copy: nothing done there changes the run.
+    """
+    from qnas.studies.config import load_config
+    from qnas.studies.dashboard import Mirror
+    from qnas.studies.workspace import Workspace
+
+    work = Workspace(load_config(study), runs)
+    with tempfile.TemporaryDirectory(prefix="qnas-dashboard-") as folder:
+        mirror = Mirror(work, Path(folder))
+        trials = mirror.update()
+        click.echo(f"{trials} trials of {work.config.name} on http://{host}:{port}/")
+        _keep_up(mirror)
+        _serve(mirror, host, port)
+
+
+def _keep_up(mirror: Mirror) -> None:
+    def follow() -> None:
+        while True:
+            pause.wait(REFRESH_SECONDS)
+            mirror.update()
+
+    pause = threading.Event()
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _serve(mirror: Mirror, host: str, port: int) -> None:
+    from optuna_dashboard import run_server
+
+    try:
+        run_server(mirror.storage, host=host, port=port, artifact_store=mirror.artifacts)
+    except KeyboardInterrupt:
+        click.echo("stopped")

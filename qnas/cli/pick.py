@@ -1,0 +1,134 @@
+"""`qnas pick`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qnas.cli.stage import opened_quietly
+from qnas.errors import ConfigError, problem
+
+if TYPE_CHECKING:
+    from qnas.studies.choosing import Choice
+    from qnas.studies.records import TrialRecord
+    from qnas.studies.workspace import Workspace
+
+
+@click.command("pick")
+@click.argument("study", metavar="STUDY.toml")
+@click.option("--fps", type=float, default=0.0, help="The most accurate of at least this many.")
+@click.option(
+    "--at-most", multiple=True, metavar="NAME=VALUE", help="error=3, dsp=400, lut=5e4 ..."
+)
+@click.option("--weight", multiple=True, metavar="NAME=VALUE", help="What an objective counts.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write its HLS project there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the pick as JSON.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+def command(
+    study: str,
+    fps: float,
+    at_most: tuple[str, ...],
+    weight: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    runs: Path,
+) -> None:
+    """Choose one member of STUDY's front, and say why: the knee, or by target, limits, weights."""
+    with opened_quietly(study, runs, stage="pick") as work:
+        from qnas.studies.choosing import Wishes, choose_one
+
+        wishes = Wishes(fps, _numbers("at-most", at_most), _numbers("weight", weight))
+        work.need("pick", work.files.front.exists(), "search")
+        choice = choose_one(work.records(), wishes)
+        if out is not None:
+            _write(work, choice, out)
+        if as_json:
+            click.echo(json.dumps(_as_json(choice), indent=1))
+        else:
+            _show(work, choice)
+
+
+def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
+    found = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            rule = "must be NAME=VALUE with a number"
+            raise ConfigError(
+                problem(f"--{option}", rule, repr(text), "Write, say, dsp=400.")
+            ) from None
+    return found
+
+
+def _write(work: Workspace, choice: Choice, out: Path) -> None:
+    from qnas.studies.exporting import export_pick
+    from qnas.studies.picks import Pick
+    from qnas.studies.rundir import PickDirectory
+
+    if out.exists() and any(out.iterdir()):
+        rule = "must be a new or empty folder"
+        raise ConfigError(problem("--out", rule, out, "Choose another."))
+    export_pick(work, Pick(f"trial{choice.trial.number}", choice.trial), PickDirectory(out))
+
+
+def _show(work: Workspace, choice: Choice) -> None:
+    from rich.table import Table
+
+    from qnas.cli.console import printer
+
+    table = Table(title=f"Pick: trial {choice.trial.number}", title_justify="left")
+    columns = {"pick": choice.trial, "more accurate": choice.more_accurate, "faster": choice.faster}
+    there = {name: trial for name, trial in columns.items() if trial is not None}
+    table.add_column("")
+    for name in there:
+        table.add_column(name, justify="right")
+    for label, cells in _rows(list(there.values())):
+        table.add_row(label, *cells)
+    console = printer()
+    console.print(table)
+    for reason in choice.reasons:
+        console.print(reason)
+    console.print(
+        f"Limits of {work.device.name}: all kept; cycles, FPS and resources are modelled."
+    )
+
+
+def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
+    from qnas.studies.picks import w8_share
+
+    def row(label: str, cell: Any) -> tuple[str, list[str]]:
+        return label, [cell(trial) for trial in trials]
+
+    return [
+        row("trial", lambda t: str(t.number)),
+        row("architecture", lambda t: t.key),
+        row("embed dim, depth", lambda t: f"{t.architecture.embed_dim}, {t.architecture.depth}"),
+        row("weights in 8-bit rows", lambda t: f"{w8_share(t.architecture):.1%}"),
+        row("error (search split)", lambda t: f"{t.values['error']:.2f} %"),
+        row("FPS", lambda t: f"{t.estimate.fps:,.0f}"),
+        *(
+            row(name.upper(), lambda t, name=name: f"{getattr(t.estimate.resources, name):,}")
+            for name in ("lut", "ff", "dsp", "bram18")
+        ),
+    ]
+
+
+def _as_json(choice: Choice) -> dict[str, Any]:
+    from qnas.serial import encode
+
+    trial = choice.trial
+    return {
+        "trial": trial.number,
+        "key": trial.key,
+        "values": dict(trial.values),
+        "estimate": encode(trial.estimate),
+        "fps": trial.estimate.fps,
+        "dsp_share": trial.proposal.dsp_share,
+        "architecture": encode(trial.architecture),
+        "reasons": list(choice.reasons),
+    }

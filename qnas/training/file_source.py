@@ -1,0 +1,123 @@
+"""FileSource: batches of images on disk, decoded and augmented by workers, as timm does it.
+
+Everything random about an image follows from its draw's seed and its place in the draw, so that
+the number of workers changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from qnas.data.files import ImageFiles
+from qnas.errors import ConfigError, problem
+from qnas.timm_support import import_timm
+from qnas.training.mixing import seeded
+from qnas.training.recipe import Recipe
+from qnas.training.source import Batch, BatchPlan, BatchTransform
+
+Place = tuple[int, int]  # an image's index, and the seed of its augmentation
+
+
+@dataclass(frozen=True, eq=False)
+class FileSource:
+    """Files and labels (n,) int64 to train on.
+
+    An image is cut out at random (of the area, `recipe.min_crop` or more), resized, flipped,
+    changed as `recipe.auto_augment` says and partly erased; `transform` changes whole batches.
+    """
+
+    files: ImageFiles
+    labels: NDArray[np.int64]
+    num_classes: int
+    recipe: Recipe
+    transform: BatchTransform | None = None
+
+    def __post_init__(self) -> None:
+        if self.recipe.auto_augment and self.files.channels != 3:
+            rule = "must be empty for images that are not of three channels"
+            value, remedy = self.recipe.auto_augment, "Leave it out."
+            raise ConfigError(problem("train.auto_augment", rule, value, remedy))
+        self._augmentation()  # a misspelt policy is found now rather than by a worker
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.files.shape[1:]
+
+    @property
+    def digest(self) -> str:
+        state = hashlib.sha256(f"{self.files.digest} {self.transform!r}".encode())
+        state.update(self.labels.astype("<i8").tobytes())
+        return state.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def calibration(self, count: int) -> Tensor:
+        places = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)
+        return torch.from_numpy(self.files[places])
+
+    def batches(self, plan: BatchPlan) -> Iterator[Batch]:
+        """ConfigError naming the first file that is no readable image."""
+        draws = [draw for draw in plan.draws(len(self))]
+        places = [_places(draw.indices, draw.seed) for draw in draws]
+        loader: DataLoader[Any] = DataLoader(
+            _Files(self.files, self.labels, self._augmentation()),
+            batch_sampler=places,
+            num_workers=self.recipe.workers,
+            generator=torch.Generator(),  # it would draw from the global one
+        )
+        for draw, (images, labels) in zip(draws, loader, strict=True):
+            batch = images, labels
+            yield self.transform(*batch, draw.generator()) if self.transform else batch
+
+    def _augmentation(self) -> Callable[[Any], Tensor]:
+        recipe, pixels = self.recipe, self.files.pixels
+        mean, std = pixels.statistics(self.files.channels)
+        make = partial(import_timm("timm.data").create_transform, self.files.shape[1:])
+        try:
+            found: Callable[[Any], Tensor] = make(
+                is_training=True,
+                scale=(recipe.min_crop, 1.0),
+                hflip=0.5 if recipe.flip else 0.0,
+                color_jitter=None,
+                auto_augment=recipe.auto_augment or None,
+                interpolation=pixels.interpolation,
+                mean=tuple(mean.flatten().tolist()),
+                std=tuple(std.flatten().tolist()),
+                re_prob=recipe.erasing,
+                re_mode="pixel",
+            )
+        except (AssertionError, ValueError, KeyError) as error:
+            rule = "must be a policy of timm's"
+            remedy = 'DeiT has "rand-m9-mstd0.5-inc1".'
+            value = f"{recipe.auto_augment!r} ({error})"
+            raise ConfigError(problem("train.auto_augment", rule, value, remedy)) from None
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Files(Dataset[tuple[Tensor, int]]):
+    files: ImageFiles
+    labels: NDArray[np.int64]
+    augmentation: Callable[[Any], Tensor]
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, int]:
+        index, seed = place
+        image = self.files.open(index)
+        with seeded(seed):
+            return self.augmentation(image), int(self.labels[index])
+
+
+def _places(indices: Tensor, seed: int) -> list[Place]:
+    seeds = np.random.SeedSequence(seed).generate_state(len(indices), np.uint64) >> np.uint64(1)
+    return list(zip(indices.tolist(), seeds.tolist(), strict=True))

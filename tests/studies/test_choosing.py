@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from qnas.errors import CapacityError, ConfigError, UnknownNameError
+from qnas.studies.choosing import Wishes, choose_one
+from tests.studies.test_front import records, trial
+
+# Error, cycles (200 MHz), DSPs: from accurate and slow to fast and wrong.
+FRONT = records(
+    trial(0, error=1.0, cycles=40_000, dsp=10),
+    trial(1, error=2.0, cycles=10_000, dsp=20),
+    trial(2, error=6.0, cycles=5_000, dsp=30),
+    trial(3, error=20.0, cycles=4_000, dsp=40),
+    trial(4, error=30.0, cycles=41_000, dsp=50),  # dominated
+)
+
+
+def test_the_knee_without_wishes() -> None:
+    choice = choose_one(FRONT, Wishes())
+    assert choice.trial.number == 1
+    assert choice.reasons[0] == "The front has 4 members."
+    assert "knee" in choice.reasons[-1]
+    assert choice.more_accurate is not None and choice.more_accurate.number == 0
+    assert choice.faster is not None and choice.faster.number == 2
+
+
+def test_the_most_accurate_that_is_fast_enough() -> None:
+    choice = choose_one(FRONT, Wishes(fps=30_000))
+    assert choice.trial.number == 2
+    assert "2 of them keep FPS >= 30000." in choice.reasons
+    assert choice.more_accurate is None
+
+
+def test_limits_come_before_the_knee() -> None:
+    assert choose_one(FRONT, Wishes(at_most={"error": 1.5})).trial.number == 0
+    assert choose_one(FRONT, Wishes(at_most={"dsp": 15})).trial.number == 0
+
+
+@pytest.mark.parametrize(("weights", "number"), [({"error": 1}, 0), ({"latency": 1}, 3)])
+def test_all_weight_on_one_objective_is_its_best(weights: dict[str, float], number: int) -> None:
+    assert choose_one(FRONT, Wishes(weights=weights)).trial.number == number
+
+
+def test_nobody_within_the_limits_says_what_the_front_reaches() -> None:
+    with pytest.raises(CapacityError, match="dsp from 10, FPS up to 50000"):
+        choose_one(FRONT, Wishes(fps=45_000, at_most={"dsp": 12}))
+
+
+def test_bad_wishes() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'dsp'"):
+        choose_one(FRONT, Wishes(at_most={"dps": 3}))
+    with pytest.raises(UnknownNameError, match="objective of the study; got 'lut'"):
+        choose_one(FRONT, Wishes(weights={"lut": 3}))
+    with pytest.raises(ConfigError, match="from 0 up"):
+        choose_one(FRONT, Wishes(at_most={"dsp": float("nan")}))
+    with pytest.raises(ConfigError, match="not all be 0"):
+        choose_one(FRONT, Wishes(weights={"error": 0.0}))
