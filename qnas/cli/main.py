@@ -19,6 +19,7 @@ COMMANDS = (
     ("report", "Write report.html."),
     ("export", "Write a Vitis HLS project for each pick."),
     ("verify", "Check each project against the integer reference, bit for bit."),
+    ("tune", "Train the subnets of picks on, each alone; export and verify them."),
     ("dashboard", "Show a run in optuna-dashboard, also while it is searching."),
     ("pick", "Choose one accelerator from the front, and say why."),
     ("check", "Say in a second whether a study can be satisfied, before training."),

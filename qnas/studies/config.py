@@ -66,6 +66,37 @@ class SearchConfig(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class TuneConfig(Value):
+    """How `qnas tune` trains a pick's subnet on, alone. All that is not here is as in [train]."""
+
+    epochs: int = 40
+    learning_rate: float = 1e-3
+    step_learning_rate: float = 1e-3
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.epochs >= 1, "tune.epochs", "must be at least 1", self.epochs)
+        for name, most in (
+            ("learning_rate", 10),
+            ("step_learning_rate", 10),
+            ("label_smoothing", 0.99),
+        ):
+            rate = getattr(self, name)
+            _require(0 <= rate <= most, f"tune.{name}", f"must lie in 0..{most}", rate)
+
+    def recipe(self, train: Recipe) -> Recipe:
+        """The rows that are 8-bit stay those of the search: never ranked again."""
+        return dataclasses.replace(
+            train,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            step_learning_rate=self.step_learning_rate,
+            label_smoothing=self.label_smoothing,
+            rerank_until=0.0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StudyConfig(Value):
     """One study: a space on a device, what to optimise, and every seed and budget.
 
@@ -94,6 +125,7 @@ class StudyConfig(Value):
     images: PixelConfig = field(default_factory=PixelConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
     train: Recipe = field(default_factory=Recipe)
+    tune: TuneConfig = field(default_factory=TuneConfig)
     splits: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:

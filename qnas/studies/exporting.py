@@ -7,7 +7,6 @@ import shutil
 from typing import TYPE_CHECKING
 
 from qnas.accel.plan import HardwarePlan
-from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, QnasError, problem
 from qnas.integer_file import save_integer
 from qnas.objectives.folding_search import best_plan
@@ -16,11 +15,11 @@ from qnas.studies.picks import PICK_NAME, Pick, choose, reached
 from qnas.studies.progress import Progress
 from qnas.studies.rundir import PickDirectory
 from qnas.studies.searching import searched
+from qnas.studies.tuning_record import supernet_of
 from qnas.studies.workspace import Workspace
 
 if TYPE_CHECKING:
     from qnas.accel.emit.tools import Expected
-    from qnas.integer import IntegerNetwork
 
 STAGE = "export"
 CALIBRATION_IMAGES = 2048
@@ -68,13 +67,6 @@ def export(work: Workspace, progress: Progress) -> None:
         progress.advance(done, len(missing), pick.name)
 
 
-def integer_network(work: Workspace, architecture: Architecture) -> IntegerNetwork:
-    """The integer reference of a subnet, calibrated on the training split."""
-    from qnas.supernet.export import to_integer
-
-    return to_integer(work.supernet, architecture, work.few("train", CALIBRATION_IMAGES)[0])
-
-
 def plan_of(work: Workspace, pick: Pick) -> HardwarePlan:
     """The very plan that the study priced; CheckpointError if it is priced otherwise today."""
     trial = pick.trial
@@ -108,13 +100,15 @@ def _remove_others(work: Workspace, chosen: tuple[Pick, ...]) -> None:
 
 
 def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
-    """Write architecture, plan, integer network and project of `pick` to `files`."""
+    """Write architecture, plan, weights, integer network and project of `pick` to `files`."""
     from qnas.accel.project import SAMPLE_IMAGES, emit_project
+    from qnas.supernet.export import to_integer
     from qnas.supernet.timm_export import state_dict
 
     images, labels = work.few("report", SAMPLE_IMAGES)
     plan = plan_of(work, pick)
-    network = integer_network(work, pick.trial.architecture)
+    supernet, architecture = supernet_of(work, pick.trial.architecture), pick.trial.architecture
+    network = to_integer(supernet, architecture, work.few("train", CALIBRATION_IMAGES)[0])
     project = emit_project(
         network,
         plan,
@@ -128,10 +122,10 @@ def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
     files.architecture.unlink(missing_ok=True)
     files.verification.unlink(missing_ok=True)
     save_integer(network, files.network)
-    state_dict(work.supernet.slice(pick.trial.architecture)).write(files.weights)
+    state_dict(supernet.slice(architecture)).write(files.weights)
     project.write(files.project)
     write_json(files.plan, plan)
-    write_json(files.architecture, pick.trial.architecture)
+    write_json(files.architecture, architecture)
 
 
 def _expected(work: Workspace, pick: Pick) -> list[Expected]:

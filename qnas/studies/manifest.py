@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
 # Picks follow from the front, and a longer search begins with the shorter one's trials, so
-# neither makes an existing run wrong. A device is compared by its content, not by its path.
-CHANGEABLE = ("fps_targets", "device")
+# neither makes an existing run wrong; nor does another tuning, whose record knows its recipe. A
+# device is compared by its content, not by its path.
+CHANGEABLE = ("fps_targets", "device", "tune")
 DIGESTS = ("space", "data", "splits", "device")
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.accel.project import emitted_files
-from qnas.errors import StageOrderError, problem
+from qnas.errors import CheckpointError, StageOrderError, problem
+from qnas.serial import read_json
 
 # `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
 LEFTOVER = re.compile(
-    r"\.(manifest|summary|supernet|architecture|plan|verification)\.json\.|\.front\.csv\."
-    r"|\.report\.html\.|\.train\.jsonl\."
+    r"\.(manifest|summary|supernet|architecture|plan|verification|tuning|start)\.json\."
+    r"|\.front\.csv\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|network|weights)\.safetensors\.|\.project\."
 )
 
@@ -54,6 +55,30 @@ class PickDirectory:
     @property
     def verification(self) -> Path:
         return self.path / "verification.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TunedDirectory:
+    """The files of one subnet that was trained on alone."""
+
+    path: Path
+
+    @property
+    def start(self) -> Path:
+        """Digest of what the training here began with."""
+        return self.path / "start.json"
+
+    @property
+    def record(self) -> Path:
+        """What tuning gave: written last, so where it lies the training is complete."""
+        return self.path / "tuning.json"
+
+    def begun_with(self, start: str) -> bool:
+        """Whether a checkpoint that may lie here is one of a training that began with `start`."""
+        try:
+            return bool(read_json(self.start) == start)
+        except CheckpointError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +119,10 @@ class RunDirectory:
     def pick(self, name: str) -> PickDirectory:
         return PickDirectory(self.picks / name)
 
+    def tuned(self, key: str) -> TunedDirectory:
+        """Of the subnet whose architecture has this key."""
+        return TunedDirectory(self.path / "tuned" / key)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory: one process a run. The kernel lets go when the process dies.
@@ -124,7 +153,7 @@ def sweep(run: RunDirectory) -> None:
 
     Only for the holder of the run: nobody else may be writing.
     """
-    for folder in (run.path, *run.path.glob("picks/*")):
+    for folder in (run.path, *run.path.glob("picks/*"), *run.path.glob("tuned/*")):
         for path in folder.iterdir():
             if not LEFTOVER.match(path.name):
                 continue

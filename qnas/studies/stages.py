@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qnas.accel.toolchain import Toolchain
 from qnas.errors import ConfigError
 from qnas.serial import write_atomically
-from qnas.studies import exporting, searching, training, verifying
+from qnas.studies import exporting, searching, training, tuning, verifying
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.summary import summarise
 from qnas.studies.workspace import Workspace
@@ -51,6 +52,24 @@ def verify(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
     """
     verifying.verify(work, progress)
     summary = summarise(work)
+    verifying.check_verified(work)
+    return summary
+
+
+def tune(
+    work: Workspace, *, picks: Sequence[str] = (), progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Train the subnets of the named picks (none: of all) on, each alone; then export and verify
+    what is not, and return the content of summary.json. Needs `search`.
+
+    Raises ToolMissingError before anything else without g++.
+    """
+    Toolchain().version()
+    tuning.tune(work, progress, picks)
+    export(work, progress=progress)
+    verifying.verify(work, progress)
+    summary = summarise(work)
+    report(work, progress=progress)
     verifying.check_verified(work)
     return summary
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qnas.serial import write_json
+from qnas.serial import encode, write_json
 from qnas.studies.exporting import picks
 from qnas.studies.picks import Pick, w8_share
 from qnas.studies.runner import SECONDS
+from qnas.studies.tuning_record import tuning_of
 from qnas.studies.verifying import verifications
 from qnas.studies.workspace import Workspace
 
@@ -19,7 +20,11 @@ def summarise(work: Workspace) -> dict[str, Any]:
     records, found = work.records(), verifications(work)
     training = work.stage_facts("train")
     summary = {
-        "picks": [_pick(pick, found[pick.name]) for pick in picks(work) if pick.name in found],
+        "picks": [
+            _pick(pick, found[pick.name]) | _tuning(work, pick)
+            for pick in picks(work)
+            if pick.name in found
+        ],
         "study": {
             "trials": records.count,
             "distinct": len(records.distinct()),
@@ -54,3 +59,13 @@ def _pick(pick: Pick, found: dict[str, Any]) -> dict[str, Any]:
         "uram": resources.uram,
         "verification": {name: found[name] for name in VERDICT},
     }
+
+
+def _tuning(work: Workspace, pick: Pick) -> dict[str, Any]:
+    """Accuracies with inherited and tuned weights by split, of a pick that was tuned."""
+    tuning = tuning_of(work, pick.trial.architecture)
+    if tuning is None:
+        return {}
+    weights = "tuned" if tuning.better else "inherited"
+    splits = {"search": encode(tuning.search), "report": encode(tuning.report)}
+    return {"tuning": {"weights": weights, **splits}}

@@ -18,6 +18,7 @@ from qnas.studies.picks import Pick
 from qnas.studies.progress import Progress
 from qnas.studies.rundir import project_digest
 from qnas.studies.searching import searched
+from qnas.studies.tuning_record import supernet_of
 from qnas.studies.workspace import Workspace
 
 STAGE = "verify"
@@ -125,7 +126,8 @@ def _verify(work: Workspace, pick: Pick) -> None:
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
     before = project_digest(files.project)
     verification = verify_project(files.project, network, images, labels, plan=plan_of(work, pick))
-    (fake_quant,) = AccuracyEvaluator(work.supernet, images, labels).top1([architecture])
+    supernet = supernet_of(work, architecture)
+    (fake_quant,) = AccuracyEvaluator(supernet, images, labels).top1([architecture])
     integer = float(np.mean(network.predict(images) == labels))
     verdict = Verdict(
         key=architecture.key,

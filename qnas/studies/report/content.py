@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qnas.objectives.registry import objective_info
 from qnas.studies.front import StudyRecords
 from qnas.studies.picks import Pick
 from qnas.studies.records import TrialRecord
+from qnas.studies.tuning_record import Tuning
 
 
 @dataclass(frozen=True, slots=True)
 class ReportContent:
     """`facts` are label and value, in order; `limits` the usable amounts of the device's
-    resources; `verifications` the content of verification.json by pick, where there is one."""
+    resources; `verifications` the content of verification.json by pick, where there is one;
+    `tunings` what `qnas tune` found, by pick, where it was run."""
 
     name: str
     device: str
@@ -24,6 +26,7 @@ class ReportContent:
     picks: tuple[Pick, ...]
     limits: Mapping[str, int]
     verifications: Mapping[str, Mapping[str, Any]]
+    tunings: Mapping[str, Tuning] = field(default_factory=dict)
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""

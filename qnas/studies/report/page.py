@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qnas.studies.picks import Pick, w8_share
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.html import Plots, render_template
+from qnas.studies.tuning_record import Tuning, tuning_of
 
 if TYPE_CHECKING:
     from qnas.studies.workspace import Workspace
@@ -55,8 +56,16 @@ def content_of(
         ("seed", str(work.config.seed)),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
+    tunings = {pick.name: tuning_of(work, pick.trial.architecture) for pick in picks}
     return ReportContent(
-        work.config.name, device.name, facts, records, picks, limits, verifications
+        work.config.name,
+        device.name,
+        facts,
+        records,
+        picks,
+        limits,
+        verifications,
+        {name: tuning for name, tuning in tunings.items() if tuning},
     )
 
 
@@ -76,11 +85,20 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
             lambda p: f"{getattr(p.trial.estimate.resources, name):,} / {content.limits[name]:,}"
         )
 
+    tuned = [
+        (label, "measured", [_rung(content.tunings.get(pick.name), rung) for pick in picks])
+        for rung, label in (
+            ("inherited", "accuracy, inherited"),
+            ("tuned", "accuracy, tuned alone"),
+        )
+        if content.tunings
+    ]
     return [
         ("architecture", "", cells(lambda p: p.trial.architecture.key)),
         ("embed dim, depth", "", cells(_size)),
         ("weights in 8-bit rows", "", cells(lambda p: f"{w8_share(p.trial.architecture):.1%}")),
         ("error on the search split", "measured", cells(lambda p: f"{_error(p):.2f} %")),
+        *tuned,
         ("accuracy, fake-quantized", "measured", found("accuracy", "fake_quant", form="{:.2%}")),
         ("accuracy, integer reference", "measured", found("accuracy", "integer", form="{:.2%}")),
         ("accuracy, C++", "simulated", found("accuracy", "hls", form="{:.2%}")),
@@ -95,6 +113,10 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
 
 def _size(pick: Pick) -> str:
     return f"{pick.trial.architecture.embed_dim}, {pick.trial.architecture.depth}"
+
+
+def _rung(tuning: Tuning | None, rung: str) -> str:
+    return DASH if tuning is None else f"{getattr(tuning.report, rung):.2%}"
 
 
 def _error(pick: Pick) -> float:

@@ -1,0 +1,70 @@
+"""`qnas tune`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qnas.cli.stage import opened, study_command
+from qnas.errors import VerificationError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qnas.studies.workspace import Workspace
+
+RUNGS = ("inherited", "tuned", "integer", "C++")
+
+
+@study_command
+@click.option("--pick", "picks", multiple=True, help="Name of a pick; repeat for more. [all]")
+def command(study: str, runs: Path, picks: tuple[str, ...]) -> None:
+    """Train the subnet of each pick of STUDY on alone; export and verify what is better.
+
+    The recipe is the table [tune] of STUDY, else as in [train]. Which weights a pick goes on with
+    is decided on the search split; the accuracies printed are of the report split. Needs
+    `qnas search`; goes on where a killed tuning stopped.
+    """
+    with opened(study, runs, stage="tune") as (work, progress):
+        from qnas.studies import stages
+
+        try:
+            stages.tune(work, picks=picks, progress=progress)
+        except VerificationError:
+            _show(work)
+            raise
+        _show(work)
+
+
+def _show(work: Workspace) -> None:
+    from qnas.cli.console import printer
+    from qnas.serial import read_json
+
+    printer().print(tuning_table(read_json(work.files.summary)["picks"]))
+    click.echo(f"Files: {work.files.path}")
+
+
+def tuning_table(picks: Sequence[dict[str, Any]]) -> Table:
+    """A row a tuned pick, from summary.json."""
+    from rich.table import Table
+
+    table = Table(title="Accuracy of tuned picks (report split)", title_justify="left")
+    table.add_column("pick")
+    for title in (*RUNGS, "mismatches", "made of", "search split"):
+        table.add_column(title, justify="right")
+    for pick in picks:
+        if (tuning := pick.get("tuning")) is None:
+            continue
+        report, search, accuracy = tuning["report"], tuning["search"], pick["accuracy"]
+        rungs = (report["inherited"], report["tuned"], accuracy["integer"], accuracy["hls"])
+        table.add_row(
+            pick["name"],
+            *(f"{rung:.2%}" for rung in rungs),
+            f"{pick['verification']['mismatches']:,}",
+            tuning["weights"],
+            f"{search['inherited']:.2%} -> {search['tuned']:.2%}",
+        )
+    return table
