@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 FOLDER = Path(__file__).resolve().parent
 HEADER = "design,model,clock_mhz,dsp,klut,bram36,fps\n"
 ROWS = "Somebody,DeiT-T,150,1552,185.0,,100.0\nOther,Swin-T,200,2307,209.9,345,148.8\n"
@@ -60,3 +62,20 @@ def test_calibration(tmp_path: Path) -> None:
 def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
     assert _run("calibration.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
     assert _run("published.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
+
+
+@pytest.mark.slow
+def test_ranking_is_measured_once_and_remembered(tmp_path: Path) -> None:
+    arguments = ["--data", "digits", "--ablations", "digits", "--subnets", "4"]
+    arguments += ["--epochs", "1", "--supernet-epochs", "1", "--train-images", "200"]
+    arguments += ["--work", str(tmp_path), "--json", str(tmp_path / "out.json")]
+    _run("ranking.py", *arguments)
+    found = json.loads((tmp_path / "out.json").read_text())["digits"]
+    assert found["subnets"] == len(found["points"]) == 4 and len(found["ablations"]) == 4
+    for x in (found, *found["ablations"].values()):
+        assert x["ci_low"] <= x["kendall_tau"] <= x["ci_high"]
+    trained = {p: p.stat().st_mtime_ns for p in tmp_path.glob("digits/*/supernet.safetensors")}
+    assert len(trained) == 1 + 4 + 1 + 4  # supernet, subnets, one again, ablations
+    _run("ranking.py", *arguments)
+    assert json.loads((tmp_path / "out.json").read_text())["digits"] == found
+    assert {p: p.stat().st_mtime_ns for p in trained} == trained
