@@ -41,6 +41,7 @@ FILES = (
     "manifest.json",
     "supernet.safetensors",
     "supernet.json",
+    "train.jsonl",
     "study.journal",
     "front.csv",
     "report.html",
@@ -58,7 +59,14 @@ def qnas(command: str, folder: Path) -> Result:
 
 def contents(run: Path) -> dict[str, bytes]:
     """Every file of a run but those that tell its seconds."""
-    timed = ("manifest.json", "study.journal", "summary.json", "verification.json", "report.html")
+    timed = (
+        "manifest.json",
+        "train.jsonl",
+        "study.journal",
+        "summary.json",
+        "verification.json",
+        "report.html",
+    )
     return {
         str(path.relative_to(run)): path.read_bytes()
         for path in sorted(run.rglob("*"))
