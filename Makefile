@@ -3,13 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 STUDY ?= studies/digits_zcu102.toml
 
-.PHONY: demo test check clean
+.PHONY: demo test check verify-full clean
 
 demo: .venv/installed
 	$(BIN)/qnas run $(STUDY)
 
 test: .venv/installed-dev
 	$(BIN)/pytest -m "not slow and not demo" -n auto -q
+
+# C++ against the integer reference on 60 random designs, and 1,000 vectors of every kind of stage
+# with Xilinx's headers.
+verify-full: .venv/installed-dev
+	$(BIN)/python -m tests.accel.full
 
 # Types, style and the direction of imports.
 check: .venv/installed-dev

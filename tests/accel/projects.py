@@ -88,7 +88,7 @@ def small() -> Design:
     return design(arch, Folding(tm=6, tt=3, tk=8, vl=4, lut_slots=2))
 
 
-def random_design(seed: int) -> Design:
+def random_design(seed: int, *, images: int = 3) -> Design:
     """Any architecture of a few thousand parameters, under any folding that lanes allow."""
     rng = random.Random(seed)
     device = replace(zcu102(), port_bits=rng.choice((64, 128, 256)))
@@ -104,7 +104,7 @@ def random_design(seed: int) -> Design:
         lut_slots=2 * rng.randint(0, tm // 2),
         drain_pairs=rng.choice(drain_widths(tm, tt, vl)),
     )
-    return design(_random_architecture(rng), folding, seed=seed, device=device)
+    return design(_random_architecture(rng), folding, seed=seed, images=images, device=device)
 
 
 def _random_architecture(rng: random.Random) -> Architecture:
