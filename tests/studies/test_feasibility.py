@@ -67,23 +67,32 @@ def test_corners_are_the_planned_and_priced_subnets() -> None:
     found.require()
 
 
-def test_the_resource_that_binds_is_the_one_whose_limit_costs_speed() -> None:
-    corner = assess(study(device="pynq_z2")).corners[0]
+def few_dsps(folder: Path) -> str:
+    """A board that has every resource in plenty but DSPs, so that they bind at any LUT price."""
+    many = load_device("zcu102")
+    return write_device(folder, dataclasses.replace(many, name="few_dsps", dsp=220, sources=()))
+
+
+def test_the_resource_that_binds_is_the_one_whose_limit_costs_speed(tmp_path: Path) -> None:
+    corner = assess(study(device=few_dsps(tmp_path))).corners[0]
     assert corner.binding == ("dsp",)
     assert corner.speedups["dsp"] > 1.0 and corner.speedups["lut"] == 1.0
     assert "DSP" in limiting(corner)
 
 
-def test_a_target_beyond_the_space_names_what_is_reached_and_which_boards_would_do() -> None:
-    found = assess(study(device="pynq_z2", fps_targets=(1000, 30000)))
+def test_a_target_beyond_the_space_names_what_is_reached_and_which_boards_would_do(
+    tmp_path: Path,
+) -> None:
+    device = few_dsps(tmp_path)
+    found = assess(study(device=device, fps_targets=(1000, 52000)))
     with pytest.raises(CapacityError) as caught:
         found.require()
     message = str(caught.value)
     best = found.corners[0].estimate
     assert best is not None
-    assert "30000" in message and f"at most {math.floor(best.fps)}" in message
+    assert "52000" in message and f"at most {math.floor(best.fps)}" in message
     assert "binds is DSP" in message and "zcu102" in message
-    reachable = study(device="pynq_z2", fps_targets=(math.floor(best.fps),))
+    reachable = study(device=device, fps_targets=(math.floor(best.fps),))
     assess(reachable).require()
 
 
