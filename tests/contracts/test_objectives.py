@@ -9,7 +9,7 @@ from qnas.accel.device import load_device
 from qnas.objectives.base import Candidate, FunctionObjective, Objective
 from qnas.objectives.folding_search import best_plan
 from qnas.objectives.registry import make_objectives, objective_info, objective_names
-from tests.contracts.objectives import ObjectiveContract
+from qnas.testing import ObjectiveContract
 from tests.tiny import TINY, digits
 
 

@@ -1,4 +1,4 @@
-"""What every Objective must hold. A new one inherits this by giving two fixtures."""
+"""What every Objective must hold."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import get_args
 
 import pytest
 
+from qnas.accel.device import load_device
 from qnas.objectives.base import Candidate, Direction, Objective
+from qnas.objectives.folding_search import best_plan
+from qnas.spaces import load_space
 
 
 class ObjectiveContract:
-    """Give `objective` and `candidates`: at least two, of different architectures."""
+    """Give `objective`. `candidates`, at least two of different architectures, are the smallest,
+    middle and largest subnet of `digits` on a ZCU102 unless you give others."""
 
     @pytest.fixture
     def objective(self) -> Objective:
@@ -20,7 +24,9 @@ class ObjectiveContract:
 
     @pytest.fixture
     def candidates(self) -> Sequence[Candidate]:
-        raise NotImplementedError
+        device = load_device("zcu102")
+        corners = load_space("digits").corners()
+        return [Candidate(arch, *best_plan(arch, device)) for arch in corners]
 
     def test_it_says_what_it_is(self, objective: Objective) -> None:
         assert objective.name and objective.unit
