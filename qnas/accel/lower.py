@@ -71,6 +71,8 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
         buffers=tuple(_buffer(a) for a in plan_arrays(arch, folding, device.port_bits)),
         multipliers=plan_multipliers(arch, device, folding),
         ports=_ports(arch, folding, stages, device.port_bits),
+        dsp_wide_bits=device.dsp_wide_bits,
+        dsp_narrow_bits=device.dsp_narrow_bits,
         packing=packing(device, arch.activation_bits),
         activation_bits=arch.activation_bits,
         accumulator_bits=accumulator_bits(arch),

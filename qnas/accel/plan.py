@@ -120,7 +120,8 @@ class Port(Value):
 
 @dataclass(frozen=True, slots=True)
 class HardwarePlan(Value):
-    """The whole accelerator for one architecture on one device."""
+    """The whole accelerator for one architecture on one device, whose DSPs multiply signed
+    `dsp_wide_bits` x `dsp_narrow_bits`."""
 
     architecture: Architecture
     device: str
@@ -130,6 +131,8 @@ class HardwarePlan(Value):
     buffers: tuple[Buffer, ...]
     multipliers: tuple[Multiplier, ...]
     ports: tuple[Port, ...]
+    dsp_wide_bits: int
+    dsp_narrow_bits: int
     packing: Packing
     activation_bits: int
     accumulator_bits: int

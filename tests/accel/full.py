@@ -22,16 +22,10 @@ from typing import Any
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.toolchain import Toolchain, find_ap_int
 from qnas.accel.verify import Verification, verify_project
-from tests.accel.projects import QUICK, Design, random_design
+from tests.accel.projects import QUICK, Design, lanes, random_design
 
 WORKERS = 2
 WITH_XILINX = 8  # designs, of both widths, that share the vectors with Xilinx's headers
-
-
-def lanes(plan: HardwarePlan) -> str:
-    """Where products are made: in DSPs, in LUTs, or in both."""
-    slots, f = plan.folding.lut_slots, plan.folding
-    return "dsp" if slots == 0 else "lut" if slots == f.tm else "mixed"
 
 
 def vectors(plan: HardwarePlan) -> Counter[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.accel.device import Device
+from qnas.accel.device import Device, load_device
 from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
 from qnas.accel.plan import HardwarePlan
@@ -89,9 +89,12 @@ def small() -> Design:
 
 
 def random_design(seed: int, *, images: int = 3) -> Design:
-    """Any architecture of a few thousand parameters, under any folding that lanes allow."""
+    """Any architecture of a few thousand parameters, under any folding that lanes allow; every
+    fifth on a board of DSP48E1s."""
     rng = random.Random(seed)
-    device = replace(zcu102(), port_bits=rng.choice((64, 128, 256)))
+    port_bits = rng.choice((64, 128, 256))
+    board = replace(load_device("pynq_z2"), clock_mhz=40.0) if seed % 5 == 4 else zcu102()
+    device = replace(board, port_bits=port_bits)
     tk = rng.choice((1, 2, 4, 8, 16, 32))
     tm = rng.choice((2, 4, 6, 8, 10, 12, 16, 16))
     lanes = [vl for vl in (1, 2, 4, 8, 16) if vl <= tk]
@@ -132,6 +135,12 @@ def _random_architecture(rng: random.Random) -> Architecture:
         head_w8=share(),
         activation_bits=rng.choice(ACTIVATION_BITS),
     )
+
+
+def lanes(plan: HardwarePlan) -> str:
+    """Where products are made: in DSPs, in LUTs, or in both."""
+    slots, f = plan.folding.lut_slots, plan.folding
+    return "dsp" if slots == 0 else "lut" if slots == f.tm else "mixed"
 
 
 def change(project: Path, file: str, before: str, after: str) -> None:

@@ -99,8 +99,11 @@ def _packing(dsp: tuple[int, int], bits: int) -> Packing:
     return packing(replace(zcu102(), dsp_wide_bits=wide, dsp_narrow_bits=narrow), bits)
 
 
-def _plan(tm: int, tt: int, tk: int, lut_slots: int, *, packed: Packing, bits: int) -> str:
+def _plan(
+    tm: int, tt: int, tk: int, lut_slots: int, *, packed: Packing, dsp: tuple[int, int], bits: int
+) -> str:
     names = {"TM": tm, "TT": tt, "TK": tk, "LUT_SLOTS": lut_slots, "ACC_BITS": 24}
+    names |= dict(zip(("DSP_WIDE_BITS", "DSP_NARROW_BITS"), dsp, strict=True))
     names |= {"DSP_ROWS": packed.rows, "DSP_TOKENS": packed.tokens}
     names |= {"FIELD_BITS": packed.field_bits, "CASCADE": min(tk, packed.cascade)}
     names |= {"ACT_BITS": bits, "ACT_MAX": act_max(bits)}
@@ -164,7 +167,7 @@ def test_every_sum_is_exact(
     bits: int,
     flags: tuple[str, ...],
 ) -> None:
-    header = _plan(*lanes, packed=_packing(dsp, bits), bits=bits)
+    header = _plan(*lanes, packed=_packing(dsp, bits), dsp=dsp, bits=bits)
     done = _run(tmp_path, PROGRAM, header, "-DVECTORS=4000", *flags)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -178,6 +181,6 @@ def test_a_field_holds_so_many_products_and_no_more(
 ) -> None:
     packed = _packing(dsp, bits)
     assert packed.cascade <= held
-    header = _plan(2, 2, 4, 0, packed=packed, bits=bits)
+    header = _plan(2, 2, 4, 0, packed=packed, dsp=dsp, bits=bits)
     fitting, more = map(int, _run(tmp_path, CASCADES, header, f"-DHELD={held}").stdout.split())
     assert fitting == 0 and more > 0

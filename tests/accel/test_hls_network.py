@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,11 @@ import pytest
 from qnas.accel.folding import Folding
 from qnas.accel.toolchain import PLAIN_MAC, Toolchain, find_ap_int
 from qnas.accel.verify import verify_project
-from qnas.architecture import Architecture, BlockSpec, W8Shares
-from tests.accel.projects import QUICK, Design, design, random_design, small
+from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
+from tests.accel.projects import QUICK, Design, design, lanes, random_design, small
 
 FAST_SEEDS = range(3)
-MORE_SEEDS = range(3, 28)
+MORE_SEEDS = range(3, 42)
 
 
 def check(design: Design, directory: Path, toolchain: Toolchain = QUICK) -> None:
@@ -31,10 +33,14 @@ def test_random_designs(tmp_path: Path, seed: int) -> None:
     check(random_design(seed), tmp_path)
 
 
-def test_several_pairs_a_cycle_across_token_groups(tmp_path: Path) -> None:
+def _four_pairs() -> Design:
     """4 queries into 5 token banks: every alignment, and a tile beyond the last of 10 rows."""
     arch = replace(small().network.architecture, head_dim=6)
-    check(design(arch, Folding(tm=16, tt=5, tk=8, vl=4, drain_pairs=4)), tmp_path)
+    return design(arch, Folding(tm=16, tt=5, tk=8, vl=4, drain_pairs=4))
+
+
+def test_several_pairs_a_cycle_across_token_groups(tmp_path: Path) -> None:
+    check(_four_pairs(), tmp_path)
 
 
 @pytest.mark.slow
@@ -43,9 +49,8 @@ def test_more_random_designs(tmp_path: Path, seed: int) -> None:
     check(random_design(seed), tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("share", range(9))
-def test_every_share_of_8_bit_rows(tmp_path: Path, share: int) -> None:
+def _of_share(share: int) -> Design:
+    """All rows of one share; activations of 8 bits where it is odd."""
     arch = Architecture(
         image_size=6,
         patch_size=2,
@@ -56,8 +61,29 @@ def test_every_share_of_8_bit_rows(tmp_path: Path, share: int) -> None:
         blocks=(BlockSpec(1, 20, W8Shares(share, share, share, share)),),
         stem_w8=share,
         head_w8=share,
+        activation_bits=ACTIVATION_BITS[share % 2],
     )
-    check(design(arch, Folding(tm=8, tt=2, tk=4, vl=2), seed=share), tmp_path)
+    return design(arch, Folding(tm=8, tt=2, tk=4, vl=2), seed=share)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", range(9))
+def test_every_share_of_8_bit_rows(tmp_path: Path, share: int) -> None:
+    check(_of_share(share), tmp_path)
+
+
+def test_the_designs_of_this_file_are_fifty_of_every_sort() -> None:
+    """Of each one the iterations of every loop of every stage are counted: `verify_project`."""
+    designs = [random_design(seed) for seed in (*FAST_SEEDS, *MORE_SEEDS)]
+    designs += [_four_pairs(), *(_of_share(share) for share in range(9))]
+    pairs = {(d.plan.architecture, d.plan.folding, d.plan.ports[0].bits) for d in designs}
+    assert len(pairs) == len(designs) >= 50
+    sorts = Counter((d.plan.activation_bits, lanes(d.plan)) for d in designs)
+    assert set(sorts) == set(product(ACTIVATION_BITS, ("dsp", "lut", "mixed")))
+    assert min(sorts.values()) >= 3
+    dsps = {(d.plan.dsp_wide_bits, d.plan.packing.products) for d in designs}
+    assert dsps == {(27, 4), (27, 2), (25, 4), (25, 2)}
+    assert {d.plan.folding.drain_pairs for d in designs} >= {1, 2, 4}
 
 
 def test_optimised_code_gives_the_same(tmp_path: Path) -> None:

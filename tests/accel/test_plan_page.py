@@ -7,7 +7,7 @@ from importlib import resources
 
 from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
-from qnas.accel.plan import Packing, Stage
+from qnas.accel.plan import HardwarePlan, Packing, Stage
 from tests.accel.designs import tiny, zcu102
 
 
@@ -18,6 +18,6 @@ def test_the_page_names_every_field_buffer_loop_multiplier_and_port() -> None:
     names |= {f.name for kind in (Folding, Packing) for f in dataclasses.fields(kind)}
     names |= {loop.name for stage in plan.stages for loop in stage.loops}
     names |= {item.name for item in (*plan.buffers, *plan.multipliers, *plan.ports)}
-    names |= {"activation_bits", "accumulator_bits", "score_bits"}
+    names |= {f.name for f in dataclasses.fields(HardwarePlan)}
     names |= {stage.kind for stage in plan.stages} | {b.storage for b in plan.buffers}
     assert {name for name in names if f"`{name}`" not in page} == set()

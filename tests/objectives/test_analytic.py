@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qnas.accel.device import load_device
 from qnas.accel.folding import Folding
 from qnas.accel.loops import operation_trips
 from qnas.accel.lower import lower
@@ -31,6 +32,7 @@ from qnas.operations import network_operations
 from tests.accel.designs import PORT_BITS, architectures, foldings, tiny, zcu102
 
 SMALL = Folding(tm=4, tt=2, tk=4, vl=2)
+DSP_PORTS = {"DSP48E1": (25, 18), "DSP48E2": (27, 18), "DSP58": (27, 24)}
 
 
 @pytest.mark.parametrize(
@@ -62,11 +64,36 @@ def test_lut_ram_shapes(bits: int, depth: int, luts: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "blocks"),
-    [(4, 6, 1), (27, 18, 1), (18, 27, 1), (28, 18, 2), (27, 19, 2), (27, 27, 2), (41, 11, 2)],
+    ("dsp", "a", "b", "blocks"),
+    [
+        *[("DSP48E2", *x) for x in ((4, 6, 1), (27, 18, 1), (18, 27, 1), (28, 18, 2))],
+        *[("DSP48E2", *x) for x in ((27, 19, 2), (27, 27, 2), (41, 11, 2), (40, 40, 6))],
+        *[("DSP48E1", *x) for x in ((25, 18, 1), (21, 18, 1), (27, 18, 2), (18, 27, 2))],
+        *[("DSP48E1", *x) for x in ((27, 27, 4), (41, 11, 2))],
+        *[("DSP58", *x) for x in ((27, 24, 1), (27, 18, 1), (27, 27, 2), (34, 17, 2))],
+    ],
 )
-def test_dsp_ports(a: int, b: int, blocks: int) -> None:
-    assert dsp_blocks(a, b) == blocks
+def test_dsp_ports(dsp: str, a: int, b: int, blocks: int) -> None:
+    assert dsp_blocks(a, b, ports=DSP_PORTS[dsp]) == blocks
+
+
+@pytest.mark.parametrize("bits", [6, 8])
+def test_a_plan_costs_the_dsps_of_its_own_board(bits: int) -> None:
+    """27 x 18 bits are one DSP48E2 and two DSP48E1: requantization and LayerNorm's scale; the
+    array's packed products are cut to the ports and stay one."""
+    arch = dataclasses.replace(tiny(), activation_bits=bits)
+    folding = Folding(tm=8, tt=4, tk=8, vl=2, drain_pairs=2)
+    plans = {name: lower(arch, load_device(name), folding) for name in ("zcu102", "pynq_z2")}
+    used = {name: {p.name: p.dsp for p in parts(plan)} for name, plan in plans.items()}
+    counts = {m.name: m.count for m in plans["pynq_z2"].multipliers}
+    twice = {n for n in counts if used["pynq_z2"][n] == 2 * used["zcu102"][n] > 0}
+    assert twice == {"requantize", "norm_scale", "norm_mean"}
+    assert used["pynq_z2"]["requantize"] == 2 * counts["requantize"]
+    for plan in plans.values():
+        packed = next(m for m in plan.multipliers if m.name == "engine_packed")
+        assert packed.a_bits <= plan.dsp_wide_bits and packed.b_bits <= plan.dsp_narrow_bits
+        assert used[plan.device]["engine_packed"] == packed.count
+        assert sum(used[plan.device].values()) == estimate(plan).resources.dsp
 
 
 @pytest.mark.parametrize("levels", range(8))

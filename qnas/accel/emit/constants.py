@@ -32,7 +32,7 @@ def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
         ("Folding: row slots x tokens x inputs a cycle, lanes of the vector unit.", _folding(plan)),
         ("Shapes of the network.", _shapes(plan)),
         ("Memories: rows, and what a token group or a query takes of them.", _memories(plan)),
-        ("Products a DSP: row slots x tokens, bits between fields, products summed.", _dsp(plan)),
+        ("DSPs: ports; row slots x tokens in one, bits a field, products summed.", _dsp(plan)),
         ("Formats.", _formats(plan)),
         ("Ports and streams, in words.", _ports(plan)),
         ("Largest trip counts, for reports.", _trips(plan)),
@@ -48,6 +48,8 @@ def _folding(plan: HardwarePlan) -> dict[str, int]:
 def _dsp(plan: HardwarePlan) -> dict[str, int]:
     packed = plan.packing
     return {
+        "DSP_WIDE_BITS": plan.dsp_wide_bits,
+        "DSP_NARROW_BITS": plan.dsp_narrow_bits,
         "DSP_ROWS": packed.rows,
         "DSP_TOKENS": packed.tokens,
         "FIELD_BITS": packed.field_bits,

@@ -163,7 +163,7 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
     for memory in design.memories:
         yield _memory(memory)
     for multiplier in design.multipliers:
-        yield _multiplier(multiplier, c)
+        yield _multiplier(multiplier, design.dsp_ports, c)
 
 
 def _packed_array(design: Design, c: Coefficients) -> Part:
@@ -199,9 +199,9 @@ def _memory(m: Memory) -> Part:
     )
 
 
-def _multiplier(m: Multiplier, c: Coefficients) -> Part:
+def _multiplier(m: Multiplier, ports: tuple[int, int], c: Coefficients) -> Part:
     if m.where == "dsp":
-        return Part(m.name, dsp=m.count * dsp_blocks(m.a_bits, m.b_bits))
+        return Part(m.name, dsp=m.count * dsp_blocks(m.a_bits, m.b_bits, ports=ports))
     lut = {(4, 6): c.fabric_product_lut, (4, 8): c.fabric_product8_lut}.get((m.a_bits, m.b_bits))
     if lut is None:
         value = f"{m.a_bits} x {m.b_bits} bits ({m.name})"

@@ -58,6 +58,7 @@ class Design:
     memories: tuple[Memory, ...]
     multipliers: tuple[Multiplier, ...]
     ports: tuple[Port, ...]
+    dsp_ports: tuple[int, int]
     packing: Packing
     activation_bits: int
     accumulator_bits: int
@@ -85,6 +86,7 @@ def design_of_plan(plan: HardwarePlan) -> Design:
         ),
         multipliers=plan.multipliers,
         ports=plan.ports,
+        dsp_ports=(plan.dsp_wide_bits, plan.dsp_narrow_bits),
         packing=plan.packing,
         activation_bits=plan.activation_bits,
         accumulator_bits=plan.accumulator_bits,
@@ -113,6 +115,7 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         ),
         multipliers=plan_multipliers(arch, device, foldings),
         ports=plan_ports(arch, foldings, weight_words=words, port_bits=port_bits),
+        dsp_ports=(device.dsp_wide_bits, device.dsp_narrow_bits),
         packing=packing(device, arch.activation_bits),
         activation_bits=arch.activation_bits,
         accumulator_bits=accumulator_bits(arch),

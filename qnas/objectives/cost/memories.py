@@ -5,6 +5,7 @@ Written with + - * // and numpy's minimum, maximum and where alone: scalars and 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,6 @@ Count = Any
 
 # UG573, table "Block RAM port width": words by bits of one 18 Kb block in simple dual port use.
 BRAM18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-
-# UG579: the DSP48E2 multiplies 27 x 18 signed bits. Of a wider operand only the topmost part is
-# signed, so that each part below it gives one bit less.
-DSP_WIDE, DSP_NARROW = 26, 17
 
 
 def bram18_blocks(bits: Count, depth: Count) -> Count:
@@ -48,10 +45,16 @@ def _packed(bits: Count, *, narrow: int, wide: int) -> Count:
     return 8 * (bits // wide) + 4 * ((rest > 0) * 1 + (rest > narrow) * 1)
 
 
-def dsp_blocks(a_bits: int, b_bits: int) -> int:
-    """DSP48E2s of one signed product, operands either way round."""
+def dsp_blocks(a_bits: int, b_bits: int, *, ports: tuple[int, int]) -> int:
+    """DSPs of one signed product, operands either way round.
+
+    `ports`: signed widths that one DSP multiplies: 27 x 18 bits (UG579, DSP48E2), 25 x 18 (UG479,
+    DSP48E1), 27 x 24 (AM004, DSP58). Of a wider operand only the topmost part is signed, so that
+    each part below it gives one bit less.
+    """
 
     def parts(wide: int, narrow: int) -> int:
-        return max(1, ceil_div(wide - 1, DSP_WIDE)) * max(1, ceil_div(narrow - 1, DSP_NARROW))
+        counts = (ceil_div(x - 1, port - 1) for x, port in zip((wide, narrow), ports, strict=True))
+        return math.prod(max(1, count) for count in counts)
 
     return min(parts(a_bits, b_bits), parts(b_bits, a_bits))

@@ -68,7 +68,8 @@ typedef ap_int<NARROW_BITS> packed_acts_t;
 typedef ap_int<FIELD_BITS> field_sum_t;
 static_assert(plan::CASCADE * 8 * plan::ACT_MAX < 1 << (FIELD_BITS - 1),
               "a field holds the sum of a cascade, and a borrow");
-static_assert(WIDE_BITS <= 27 && NARROW_BITS <= 18, "the operands fit the ports of a DSP");
+static_assert(!CAN_PACK || (WIDE_BITS <= plan::DSP_WIDE_BITS && NARROW_BITS <= plan::DSP_NARROW_BITS),
+              "the operands fit the ports of a DSP");
 static_assert((FIELDS - 1) * FIELD_BITS + plan::ACT_BITS + 6 <= 48, "the fields fit its sum");
 static_assert(plan::TK % plan::CASCADE == 0, "cascades are full");
 
