@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
+from hypothesis import given, settings
 
 from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
@@ -19,11 +21,12 @@ from qnas.objectives.cost.energy import (
     energy,
     memory_bits,
 )
+from qnas.objectives.cost.traffic import memory_traffic
 from qnas.objectives.hardware import EnergyObjective
 from qnas.objectives.registry import objective_info
 from qnas.operations import Gemm, network_operations
 from qnas.spaces import load_space
-from tests.accel.designs import tiny, zcu102
+from tests.accel.designs import architectures, foldings, tiny, zcu102
 
 SMALL = Folding(tm=4, tt=2, tk=4, vl=2)
 
@@ -53,13 +56,48 @@ def test_array_memory_and_leakage_by_hand() -> None:
     assert found.array_mj == pytest.approx(atoms * 0.64e-9)
     assert found.dram_mj == pytest.approx(estimate(plan).dram_bits * 20e-9)
     assert found.static_mj == pytest.approx(274080 * 2.5e-6 * estimate(plan).latency_ms)
-    norm = next(stage for stage in plan.stages if stage.name == "block0.norm1")
-    assert memory_bits(norm, plan) == 5 * 8 * (2 * 16 + 6)
-    # Keys of 4 channels and 5 tokens, against 5 queries: 3 row tiles, 3 token tiles, 1 beat.
-    scores = next(stage for stage in plan.stages if stage.name == "block0.head0.scores")
-    operands = 9 * (2 * 6 + 4 * 4) * 4 + 5 * 4 * (8 + 8)
-    assert memory_bits(scores, plan) == operands + 25 * plan.score_bits
+    assert found.memory_mj == pytest.approx(memory_bits(plan) * 0.69e-9)
     assert sum(dataclasses.astuple(found)) == pytest.approx(found.total_mj)
+
+
+def test_traffic_of_stages_by_hand() -> None:
+    plan = lower(tiny(), zcu102(), SMALL)
+    moved = {stage.name: memory_traffic(stage, plan) for stage in plan.stages}
+    # 5 tokens of 8 channels, two lanes: four vectors a token. A word of 128 bits holds two
+    # parameters; one goes before them.
+    assert moved["block0.norm1"] == {
+        "stream": 2 * 5 * 128,
+        "residual": 2 * 40 * 16,
+        "act": 40 * 6,
+        "norm_param": (8 + 40) * 54,
+        "token_scale": 5 * (1 + 4) * 51,
+        "rsqrt": 5 * 16,
+    }
+    # Keys of 4 channels and 5 tokens, against 5 queries: 3 row tiles, 3 token tiles, 1 beat.
+    assert +moved["block0.head0.scores"] == {
+        "act": 9 * 2 * 4 * 6,
+        "weight": (9 + 3) * 4 * 4 * 4,
+        "key": 5 * 4 * 8,
+        "score": 25 * plan.score_bits,
+    }
+    assert moved["block0.head0.softmax"]["query_max"] == 5 * (1 + 3) * plan.score_bits
+    assert moved["block0.head0.attend"]["query_scale"] == 3 * 2 * 2 * 24
+    assert moved["head"]["logit"] == 2 * 3 * 32
+    # 12 hidden channels, half of two nibbles: 18 slots in 5 row tiles, drained in 3 token tiles.
+    assert moved["block0.fc1"]["row_param"] == 5 * 4 * (1 + 3) * 64
+    assert moved["block0.fc1"]["gelu"] == (2 * 256 + 12 * 5) * 6
+
+
+@settings(deadline=None, max_examples=20)
+@given(architectures(), foldings())
+def test_every_memory_of_a_plan_is_counted(arch: Architecture, folding: Folding) -> None:
+    plan = lower(arch, zcu102(), folding)
+    total = sum((memory_traffic(stage, plan) for stage in plan.stages), Counter())
+    memories = {b.name for b in plan.buffers if b.storage != "registers"}
+    assert {name for name, bits in total.items() if bits > 0} == memories
+    words = sum(stage.stream_words for stage in plan.stages)
+    assert total["stream"] == 2 * words * plan.ports[0].bits
+    assert memory_bits(plan) == total.total() + 2 * estimate(plan).dram_bits
 
 
 def test_it_grows_with_8_bit_rows_and_with_the_network() -> None:

@@ -1,9 +1,10 @@
 """Energy of one image: a model of operations and bytes. Nothing here was measured on a board.
 
 Counted from the plan: products of the array, wide products (requantization, LayerNorm, softmax),
-bits that cross on-chip memories, bits that cross the DRAM's pins, and leakage while the image
-lasts. Left out: the clock tree, idle toggling, the processors, regulators and I/O; so that a board
-draws more. It is good for comparing plans of one board, not for sizing a battery.
+bits in and out of every on-chip memory and FIFO (`traffic.py`), bits that cross the DRAM's pins,
+and leakage while the image lasts. Left out: registers between them, the clock tree, idle toggling,
+the processors, regulators and I/O; so that a board draws more. It is good for comparing plans of
+one board, not for sizing a battery.
 """
 
 from __future__ import annotations
@@ -13,17 +14,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qnas.accel.device import Device, MemoryKind
-from qnas.accel.loops import RESIDUAL_BITS
-from qnas.accel.memory import KEY_BITS
 from qnas.accel.plan import HardwarePlan, Stage
 from qnas.objectives.cost.estimate import Estimate
-from qnas.operations import Tensor
+from qnas.objectives.cost.traffic import memory_traffic
 from qnas.serial import Value
 
 PJ_PER_MJ = 1e9
 # Multiplications of one value on its way through a vector unit (`plan_multipliers`).
 NORM_PRODUCTS, SOFTMAX_PRODUCTS, REQUANTIZE_PRODUCTS = 4, 1, 1
-NIBBLE_BITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,48 +95,20 @@ def energy(
     c = coefficients
     atoms = sum(_atoms(stage) for stage in plan.stages)
     products = sum(_wide_products(stage) for stage in plan.stages)
-    bits = sum(memory_bits(stage, plan) for stage in plan.stages)
     watts = device.lut * c.static_uw_per_lut * 1e-6
     return Energy(
         array_mj=atoms * c.product_pj(plan.activation_bits) / PJ_PER_MJ,
         vector_mj=products * c.wide_product_pj / PJ_PER_MJ,
-        memory_mj=bits * c.memory_pj_per_bit / PJ_PER_MJ,
+        memory_mj=memory_bits(plan) * c.memory_pj_per_bit / PJ_PER_MJ,
         dram_mj=estimate.dram_bits * c.dram_pj_per_bit(device.memory) / PJ_PER_MJ,
         static_mj=watts * estimate.latency_ms,
     )
 
 
-def memory_bits(stage: Stage, plan: HardwarePlan) -> int:
-    """Bits that a stage reads from and writes to on-chip memories."""
-    values = stage.rows * stage.tokens
-    if stage.kind == "gemm":
-        return _operand_bits(stage, plan) + values * _result_bits(stage, plan)
-    if stage.kind == "layer_norm":  # read for the statistics and again for the result
-        return values * (2 * RESIDUAL_BITS + plan.activation_bits)
-    if stage.kind == "softmax":  # read for the maximum and again for the exponentials
-        return stage.tokens * stage.inner * (2 * plan.score_bits + KEY_BITS)
-    return values * (RESIDUAL_BITS if stage.kind == "load_residual" else plan.activation_bits)
-
-
-def _operand_bits(stage: Stage, plan: HardwarePlan) -> int:
-    """Both operands once a beat, and the left one on its way into the weight memory."""
-    f = plan.folding
-    beats = stage.row_tiles * stage.token_tiles * stage.beats
-    read = beats * (f.tt * plan.activation_bits + f.tm * NIBBLE_BITS) * f.tk
-    if stage.left == Tensor.WEIGHTS:
-        return read + stage.stream_words * plan.ports[0].bits
-    # Keys and probabilities: read from their own memory, written as two nibbles.
-    return read + stage.rows * stage.inner * (KEY_BITS + 2 * NIBBLE_BITS)
-
-
-def _result_bits(stage: Stage, plan: HardwarePlan) -> int:
-    widths = {
-        Tensor.KEY: KEY_BITS,
-        Tensor.SCORES: plan.score_bits,
-        Tensor.RESIDUAL: 2 * RESIDUAL_BITS,  # read, added to, written
-        Tensor.LOGITS: 32,
-    }
-    return widths.get(Tensor(stage.dst), plan.activation_bits)
+def memory_bits(plan: HardwarePlan) -> int:
+    """Bits of one image that go in or out of on-chip memories, FIFOs of the ports included."""
+    stages = sum(memory_traffic(stage, plan).total() for stage in plan.stages)
+    return stages + sum(2 * port.words * port.bits for port in plan.ports)
 
 
 def _atoms(stage: Stage) -> int:
