@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from qnas.errors import ConfigError, problem
 from qnas.serial import Value
@@ -37,15 +37,20 @@ class Folding(Value):
 
     def check(self) -> None:
         """ConfigError unless the rules above hold (scalars only)."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int:
+                rule = "must be a whole number"
+                raise ConfigError(problem(field.name, rule, repr(value), "Choose another folding."))
         rules = [
             ("tm", self.tm >= 2 and self.tm % 2 == 0, "must be even and positive", self.tm),
+            ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
             (
                 "tt",
                 1 <= self.tt <= min(self.tk, MAX_TOKENS),
                 f"must be from 1 to `tk`, at most {MAX_TOKENS}",
                 self.tt,
             ),
-            ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
             (
                 "vl",
                 _power_of_two(self.vl) and self.vl <= self.tk,

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.accel.device import Device
+from qnas.accel.device import RESOURCES, Device, Resource
 from qnas.accel.folding import Folding
 from qnas.accel.lower import check_formats, lower
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, problem
 from qnas.objectives.cost.analytic import Ints, Prices, price, price_together
-from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
+from qnas.objectives.cost.estimate import Estimate, Resources
 from qnas.units import ceil_div
 
 MAX_LANES = 64  # of TM, TT and TK
@@ -65,9 +65,20 @@ def best_plan(
     or small networks would need hardly any DSP and there would be nothing to trade latency for.
     ConfigError for a share outside 0..1, CapacityError as `lower`.
     """
+    return best_plan_and_speedups(arch, device, dsp_share, lut_lanes=lut_lanes)[:2]
+
+
+def best_plan_and_speedups(
+    arch: Architecture, device: Device, dsp_share: float = 1.0, *, lut_lanes: bool = False
+) -> tuple[HardwarePlan, Estimate, dict[Resource, float]]:
+    """`best_plan`, and of every resource how many times as fast the fastest plan were without its
+    limit: 1.0 where it does not bind. Empty if nothing fits."""
     folding, legal, prices = _sweep([arch], device, lut_lanes=lut_lanes)
-    index = _fastest(folding, prices[0], legal=legal, limits=_limits(device, dsp_share))
-    return lower(arch, device, _folding_at(folding, index)), prices[0].at(index)
+    limits = _limits(device, dsp_share)
+    index = _fastest(folding, prices[0], legal=legal, limits=limits)
+    best = prices[0].at(index)
+    speedups = {r: best.cycles / n for r, n in _cycles_without(prices[0], legal, limits).items()}
+    return lower(arch, device, _folding_at(folding, index)), best, speedups
 
 
 def smallest_plan(
@@ -187,6 +198,20 @@ def _fits(
     for resource in RESOURCES:
         fits = fits & (used[resource] <= limits[resource])
     return fits
+
+
+def _cycles_without(
+    prices: Prices, legal: NDArray[np.bool_], limits: Mapping[str, int]
+) -> dict[Resource, int]:
+    """Of every resource, the fewest cycles if it alone had no limit; empty if nothing fits."""
+    over = {r: prices.resources[r] > limits[r] for r in RESOURCES}
+    if not _fits(prices.resources, legal, limits).any():
+        return {}
+    found: dict[Resource, int] = {}
+    for resource in RESOURCES:
+        others = [over[r] for r in RESOURCES if r != resource]
+        found[resource] = int(prices.cycles[legal & ~np.any(others, axis=0)].min())
+    return found
 
 
 def _worst(used: Mapping[str, Ints], limits: Mapping[str, int]) -> NDArray[np.float64]:

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from qnas.accel.device import RESOURCES, Device, Resource, device_names, load_device
 from qnas.accel.folding import Folding
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, QnasError, problem
-from qnas.objectives.cost.analytic import price
 from qnas.objectives.cost.estimate import Estimate
-from qnas.objectives.folding_search import best_plan, candidate_foldings
+from qnas.objectives.folding_search import best_plan, best_plan_and_speedups
 from qnas.spaces import load_space
 from qnas.studies.config import StudyConfig
 
@@ -120,24 +117,10 @@ def _corner(name: str, arch: Architecture, device: Device, share: float) -> Corn
     limits: dict[Resource, int] = device.limits()
     limits["dsp"] = math.floor(share * limits["dsp"])
     try:
-        plan, estimate = best_plan(arch, device, share)
+        plan, estimate, speedups = best_plan_and_speedups(arch, device, share)
     except (CapacityError, ConfigError) as error:
         return Corner(name, arch, None, None, limits, {}, str(error))
-    corner = Corner(name, arch, plan.folding, estimate, limits, {})
-    return replace(corner, speedups=_speedups(corner, device)) if corner.fits else corner
-
-
-def _speedups(corner: Corner, device: Device) -> dict[Resource, float]:
-    """Of every resource: cycles of the best folding over those of the best without its limit."""
-    foldings, legal = candidate_foldings(corner.architecture, device)
-    prices = price(corner.architecture, device, foldings)
-    over = {r: prices.resources[r] > corner.limits[r] for r in RESOURCES}
-    best = prices.cycles[legal & ~np.any(list(over.values()), axis=0)].min()
-    found: dict[Resource, float] = {}
-    for resource in RESOURCES:
-        others = [over[r] for r in RESOURCES if r != resource]
-        found[resource] = float(best / prices.cycles[legal & ~np.any(others, axis=0)].min())
-    return found
+    return Corner(name, arch, plan.folding, estimate, limits, speedups)
 
 
 def _misfit(smallest: Corner, device: Device) -> str:

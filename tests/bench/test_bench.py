@@ -34,15 +34,21 @@ def test_published_designs(tmp_path: Path) -> None:
     data.write_text(HEADER + ROWS)
     _run("published.py", str(data), "--json", str(tmp_path / "out.json"))
     found: list[dict[str, Any]] = json.loads((tmp_path / "out.json").read_text())
-    assert [(x["design"], x["w8_share"]) for x in found] == [
-        ("Somebody", 1.0),
-        ("Somebody", 0.5),
-        ("Somebody", 0.0),
+    assert [(x["design"], x["w8_share"], x["activation_bits"]) for x in found] == [
+        ("Somebody", 1.0, 8),
+        ("Somebody", 1.0, 6),
+        ("Somebody", 0.5, 6),
+        ("Somebody", 0.0, 6),
     ]
     keys = {"design", "model", "w8_share", "dsp", "clock_mhz", "fps_theirs", "fps_ours"}
     for x in found:
         assert keys | {"roof_share"} <= set(x)
         assert x["fits"] and 0 < x["roof_share"] < 1 and x["dsp_used"] <= x["dsp"] == 1552
+        assert x["fps_ours"] < x["fps_overlapped"]
+    eight, six, _, four = found
+    assert eight["roof_fps"] == pytest.approx(six["roof_fps"] / 2, rel=0.01)
+    assert eight["fps_ours"] < six["fps_ours"] < four["fps_ours"]
+    assert (six["aim"], four["aim"]) == (1.4, 2.5)
 
 
 def test_calibration(tmp_path: Path) -> None:
