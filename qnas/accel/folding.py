@@ -12,7 +12,7 @@ MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
 
 @dataclass(frozen=True, slots=True)
 class Folding(Value):
-    """TM row slots x TT tokens x TK inputs of 4-bit x 6-bit products a cycle.
+    """TM row slots x TT tokens x TK inputs: products of a nibble and an activation a cycle.
 
     `lut_slots` of the TM row slots are built from LUTs, the others from DSPs; both are even,
     since an 8-bit row is two neighbouring slots. `vl` lanes of the vector unit (channels of

@@ -74,6 +74,16 @@ def test_impossible_foldings(field: str, value: Any, rule: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tm", "tt", "vl", "pairs"),
+    [(4, 4, 4, 4), (12, 4, 4, 3), (8, 1, 4, 2), (8, 4, 1, 2), (8, 4, 4, 0)],
+)
+def test_pairs_that_cannot_leave_together(tm: int, tt: int, vl: int, pairs: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        lower(tiny(), zcu102(), Folding(tm=tm, tt=tt, tk=4, vl=vl, drain_pairs=pairs))
+    assert str(caught.value) == _message("drain_pairs", PAIRS, pairs, "Choose another folding.")
+
+
+@pytest.mark.parametrize(
     ("path", "value", "subject", "expected"),
     [
         (("clock_mhz",), 300.0, "plan.clock_mhz", 150.0),

@@ -13,7 +13,7 @@ from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
 from qnas.accel.plan import HardwarePlan, Stage
 from qnas.architecture import Architecture
-from qnas.errors import CapacityError, ConfigError
+from qnas.errors import CapacityError
 from qnas.serial import encode
 from tests.accel.designs import architectures, foldings, tiny, zcu102
 
@@ -152,30 +152,6 @@ def _cells_by_head(stage: Stage, plan: HardwarePlan) -> Iterator[tuple[int, int,
                 to, at = row, stage.head * head_dim + token
             base = stage.dst_base + head * stage.dst_group_stride
             yield head, to % f.tt, at % f.tk, base + to // f.tt * stage.dst_stride + at // f.tk
-
-
-@pytest.mark.parametrize(
-    ("folding", "named"),
-    [
-        (Folding(tm=3, tt=1, tk=4, vl=1), "tm"),
-        (Folding(tm=0, tt=1, tk=4, vl=1), "tm"),
-        (Folding(tm=4, tt=0, tk=4, vl=1), "tt"),
-        (Folding(tm=4, tt=5, tk=4, vl=1), "tt"),
-        (Folding(tm=4, tt=1, tk=6, vl=1), "tk"),
-        (Folding(tm=4, tt=1, tk=4, vl=3), "vl"),
-        (Folding(tm=4, tt=1, tk=4, vl=8), "vl"),
-        (Folding(tm=4, tt=1, tk=4, vl=1, lut_slots=1), "lut_slots"),
-        (Folding(tm=4, tt=1, tk=4, vl=1, lut_slots=6), "lut_slots"),
-        (Folding(tm=4, tt=4, tk=4, vl=4, drain_pairs=4), "drain_pairs"),
-        (Folding(tm=12, tt=4, tk=4, vl=4, drain_pairs=3), "drain_pairs"),
-        (Folding(tm=8, tt=1, tk=4, vl=4, drain_pairs=2), "drain_pairs"),
-        (Folding(tm=8, tt=4, tk=4, vl=1, drain_pairs=2), "drain_pairs"),
-        (Folding(tm=8, tt=4, tk=4, vl=1, drain_pairs=0), "drain_pairs"),
-    ],
-)
-def test_impossible_foldings_are_refused_by_name(folding: Folding, named: str) -> None:
-    with pytest.raises(ConfigError, match=f"`{named}`"):
-        lower(tiny(), zcu102(), folding)
 
 
 @pytest.mark.parametrize(

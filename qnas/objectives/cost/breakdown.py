@@ -26,7 +26,7 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A stage, or several together. `atoms` are 4-bit x 6-bit products, `macs` multiplications of
+    """A stage, or several together. `atoms` are products of a nibble, `macs` multiplications of
     whole weights; both are 0 where the array stands still. `stream_bits` come from DRAM."""
 
     name: str

@@ -87,9 +87,7 @@ def roofline(found: Explanation) -> go.Figure:
     low = min([*streamed, roof / (memory * 1e9)]) / RESERVE
     on_chip = max([*streamed, roof / (port * 1e9)]) * RESERVE
     high = on_chip * RESERVE**0.5
-    figure = new_figure(
-        x="4 x 6-bit products a byte of the weight stream", y="products a second", margin=LEGEND
-    )
+    figure = new_figure(x="products a byte of weights", y="products a second", margin=LEGEND)
     _roof(figure, f"memory, {memory:g} GB/s", [low, roof / (memory * 1e9)], memory, dash="dot")
     _roof(figure, f"weight port, {port:g} GB/s", [low, roof / (port * 1e9)], port, dash="solid")
     _roof(figure, f"array, {roof / 1e9:,.0f} G/s", [low, high], 0.0, dash="solid", top=roof)
