@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.argument("study", metavar="STUDY.toml")
 @click.option("--fps", type=float, default=0.0, help="The most accurate of at least this many.")
 @click.option(
-    "--at-most", multiple=True, metavar="NAME=VALUE", help="error=3, dsp=400, lut=5e4 ..."
+    "--at-most", multiple=True, metavar="NAME=VALUE", help="error=3, dsp=400, latency=0.5 (ms) ..."
 )
+@click.option("--at-least", multiple=True, metavar="NAME=VALUE", help="fps=5000 ...")
 @click.option("--weight", multiple=True, metavar="NAME=VALUE", help="What an objective counts.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write its HLS project there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the pick as JSON.")
@@ -31,16 +32,25 @@ def command(
     study: str,
     fps: float,
     at_most: tuple[str, ...],
+    at_least: tuple[str, ...],
     weight: tuple[str, ...],
     out: Path | None,
     as_json: bool,
     runs: Path,
 ) -> None:
-    """Choose one member of STUDY's front, and say why: the knee, or by target, limits, weights."""
+    """Choose one candidate of STUDY, and say why: the knee, or by target, limits, weights.
+
+    The choice is from the front of what keeps the limits. report.html has a slider for each limit.
+    """
     with opened_quietly(study, runs, stage="pick") as work:
         from qnas.studies.choosing import Wishes, choose_one
 
-        wishes = Wishes(fps, _numbers("at-most", at_most), _numbers("weight", weight))
+        wishes = Wishes(
+            fps,
+            _numbers("at-most", at_most),
+            _numbers("weight", weight),
+            _numbers("at-least", at_least),
+        )
         work.need("pick", work.files.front.exists(), "search")
         choice = choose_one(work.records(), wishes)
         if out is not None:
@@ -92,7 +102,7 @@ def _show(work: Workspace, choice: Choice) -> None:
     console = printer()
     console.print(table)
     for reason in choice.reasons:
-        console.print(reason)
+        console.print(f"- {reason}")
     console.print(
         f"Limits of {work.device.name}: all kept; cycles, FPS and resources are modelled."
     )

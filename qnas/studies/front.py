@@ -64,8 +64,12 @@ class StudyRecords:
         feasible = [trial for trial in self.distinct() if trial.feasible]
         if not feasible:
             raise CapacityError(self._nothing_fits())
-        mask = nondominated(self.minimised(feasible))
-        members = [trial for trial, keep in zip(feasible, mask, strict=True) if keep]
+        return self.front_of(feasible)
+
+    def front_of(self, trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
+        """Those of `trials` that no other of them dominates, by rising error, then number."""
+        mask = nondominated(self.minimised(trials))
+        members = [trial for trial, keep in zip(trials, mask, strict=True) if keep]
         return tuple(sorted(members, key=lambda t: (t.values["error"], t.number)))
 
     def knee(self) -> TrialRecord:

@@ -10,7 +10,7 @@ from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas.architecture import Architecture
-from qnas.objectives.cost.estimate import Estimate
+from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.serial import decode, encode
 from qnas.studies.evaluate import Evaluation, Failure, Refusal, Result
 from qnas.studies.genome import Genome, Proposal
@@ -18,6 +18,7 @@ from qnas.studies.sampler import GENERATION, Params, Space, generation_of
 
 ESTIMATE, KEY, REASON = "estimate", "key", "reason"
 SLOT = "qnas:slot"
+AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,14 @@ class TrialRecord:
     @property
     def feasible(self) -> bool:
         return all(value <= 0 for value in self.constraints.values())
+
+    def amount(self, name: str) -> float:
+        """An objective's value; else, of the estimate, "latency" (ms), "fps" or a resource."""
+        if name in self.values:
+            return self.values[name]
+        if name == "latency":
+            return self.estimate.latency_ms
+        return self.estimate.fps if name == "fps" else float(getattr(self.estimate.resources, name))
 
 
 @dataclass(frozen=True, slots=True)
