@@ -109,7 +109,7 @@ class Mirror:
     def _draw(self, records: StudyRecords) -> None:
         from optuna_dashboard import save_plotly_graph_object
 
-        from qnas.studies.report import figures
+        from qnas.studies.report import device_figures, front_figures
 
         work = self._work
         content = ReportContent(
@@ -121,8 +121,11 @@ class Mirror:
             limits={str(name): limit for name, limit in work.device.limits().items()},
             verifications={},
         )
-        drawn = [figure for _, figure in figures.pairwise(content)]
-        for index, figure in enumerate([*drawn, figures.resources(content)]):
+        trials = [*records.front(), *(pick.trial for pick in content.picks)]
+        drawn = [figure for _, figure in front_figures.pairwise(content)]
+        drawn.append(front_figures.parallel(content))
+        shown = [front_figures.described(figure, trials) for figure in drawn]
+        for index, figure in enumerate([*shown, device_figures.resources(content)]):
             save_plotly_graph_object(self.study, figure, graph_object_id=f"qnas{index}")
 
     def _attach(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qnas.objectives.registry import objective_info
 from qnas.studies.front import StudyRecords
 from qnas.studies.picks import Pick
 from qnas.studies.records import TrialRecord
@@ -17,7 +16,8 @@ from qnas.studies.tuning_record import Tuning
 class ReportContent:
     """`facts` are label and value, in order; `limits` the usable amounts of the device's
     resources; `verifications` the content of verification.json by pick, where there is one;
-    `tunings` what `qnas tune` found, by pick, where it was run."""
+    `tunings` what `qnas tune` found, by pick, where it was run; `study` names the study on the
+    command line."""
 
     name: str
     device: str
@@ -27,6 +27,7 @@ class ReportContent:
     limits: Mapping[str, int]
     verifications: Mapping[str, Mapping[str, Any]]
     tunings: Mapping[str, Tuning] = field(default_factory=dict)
+    study: str = "STUDY.toml"
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""
@@ -35,12 +36,6 @@ class ReportContent:
             _, names = found.get(pick.trial.key, (pick.trial, ""))
             found[pick.trial.key] = (pick.trial, f"{names}, {pick.name}" if names else pick.name)
         return found
-
-
-def axis_title(objective: str) -> str:
-    """Name and unit of an objective, as an axis says it."""
-    info = objective_info(objective)
-    return f"{objective} ({info.unit})"
 
 
 def describe(trial: TrialRecord) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,13 +23,19 @@ def render_template(name: str, **content: Any) -> str:
     return environment.get_template(name).render(**content)
 
 
+def script_json(value: Any) -> str:
+    """`value` as JSON that may stand in a <script>: nothing in it ends the element."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
 class Plots:
     """Figures as HTML, numbered, plotly.js with the first."""
 
     def __init__(self) -> None:
         self._count = 0
 
-    def html(self, figure: go.Figure) -> str:
+    def html(self, figure: go.Figure, name: str = "") -> str:
+        """A plot whose element is `plot-NAME`, or has a number."""
         from plotly.io import to_html
 
         self._count += 1
@@ -37,8 +44,17 @@ class Plots:
             full_html=False,
             include_plotlyjs=self._count == 1,
             include_mathjax=False,
-            div_id=f"plot{self._count}",
+            div_id=f"plot-{name}" if name else f"plot{self._count}",
             default_height="100%",
             config={"responsive": True, "displaylogo": False, "displayModeBar": False},
         )
         return text
+
+    def later(self, figure: go.Figure, name: str) -> str:
+        """A plot that the page's script draws in `plot-NAME` when it is first shown: what is drawn
+        unseen has no size, and WebGL is slow to start."""
+        data = script_json(json.loads(figure.to_json()))
+        return (
+            f'<div id="plot-{name}" class="plotly-graph-div"></div>'
+            f'<script type="application/json" id="figure-{name}">{data}</script>'
+        )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import plotly.graph_objects as go
+
+from qnas.studies.importance import importances
 from qnas.studies.picks import Pick, w8_share
+from qnas.studies.report import device_figures, search_figures
+from qnas.studies.report.candidates import candidates
+from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
-from qnas.studies.report.html import Plots, render_template
+from qnas.studies.report.front_figures import front_3d, pair, parallel
+from qnas.studies.report.html import Plots, render_template, script_json
+from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.tuning_record import Tuning, tuning_of
 
 if TYPE_CHECKING:
@@ -18,23 +26,47 @@ DASH = "\N{EM DASH}"
 
 def render(content: ReportContent) -> str:
     """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
-    from qnas.studies.report import figures
-
-    plots = Plots()
-    records = content.records
+    plots, records = Plots(), content.records
+    genes = importances(records.objectives, records.distinct())
     return render_template(
         "page.html.j2",
         content=content,
+        study=script_json(candidates(content)),
+        labels=_labels(content),
         rows=pick_rows(content),
-        pairs=[(title, plots.html(figure)) for title, figure in figures.pairwise(content)],
-        solid=plots.html(figures.front_3d(content)) if len(records.objectives) > 2 else "",
-        history=[
-            ("Lowest error so far", plots.html(figures.best_error(records))),
-            ("Hypervolume by generation", plots.html(figures.hypervolumes(records))),
-        ],
-        resources=plots.html(figures.resources(content)),
+        pair=plots.html(_bare(pair(content, **_first_axes(records.objectives))), "pair"),
+        solid=plots.later(_bare(front_3d(content)), "solid") if len(records.objectives) > 2 else "",
+        parallel=plots.later(_bare(parallel(content)), "parallel"),
+        best=plots.html(search_figures.best_error(records), "best"),
+        volume=plots.html(search_figures.hypervolumes(records), "volume"),
+        genes=plots.html(search_figures.gene_importance(records, genes)) if genes else "",
+        explained=[(column_of(records, i.objective).label, i.explained) for i in genes],
+        resources=plots.html(device_figures.resources(content), "resources"),
         front=len(records.front()),
     )
+
+
+def _first_axes(objectives: Sequence[str]) -> dict[str, str]:
+    return {"x": objectives[min(1, len(objectives) - 1)], "y": objectives[0]}
+
+
+def _bare(figure: go.Figure) -> go.Figure:
+    """`figure` without its legend and the room for it: the page has one for all of them."""
+    return figure.update_layout(showlegend=False, margin={"t": 10})
+
+
+def _labels(content: ReportContent) -> list[dict[str, Any]]:
+    """Each pick's column of the table: name, letter, colour and trial."""
+    places = {key: index for index, key in enumerate(content.labels())}
+    return [
+        {
+            "name": pick.name,
+            "letter": letter_of(places[pick.trial.key]),
+            "color": color_of(places[pick.trial.key]),
+            "trial": pick.trial.number,
+        }
+        for pick in content.picks
+    ]
 
 
 def content_of(
@@ -66,6 +98,7 @@ def content_of(
         limits,
         verifications,
         {name: tuning for name, tuning in tunings.items() if tuning},
+        work.config.name,
     )
 
 

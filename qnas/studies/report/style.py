@@ -1,4 +1,9 @@
-"""What the plots of all pages have in common: colours, fonts, an empty figure."""
+"""What the plots of all pages have in common: colours, fonts, an empty figure.
+
+The colours are told apart by people who see no red or no green as well (after Okabe and Ito 2008,
+"Color universal design", darkened until they carry white letters); no meaning hangs on colour
+alone.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,22 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-INK, FAINT, GRID = "#1d2733", "#b9c4d0", "#e8ecf1"
-FRONT, PICKED, MISFIT = "#2563a8", "#d9480f", "#e3b5b5"
-SERIES = ("#d9480f", "#2563a8", "#2b8a3e", "#862e9c", "#b08900", "#0b7285")
+INK, SOFT, FAINT, GRID = "#1b2430", "#5a6675", "#b4bfcb", "#e8ecf1"
+FRONT, PICKED, MISFIT = "#1f6fb2", "#c44e00", "#d9b8ae"
+SERIES = ("#c44e00", "#007a5c", "#a8467f", "#8a6a00", "#4a4e9e", "#5f6b7a")
+SHADES = [[0.0, "#ffffff"], [0.5, "#a9cbe8"], [1.0, FRONT]]
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+def color_of(index: int) -> str:
+    """Of a pick, or of a study: the same on every figure of a page."""
+    return SERIES[index % len(SERIES)]
+
+
+def letter_of(index: int) -> str:
+    """A, B, ... Z, A1, B1, ...: what stands in the marker of a pick."""
+    turn, place = divmod(index, 26)
+    return chr(ord("A") + place) + (str(turn) if turn else "")
 
 
 def points_of(color: str, size: int) -> dict[str, Any]:
@@ -22,14 +40,14 @@ def new_figure(*, x: str = "", y: str = "", margin: dict[str, int] | None = None
     axis = {"gridcolor": GRID, "linecolor": FAINT, "zeroline": False, "automargin": True}
     figure.update_layout(
         template="none",
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        font={"family": FONT, "size": 12, "color": INK},
         margin=margin or {"l": 52, "r": 14, "t": 14, "b": 46},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=margin is not None,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
-        xaxis={**axis, "title": {"text": x}},
-        yaxis={**axis, "title": {"text": y}},
+        xaxis={**axis, "title": {"text": x, "standoff": 8}},
+        yaxis={**axis, "title": {"text": y, "standoff": 8}},
         hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": INK}},
     )
     return figure

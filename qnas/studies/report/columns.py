@@ -1,0 +1,74 @@
+"""What a candidate can be plotted and filtered by: the objectives, then what every plan has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
+from typing import Any
+
+from qnas.objectives.base import Direction
+from qnas.objectives.registry import objective_info
+from qnas.studies.front import StudyRecords
+from qnas.studies.records import AMOUNTS, TrialRecord
+
+LOG_SPAN = 15.0  # largest over smallest value from which an axis is logarithmic
+FEW_DECADES = 2.3  # up to here, ticks at 1, 2 and 5 leave each other room on a phone
+ABBREVIATED = {"latency": "latency", "fps": "FPS", "energy": "energy", "error": "error"}
+UNITLESS = ("LUTs", "FFs", "DSPs", "BRAM18s", "URAMs", "images/s")  # the label has said it
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An amount of a candidate. `axis` is what plotly must know of an axis of it."""
+
+    name: str
+    label: str
+    unit: str
+    direction: Direction
+    axis: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+def columns_of(records: StudyRecords) -> tuple[Column, ...]:
+    """The objectives in their order, then latency, FPS and the resources that any plan uses."""
+    trials = records.distinct()
+    more = [
+        name
+        for name in AMOUNTS
+        if name not in records.objectives and any(trial.amount(name) for trial in trials)
+    ]
+    return tuple(_column(trials, name) for name in (*records.objectives, *more))
+
+
+def column_of(records: StudyRecords, name: str) -> Column:
+    return _column(records.distinct(), name)
+
+
+def _column(trials: Sequence[TrialRecord], name: str) -> Column:
+    info = objective_info(name)
+    label = ABBREVIATED.get(name, name.upper() if name in AMOUNTS else info.name)
+    unit = "" if info.unit in UNITLESS else info.unit
+    return Column(name, label, unit, info.direction, _axis([t.amount(name) for t in trials], name))
+
+
+def _axis(values: Sequence[float], name: str) -> dict[str, Any]:
+    """Linear from 0 for a share, linear, or logarithmic with ticks at 1, 2 and 5."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    if name == "error" or low <= 0 or high / low <= LOG_SPAN:
+        return {"type": "linear"}
+    digits = (1, 2, 5) if log10(high / low) <= FEW_DECADES else (1,)
+    decades = range(floor(log10(low)), floor(log10(high)) + 2)
+    ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+    return {"type": "log", "tickvals": ticks, "ticktext": [_short(tick) for tick in ticks]}
+
+
+def _short(tick: float) -> str:
+    """12,500,000 as 12.5M: what plotly writes on linear axes."""
+    for size, prefix in ((1e6, "M"), (1e3, "k")):
+        if tick >= size:
+            return f"{tick / size:g}{prefix}"
+    return f"{tick:g}"
