@@ -53,11 +53,13 @@ class Mismatch(Value):
 class Verification(Value):
     """Outcome of a C simulation: `images` run through `stages` stages, `values` compared.
 
-    `accuracy` is top-1 of the simulated logits. `seconds` is all of it, compiling included;
-    `simulated_seconds` the kernel alone, over all processes.
+    In `packed_images` of them products were made as the DSPs make them, several at once; in the
+    others one by one. `accuracy` is top-1 of the simulated logits. `seconds` is all of it,
+    compiling included; `simulated_seconds` is processor time of the kernel alone.
     """
 
     images: int
+    packed_images: int
     stages: int
     values: int
     mismatches: int
@@ -82,6 +84,7 @@ def verify_project(
     plan: HardwarePlan | None = None,
     workdir: Path | None = None,
     toolchain: Toolchain | None = None,
+    packed_images: int | None = 1,
 ) -> Verification:
     """Compile the project in `directory`, run `images` (B, C, H, W) through it, compare.
 
@@ -89,6 +92,10 @@ def verify_project(
     are returned. Raises CheckpointError for a project of another network or plan, ToolMissingError
     without g++, CompileError if the simulation does not compile, VerificationError if it breaks
     down (a deadlock, a stream read empty). `workdir` keeps the build; otherwise nothing stays.
+
+    Of each process's images (a process a core) the first `packed_images` are simulated with packed
+    products, which every row slot and every token lane then went through with the network's own
+    weights; the others, twice as fast, with the same sums made one product at a time. None: all.
     """
     toolchain = toolchain or Toolchain()
     start = time.monotonic()
@@ -98,7 +105,9 @@ def verify_project(
         work = Path(temporary) if workdir is None else workdir
         program = toolchain.compile(directory.resolve(), work)
         patches = network.quantize_images(images)
-        parts = _run_parts(program, directory, work, network, patches, np.asarray(labels))
+        packed = len(patches) if packed_images is None else packed_images
+        run = _Run(program, directory.resolve() / "data" / "weights.bin", work, packed)
+        parts = _run_parts(run, network, patches, np.asarray(labels))
     outcome = _merge(parts, plan)
     return replace(outcome, seconds=time.monotonic() - start, compiler=compiler)
 
@@ -133,31 +142,36 @@ def _project_plan(
     return plan
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the processes of one verification have in common."""
+
+    program: Path
+    weights: Path
+    work: Path
+    packed_images: int
+
+
 def _run_parts(
-    program: Path,
-    directory: Path,
-    work: Path,
-    network: IntegerNetwork,
-    patches: Ints,
-    labels: Ints,
+    run: _Run, network: IntegerNetwork, patches: Ints, labels: Ints
 ) -> list[tuple[int, dict[str, Any]]]:
     """(first image, result) of each process; one a core, on neighbouring images."""
     jobs = max(1, min(os.cpu_count() or 1, len(patches)))
     bounds = [len(patches) * job // jobs for job in range(jobs + 1)]
 
-    def run(job: int) -> tuple[int, dict[str, Any]]:
-        part = slice(bounds[job], bounds[job + 1])
-        vectors_path, result_path = work / f"vectors{job}.bin", work / f"result{job}.json"
-        write_vectors(vectors_path, network, patches[part], labels[part])
-        weights = directory.resolve() / "data" / "weights.bin"
+    def part(job: int) -> tuple[int, dict[str, Any]]:
+        chosen = slice(bounds[job], bounds[job + 1])
+        vectors_path, result_path = run.work / f"vectors{job}.bin", run.work / f"result{job}.json"
+        write_vectors(vectors_path, network, patches[chosen], labels[chosen])
         try:
-            _simulate([str(program), str(weights), str(vectors_path), str(result_path)])
+            files = (run.program, run.weights, vectors_path, result_path)
+            _simulate([*map(str, files), str(run.packed_images)])
         finally:
             vectors_path.unlink()
         return bounds[job], json.loads(result_path.read_text())
 
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(run, range(jobs)))
+        return list(pool.map(part, range(jobs)))
 
 
 def write_vectors(path: Path, network: IntegerNetwork, patches: Ints, labels: Ints) -> None:
@@ -190,6 +204,7 @@ def _merge(parts: list[tuple[int, dict[str, Any]]], plan: HardwarePlan) -> Verif
     ]
     return Verification(
         images=images,
+        packed_images=sum(r["packed_images"] for r in results),
         stages=len(plan.stages),
         values=sum(r["values"] for r in results),
         mismatches=sum(r["mismatches"] for r in results) + len(faults),

@@ -41,6 +41,7 @@ class Verdict(Value):
     project_digest: str
     accuracy: Accuracy
     images: int
+    packed_images: int
     stages: int
     values: int
     mismatches: int
@@ -134,6 +135,7 @@ def _verify(work: Workspace, pick: Pick) -> None:
         project_digest=before,
         accuracy=Accuracy(fake_quant, integer, verification.accuracy),
         images=verification.images,
+        packed_images=verification.packed_images,
         stages=verification.stages,
         values=verification.values,
         mismatches=verification.mismatches,

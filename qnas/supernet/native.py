@@ -18,6 +18,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from qnas.user_cache import user_cache
+
 SOURCE = Path(__file__).with_name("passes.cpp")
 # Sums may be vectorised, quotients must stay quotients: values are those of torch bit for bit.
 FLAGS = (
@@ -66,7 +68,7 @@ def _compiled() -> Path:
         raise FileNotFoundError("no g++")
     sha = hashlib.sha256(SOURCE.read_bytes())
     sha.update("\0".join((*FLAGS, compiler, _processor())).encode())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qnas"
+    cache = user_cache()
     library = cache / f"passes-{sha.hexdigest()[:16]}.so"
     if not library.exists():
         cache.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qnas.accel.folding import Folding
-from qnas.accel.toolchain import PLAIN_MAC, Toolchain, find_ap_int
+from qnas.accel.toolchain import Toolchain, find_ap_int
 from qnas.accel.verify import verify_project
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 from tests.accel.projects import QUICK, Design, design, lanes, random_design, small
@@ -19,10 +19,21 @@ FAST_SEEDS = range(3)
 MORE_SEEDS = range(3, 42)
 
 
-def check(design: Design, directory: Path, toolchain: Toolchain = QUICK) -> None:
+def check(
+    design: Design,
+    directory: Path,
+    toolchain: Toolchain = QUICK,
+    *,
+    packed_images: int | None = None,
+) -> None:
     project = design.write(directory / "project")
     found = verify_project(
-        project, design.network, design.images, design.labels, toolchain=toolchain
+        project,
+        design.network,
+        design.images,
+        design.labels,
+        toolchain=toolchain,
+        packed_images=packed_images,
     )
     assert found.first_mismatch is None, f"{design.plan.folding}: {found.first_mismatch}"
     assert found.mismatches == 0
@@ -87,11 +98,11 @@ def test_the_designs_of_this_file_are_fifty_of_every_sort() -> None:
 
 
 def test_optimised_code_gives_the_same(tmp_path: Path) -> None:
-    check(small(), tmp_path, Toolchain(flags=("-O2",)))
+    check(small(), tmp_path, Toolchain())
 
 
 def test_products_one_by_one_give_the_same(tmp_path: Path) -> None:
-    check(small(), tmp_path, Toolchain(flags=("-O0", PLAIN_MAC)))
+    check(small(), tmp_path, packed_images=0)
 
 
 def test_no_undefined_behaviour(tmp_path: Path) -> None:

@@ -132,6 +132,35 @@ def test_sources_that_do_not_compile_say_why(tmp_path: Path) -> None:
         run(project, design)
 
 
+def test_objects_are_compiled_once_for_equal_content(tmp_path: Path) -> None:
+    """With other weights, elsewhere, the kernel comes from the cache; another kernel does not."""
+    toolchain = Toolchain(flags=("-O0",), cache=tmp_path / "cache")
+
+    def objects() -> set[str]:
+        return {path.name for path in (tmp_path / "cache" / "csim").glob("*.o")}
+
+    design = small()
+    assert run(design.write(tmp_path / "a"), design, toolchain=toolchain).passed
+    first = objects()
+    other = replace(design, network=random_network(design.network.architecture, 99))
+    assert run(other.write(tmp_path / "b"), other, toolchain=toolchain).passed
+    second = objects()
+    assert len(first) == 2 and len(second - first) == 1, "the test bench knows the weights' CRC-32"
+    project = design.write(tmp_path / "c")
+    change(project, "src/layer_norm.hpp", "31 + e - 15", "31 + e - 14")
+    assert not run(project, design, toolchain=toolchain).passed
+    assert len(objects() - second) == 1
+
+
+def test_products_are_packed_for_as_many_images_as_asked(tmp_path: Path) -> None:
+    design = small()
+    project = design.write(tmp_path / "project")
+    processes = min(os.cpu_count() or 1, len(design.images))
+    for asked, packed in ((0, 0), (1, processes), (None, 3)):
+        found = run(project, design, packed_images=asked)
+        assert found.passed and found.packed_images == packed
+
+
 def test_a_missing_compiler_is_named_with_its_package(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")

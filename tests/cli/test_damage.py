@@ -68,6 +68,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "loops_checked": 1,
         "seconds": 1.0,
         "simulated_seconds": 1.0,
+        "packed_images": 1,
         "compiler": "g++",
     }
     (pick / "verification.json").write_text(json.dumps(verdict))

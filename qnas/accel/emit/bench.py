@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from qnas.accel.emit.constants import GENERATED
+from qnas.accel.emit.top import MEMORIES
 from qnas.accel.emit.writer import Writer
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
@@ -17,6 +18,11 @@ from qnas.numerics import Ints
 from qnas.operations import Gemm, Operation, Softmax, Tensor, network_operations
 
 MAGIC = b"QNASVEC1"
+# C++ types of the plan's buffers; the tables and the FIFO are declared with their sizes.
+TYPES = {
+    **{name: kind for name, (kind, _) in MEMORIES.items()},
+    **dict.fromkeys(("accumulator", "drain"), "Accumulators"),
+}
 
 
 def stage_values(plan: HardwarePlan) -> list[int]:
@@ -42,8 +48,9 @@ def project_header(plan: HardwarePlan, weights: bytes) -> str:
     """What the test bench knows of the network: names, shapes, the checksum of its weights."""
     counts = stage_values(plan)
     out = Writer()
-    out.line(f'{GENERATED}\n#pragma once\n#include <cstdint>\n\n#include "plan.hpp"\n')
+    out.line(f'{GENERATED}\n#pragma once\n#include <cstdint>\n\n#include "shapes.hpp"\n')
     out.line("namespace project {\n")
+    _memory_checks(out, plan)
     out.line(f"constexpr uint32_t WEIGHTS_CRC32 = 0x{zlib.crc32(weights):08X};")
     out.line(f"constexpr int PIXELS = {pixels(plan.architecture)};")
     out.line(f"constexpr int ALL_VALUES = {sum(counts)};")
@@ -56,6 +63,17 @@ def project_header(plan: HardwarePlan, weights: bytes) -> str:
             out.line(f"{count},")
     out.line("\n}  // namespace project")
     return out.text()
+
+
+def _memory_checks(out: Writer, plan: HardwarePlan) -> None:
+    """Each array of the C++ is the buffer that was priced: checked by the compiler."""
+    out.line("// Memories, in banks, rows and bits: those of the plan.")
+    for buffer in plan.buffers:
+        kind = TYPES.get(buffer.name)
+        if kind:
+            shape = f"{buffer.banks}, {buffer.depth}, {buffer.bits}"
+            out.line(f'static_assert(tb::has_shape<qnas::{kind}>({shape}), "{buffer.name}");')
+    out.line()
 
 
 def vectors_header(network: IntegerNetwork, labels: Ints) -> tuple[bytes, int]:

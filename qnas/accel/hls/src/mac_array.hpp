@@ -14,6 +14,7 @@
 // was read below is added back. (If everything below a field sums to less than 0, then the topmost
 // of the fields below was read as negative.)
 #pragma once
+#include "trace.hpp"
 #include "types.hpp"
 
 namespace qnas {
@@ -83,39 +84,49 @@ inline void split_fields(ap_int<48> p, field_sum_t sum[FIELDS]) {
     }
 }
 
+// Operands of the DSPs, each packed once and used by all DSPs of its row slots or of its tokens.
+constexpr int TOKEN_GROUPS = (plan::TT + plan::DSP_TOKENS - 1) / plan::DSP_TOKENS;
+typedef packed_nibbles_t PackedRows[plan::TK];  // of row slots m and m + 1
+typedef packed_acts_t PackedTokens[TOKEN_GROUPS][plan::TK];
+
 inline packed_nibbles_t packed_nibbles(nibble_t w0, nibble_t w1) {
 #pragma HLS INLINE
     return (packed_nibbles_t(w1) << (plan::DSP_TOKENS * FIELD_BITS)) + w0;
 }
 
-// Token `j` and, of two a DSP, the next one; beyond the last token, the last one twice.
-inline int token_of(int j, int t) {
+inline void pack_rows(const nibble_t w0[plan::TK], const nibble_t w1[plan::TK],
+                      PackedRows& packed) {
 #pragma HLS INLINE
-    return j + t < plan::TT ? j + t : plan::TT - 1;
-}
-
-inline packed_acts_t packed_acts(const act_t act[plan::TT][plan::TK], int j, int k) {
-#pragma HLS INLINE
-    packed_acts_t packed = act[j][k];
-    for (int t = 1; t < plan::DSP_TOKENS; ++t) {
+    for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
-        packed += packed_acts_t(act[token_of(j, t)][k]) << (t * FIELD_BITS);
+        packed[k] = packed_nibbles(w0[k], w1[k]);
     }
-    return packed;
 }
 
-// sum[DSP_TOKENS * s + t] = row slot s of two times token j + t.
-inline void dot_packed(const nibble_t w0[plan::TK], const nibble_t w1[plan::TK],
-                       const act_t act[plan::TT][plan::TK], int j, adder_t sum[FIELDS]) {
+// Of two tokens a DSP and an odd number of them, the last one is multiplied twice.
+inline void pack_tokens(const act_t act[plan::TT][plan::TK], PackedTokens& packed) {
+#pragma HLS INLINE
+    for (int g = 0; g < TOKEN_GROUPS; ++g) {
+#pragma HLS UNROLL
+        const int j = g * plan::DSP_TOKENS, next = j + 1 < plan::TT ? j + 1 : j;
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            packed[g][k] = act[j][k];
+            if (plan::DSP_TOKENS == 2) packed[g][k] += packed_acts_t(act[next][k]) << FIELD_BITS;
+        }
+    }
+}
+
+// sum[DSP_TOKENS * s + t] = row slot s of two times token t of a group.
+inline void dot_packed(const PackedRows& rows, const packed_acts_t tokens[plan::TK],
+                       adder_t sum[FIELDS]) {
 #pragma HLS INLINE
     for (int first = 0; first < plan::TK; first += plan::CASCADE) {
 #pragma HLS UNROLL
         ap_int<48> p = 0;
         for (int k = first; k < first + plan::CASCADE; ++k) {
 #pragma HLS UNROLL
-            const packed_nibbles_t a = packed_nibbles(w0[k], w1[k]);
-            const packed_acts_t b = packed_acts(act, j, k);
-            const ap_int<45> product = a * b;
+            const ap_int<45> product = rows[k] * tokens[k];
 #pragma HLS BIND_OP variable=product op=mul impl=dsp
             p += product;
         }
@@ -130,18 +141,21 @@ inline void dot_packed(const nibble_t w0[plan::TK], const nibble_t w1[plan::TK],
 }
 
 // Two row slots from `m` on, all tokens.
-inline void multiply_packed(const nibble_t weight[plan::TM][plan::TK],
-                            const act_t act[plan::TT][plan::TK], int m, bool first,
-                            Accumulators& acc) {
+inline void multiply_packed(const nibble_t weight[plan::TM][plan::TK], const PackedTokens& tokens,
+                            int m, bool first, Accumulators& acc) {
 #pragma HLS INLINE
-    for (int j = 0; j < plan::TT; j += plan::DSP_TOKENS) {
+    PackedRows rows;
+#pragma HLS ARRAY_PARTITION variable=rows complete dim=1
+    pack_rows(weight[m], weight[m + 1], rows);
+    for (int g = 0; g < TOKEN_GROUPS; ++g) {
 #pragma HLS UNROLL
         adder_t sum[FIELDS];
 #pragma HLS ARRAY_PARTITION variable=sum complete dim=1
-        dot_packed(weight[m], weight[m + 1], act, j, sum);
+        dot_packed(rows, tokens[g], sum);
         for (int f = 0; f < FIELDS; ++f) {
 #pragma HLS UNROLL
-            const int slot = m + f / plan::DSP_TOKENS, token = j + f % plan::DSP_TOKENS;
+            const int slot = m + f / plan::DSP_TOKENS;
+            const int token = g * plan::DSP_TOKENS + f % plan::DSP_TOKENS;
             if (token >= plan::TT) continue;
             const acc_t before = first ? acc_t(0) : acc[slot][token];
             acc[slot][token] = before + sum[f];
@@ -162,23 +176,23 @@ inline void multiply_plain(const nibble_t weight[plan::TK], const act_t act[plan
 }
 
 // acc += weight x act, from zero on the first beat. The last LUT_SLOTS row slots are built from
-// LUTs, the others from DSPs. QNAS_PLAIN_MAC, for simulation alone, makes all products one by one.
+// LUTs, the others from DSPs. QNAS_PACKED is true, but for a simulation that makes all products one
+// by one (trace.hpp).
 inline void multiply_accumulate(const nibble_t weight[plan::TM][plan::TK],
                                 const act_t act[plan::TT][plan::TK], bool first,
                                 Accumulators& acc) {
 #pragma HLS INLINE
-#ifdef QNAS_PLAIN_MAC
-    constexpr bool packed = false;
-#else
-    constexpr bool packed = CAN_PACK;
-#endif
     constexpr int dsp_slots = plan::TM - plan::LUT_SLOTS;
+    const bool packed = CAN_PACK && dsp_slots > 0 && QNAS_PACKED;
+    PackedTokens tokens;
+#pragma HLS ARRAY_PARTITION variable=tokens complete dim=0
+    if (packed) pack_tokens(act, tokens);
     for (int m = 0; m < plan::TM; ++m) {
 #pragma HLS UNROLL
         if (!packed || m >= dsp_slots)
             multiply_plain(weight[m], act, m < dsp_slots, first, acc[m]);
         else if (m % 2 == 0)
-            multiply_packed(weight, act, m, first, acc);
+            multiply_packed(weight, tokens, m, first, acc);
     }
 }
 

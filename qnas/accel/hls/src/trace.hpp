@@ -22,6 +22,8 @@ struct Counts {
     long long trips[LOOPS], entries[LOOPS];
 };
 extern Counts counts;  // of the stage that runs; the test bench owns it
+// Whether products are made four a DSP, as the hardware does, or one by one: equal sums, faster.
+extern bool packed;
 
 // Called after each stage; the test bench reads the stage's result out of the memories.
 void tap(int index, const Stage& stage, const ActMemory& act, const KeyMemory& key,
@@ -31,7 +33,9 @@ void tap(int index, const Stage& stage, const ActMemory& act, const KeyMemory& k
 }  // namespace qnas
 #define QNAS_ENTER(loop) (++::qnas::trace::counts.entries[loop])
 #define QNAS_COUNT(loop) (++::qnas::trace::counts.trips[loop])
+#define QNAS_PACKED (::qnas::trace::packed)
 #else
 #define QNAS_ENTER(loop)
 #define QNAS_COUNT(loop)
+#define QNAS_PACKED true
 #endif

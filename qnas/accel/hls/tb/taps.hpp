@@ -9,6 +9,7 @@
 namespace qnas {
 namespace trace {
 Counts counts;
+bool packed = true;
 }
 }  // namespace qnas
 
