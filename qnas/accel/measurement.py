@@ -7,10 +7,14 @@ nobody takes a guess for a measurement. Estimates and measurements are never mix
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from qnas.serial import Value
 
+LISTED = (
+    *("source", "tool", "version", "part", "top", "clock_target_ns", "clock_estimated_ns"),
+    *("latency_cycles_max", "interval_max", "lut", "ff", "dsp", "bram18", "uram"),
+)
 # How far the design had come: scheduled by HLS, simulated as RTL, mapped, or placed and routed.
 FlowStage = Literal["hls", "cosim", "synthesized", "implemented"]
 
@@ -60,6 +64,12 @@ class Measurement(Value):
     def amounts(self) -> Amounts:
         """The resources alone."""
         return Amounts(self.lut, self.ff, self.dsp, self.bram18, self.uram)
+
+    def listed(self) -> dict[str, Any]:
+        """What `qnas measurements --json` prints: LISTED of this and, under `modules`, of those
+        below it."""
+        own = {name: getattr(self, name) for name in LISTED}
+        return {**own, "modules": [module.listed() for module in self.modules]}
 
     def completed(self, other: Measurement) -> Measurement:
         """This one, and where it says nothing what `other` says: a utilization report and the

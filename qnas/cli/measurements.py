@@ -42,11 +42,10 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     import json
 
     from qnas.accel.reports import read_reports
-    from qnas.serial import encode
 
     found = read_reports(files)
     if as_json:
-        click.echo(json.dumps(encode(found), indent=2, allow_nan=False))
+        click.echo(json.dumps([m.listed() for m in found], indent=2, allow_nan=False))
         return
     from qnas.cli.console import printer
 

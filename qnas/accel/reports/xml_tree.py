@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from xml.parsers import expat
 
 from qnas.errors import ReportError, problem
@@ -38,8 +39,9 @@ class Element:
         return "".join(self.pieces).strip()
 
     def all(self, tag: str) -> Iterator[Element]:
-        """Children called `tag`, in order."""
-        return (child for child in self.children if child.tag == tag)
+        """Children called `tag`, in order; `AREA_ESTIMATES` is the same as `AreaEstimates`."""
+        plain = _plain(tag)
+        return (child for child in self.children if _plain(child.tag) == plain)
 
     def find(self, path: str) -> Element | None:
         """The first descendant by a path of tags, `A/B/C`."""
@@ -55,6 +57,12 @@ class Element:
             element = waiting.pop()
             yield element
             waiting.extend(reversed(element.children))
+
+
+@lru_cache(maxsize=4096)
+def _plain(tag: str) -> str:
+    """A tag whatever its spelling; tools changed capitals, hyphens and underscores over time."""
+    return tag.replace("_", "").replace("-", "").lower()
 
 
 def parse_xml(data: bytes, *, source: str, first_line: int = 1) -> Element:
