@@ -33,6 +33,8 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "HardwarePlan.architecture": (CHANGES, "the price reads what `lower` made of it"),
     "HardwarePlan.device": ("named in plan.json; its facts are other fields", "the same"),
     "HardwarePlan.clock_mhz": (CHANGES, CHANGES),
+    "HardwarePlan.dsp_wide_bits": (CHANGES, CHANGES),
+    "HardwarePlan.dsp_narrow_bits": (CHANGES, CHANGES),
     "HardwarePlan.activation_bits": (CHANGES, CHANGES),
     "HardwarePlan.accumulator_bits": (CHANGES, CHANGES),
     "HardwarePlan.score_bits": (CHANGES, CHANGES),
@@ -64,7 +66,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "Loop.name": (CHANGES, CHANGES),
     "Loop.trips": (CHANGES, CHANGES),
     "Loop.entries": (COUNTED, CHANGES),
-    "Buffer.name": (CHANGES, "a name"),
+    "Buffer.name": (CHANGES, CHANGES),
     "Buffer.bits": (CHANGES, CHANGES),
     "Buffer.banks": (CHANGES, CHANGES),
     "Buffer.depth": (CHANGES, CHANGES),
@@ -169,8 +171,12 @@ def printed() -> list[str]:
 
 
 def price(of: HardwarePlan) -> tuple[Any, ...]:
+    """Estimate and energy; of a plan that lacks a memory, its name in place of the energy."""
     found = estimate(of)
-    return found, found.latency_ms, energy(of, zcu102(), found)
+    try:
+        return found, found.latency_ms, energy(of, zcu102(), found)
+    except KeyError as missing:
+        return found, found.latency_ms, missing.args
 
 
 def test_every_field_is_in_the_table() -> None:
