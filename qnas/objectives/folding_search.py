@@ -111,6 +111,9 @@ def smallest_plan(
 class SharedFolding:
     """One folding for several architectures. `plans` and `estimates` are those of each alone;
     `resources` what a kernel with room for all of them takes: each buffer as large as the largest.
+
+    A budget, not a design: `emit_project` prints each of `plans` as a kernel of its own, and no
+    kernel that holds several networks' stage tables (PLAN.md, section 9).
     """
 
     folding: Folding

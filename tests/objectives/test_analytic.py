@@ -230,6 +230,21 @@ def test_more_engine_takes_more(arch: Architecture, folding: Folding, lanes: str
 
 
 @settings(deadline=None, max_examples=40)
+@given(architectures(), foldings(), st.sampled_from(("tm", "tt", "tk")))
+def test_more_lanes_never_multiply_longer(arch: Architecture, folding: Folding, lanes: str) -> None:
+    """Beats fall or stay. Whole stages need not: more row slots take longer to drain and to load,
+    which is why the search tries all sizes; and with a larger board it is never slower."""
+    if lanes == "tt" and 2 * folding.tt > folding.tk:
+        return
+    wider = dataclasses.replace(folding, **{lanes: 2 * getattr(folding, lanes)})
+    for before, after in zip(
+        *(lower(arch, zcu102(), f).stages for f in (folding, wider)), strict=True
+    ):
+        beats = [s.row_tiles * s.token_tiles * s.beats for s in (before, after)]
+        assert beats[1] <= beats[0]
+
+
+@settings(deadline=None, max_examples=40)
 @given(architectures(), foldings())
 def test_more_vector_lanes_are_never_slower(arch: Architecture, folding: Folding) -> None:
     if 2 * folding.vl > folding.tk:

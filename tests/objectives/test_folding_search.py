@@ -20,6 +20,7 @@ from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.objectives.folding_search import (
     FIELDS,
     best_plan,
+    best_plan_and_speedups,
     best_plan_for_all,
     candidate_foldings,
     smallest_plan,
@@ -172,6 +173,22 @@ def test_a_plan_at_the_limit_is_taken_and_one_over_is_not(arch: Architecture, sc
     assert best_plan(arch, at) == (plan, found)
     other = best_plan(arch, below)[0].folding
     assert other != plan.folding or not _some_plan_fits(arch, below)
+
+
+@settings(deadline=None, max_examples=8)
+@given(architectures(), st.sampled_from(("lut", "ff", "dsp", "bram18")), st.booleans())
+def test_more_of_a_board_is_never_slower(arch: Architecture, more: str, lut_lanes: bool) -> None:
+    small = dataclasses.replace(zcu102(), lut=60_000, ff=120_000, dsp=300, bram18=300)
+    large = dataclasses.replace(small, **{more: 2 * getattr(small, more)})
+    plans = [best_plan_and_speedups(arch, d, lut_lanes=lut_lanes) for d in (small, large)]
+    cycles = [estimate.cycles for _, estimate, _ in plans]
+    fit = all(getattr(plans[0][1].resources, r) <= n for r, n in small.limits().items())
+    assert bool(plans[0][2]) == fit
+    if fit:
+        assert cycles[1] <= cycles[0]
+        unlimited = dataclasses.replace(small, **{more: 10**9})
+        speedup = cycles[0] / best_plan(arch, unlimited, lut_lanes=lut_lanes)[1].cycles
+        assert plans[0][2][more] == pytest.approx(speedup)  # type: ignore[index]
 
 
 def _without_margins(device: Device) -> Device:
