@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from qnas.accel.twin import measure as measuring
 from qnas.accel.twin import synthesize as synthesizing
 from qnas.accel.twin.bits import concat, field, from_bytes, to_bytes
-from qnas.accel.twin.block import Block, known
+from qnas.accel.twin.block import Block, folder, known
 from qnas.accel.twin.grid import array, engine, grid
 from qnas.accel.twin.kinds import KINDS
 from qnas.accel.twin.measure import measure
@@ -22,6 +23,7 @@ from qnas.accel.twin.synthesize import counted
 from qnas.accel.twin.table import NUMBERS, Row, read_table, write_table
 from qnas.cli.main import cli
 from qnas.errors import CheckpointError, ConfigError, DependencyError, VerificationError
+from qnas.numerics import EXP_TABLE, RSQRT_TABLE
 
 REMEASURED = (
     array(2, 1, 1),
@@ -133,12 +135,30 @@ def test_cycles_and_sums_of_whole_gemms_are_the_plans(block: Block, tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "block", [Block.of("requantize", lanes=2), Block.of("requantize", "xc7", lanes=1)]
+    "block",
+    [
+        Block.of("requantize", "xc7", lanes=1),
+        Block.of("gelu", lanes=2, port=128),
+        Block.of("norm_statistics", lanes=2),
+        Block.of("normalise", lanes=1),
+        Block.of("exponential", lanes=2, score=18),
+        Block.of("row_scale", width=17),
+    ],
+    ids=lambda block: block.label,
 )
-def test_requantization_is_exact(block: Block, tmp_path: Path) -> None:
-    kind = KINDS["requantize"]
+def test_vector_units_are_exact(block: Block, tmp_path: Path) -> None:
+    kind = KINDS[block.kind]
     vectors = kind.vectors(block, np.random.default_rng(3), 10_000)
-    assert simulate(block, kind, vectors, library=prepare(tmp_path)).answers == 10_000
+    found = simulate(block, kind, vectors, library=prepare(tmp_path))
+    assert found.answers == len(vectors.expected) >= 1_000 and len(vectors.inputs) >= 10_000
+
+
+def test_constant_tables_are_those_of_the_reference() -> None:
+    text = (folder("rtl") / "tables.sv").read_text()
+    for name, table in (("rsqrt", RSQRT_TABLE), ("exp", EXP_TABLE)):
+        module = text[text.index(f"module {name}_table") :].split("endmodule")[0]
+        entries = re.findall(r"memory\[(\d+)\] = (\d+);", module)
+        assert {int(i): int(value) for i, value in entries} == dict(enumerate(table.tolist()))
 
 
 @pytest.mark.slow

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from qnas.accel.twin.block import Kind
+from qnas.accel.twin.block import Kind, Maker
 from qnas.accel.twin.vectors.array import array
 from qnas.accel.twin.vectors.engine import engine
+from qnas.accel.twin.vectors.gelu import gelu
 from qnas.accel.twin.vectors.memories import buffer
+from qnas.accel.twin.vectors.norm import norm_statistics, normalise
 from qnas.accel.twin.vectors.requantize import requantized
+from qnas.accel.twin.vectors.softmax import exponential, maximum, row_scales
 
+_SCALED = ("dsp.sv", "delay.sv", "shift.sv", "lanes.sv", "tables.sv")
 _LANES = ("dsp.sv", "delay.sv", "lanes.sv", "array.sv")
+
+
+def _vector_unit(name: str, parameters: tuple[str, ...], vectors: Maker, *sources: str) -> Kind:
+    """UltraScale+ alone: its multipliers are as wide as that DSP's ports."""
+    return Kind(name, sources, parameters, vectors, families=("xcup",))
+
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -27,7 +37,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Kind("buffer", ("bank.sv",), ("bits", "banks", "depth", "block"), buffer),
             Kind(
                 "engine",
-                (*_LANES, "bank.sv", "engine.sv"),
+                (*_LANES, "bank.sv", "choose.sv", "engine.sv"),
                 (
                     *("tm", "tt", "tk", "lut_slots", "acc", "port", "beats", "rows", "pairs"),
                     "packed",
@@ -37,11 +47,17 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ),
             Kind(
                 "requantize",
-                ("dsp.sv", "delay.sv", "requantize.sv"),
+                ("dsp.sv", "delay.sv", "shift.sv", "requantize.sv"),
                 ("lanes",),
                 requantized,
                 series7=True,
             ),
+            _vector_unit("gelu", ("lanes", "port"), gelu, "bank.sv", "choose.sv", "gelu.sv"),
+            _vector_unit("norm_statistics", ("lanes",), norm_statistics, *_SCALED, "norm.sv"),
+            _vector_unit("normalise", ("lanes",), normalise, *_SCALED, "norm.sv"),
+            _vector_unit("maximum", ("lanes", "score"), maximum, *_SCALED, "softmax.sv"),
+            _vector_unit("exponential", ("lanes", "score"), exponential, *_SCALED, "softmax.sv"),
+            _vector_unit("row_scale", ("width",), row_scales, *_SCALED, "softmax.sv"),
         )
     }
 )

@@ -3,29 +3,6 @@
 // tile. What an iteration multiplies leaves the array CLOCKS + 1 later: draining follows that far
 // behind, and `busy` ends DEPTH clocks after the last iteration.
 
-// q = values[index], of INPUTS values.
-module choose #(parameter int INPUTS = 2, BITS = 8, IW = INPUTS > 1 ? $clog2(INPUTS) : 1) (
-    input logic [INPUTS*BITS-1:0] values,
-    input logic [IW-1:0] index,
-    output logic [BITS-1:0] q
-);
-  localparam int LOW = 1 << (IW - 1);  // what the top bit of the index divides
-  generate
-    if (INPUTS == 1) begin : one
-      assign q = values;
-    end else begin : many
-      localparam int LW = IW > 1 ? IW - 1 : 1;
-      localparam int HIGH = INPUTS - LOW, HW = HIGH > 1 ? $clog2(HIGH) : 1;
-      logic [BITS-1:0] low, high;
-      choose #(.INPUTS(LOW), .BITS(BITS)) below (
-          .values(values[LOW*BITS-1:0]), .index(index[LW-1:0]), .q(low));
-      choose #(.INPUTS(HIGH), .BITS(BITS)) above (
-          .values(values[INPUTS*BITS-1:LOW*BITS]), .index(index[HW-1:0]), .q(high));
-      assign q = index[IW-1] ? high : low;
-    end
-  endgenerate
-endmodule
-
 // One vector is {payload, op}. op 0: {act row, tt x tk activations}. op 1 starts a stage: eight
 // numbers of 16 bits (row_tiles, token_tiles, beats, drain_steps, tile_steps, load_steps, row_steps,
 // attention). op 2: a word of the weight stream, or tk elements of a key or of a query's
@@ -168,14 +145,16 @@ module block_engine #(
     end
   end
 
-  // Row parameters: four row tiles of WORDS words, PER parameters each.
+  // Row parameters: WORDS words a row tile, PER parameters each. The plan keeps four tiles of them; of
+  // few rows several tiles drain behind the pipeline, and more are kept: 32 words cost no more.
+  localparam int TILES = TM >= 12 ? 4 : TM >= 4 ? 8 : 16;
   logic [63:0] row_param;
   logic [PER*64-1:0] param_word;
   logic [15:0] param_index;
-  logic [$clog2(4*WORDS)-1:0] param_to, param_from;
-  assign param_to = (phase % 4) * WORDS + step;
-  assign param_from = (drain_row % 4) * WORDS + drained / PER;
-  bank #(.BITS(PORT), .DEPTH(4 * WORDS)) params (
+  logic [$clog2(TILES*WORDS)-1:0] param_to, param_from;
+  assign param_to = (phase % TILES) * WORDS + step;
+  assign param_from = (drain_row % TILES) * WORDS + drained / PER;
+  bank #(.BITS(PORT), .DEPTH(TILES * WORDS)) params (
       .clk(clk), .write(loading & parameters), .to(param_to), .from(param_from),
       .d(payload[PORT-1:0]), .q(param_word));
   always_ff @(posedge clk) param_index <= drained % PER;

@@ -1,24 +1,5 @@
 // Requantization of LANES sums that share a row's scale (NUMERICS.md, section 2), and its epilogues.
 
-// value / 2**shift, rounded half up, and 0 from a shift of W on. Two clocks.
-module round_shift #(parameter int W = 48) (
-    input logic clk,
-    input logic signed [W-1:0] value,
-    input logic [5:0] shift,
-    output logic signed [W-1:0] q
-);
-  logic signed [W:0] half, sum;
-  logic [5:0] shift_q;
-  logic none;
-  assign half = (W + 1)'(1) <<< (shift - 6'd1);
-  always_ff @(posedge clk) begin
-    sum <= value + half;
-    shift_q <= shift;
-    none <= shift >= W;
-    q <= none ? W'(0) : W'(sum >>> shift_q);
-  end
-endmodule
-
 // One vector: {bias, shift, mult, epilogue, LANES sums}; epilogue 0 an activation, 1 two nibbles,
 // 2 an entry of GELU's table, 3 a logit. An answer: LANES results of 32 bits.
 module block_requantize #(
