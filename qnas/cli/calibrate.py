@@ -86,13 +86,13 @@ def _from_reports(reports: Path, file: Path) -> None:
     designs = read_designs(reports)
     found = fit(designs)
     write_json(file, CalibrationFile(designs))
-    table = Table(title=f"{len(designs.designs)} designs, each left out", title_justify="left")
-    for title in ("resource", "error raw", "calibrated", "90 % interval"):
-        table.add_column(title, justify="right")
-    for name, before, after, half in zip(
-        RESOURCES, found.before, found.after, found.half, strict=True
-    ):
-        table.add_row(name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half):.3f}")
+    title = f"Estimate -> {designs.stage}: {len(designs.foretold)} designs, each left out"
+    table = Table(title=title, title_justify="left")
+    for column in ("resource", "error raw", "calibrated", "90 % interval", "by"):
+        table.add_column(column, justify="right")
+    columns = (found.before, found.after, found.half, found.ways)
+    for name, before, after, half, way in zip(RESOURCES, *columns, strict=True):
+        table.add_row(name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half):.3f}", way)
     printer().print(table)
 
 

@@ -55,7 +55,12 @@ def candidate_foldings(
 
 
 def best_plan(
-    arch: Architecture, device: Device, dsp_share: float = 1.0, *, lut_lanes: bool = False
+    arch: Architecture,
+    device: Device,
+    dsp_share: float = 1.0,
+    *,
+    lut_lanes: bool = False,
+    limits: Mapping[str, int] | None = None,
 ) -> tuple[HardwarePlan, Estimate]:
     """The fastest plan of `arch` that fits the device with at most `dsp_share` of its DSP limit.
 
@@ -63,21 +68,27 @@ def best_plan(
     fits, the plan whose worst resource is over its limit by the smallest factor: the estimate then
     tells by how much. `lut_lanes` lets up to half of the products be built from LUTs; never more,
     or small networks would need hardly any DSP and there would be nothing to trade latency for.
+    `limits` of the estimates, where they are not the device's own (a calibration's are not).
     ConfigError for a share outside 0..1, CapacityError as `lower`.
     """
-    return best_plan_and_speedups(arch, device, dsp_share, lut_lanes=lut_lanes)[:2]
+    return best_plan_and_speedups(arch, device, dsp_share, lut_lanes=lut_lanes, limits=limits)[:2]
 
 
 def best_plan_and_speedups(
-    arch: Architecture, device: Device, dsp_share: float = 1.0, *, lut_lanes: bool = False
+    arch: Architecture,
+    device: Device,
+    dsp_share: float = 1.0,
+    *,
+    lut_lanes: bool = False,
+    limits: Mapping[str, int] | None = None,
 ) -> tuple[HardwarePlan, Estimate, dict[Resource, float]]:
     """`best_plan`, and of every resource how many times as fast the fastest plan were without its
     limit: 1.0 where it does not bind. Empty if nothing fits."""
     folding, legal, prices = _sweep([arch], device, lut_lanes=lut_lanes)
-    limits = _limits(device, dsp_share)
-    index = _fastest(folding, prices[0], legal=legal, limits=limits)
+    bounds = _limits(device, dsp_share, limits)
+    index = _fastest(folding, prices[0], legal=legal, limits=bounds)
     best = prices[0].at(index)
-    speedups = {r: best.cycles / n for r, n in _cycles_without(prices[0], legal, limits).items()}
+    speedups = {r: best.cycles / n for r, n in _cycles_without(prices[0], legal, bounds).items()}
     return lower(arch, device, _folding_at(folding, index)), best, speedups
 
 
@@ -168,12 +179,14 @@ def _sweep(
     return folding, legal, [price(arch, device, folding) for arch in archs]
 
 
-def _limits(device: Device, dsp_share: float) -> dict[str, int]:
+def _limits(
+    device: Device, dsp_share: float, given: Mapping[str, int] | None = None
+) -> dict[str, int]:
     if not 0 < dsp_share <= 1:
         rule = "must be above 0, at most 1"
         raise ConfigError(problem("dsp_share", rule, dsp_share, "Choose, say, 0.5."))
-    limits = {**device.limits(), "dsp": math.floor(dsp_share * device.limit("dsp"))}
-    return {str(resource): limit for resource, limit in limits.items()}
+    limits = {str(resource): limit for resource, limit in (given or device.limits()).items()}
+    return {**limits, "dsp": math.floor(dsp_share * limits["dsp"])}
 
 
 def _token_lanes(arch: Architecture) -> list[int]:

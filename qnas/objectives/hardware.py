@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qnas.accel.device import Device
 from qnas.objectives.base import Candidate, Direction
 from qnas.objectives.cost.energy import energy
+
+if TYPE_CHECKING:  # it brings scipy
+    from qnas.objectives.calibration.file import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +53,19 @@ class EnergyObjective:
 
 @dataclass(frozen=True, slots=True)
 class ResourceObjective:
-    """How many of one device resource (`name`, of RESOURCES) the plan uses."""
+    """How many of one device resource (`name`, of RESOURCES) the plan uses: the estimate, or what
+    `calibration` makes of it."""
 
     name: str
     unit: str
     direction: Direction = "minimize"
+    calibration: Calibration | None = None
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
-        return [float(getattr(c.estimate.resources, self.name)) for c in candidates]
+        found = [float(getattr(c.estimate.resources, self.name)) for c in candidates]
+        if self.calibration is None:
+            return found
+        return [self.calibration.range_of(self.name, amount).value for amount in found]
 
 
 # Told by the plan alone, in no time: a study looks at these before it spends images.

@@ -21,6 +21,7 @@ from qnas.user_code import is_reference, load_reference
 
 if TYPE_CHECKING:
     from qnas.objectives.accuracy import AccuracyEvaluator
+    from qnas.objectives.calibration.file import Calibration
 
 
 GROUP = "qnas.objectives"
@@ -93,13 +94,20 @@ def own_objective(name: str) -> Objective:
 
 
 def make_objectives(
-    names: Sequence[str], evaluator: AccuracyEvaluator, device: Device
+    names: Sequence[str],
+    evaluator: AccuracyEvaluator,
+    device: Device,
+    *,
+    calibration: Calibration | None = None,
 ) -> tuple[Objective, ...]:
-    """The objectives `names`, in order, of plans for `device`; `evaluator` answers for accuracy."""
-    return tuple(_make(name, evaluator, device) for name in names)
+    """The objectives `names`, in order, of plans for `device`; `evaluator` answers for accuracy,
+    `calibration` corrects resources."""
+    return tuple(_make(name, evaluator, device, calibration) for name in names)
 
 
-def _make(name: str, evaluator: AccuracyEvaluator, device: Device) -> Objective:
+def _make(
+    name: str, evaluator: AccuracyEvaluator, device: Device, calibration: Calibration | None
+) -> Objective:
     if name == "error":
         from qnas.objectives.accuracy import ErrorObjective
 
@@ -111,5 +119,6 @@ def _make(name: str, evaluator: AccuracyEvaluator, device: Device) -> Objective:
     if name == "energy":
         return EnergyObjective(device)
     if name in RESOURCES:
-        return ResourceObjective(name, objective_info(name).unit)
+        unit = objective_info(name).unit
+        return ResourceObjective(name, unit, calibration=calibration)
     return own_objective(name)

@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
@@ -97,6 +97,15 @@ class TuneConfig(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationConfig(Value):
+    """What `qnas calibrate --reports` wrote, to search with: `file`, and which end of its 90 %
+    intervals must keep the device's limits, the predicted `value` or the `upper` end."""
+
+    file: str = ""
+    bound: Literal["value", "upper"] = "value"
+
+
+@dataclass(frozen=True, slots=True)
 class StudyConfig(Value):
     """One study: a space on a device, what to optimise, and every seed and budget.
 
@@ -126,6 +135,7 @@ class StudyConfig(Value):
     search: SearchConfig = field(default_factory=SearchConfig)
     train: Recipe = field(default_factory=Recipe)
     tune: TuneConfig = field(default_factory=TuneConfig)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     splits: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:
@@ -171,8 +181,9 @@ class StudyConfig(Value):
         for key, file in (
             ("pretrained", self.pretrained),
             ("teacher_file", self.train.teacher_file),
+            ("calibration.file", self.calibration.file),
         ):
-            missing = is_weights_file(file) and not Path(file).is_file()
+            missing = _is_file(key, file) and not Path(file).is_file()
             _require(not missing, key, "must be a file that exists", file)
         if not is_reference(self.space):  # loaded, and judged, where it is used
             _known("space", self.space, space_names())
@@ -224,10 +235,20 @@ def load_config(source: str | Path) -> StudyConfig:
         config = dataclasses.replace(
             config, search=dataclasses.replace(config.search, seed_from=run)
         )
+    if config.calibration.file:
+        measured = str((folder / config.calibration.file).resolve())
+        config = dataclasses.replace(
+            config, calibration=dataclasses.replace(config.calibration, file=measured)
+        )
     if config.device.endswith(".toml"):
         config = dataclasses.replace(config, device=str((folder / config.device).resolve()))
     config.check_names()
     return config
+
+
+def _is_file(key: str, text: str) -> bool:
+    """Whether `text` can be no name but of a file."""
+    return bool(text) if key == "calibration.file" else is_weights_file(text)
 
 
 def _resolve_weights(source: str, folder: Path) -> str:

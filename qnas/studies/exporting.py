@@ -70,7 +70,9 @@ def export(work: Workspace, progress: Progress) -> None:
 def plan_of(work: Workspace, pick: Pick) -> HardwarePlan:
     """The very plan that the study priced; CheckpointError if it is priced otherwise today."""
     trial = pick.trial
-    plan, estimate = best_plan(trial.architecture, work.device, dsp_share=trial.proposal.dsp_share)
+    plan, estimate = best_plan(
+        trial.architecture, work.device, trial.proposal.dsp_share, limits=work.limits
+    )
     if estimate != trial.estimate:
         raise CheckpointError(
             problem(

@@ -18,6 +18,7 @@ from qnas.errors import CapacityError, ConfigError, QnasError, problem
 from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan, best_plan_and_speedups
 from qnas.spaces import load_space
+from qnas.studies.calibrating import estimate_limits, load_calibration
 from qnas.studies.config import StudyConfig
 
 CORNERS = ("smallest", "middle", "largest")
@@ -108,16 +109,26 @@ def assess(config: StudyConfig) -> Feasibility:
     """Plan and price the corners of the study's space on its device."""
     space, device = load_space(config.space), load_device(config.device)
     share = config.search.dsp_shares[-1]
+    calibration = load_calibration(config.calibration, device)
+    estimates = estimate_limits(device, config.calibration, calibration)
+    limits = {r: estimates[r] for r in RESOURCES}
     subnets = zip(CORNERS, space.corners(), strict=True)
-    corners = tuple(_corner(name, arch, device, share) for name, arch in subnets)
+    corners = tuple(_corner(name, arch, device, share, limits=limits) for name, arch in subnets)
     return Feasibility(config, device, corners)
 
 
-def _corner(name: str, arch: Architecture, device: Device, share: float) -> Corner:
-    limits: dict[Resource, int] = device.limits()
-    limits["dsp"] = math.floor(share * limits["dsp"])
+def _corner(
+    name: str,
+    arch: Architecture,
+    device: Device,
+    share: float,
+    *,
+    limits: dict[Resource, int],
+) -> Corner:
+    given = {str(resource): limit for resource, limit in limits.items()}
+    limits = {**limits, "dsp": math.floor(share * limits["dsp"])}
     try:
-        plan, estimate, speedups = best_plan_and_speedups(arch, device, share)
+        plan, estimate, speedups = best_plan_and_speedups(arch, device, share, limits=given)
     except (CapacityError, ConfigError) as error:
         return Corner(name, arch, None, None, limits, {}, str(error))
     return Corner(name, arch, plan.folding, estimate, limits, speedups)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnas.errors import ConfigError, problem
-from qnas.serial import Value, digest, encode, read_value, write_json
+from qnas.serial import Value, digest, encode, read_json, read_value, write_json
 from qnas.studies.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "sa
 # neither makes an existing run wrong; nor does another tuning, whose record knows its recipe. A
 # device is compared by its content, not by its path.
 CHANGEABLE = ("fps_targets", "device", "tune")
-DIGESTS = ("space", "data", "splits", "device")
+DIGESTS = ("space", "data", "splits", "device", "calibration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Manifest(Value):
     data: NamedData
     splits: SplitSizes
     device: Named
+    calibration: Named = Named("", "")
     stages: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
 
 
@@ -88,7 +89,14 @@ def make_manifest(work: Workspace) -> Manifest:
             report=len(splits.report),
         ),
         device=Named(work.device.name, digest(work.device)),
+        calibration=_calibration(config),
     )
+
+
+def _calibration(config: StudyConfig) -> Named:
+    """By its content, wherever the file lies."""
+    file = config.calibration.file
+    return Named(Path(file).name, digest(read_json(Path(file)))) if file else Named("", "")
 
 
 def read_manifest(path: Path) -> Manifest:

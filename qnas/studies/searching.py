@@ -110,12 +110,18 @@ def _make_evaluator(work: Workspace) -> Evaluator:
     device = work.device
 
     def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
-        return best_plan(architecture, device, dsp_share=share)
+        return best_plan(architecture, device, dsp_share=share, limits=work.limits)
 
-    bounded = make_objectives(list(work.config.limits), accuracy, device)
+    wanted = make_objectives(
+        (*work.config.objectives, *work.config.limits),
+        accuracy,
+        device,
+        calibration=work.calibration,
+    )
+    own = len(work.config.objectives)
     return Evaluator(
-        objectives=make_objectives(work.config.objectives, accuracy, device),
+        objectives=wanted[:own],
         planner=planner,
-        limits={name: limit for name, limit in device.limits().items()},
-        bounds=tuple(map(Bound, bounded, work.config.limits.values())),
+        limits=work.limits,
+        bounds=tuple(map(Bound, wanted[own:], work.config.limits.values())),
     )

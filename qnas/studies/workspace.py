@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from qnas.serial import write_json
 from qnas.space import SearchSpace
 from qnas.spaces import load_space
 from qnas.splits import Splits
+from qnas.studies.calibrating import estimate_limits, load_calibration
 from qnas.studies.config import StudyConfig
 from qnas.studies.feasibility import assess
 from qnas.studies.genome import Genome
@@ -29,6 +30,7 @@ from qnas.studies.rundir import RunDirectory, sweep
 if TYPE_CHECKING:
     import optuna
 
+    from qnas.objectives.calibration.file import Calibration
     from qnas.studies.front import StudyRecords
     from qnas.supernet.model import Supernet
 
@@ -52,6 +54,15 @@ class Workspace:
     @cached_property
     def device(self) -> Device:
         return load_device(self.config.device)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        return load_calibration(self.config.calibration, self.device)
+
+    @cached_property
+    def limits(self) -> Mapping[str, int]:
+        """The most that estimates may be: the device's, or a calibration's."""
+        return estimate_limits(self.device, self.config.calibration, self.calibration)
 
     @cached_property
     def images(self) -> ImageSet:
@@ -178,6 +189,7 @@ def open_workspace(
     if stage not in ("run", "train"):
         work.need(stage, work.files.manifest.exists(), "train")
     # All before the directory: bad input leaves nothing behind.
+    _ = work.limits
     check_fit(work.space, work.images)
     if not work.trained():
         assess(config).require()

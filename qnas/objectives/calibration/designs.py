@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from qnas.objectives.cost.analytic import estimate
 from qnas.objectives.cost.estimate import RESOURCES, Resources
 from qnas.serial import Value, read_json
 
-STAGES = ("hls", "synthesized", "implemented")  # of the furthest one a design's numbers are taken
+# What HLS says, and what logic synthesis or place and route made of it: two stages to learn. Of
+# several reports of the second the one that came furthest counts.
+HLS, BUILT = "hls", ("synthesized", "implemented")
 CLOCK_TOLERANCE_NS = 0.006  # reports round to hundredths
 
 
@@ -35,61 +37,104 @@ class Setup(Value):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDesign(Value):
-    """A plan by its digest; the estimate, and what `source` reports (every resource is told)."""
+    """A plan by its digest; its estimate, and what reports said: `hls` the first stage, `built` the
+    last, either of which may be absent. Every resource is told. `source` names the reports."""
 
     plan: str
     source: str
     estimated: Resources
-    measured: Resources
+    hls: Resources | None
+    built: Resources | None
+
+    def __post_init__(self) -> None:
+        if self.hls is None and self.built is None:
+            remedy = "Give a report of it."
+            raise ConfigError(problem(self.source, "must be measured", "nothing", remedy))
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDesigns(Value):
-    """At least MIN_PAIRS designs of one setup, ordered by plan, each plan once."""
+    """At least MIN_PAIRS designs of one setup, ordered by plan, each plan once.
+
+    What is foretold is the last stage if MIN_PAIRS designs reached it, else what HLS says.
+    """
 
     setup: Setup
     designs: tuple[MeasuredDesign, ...]
 
     def __post_init__(self) -> None:
-        if len(self.designs) < MIN_PAIRS:
+        if len(self.foretold) < MIN_PAIRS:
             rule, remedy = f"must be of {MIN_PAIRS} plans at least", "Synthesize more plans."
-            raise ConfigError(problem("reports", rule, len(self.designs), remedy))
+            raise ConfigError(problem("reports", rule, len(self.foretold), remedy))
 
-    def log_residuals(self) -> Floats:
-        """(designs, RESOURCES): log of (1 + measured) / (1 + estimated)."""
-        measured, estimated = (
-            np.array([[getattr(x, r) for r in RESOURCES] for x in amounts], float)
-            for amounts in zip(*((d.measured, d.estimated) for d in self.designs), strict=True)
-        )
-        residuals: Floats = np.log1p(measured) - np.log1p(estimated)
-        return residuals
+    @property
+    def built(self) -> tuple[MeasuredDesign, ...]:
+        return tuple(d for d in self.designs if d.built)
+
+    @property
+    def stage(self) -> str:
+        """Of what is foretold."""
+        return self.setup.stage if len(self.built) >= MIN_PAIRS else HLS
+
+    @property
+    def foretold(self) -> tuple[MeasuredDesign, ...]:
+        """The designs that were measured at `stage`."""
+        if len(self.built) >= MIN_PAIRS:
+            return self.built
+        return tuple(d for d in self.designs if d.hls)
+
+
+def log_residuals(pairs: Sequence[tuple[Resources, Resources]]) -> Floats:
+    """(pairs, RESOURCES): log of (1 + second) / (1 + first)."""
+    shape = (len(pairs), len(RESOURCES))
+    first, second = (
+        np.array([[getattr(pair[i], r) for r in RESOURCES] for pair in pairs], float).reshape(shape)
+        for i in (0, 1)
+    )
+    residuals: Floats = np.log1p(second) - np.log1p(first)
+    return residuals
 
 
 def read_designs(directory: Path) -> MeasuredDesigns:
     """The projects (folders with a plan.json) in and below `directory`, with reports in or below
-    them. ConfigError for fewer than MIN_PAIRS plans, for different tools, parts, clocks or stages,
-    for a part or clock that is not the plan's, and for reports of one plan that contradict each
-    other; ReportError for a damaged or missing report."""
+    them. ConfigError for fewer than MIN_PAIRS plans, for different tools, parts, clocks or last
+    stages, for a part or clock that is not the plan's, and for reports of one plan that contradict
+    each other; ReportError for a damaged or missing report."""
     found = [_read_project(path.parent) for path in sorted(directory.rglob("plan.json"))]
     if not found:
         rule = "must hold exported projects, each with its plan.json and reports"
         raise ConfigError(problem(str(directory), rule, "none", "Check the path."))
-    first, where = found[0][0], found[0][1].source
-    for setup, design in found:
-        if setup != first:
-            rule = f"must be of the same tool, stage, part and clock as {where} ({first})"
-            remedy = "Calibrate each on its own."
-            raise ConfigError(problem(design.source, rule, setup, remedy))
-    return MeasuredDesigns(first, _without_twins([design for _, design in found]))
+    setups: dict[bool, tuple[Setup, str]] = {}
+    for reports, design in found:
+        for setup in reports:
+            first = setups.setdefault(setup.stage == HLS, (setup, design.source))
+            if setup != first[0]:
+                rule = f"must be of the same tool, stage, part and clock as {first[1]} ({first[0]})"
+                remedy = "Calibrate each on its own."
+                raise ConfigError(problem(design.source, rule, setup, remedy))
+    last, _ = setups[False] if False in setups else setups[True]
+    return MeasuredDesigns(last, _without_twins([design for _, design in found]))
 
 
-def _read_project(folder: Path) -> tuple[Setup, MeasuredDesign]:
+def _read_project(folder: Path) -> tuple[tuple[Setup, ...], MeasuredDesign]:
     plan = HardwarePlan.from_json(read_json(folder / "plan.json"))
-    reports = [m for m in read_reports([folder]) if m.stage in STAGES]
-    if not reports:
+    reports = read_reports([folder])
+    first = [m for m in reports if m.stage == HLS]
+    last = sorted((m for m in reports if m.stage in BUILT), key=lambda m: BUILT.index(m.stage))
+    chosen = [group[-1] for group in (first, last) if group]
+    if not chosen:
         rule = "must hold a report of synthesis or implementation"
         raise ConfigError(problem(str(folder), rule, "none", "Run the tool on the project."))
-    report = max(reports, key=lambda m: STAGES.index(m.stage))
+    amounts = {report.stage == HLS: _amounts(report) for report in chosen}
+    setups = tuple(_setup(plan, report) for report in chosen)
+    source = " + ".join(report.source for report in chosen)
+    estimated = estimate(plan).resources
+    return setups, MeasuredDesign(
+        plan.digest, source, estimated, hls=amounts.get(True), built=amounts.get(False)
+    )
+
+
+def _amounts(report: Measurement) -> Resources:
     amounts = {name: getattr(report, name) for name in RESOURCES}
     amounts["uram"] = amounts["uram"] or 0  # parts without any do not mention it
     told = {**amounts, "part": report.part, "clock_target_ns": report.clock_target_ns}
@@ -98,22 +143,35 @@ def _read_project(folder: Path) -> tuple[Setup, MeasuredDesign]:
         remedy = "Give the csynth.xml or export_impl.xml."
         rule = f"must tell {', '.join(silent)}"
         raise ConfigError(problem(report.source, rule, "nothing", remedy))
-    setup = Setup(report.tool, report.stage, str(report.part), float(report.clock_target_ns or 0))
-    _refuse_other_target(plan, setup, report)
-    estimated = estimate(plan).resources
-    return setup, MeasuredDesign(plan.digest, report.source, estimated, Resources(**amounts))
+    return Resources(**amounts)
+
+
+def _setup(plan: HardwarePlan, report: Measurement) -> Setup:
+    found = Setup(report.tool, report.stage, str(report.part), float(report.clock_target_ns or 0))
+    _refuse_other_target(plan, found, report)
+    return found
 
 
 def _refuse_other_target(plan: HardwarePlan, setup: Setup, report: Measurement) -> None:
     part, clock_ns = load_device(plan.device).part, round(1e3 / plan.clock_mhz, 3)
-    wanted, got = _plain(part), _plain(setup.part)
-    if not (wanted.startswith(got) or got.startswith(wanted)):
+    if not same_part(part, setup.part):
         rule = f"must be of the part of its plan, {part}"
         raise ConfigError(problem(report.source, rule, setup.part, "Synthesize for that part."))
-    if abs(setup.clock_target_ns - clock_ns) > CLOCK_TOLERANCE_NS:
+    if not same_clock(clock_ns, setup.clock_target_ns):
         rule = f"must be for the clock of its plan, {clock_ns} ns"
         got = f"{setup.clock_target_ns} ns"
         raise ConfigError(problem(report.source, rule, got, "Synthesize for that clock."))
+
+
+def same_part(one: str, other: str) -> bool:
+    """Whether two names of parts are equal, or one names the other in full."""
+    a, b = _plain(one), _plain(other)
+    return a.startswith(b) or b.startswith(a)
+
+
+def same_clock(one_ns: float, other_ns: float) -> bool:
+    """Equal to what reports round to."""
+    return abs(one_ns - other_ns) <= CLOCK_TOLERANCE_NS
 
 
 def _plain(part: str) -> str:
@@ -126,12 +184,18 @@ def _without_twins(designs: Sequence[MeasuredDesign]) -> tuple[MeasuredDesign, .
     for _, group in groupby(sorted(designs, key=lambda d: d.plan), key=lambda d: d.plan):
         first, *others = group
         for other in others:
-            for name in RESOURCES:
-                a, b = (getattr(x.measured, name) for x in (first, other))
-                if 1 + max(a, b) > TWINS * (1 + min(a, b)):
-                    rule = f"must agree with {first.source} on {name}: their plans are equal"
-                    raise ConfigError(
-                        problem(other.source, rule, f"{b} and {a}", "Remove the wrong one.")
-                    )
+            _refuse_contradictions(first, other)
+            first = replace(first, hls=first.hls or other.hls, built=first.built or other.built)
         kept.append(first)
     return tuple(kept)
+
+
+def _refuse_contradictions(first: MeasuredDesign, other: MeasuredDesign) -> None:
+    for both in ((first.hls, other.hls), (first.built, other.built)):
+        for name in RESOURCES if all(both) else ():
+            a, b = (getattr(x, name) for x in both)
+            if 1 + max(a, b) > TWINS * (1 + min(a, b)):
+                rule = f"must agree with {first.source} on {name}: their plans are equal"
+                raise ConfigError(
+                    problem(other.source, rule, f"{b} and {a}", "Remove the wrong one.")
+                )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qnas.studies.front import StudyRecords
 from qnas.studies.picks import Pick
 from qnas.studies.records import TrialRecord
 from qnas.studies.tuning_record import Tuning
+
+if TYPE_CHECKING:
+    from qnas.objectives.calibration.file import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class ReportContent:
     """`facts` are label and value, in order; `limits` the usable amounts of the device's
     resources; `verifications` the content of verification.json by pick, where there is one;
     `tunings` what `qnas tune` found, by pick, where it was run; `study` names the study on the
-    command line."""
+    command line; `calibration` is what the study searched with, if it did."""
 
     name: str
     device: str
@@ -28,6 +31,7 @@ class ReportContent:
     verifications: Mapping[str, Mapping[str, Any]]
     tunings: Mapping[str, Tuning] = field(default_factory=dict)
     study: str = "STUDY.toml"
+    calibration: Calibration | None = None
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""

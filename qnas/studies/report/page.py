@@ -99,6 +99,7 @@ def content_of(
         verifications,
         {name: tuning for name, tuning in tunings.items() if tuning},
         work.config.name,
+        work.calibration,
     )
 
 
@@ -141,6 +142,23 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("FF", "modelled", used("ff")),
         ("DSP", "modelled", used("dsp")),
         ("BRAM18", "modelled", used("bram18")),
+        *_calibrated(content),
+    ]
+
+
+def _calibrated(content: ReportContent) -> list[tuple[str, str, list[str]]]:
+    """What the study's measurements make of each resource, with its 90 % interval."""
+    calibration = content.calibration
+    if calibration is None:
+        return []
+
+    def cell(name: str, pick: Pick) -> str:
+        found = calibration.range_of(name, getattr(pick.trial.estimate.resources, name))
+        return f"{found.value:,.0f} ({found.low:,.0f} to {found.high:,.0f})"
+
+    return [
+        (f"{label}, by measurements", "calibrated", [cell(name, p) for p in content.picks])
+        for label, name in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
     ]
 
 
