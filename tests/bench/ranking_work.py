@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,6 +26,8 @@ from qnas.training.logs import Interval
 from qnas.training.loop import CALIBRATION_IMAGES, train_supernet
 from qnas.training.recipe import Recipe
 from qnas.training.source import ArraySource
+
+ACCURACIES, SECONDS = "accuracy.json", "seconds.json"
 
 
 class RandomRows(Supernet):
@@ -51,93 +54,101 @@ class RandomRows(Supernet):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training: of a supernet, or of a Singleton, which is a subnet alone."""
+
+    title: str
+    space: SearchSpace | Singleton
+    recipe: Recipe
+    seed: int
+    kind: type[Supernet] = Supernet
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Accuracy of each subnet, 0..1; processor seconds of the training."""
+
+    accuracies: list[float]
+    cpu_seconds: float
+
+
 class Workshop:
     """Trains on one task, in folders of `folder` named by all that determines a result: the code
     of supernet and training, data, space, recipe and seed."""
 
     def __init__(self, task: Task, folder: Path) -> None:
-        self.task, self.folder = task, folder
+        self.task, self.folder = task, folder / task.name
         hashes = [hashlib.sha256(a.tobytes()).hexdigest() for a in (*task.train, *task.test)]
-        self._fixed = [_code(), hashes, task.input_step]
-        self.seconds = 0.0
+        self._fixed = [code_digest(), hashes, task.input_step]
 
-    def accuracies(
-        self,
-        space: SearchSpace | Singleton,
-        subnets: Sequence[Architecture],
-        *,
-        recipe: Recipe,
-        seed: int,
-        kind: type[Supernet] = Supernet,
-        title: str,
-    ) -> list[float]:
-        """Accuracy on the test images of each subnet of a supernet of `space`, trained first if it
-        is not known; of a Singleton, of the subnet trained alone."""
-        inputs = [self._fixed, encode(space), encode(recipe), seed, kind.__name__]
-        folder = self.folder / self.task.name / digest(inputs, length=16)
-        record = folder / "accuracy.json"
-        known = json.loads(record.read_text()) if record.exists() else {}
-        missing = [arch for arch in subnets if arch.key not in known]
-        if missing:
-            supernet = self._trained(
-                space, folder, recipe=recipe, seed=seed, kind=kind, title=title
-            )
-            found = AccuracyEvaluator(supernet, *self.task.test).top1(missing)
-            known |= dict(zip((arch.key for arch in missing), found, strict=True))
-            write_json(record, known)
-        self.seconds += json.loads((folder / "seconds.json").read_text())["cpu"]
-        return [known[arch.key] for arch in subnets]
+    def known(self, job: Job, subnets: Sequence[Architecture]) -> Outcome | None:
+        """What is on record of `job`; None if any of it is still to be done."""
+        folder = self._folder(job)
+        accuracies = _read(folder / ACCURACIES)
+        if any(arch.key not in accuracies for arch in subnets):
+            return None
+        return Outcome([accuracies[a.key] for a in subnets], _read(folder / SECONDS)["cpu"])
 
-    def _trained(
-        self,
-        space: SearchSpace | Singleton,
-        folder: Path,
-        *,
-        recipe: Recipe,
-        seed: int,
-        kind: type[Supernet],
-        title: str,
-    ) -> Supernet:
+    def do(self, job: Job, subnets: Sequence[Architecture]) -> None:
+        """Whatever of `job` is not on record: train, and try the subnets on the test images."""
+        if self.known(job, subnets):
+            return
+        folder = self._folder(job)
+        accuracies = _read(folder / ACCURACIES)
+        missing = [arch for arch in subnets if arch.key not in accuracies]
+        found = AccuracyEvaluator(self._trained(job, folder), *self.task.test).top1(missing)
+        accuracies |= dict(zip((arch.key for arch in missing), found, strict=True))
+        write_json(folder / ACCURACIES, accuracies)
+
+    def _folder(self, job: Job) -> Path:
+        inputs = [encode(job.space), encode(job.recipe), job.seed, job.kind.__name__]
+        return self.folder / digest([self._fixed, *inputs], length=16)
+
+    def _trained(self, job: Job, folder: Path) -> Supernet:
         if (folder / "supernet.json").exists():
-            supernet = kind(space, input_step=self.task.input_step)
+            supernet = job.kind(job.space, input_step=self.task.input_step)
             supernet.load_state_dict(Supernet.load(folder).state_dict())
             return supernet.eval()
-        seconds = folder / "seconds.json"
-        before = json.loads(seconds.read_text())["cpu"] if seconds.exists() else 0.0
-        start = time.process_time()
-
-        transform, classes = Affine(recipe.augment), space.largest().num_classes
+        before, start = _read(folder / SECONDS).get("cpu", 0.0), time.process_time()
 
         def on_interval(now: Interval) -> None:
             spent = before + time.process_time() - start
-            write_json(seconds, {"cpu": round(spent, 1)})
-            note = f"{self.task.name}: {title}, epoch {now.epoch}/{now.epochs}, loss {now.loss:.3f}"
-            print(f"{note}, {spent:.0f} s", file=sys.stderr, flush=True)
+            write_json(folder / SECONDS, {"cpu": round(spent, 1)})
+            note = f"{self.task.name}: {job.title}, epoch {now.epoch}/{now.epochs}"
+            print(f"{note}, loss {now.loss:.3f}, {spent:.0f} s", file=sys.stderr, flush=True)
 
+        transform = Affine(job.recipe.augment)
+        classes = job.space.largest().num_classes
         return train_supernet(
-            space,
+            job.space,
             ArraySource(*self.task.train, classes, transform, repr(transform)),
-            recipe=recipe,
-            seed=seed,
+            recipe=job.recipe,
+            seed=job.seed,
             input_step=self.task.input_step,
             directory=folder,
-            start=None if kind is Supernet else self._fresh(kind, space, seed),
+            start=None if job.kind is Supernet else self._fresh(job),
             on_interval=on_interval,
         )
 
-    def _fresh(self, kind: type[Supernet], space: SearchSpace | Singleton, seed: int) -> Supernet:
+    def _fresh(self, job: Job) -> Supernet:
         """As training itself begins, of another kind."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            supernet = kind(space, input_step=self.task.input_step)
+            torch.manual_seed(job.seed)
+            supernet = job.kind(job.space, input_step=self.task.input_step)
         supernet.initialise_steps(torch.from_numpy(self.task.train[0][:CALIBRATION_IMAGES]))
         return supernet
 
 
-def _code() -> str:
+def _read(path: Path) -> dict[str, float]:
+    known: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    return known
+
+
+def code_digest() -> str:
     """Digest of the sources that a trained network depends on."""
     root, sha = Path(qnas.__file__).parent, hashlib.sha256()
-    for folder in ("supernet", "training"):
-        for path in sorted((root / folder).glob("*.py")):
-            sha.update(path.read_bytes())
+    folders = [root / name for name in ("supernet", "training")]
+    for path in (root / "numerics.py", *sorted(p for f in folders for p in f.glob("*.[pc]*"))):
+        sha.update(path.read_bytes())
     return sha.hexdigest()

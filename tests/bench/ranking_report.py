@@ -1,0 +1,120 @@
+"""What the trained networks of the ranking benchmark tell, as the JSON has it and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from ranking_data import Task
+from ranking_plan import SUPERNET, Plan, counts
+from ranking_tau import agreement, gain
+from ranking_work import Outcome, Workshop
+
+from qnas.serial import encode
+
+LEAST = 4  # subnets, below which nothing is said
+
+
+def found(task: Task, plan: Plan, shop: Workshop) -> dict[str, Any]:
+    """Everything about one data set, from what is trained so far: empty if that is too little.
+
+    A seed counts once every subnet is trained with it; of the first, the subnets that are.
+    """
+    subnets = plan.subnets
+    series = {name: shop.known(job, subnets) for name, job in plan.supernets.items()}
+    alone = {
+        seed: [shop.known(job, [arch]) for job, arch in zip(jobs, subnets, strict=True)]
+        for seed, jobs in plan.alone.items()
+    }
+    first, *others = alone.values()
+    trained = [i for i, outcome in enumerate(first) if outcome]
+    main = series.pop(SUPERNET)
+    if main is None or len(trained) < LEAST:
+        return {}
+    seeds = [_accuracies(first, trained)]
+    seeds += [_accuracies(again, trained) for again in others if all(again)]
+    truth = [float(x) for x in np.mean(seeds, axis=0)]
+    counted = [counts(subnets[i]) for i in trained]
+    inherited = {SUPERNET: main} | {name: x for name, x in series.items() if x}
+    values = {name: [x.accuracies[i] for i in trained] for name, x in inherited.items()}
+    spent = [x.cpu_seconds for x in (*inherited.values(), *chain(*alone.values())) if x]
+    (alone_job, *_), *_ = plan.alone.values()
+    return {
+        **agreement(truth, values[SUPERNET]),
+        "subnets": len(trained),
+        "mean_alone": round(float(np.mean(truth)), 4),
+        "lowest_alone": round(min(truth), 4),
+        "highest_alone": round(max(truth), 4),
+        "mean_inherited": round(float(np.mean(values[SUPERNET])), 4),
+        "seeds": len(seeds),
+        **_between_seeds(seeds),
+        "counts": {
+            name: agreement(truth, [c[name] for c in counted])
+            | gain(truth, [c[name] for c in counted], values[SUPERNET])
+            for name in counted[0]
+        },
+        "ablations": {
+            name: agreement(truth, accuracies)
+            | gain(truth, accuracies, values[SUPERNET])
+            | {"mean_inherited": round(float(np.mean(accuracies)), 4)}
+            for name, accuracies in values.items()
+            if name != SUPERNET
+        },
+        "space": encode(task.space),
+        "train_images": len(task.train[1]),
+        "test_images": len(task.test[1]),
+        "recipe": encode(alone_job.recipe),
+        "supernet_epochs": plan.supernets[SUPERNET].recipe.epochs,
+        "cpu_seconds": round(sum(spent)),
+        "points": [
+            {
+                "key": subnets[i].key,
+                "alone": [round(accuracies[n], 4) for accuracies in seeds],
+                **{name: round(accuracies[n], 4) for name, accuracies in values.items()},
+                **counted[n],
+                "architecture": subnets[i].to_json(),
+            }
+            for n, i in enumerate(trained)
+        ],
+    }
+
+
+def _accuracies(outcomes: list[Outcome | None], chosen: list[int]) -> list[float]:
+    return [x.accuracies[0] for i in chosen if (x := outcomes[i])]
+
+
+def _between_seeds(seeds: list[list[float]]) -> dict[str, float]:
+    """Standard deviation of one training's accuracy over seeds, and the tau of two seeds."""
+    if len(seeds) < 2:
+        return {}
+    pairs = agreement(seeds[0], seeds[1])
+    deviation = float(np.sqrt(np.var(seeds, axis=0, ddof=1).mean()))
+    return {
+        "seed_noise": round(deviation, 4),
+        "seed_tau": pairs["kendall_tau"],
+        "seed_tau_low": pairs["ci_low"],
+        "seed_tau_high": pairs["ci_high"],
+    }
+
+
+def table(name: str, data: dict[str, Any]) -> Iterator[str]:
+    """Lines for a person to read."""
+    yield (
+        f"\n{name}: {data['subnets']} subnets, {data['lowest_alone']:.1%} to "
+        f"{data['highest_alone']:.1%} alone ({data['seeds']} seeds of {data['recipe']['epochs']} "
+        f"epochs of {data['train_images']} images), {data['supernet_epochs']} epochs of the "
+        f"supernet; {data['cpu_seconds']} CPU seconds"
+    )
+    if "seed_tau" in data:
+        low, high = data["seed_tau_low"], data["seed_tau_high"]
+        tau = f"tau {data['seed_tau']:.2f} [{low:.2f}, {high:.2f}]"
+        yield f"{'alone, one more seed':<24}{tau:<26}noise {data['seed_noise']:.2%}"
+    for title, x in {SUPERNET: data, **data["ablations"], **data["counts"]}.items():
+        line = f"tau {x['kendall_tau']:.2f} [{x['ci_low']:.2f}, {x['ci_high']:.2f}]"
+        accuracy = f"{x['mean_inherited']:.2%}" if "mean_inherited" in x else ""
+        more = ""
+        if title != SUPERNET:
+            more = f"supernet {x['gain']:+.2f} [{x['gain_low']:+.2f}, {x['gain_high']:+.2f}]"
+        yield f"{title:<24}{line:<26}{accuracy:<8}{more}".rstrip()
