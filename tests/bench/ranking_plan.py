@@ -74,15 +74,21 @@ class Plan:
     supernets: dict[str, Job]
 
     def jobs(self) -> Iterator[tuple[Job, Sequence[Architecture]]]:
-        """(job, subnets whose accuracy it gives), what tells most first."""
+        """(job, subnets whose accuracy it gives), what tells most first: of the subnets now a
+        small one, now a large one, so that those of a run that was cut short span the space."""
         yield self.supernets[SUPERNET], self.subnets
         first, *others = self.alone.values()
-        yield from ((job, [arch]) for job, arch in zip(first, self.subnets, strict=True))
+        yield from self._each(first)
         for name, job in self.supernets.items():
             if name != SUPERNET:
                 yield job, self.subnets
         for again in others:
-            yield from ((job, [arch]) for job, arch in zip(again, self.subnets, strict=True))
+            yield from self._each(again)
+
+    def _each(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Sequence[Architecture]]]:
+        golden = 0.618034
+        for i in sorted(range(len(jobs)), key=lambda i: i * golden % 1):
+            yield jobs[i], [self.subnets[i]]
 
 
 def make_plan(task: Task, options: argparse.Namespace) -> Plan:

@@ -77,11 +77,14 @@ def test_ranking_is_measured_once_and_remembered(tmp_path: Path) -> None:
     arguments += ["--work", str(tmp_path), "--json", str(tmp_path / "out.json")]
     _run("ranking.py", *arguments)
     found = json.loads((tmp_path / "out.json").read_text())["digits"]
-    assert found["subnets"] == len(found["points"]) == 4 and len(found["ablations"]) == 4
-    for x in (found, *found["ablations"].values()):
+    assert found["subnets"] == len(found["points"]) == 4 and found["seeds"] == 2
+    assert len(found["ablations"]) == len(found["counts"]) == 4
+    for x in (found, *found["ablations"].values(), *found["counts"].values()):
         assert x["ci_low"] <= x["kendall_tau"] <= x["ci_high"]
     trained = {p: p.stat().st_mtime_ns for p in tmp_path.glob("digits/*/supernet.safetensors")}
-    assert len(trained) == 1 + 4 + 1 + 4  # supernet, subnets, one again, ablations
+    assert len(trained) == 1 + 4 + 2 * 4  # supernet, ablations, each subnet with two seeds
     _run("ranking.py", *arguments)
     assert json.loads((tmp_path / "out.json").read_text())["digits"] == found
     assert {p: p.stat().st_mtime_ns for p in trained} == trained
+    _run("ranking.py", *arguments, "--report", "--seed", "1")  # of which nothing is trained
+    assert json.loads((tmp_path / "out.json").read_text())["digits"] == {}
