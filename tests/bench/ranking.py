@@ -9,22 +9,25 @@ and of one seed's accuracies with another's, which no predictor can be expected 
 Ablations train the supernet again without one idea, and are held against the same subnets.
 
 Everything trained is kept in --work and never trained twice; a run that was killed goes on where it
-stopped. --json is written anew after every training; --report trains nothing.
+stopped, and the same command started once more shares the work. --json is written anew after every
+training; --report trains nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ranking_data import SPACES, load_task
 from ranking_figures import scatter, write_figure
-from ranking_plan import make_plan
+from ranking_plan import Plan, make_plan
 from ranking_report import found, table
-from ranking_work import Workshop
+from ranking_work import Job, Workshop
 
+from qnas.architecture import Architecture
 from qnas.serial import write_json
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
@@ -41,11 +44,9 @@ def main() -> None:
             cifar10=options.cifar10,
         )
         plan, shop = make_plan(task, options), Workshop(task, options.work)
-        for job, subnets in plan.jobs():
-            if not options.report and not shop.known(job, subnets):
-                shop.do(job, subnets)
-                if options.json:
-                    write_json(options.json, results | {name: found(task, plan, shop)})
+        for job, subnets, wait in _rounds(plan) if not options.report else ():
+            if shop.do(job, subnets, wait=wait) and options.json:
+                write_json(options.json, results | {name: found(task, plan, shop)})
         results[name] = found(task, plan, shop)
         if results[name]:
             print("\n".join(table(name, results[name])))
@@ -54,6 +55,13 @@ def main() -> None:
         write_json(options.json, results)
     else:
         print(json.dumps({name: _without_points(data) for name, data in results.items()}))
+
+
+def _rounds(plan: Plan) -> Iterator[tuple[Job, Sequence[Architecture], bool]]:
+    """Every job twice: what another process is at is left to it at first, then waited for."""
+    for wait in (False, True):
+        for job, subnets in plan.jobs():
+            yield job, subnets, wait
 
 
 def _options() -> argparse.Namespace:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,10 +92,18 @@ class Workshop:
             return None
         return Outcome([accuracies[a.key] for a in subnets], _read(folder / SECONDS)["cpu"])
 
-    def do(self, job: Job, subnets: Sequence[Architecture]) -> None:
-        """Whatever of `job` is not on record: train, and try the subnets on the test images."""
-        if self.known(job, subnets):
-            return
+    def do(self, job: Job, subnets: Sequence[Architecture], *, wait: bool) -> bool:
+        """Whatever of `job` is not on record: train, and try the subnets on the test images.
+
+        What another process is at, `wait` for, or leave to it. Whether this process did anything.
+        """
+        with _alone(self._folder(job), wait=wait) as mine:
+            if mine and not self.known(job, subnets):
+                self._do(job, subnets)
+                return True
+        return False
+
+    def _do(self, job: Job, subnets: Sequence[Architecture]) -> None:
         folder = self._folder(job)
         accuracies = _read(folder / ACCURACIES)
         missing = [arch for arch in subnets if arch.key not in accuracies]
@@ -138,6 +148,19 @@ class Workshop:
             supernet = job.kind(job.space, input_step=self.task.input_step)
         supernet.initialise_steps(torch.from_numpy(self.task.train[0][:CALIBRATION_IMAGES]))
         return supernet
+
+
+@contextmanager
+def _alone(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Whether no other process is at `folder`; none will be. A lock dies with its process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def _read(path: Path) -> dict[str, float]:
