@@ -2,45 +2,62 @@
 
     python -m tests.accel.full [--designs 60] [--vectors 1000] [--json OUT]
 
-Random networks under random foldings, of both activation widths, every loop counted; and stages
-with Xilinx's own ap_int until each kind has seen so many vectors (results of a token, a query or a
-row slot's tile of tokens). Exit status 1 at the first mismatch, with the design that shows it.
+Random networks under random foldings, of both activation widths and all shares of 8-bit rows, all
+products packed as the DSPs do, every loop counted. Then stages with Xilinx's own ap_int: random
+networks until each kind of stage has seen so many vectors (a result of a token, a query, or of all
+rows of a GEMM for one token), and networks and images at the corners of every format. Exit status 1
+on a mismatch, with the designs that show it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.toolchain import Toolchain, find_ap_int
 from qnas.accel.verify import Verification, verify_project
+from tests.accel.corners import CORNERS, at_corner
 from tests.accel.projects import QUICK, Design, lanes, random_design
 
 WORKERS = 2
 WITH_XILINX = 8  # designs, of both widths, that share the vectors with Xilinx's headers
 
 
-def vectors(plan: HardwarePlan) -> Counter[str]:
-    """Vectors of each kind of stage that one image gives."""
+def shares(design: Design) -> set[int]:
+    """Eighths of 8-bit rows in the matrices of a network."""
+    arch = design.network.architecture
+    own = {getattr(block.w8, f.name) for block in arch.blocks for f in fields(block.w8)}
+    return own | {arch.stem_w8, arch.head_w8}
+
+
+def vectors(plan: HardwarePlan, images: int) -> Counter[str]:
+    """Vectors of each kind of stage, GEMMs by what becomes of their sums."""
     counts: Counter[str] = Counter()
     for stage in plan.stages:
-        counts[stage.kind] += stage.tokens
+        counts[f"{stage.kind} {stage.epilogue}".strip()] += images * stage.tokens
     return counts
 
 
 def verified(design: Design, toolchain: Toolchain) -> Verification:
     with tempfile.TemporaryDirectory(prefix="qnas-full-") as folder:
-        project = design.write(Path(folder) / "project")
         return verify_project(
-            project, design.network, design.images, design.labels, toolchain=toolchain
+            design.write(Path(folder) / "project"),
+            design.network,
+            design.images,
+            design.labels,
+            toolchain=toolchain,
+            packed_images=None,
         )
 
 
@@ -51,6 +68,7 @@ def stand_in(seed: int) -> dict[str, Any]:
         "seed": seed,
         "activation_bits": design.plan.activation_bits,
         "lanes": lanes(design.plan),
+        "shares": shares(design),
         "loops": sum(len(stage.loops) for stage in design.plan.stages),
         "values": found.values,
         "mismatches": found.mismatches,
@@ -58,17 +76,31 @@ def stand_in(seed: int) -> dict[str, Any]:
     }
 
 
-def with_xilinx(seed: int, *, wanted: int, ap_int: Path) -> dict[str, Any]:
-    each = min(vectors(random_design(seed).plan).values())
+def with_xilinx(seed: int, *, wanted: int, ap_int: Path) -> list[dict[str, Any]]:
+    """Random vectors, then those of the four corners."""
+    toolchain = Toolchain(flags=("-O1",), ap_int=ap_int)
+    each = min(vectors(random_design(seed).plan, 1).values())
     design = random_design(seed, images=-(-wanted // (WITH_XILINX * each)))
-    found = verified(design, Toolchain(flags=("-O1",), ap_int=ap_int))
-    images = len(design.images)
-    return {
-        "seed": seed,
-        "vectors": {kind: images * n for kind, n in vectors(design.plan).items()},
-        "mismatches": found.mismatches,
-        "first_mismatch": str(found.first_mismatch),
-    }
+    cases = {"random": design, **{corner: at_corner(design, corner) for corner in CORNERS}}
+    return [
+        {
+            "seed": seed,
+            "case": name,
+            "vectors": vectors(case.plan, len(case.images)),
+            "mismatches": (found := verified(case, toolchain)).mismatches,
+            "first_mismatch": str(found.first_mismatch),
+        }
+        for name, case in cases.items()
+    ]
+
+
+def counted(stages: list[dict[str, Any]], *, random: bool) -> dict[str, int]:
+    """Vectors by kind of stage, of the random cases or of the corners."""
+    kinds: Counter[str] = Counter()
+    for stage in stages:
+        if (stage["case"] == "random") == random:
+            kinds.update(stage["vectors"])
+    return dict(kinds)
 
 
 def main() -> int:
@@ -80,33 +112,28 @@ def main() -> int:
     start, ap_int = time.monotonic(), find_ap_int()
     with ThreadPoolExecutor(WORKERS) as pool:
         networks = list(pool.map(stand_in, range(options.designs)))
-        stages = (
-            []
-            if ap_int is None
-            else list(
-                pool.map(
-                    lambda seed: with_xilinx(seed, wanted=options.vectors, ap_int=ap_int),
-                    range(WITH_XILINX),
-                )
-            )
-        )
-    kinds: Counter[str] = Counter()
-    for stage in stages:
-        kinds.update(stage["vectors"])
+        stages: list[dict[str, Any]] = []
+        if ap_int is not None:
+            run = partial(with_xilinx, wanted=options.vectors, ap_int=ap_int)
+            stages = [case for cases in pool.map(run, range(WITH_XILINX)) for case in cases]
     wrong = [x for x in (*networks, *stages) if x["mismatches"]]
+    skipped = "SKIPPED: no ap_int headers (hls4ml)"
     summary = {
         "networks": len(networks),
         "by_width_and_lanes": dict(
             Counter(f"{x['activation_bits']} bits, {x['lanes']}" for x in networks)
         ),
+        "shares_of_8_bit_rows": sorted(set().union(*(x["shares"] for x in networks))),
         "values": sum(x["values"] for x in networks),
         "loops_counted": sum(x["loops"] for x in networks),
-        "xilinx_vectors": dict(kinds) if stages else "SKIPPED: no ap_int headers (hls4ml)",
+        "xilinx_random_vectors": counted(stages, random=True) if stages else skipped,
+        "xilinx_corner_vectors": counted(stages, random=False) if stages else skipped,
         "mismatches": sum(x["mismatches"] for x in wrong),
         "wrong": wrong,
         "seconds": round(time.monotonic() - start, 1),
+        "processor_seconds": round(sum(os.times()[:4]), 1),
     }
-    text = json.dumps(summary, indent=1)
+    text = json.dumps(summary, indent=1, default=sorted)
     if options.json:
         options.json.write_text(text + "\n")
     print(text)

@@ -13,6 +13,7 @@ from qnas.accel.folding import Folding
 from qnas.accel.toolchain import Toolchain, find_ap_int
 from qnas.accel.verify import verify_project
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
+from tests.accel.corners import CORNERS, Corner, at_corner
 from tests.accel.projects import QUICK, Design, design, lanes, random_design, small
 
 FAST_SEEDS = range(3)
@@ -95,6 +96,12 @@ def test_the_designs_of_this_file_are_fifty_of_every_sort() -> None:
     dsps = {(d.plan.dsp_wide_bits, d.plan.packing.products) for d in designs}
     assert dsps == {(27, 4), (27, 2), (25, 4), (25, 2)}
     assert {d.plan.folding.drain_pairs for d in designs} >= {1, 2, 4}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corner", CORNERS)
+def test_the_ends_of_every_format(tmp_path: Path, corner: Corner) -> None:
+    check(at_corner(small(), corner), tmp_path)
 
 
 def test_optimised_code_gives_the_same(tmp_path: Path) -> None:
