@@ -56,6 +56,11 @@ class PickDirectory:
     def verification(self) -> Path:
         return self.path / "verification.json"
 
+    @property
+    def mismatch(self) -> Path:
+        """The first image that the C++ computed otherwise, if there is one: for its test bench."""
+        return self.path / "mismatch.bin"
+
 
 @dataclass(frozen=True, slots=True)
 class TunedDirectory:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.toolchain import Toolchain
-from qnas.accel.verify import Mismatch, verify_project
+from qnas.accel.verify import Mismatch, verify_project, write_vectors
 from qnas.errors import CheckpointError, VerificationError
 from qnas.integer_file import load_integer
 from qnas.serial import Value, encode, read_value, write_json
 from qnas.studies.exporting import exported, picks, plan_of, reachable_picks
 from qnas.studies.picks import Pick
 from qnas.studies.progress import Progress
-from qnas.studies.rundir import project_digest
+from qnas.studies.rundir import PickDirectory, project_digest
 from qnas.studies.searching import searched
 from qnas.studies.tuning_record import supernet_of
 from qnas.studies.workspace import Workspace
@@ -114,8 +114,14 @@ def check_verified(work: Workspace) -> None:
                 f"got {found['mismatches']} mismatches in {found['values']} values, "
                 f"first in stage {first.get('stage')!r} of image {first.get('image')}, "
                 f"value {first.get('index')}: expected {first.get('expected')}, "
-                f"got {first.get('got')}. Look at {work.files.pick(name).verification}."
+                f"got {first.get('got')}. To see it again: {_command(work.files.pick(name))}"
             )
+
+
+def _command(files: PickDirectory) -> str:
+    """What runs the image of the first mismatch alone, every stage compared."""
+    project, image = files.project.resolve(), files.mismatch.resolve()
+    return f"cd {project} && make build/csim && build/csim data/weights.bin {image}"
 
 
 def _verify(work: Workspace, pick: Pick) -> None:
@@ -125,8 +131,13 @@ def _verify(work: Workspace, pick: Pick) -> None:
     network = load_integer(files.network)
     images, labels = report_images(work)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
+    files.mismatch.unlink(missing_ok=True)
     before = project_digest(files.project)
     verification = verify_project(files.project, network, images, labels, plan=plan_of(work, pick))
+    if verification.first_mismatch:
+        chosen = slice(verification.first_mismatch.image, verification.first_mismatch.image + 1)
+        patches = network.quantize_images(images[chosen])
+        write_vectors(files.mismatch, network, patches, labels[chosen])
     supernet = supernet_of(work, architecture)
     (fake_quant,) = AccuracyEvaluator(supernet, images, labels).top1([architecture])
     integer = float(np.mean(network.predict(images) == labels))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,19 @@ def test_a_project_that_does_not_compile_shows_no_old_table(copy: Path) -> None:
     assert "Verified accelerators" not in result.stdout
     assert not (copy / "runs/tiny/picks/knee/verification.json").exists()
     assert not (copy / "runs/tiny/summary.json").exists()
+
+
+def test_a_mismatch_comes_with_the_command_that_shows_it_again(copy: Path) -> None:
+    source = copy / "runs/tiny/picks/knee/project/src/layer_norm.hpp"
+    source.write_text(source.read_text().replace("31 + e - 15", "31 + e - 14"))
+    result = qnas("verify", copy)
+    assert result.exit_code == 1
+    said = " ".join(result.stderr.split())
+    assert "first in stage 'block0.norm1' of image 0" in said
+    command = said.partition("To see it again: ")[2]
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "MISMATCH: 1 images" in done.stdout and "stage block0.norm1, image 0" in done.stdout
 
 
 def test_a_build_in_a_project_changes_nothing(copy: Path) -> None:
