@@ -161,6 +161,15 @@ def test_products_are_packed_for_as_many_images_as_asked(tmp_path: Path) -> None
         assert found.passed and found.packed_images == packed
 
 
+def test_a_memory_that_is_not_the_plans_does_not_compile(tmp_path: Path) -> None:
+    design = small()
+    project = design.write(tmp_path / "project")
+    rows = next(b.depth for b in design.plan.buffers if b.name == "key")
+    change(project, "src/plan.hpp", f"KEY_ROWS = {rows};", f"KEY_ROWS = {rows + 1};")
+    with pytest.raises(CompileError, match=r"static assertion failed: key"):
+        run(project, design)
+
+
 def test_a_missing_compiler_is_named_with_its_package(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")

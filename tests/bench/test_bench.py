@@ -65,6 +65,16 @@ def test_calibration(tmp_path: Path) -> None:
     assert all(set(x) == keys and x["mape_after"] < x["mape_before"] for x in found.values())
 
 
+@pytest.mark.slow
+def test_speed_of_c_simulation(tmp_path: Path) -> None:
+    _run("csim_speed.py", "--small", "--json", str(tmp_path / "out.json"))
+    found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text())
+    assert found["seconds_per_image_deit_tiny"] is None, "not of a small network"
+    assert found["gmac_per_s_standin"] > 2 * found["gmac_per_s_standin_packed"] / 3 > 0.1
+    real = found["gmac_per_s_ap_int"]
+    assert real is None or real < found["gmac_per_s_standin_packed"]
+
+
 def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
     assert _run("calibration.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
     assert _run("published.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
