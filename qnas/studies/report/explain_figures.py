@@ -159,7 +159,8 @@ def resource_bars(found: Explanation) -> go.Figure:
             hovertemplate="%{y}: %{customdata} (%{x:.1f} %)",
         )
     figure.add_vline(x=100, line={"color": INK, "dash": "dash", "width": 1})
-    figure.update_layout(barmode="stack", bargap=0.35, legend={"traceorder": "normal"})
+    legend = {"traceorder": "normal", "font": {"size": 11}}  # two columns on a narrow screen
+    figure.update_layout(barmode="stack", bargap=0.35, legend=legend)
     figure.update_yaxes(autorange="reversed")
     return figure
 
