@@ -22,6 +22,7 @@ COMMANDS = (
     ("tune", "Train the subnets of picks on, each alone; export and verify them."),
     ("dashboard", "Show a run in optuna-dashboard, also while it is searching."),
     ("pick", "Choose one accelerator from the front, and say why."),
+    ("compare", "Set the fronts of two runs side by side."),
     ("check", "Say in a second whether a study can be satisfied, before training."),
     ("calibrate", "Learn from built designs how far estimates are off; say how well."),
     ("explain", "Show where cycles, resources and bytes of an accelerator go."),

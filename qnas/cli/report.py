@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from qnas.cli.stage import opened, study_command
 
 
 @study_command
-def command(study: str, runs: Path) -> None:
-    """Write STUDY's report.html: plots, picks and what is known of them. Needs `qnas search`."""
+@click.option("--png", is_flag=True, help="Also write the figures to figures/*.png.")
+def command(study: str, runs: Path, png: bool) -> None:
+    """Write STUDY's report.html: plots, picks and what is known of them. Needs `qnas search`.
+
+    --png needs kaleido (pip install 'qnas-fpga[png]') and a Chromium.
+    """
     with opened(study, runs, stage="report") as (work, progress):
         from qnas.studies import stages
 
-        stages.report(work, progress=progress)
+        stages.report(work, png=png, progress=progress)

@@ -28,7 +28,7 @@ from qnas.studies.front import StudyRecords
 from qnas.studies.picks import choose, reached, w8_share
 from qnas.studies.records import TrialRecord, read_records
 from qnas.studies.report.content import ReportContent
-from qnas.studies.storage import open_study
+from qnas.studies.snapshot import snapshot
 
 if TYPE_CHECKING:
     from qnas.studies.workspace import Workspace
@@ -74,7 +74,7 @@ class Mirror:
 
     def update(self) -> int:
         """Add what the run has made since the last time; the number of new trials."""
-        source = self._snapshot()
+        source = snapshot(self._work.files.journal, self._folder, self._work.config)
         known = len(self.study.get_trials(deepcopy=False))
         new = [t for t in source.get_trials(deepcopy=False)[known:] if t.state.is_finished()]
         self.study.add_trials(mirrored(trial) for trial in new)
@@ -82,12 +82,6 @@ class Mirror:
             self._annotate(source)
         self._attach()
         return len(new)
-
-    def _snapshot(self) -> optuna.Study:
-        journal = self._folder / "study.journal"
-        shutil.copyfile(self._work.files.journal, journal)
-        directions = [objective_info(name).direction for name in self._work.config.objectives]
-        return open_study(journal, name=self._work.config.name, directions=directions)
 
     def _annotate(self, source: optuna.Study) -> None:
         """The study's note, a note a Pareto trial, and the report's figures."""

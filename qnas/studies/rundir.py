@@ -109,6 +109,11 @@ class RunDirectory:
         return self.path / "front.csv"
 
     @property
+    def figures(self) -> Path:
+        """The report's figures as PNG files, if they were asked for."""
+        return self.path / "figures"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

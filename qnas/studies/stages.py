@@ -26,18 +26,25 @@ def search(work: Workspace, *, progress: Progress = SILENT) -> None:
     searching.search(work, progress)
 
 
-def report(work: Workspace, *, progress: Progress = SILENT) -> None:
-    """Write report.html from the study, and from the verifications there are. Needs `search`."""
+def report(work: Workspace, *, png: bool = False, progress: Progress = SILENT) -> None:
+    """Write report.html from the study, and from the verifications there are; with `png`, its
+    figures as well. Needs `search`."""
     from qnas.studies.report.page import content_of, render
 
     work.need("report", searching.searched(work), "search")
     # Without the targets that nobody reaches: it is the report that shows why.
     picks, found = exporting.reachable_picks(work), verifying.verifications(work)
-    page = render(content_of(work, picks, found))
+    content = content_of(work, picks, found)
+    page = render(content)
     known = work.files.report.read_text("utf-8") if work.files.report.exists() else ""
     progress.stage("report", "report.html is up to date" if page == known else "report.html")
     if page != known:
         write_atomically(work.files.report, page)
+    if png:
+        from qnas.studies.report.png import write_images
+
+        files = write_images(content, work.files.figures)
+        progress.stage("report", f"{len(files)} figures")
 
 
 def export(work: Workspace, *, progress: Progress = SILENT) -> None:

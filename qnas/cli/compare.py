@@ -1,0 +1,46 @@
+"""`qnas compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--fps", type=float, multiple=True, help="Compare at this speed; may be repeated.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page, too.")
+def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None) -> None:
+    """Set two or more runs side by side: fronts, hypervolumes, the most accurate at each speed.
+
+    RUNS are directories like runs/NAME, on the same data. Without --fps it is the studies' own
+    targets.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from qnas.cli.console import printer
+    from qnas.studies.comparing import compare
+    from qnas.studies.report.compare_page import render_comparison, study_rows, target_rows
+
+    found = compare(runs, fps=fps)
+    table = Table(title="Side by side", title_justify="left")
+    table.add_column("")
+    for run in found.runs:
+        table.add_column(escape(run.label), justify="right")
+    rows = study_rows(found)
+    for label, _, cells in rows:
+        table.add_row(label, *map(escape, cells), end_section=label == rows[-1][0])
+    for target, bests in target_rows(found):
+        texts = [f"[bold]{error}[/bold]" if leads else error for error, _, leads in bests]
+        table.add_row(f"error at {target} FPS", *texts)
+    console = printer()
+    console.print(table)
+    for caution in found.cautions:
+        console.print(caution)
+    if html is not None:
+        from qnas.serial import write_atomically
+
+        write_atomically(html, render_comparison(found))
+        click.echo(f"Page: {html}")

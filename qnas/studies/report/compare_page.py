@@ -1,0 +1,157 @@
+"""The page of a comparison: one HTML file that needs no network. Deterministic."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import plotly.graph_objects as go
+
+from qnas.pareto import nondominated
+from qnas.studies.comparing import Comparison, Run
+from qnas.studies.front import StudyRecords
+from qnas.studies.records import TrialRecord
+from qnas.studies.report.columns import column_of
+from qnas.studies.report.content import describe
+from qnas.studies.report.html import Plots, render_template
+from qnas.studies.report.style import SERIES, new_figure
+
+COLORS = ("#1f6fb2", *SERIES)
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
+DASH = "\N{EM DASH}"
+MARGIN = {"l": 52, "r": 16, "t": 34, "b": 46}
+
+
+def render_comparison(found: Comparison) -> str:
+    """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
+    plots = Plots()
+    return render_template(
+        "compare.html.j2",
+        found=found,
+        title=" against ".join(run.label for run in found.runs),
+        heads=[(run.label, color(place)) for place, run in enumerate(found.runs)],
+        pairs=[
+            (f"{y} against {x}", plots.html(fronts(found, x=x, y=y)))
+            for y, x in combinations(found.objectives, 2)
+        ],
+        history=plots.html(histories(found)),
+        rows=study_rows(found),
+        targets=target_rows(found),
+    )
+
+
+def color(place: int) -> str:
+    return COLORS[place % len(COLORS)]
+
+
+def fronts(found: Comparison, *, x: str, y: str) -> go.Figure:
+    """The fronts over two objectives; lines join the members best in these two."""
+    together = StudyRecords(
+        found.objectives, tuple(trial for run in found.runs for trial in run.front)
+    )
+    across, up = column_of(together, x), column_of(together, y)
+    figure = new_figure(x=across.title, y=up.title, margin=MARGIN)
+    for place, run in enumerate(found.runs):
+        steps = _steps(run, x=x, y=y)
+        figure.add_scatter(
+            x=[trial.values[x] for trial in steps],
+            y=[trial.values[y] for trial in steps],
+            mode="lines",
+            line={"color": color(place), "width": 1.3, "shape": "hv"},
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=run.label,
+        )
+        figure.add_scatter(
+            x=[trial.values[x] for trial in run.front],
+            y=[trial.values[y] for trial in run.front],
+            mode="markers",
+            name=run.label,
+            legendgroup=run.label,
+            marker={
+                "color": color(place),
+                "symbol": SYMBOLS[place % len(SYMBOLS)],
+                "size": 8,
+                "line": {"width": 0.5, "color": "white"},
+            },
+            text=[describe(trial) for trial in run.front],
+            hovertemplate=f"<b>{run.label}</b><br>%{{text}}<extra></extra>",
+        )
+    figure.update_xaxes(**across.axis)
+    figure.update_yaxes(**up.axis)
+    return figure
+
+
+def histories(found: Comparison) -> go.Figure:
+    """Hypervolume of each study over its evaluated trials, a point a generation."""
+    figure = new_figure(x="evaluated trials", y="hypervolume", margin=MARGIN)
+    for place, run in enumerate(found.runs):
+        generations = sorted({trial.generation for trial in run.records.trials})
+        figure.add_scatter(
+            x=[sum(t.generation <= g for t in run.records.trials) for g in generations],
+            y=[found.volume(run, generation=g) for g in generations],
+            mode="lines+markers",
+            name=run.label,
+            line={"color": color(place)},
+            marker={"symbol": SYMBOLS[place % len(SYMBOLS)]},
+            hovertemplate="after %{x} trials: %{y:.4f}",
+        )
+    figure.update_yaxes(rangemode="nonnegative")
+    return figure
+
+
+def study_rows(found: Comparison) -> list[tuple[str, str, list[str]]]:
+    """Label, kind of number, and a cell a study."""
+    runs = found.runs
+
+    def objective(name: str) -> tuple[str, str, list[str]]:
+        column = column_of(runs[0].records, name)
+        kind = "measured" if name == "error" else "modelled"
+        pick = max if column.direction == "maximize" else min
+        best = [pick(trial.values[name] for trial in run.front) for run in runs]
+        return f"best {column.title}", kind, [f"{value:,.4g}" for value in best]
+
+    manifests = [run.manifest for run in runs]
+    return [
+        ("device", "", [run.device for run in runs]),
+        ("search space", "", [m.space.name for m in manifests]),
+        ("seed", "", [str(m.config.seed) for m in manifests]),
+        ("sampler", "", [m.config.search.sampler for m in manifests]),
+        ("evaluated trials", "", [f"{len(run.records.trials):,}" for run in runs]),
+        ("on the front", "", [str(len(run.front)) for run in runs]),
+        *(objective(name) for name in found.objectives),
+        ("hypervolume", "", [f"{found.volume(run):.4f}" for run in runs]),
+        ("of its front, dominated by another", "", [f"{found.beaten(run):.0%}" for run in runs]),
+    ]
+
+
+def target_rows(found: Comparison) -> list[tuple[str, list[tuple[str, str, bool]]]]:
+    """A row a target: of each study error, then what else its best has, and whether it leads."""
+    rows = []
+    for target in found.targets:
+        best = [found.best(run, target) for run in found.runs]
+        errors = [trial.values["error"] for trial in best if trial]
+        cells = [
+            _cell(trial, trial is not None and trial.values["error"] == min(errors))
+            for trial in best
+        ]
+        rows.append((f"{target:,.0f}", cells))
+    return rows
+
+
+def _cell(trial: TrialRecord | None, leads: bool) -> tuple[str, str, bool]:
+    if trial is None:
+        return DASH, "not reached", False
+    amounts = trial.estimate.resources
+    return (
+        f"{trial.values['error']:.2f} %",
+        f"trial {trial.number}: {trial.estimate.fps:,.0f} FPS, {amounts.lut:,} LUT,"
+        f" {amounts.dsp:,} DSP",
+        leads,
+    )
+
+
+def _steps(run: Run, *, x: str, y: str) -> list[TrialRecord]:
+    two = StudyRecords((x, y), run.front)
+    keep = nondominated(two.minimised(run.front))
+    members = [trial for trial, kept in zip(run.front, keep, strict=True) if kept]
+    return sorted(members, key=lambda trial: (trial.values[x], trial.values[y]))

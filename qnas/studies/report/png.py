@@ -1,0 +1,73 @@
+"""The figures of a report as PNG files, for papers and slides. Needs kaleido and a Chromium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from qnas.errors import DependencyError, ToolMissingError, problem
+from qnas.studies.importance import importances
+from qnas.studies.report import device_figures, front_figures, search_figures
+from qnas.studies.report.content import ReportContent
+
+WIDTH_PX, HEIGHT_PX, SCALE = 900, 560, 2
+
+
+def figures_of(content: ReportContent) -> dict[str, go.Figure]:
+    """Every figure of the report by the name of its file."""
+    records = content.records
+    names = records.objectives
+    found = {
+        f"front_{y}_{x}": front_figures.pair(content, x=x, y=y)
+        for place, y in enumerate(names)
+        for x in names[place + 1 :]
+    }
+    if len(names) > 2:
+        found["front_3d"] = front_figures.front_3d(content)
+    found["front_all"] = front_figures.parallel(content)
+    found["search_error"] = search_figures.best_error(records)
+    found["search_hypervolume"] = search_figures.hypervolumes(records)
+    if genes := importances(names, records.distinct()):
+        found["genes"] = search_figures.gene_importance(records, genes)
+    found["resources"] = device_figures.resources(content)
+    return found
+
+
+def write_images(content: ReportContent, folder: Path) -> list[Path]:
+    """Write every figure to `folder`, on white; returns the files.
+
+    Raises DependencyError without kaleido, ToolMissingError if it finds no Chromium or cannot
+    work with it.
+    """
+    _need_kaleido()
+    from plotly import io
+
+    found = figures_of(content)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{name}.png" for name in found]
+    for figure in found.values():
+        figure.update_layout(paper_bgcolor="white", margin={"r": 30})
+    try:
+        io.write_images(
+            fig=list(found.values()), file=files, width=WIDTH_PX, height=HEIGHT_PX, scale=SCALE
+        )
+    except (RuntimeError, OSError, ValueError) as error:
+        raise ToolMissingError(
+            problem(
+                "--png",
+                "needs a Chromium or Chrome",
+                str(error).strip().split("\n")[0],
+                "Install chromium, or set BROWSER_PATH to one.",
+            )
+        ) from error
+    return files
+
+
+def _need_kaleido() -> None:
+    try:
+        import kaleido  # noqa: F401
+    except ImportError as error:
+        remedy = "pip install 'qnas-fpga[png]'"
+        rule = "needs the package kaleido"
+        raise DependencyError(problem("--png", rule, error, remedy)) from error
