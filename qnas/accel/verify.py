@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,13 @@ def verify_project(
     start = time.monotonic()
     plan = _project_plan(directory, network, plan)
     compiler = toolchain.version()
-    with tempfile.TemporaryDirectory(prefix="qnas-verify-") as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="qnas-verify-") as temporary,
+        ThreadPoolExecutor(1) as compiling,
+    ):
         work = Path(temporary) if workdir is None else workdir
-        program = toolchain.compile(directory.resolve(), work)
+        work.mkdir(parents=True, exist_ok=True)
+        program = compiling.submit(toolchain.compile, directory.resolve(), work)
         patches = network.quantize_images(images)
         packed = len(patches) if packed_images is None else packed_images
         run = _Run(program, directory.resolve() / "data" / "weights.bin", work, packed)
@@ -144,9 +148,10 @@ def _project_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What the processes of one verification have in common."""
+    """What the processes of one verification have in common. The program is compiled while the
+    reference computes what it is compared with."""
 
-    program: Path
+    program: Future[Path]
     weights: Path
     work: Path
     packed_images: int
@@ -164,7 +169,7 @@ def _run_parts(
         vectors_path, result_path = run.work / f"vectors{job}.bin", run.work / f"result{job}.json"
         write_vectors(vectors_path, network, patches[chosen], labels[chosen])
         try:
-            files = (run.program, run.weights, vectors_path, result_path)
+            files = (run.program.result(), run.weights, vectors_path, result_path)
             _simulate([*map(str, files), str(run.packed_images)])
         finally:
             vectors_path.unlink()
