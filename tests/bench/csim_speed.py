@@ -7,7 +7,8 @@ processor time of the kernel, which is one thread. `packed` makes four products 
 their fields, as the hardware does; `plain` makes the same sums one product at a time.
 `seconds_per_image_deit_tiny` is what a user waits for one image of a 224-pixel DeiT-T-sized subnet
 once its kernel is compiled: the reference's values, the simulation, the comparison, and looking up
-what is compiled; `verified_processor_s` is the processor's part of it. Xilinx's headers simulate a small network. With --small all is of that size.
+what is compiled; `verified_processor_s` is the processor's part of it. Xilinx's headers simulate a
+small network. With --small all is of that size.
 """
 
 from __future__ import annotations
