@@ -98,6 +98,7 @@ def test_a_project_that_does_not_compile_shows_no_old_table(copy: Path) -> None:
     assert not (copy / "runs/tiny/summary.json").exists()
 
 
+@pytest.mark.slow
 def test_a_mismatch_comes_with_the_command_that_shows_it_again(copy: Path) -> None:
     source = copy / "runs/tiny/picks/knee/project/src/layer_norm.hpp"
     source.write_text(source.read_text().replace("31 + e - 15", "31 + e - 14"))
