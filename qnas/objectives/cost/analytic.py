@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
-from qnas.accel.multipliers import CASCADE, NIBBLE_BITS
 from qnas.accel.plan import HardwarePlan, Multiplier
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
@@ -30,7 +29,7 @@ from qnas.objectives.cost.coefficients import (
 )
 from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan, union
 from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
-from qnas.objectives.cost.logic import logic_luts
+from qnas.objectives.cost.logic import logic
 from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
 from qnas.units import ceil_div
 
@@ -148,12 +147,8 @@ def _add_up(terms: Iterable[Count]) -> Count:
 
 
 def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
-    for name, lut in logic_luts(design, c):
-        yield Part(name, lut=lut, ff=lut * c.ff_per_logic_lut)
-    f = design.folding
-    operand_bits = f.tm * NIBBLE_BITS + f.tt * design.activation_bits
-    yield Part("operands", ff=f.tk * operand_bits)
-    yield _packed_array(design, c)
+    for name, amount in logic(design, c):
+        yield Part(name, lut=amount.lut, ff=amount.ff)
     stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
     yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
     for port in design.ports:
@@ -164,27 +159,6 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
         yield _memory(memory)
     for multiplier in design.multipliers:
         yield _multiplier(multiplier, design.dsp_ports, c)
-
-
-def _packed_array(design: Design, c: Coefficients) -> Part:
-    """What the packed DSPs need around them: packing adders, split, adder trees, accumulators; and
-    the registers that delay operands on their way down a cascade. Measured of four fields a DSP;
-    of two, half of it is assumed."""
-    f, fields = design.folding, design.packing.products
-    blocks = design.multipliers_called("engine_packed") // f.tk
-    length = np.minimum(f.tk, design.packing.cascade)
-    chains, missing = f.tk // length, CASCADE - length
-    wider = 4 * (design.accumulator_bits - c.block_accumulator_bits) * c.adder_lut_per_bit
-    lut = c.block_lut + chains * (c.chain_lut - c.short_chain_lut * missing) + wider
-    ff = c.block_ff + chains * (c.chain_ff - c.short_chain_ff * missing)
-    delays = f.tk * (length - 1) // 2  # 0, 1, 2, 3 down a cascade
-    operand_bits = (f.tm - f.lut_slots) * NIBBLE_BITS + f.tt * design.activation_bits
-    skew = delays * operand_bits * (np.asarray(blocks) > 0)
-    return Part(
-        "packed_array",
-        lut=blocks * ceil_div(lut * fields, 4),
-        ff=blocks * ceil_div(ff * fields, 4) + skew,
-    )
 
 
 def _memory(m: Memory) -> Part:

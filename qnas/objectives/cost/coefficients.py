@@ -21,13 +21,6 @@ class Coefficients(Value):
     mux_inputs_per_lut: int = 4
     fabric_product_lut: int = 31
     fabric_product8_lut: int = 42
-    block_lut: int = 18
-    chain_lut: int = 115
-    short_chain_lut: int = 10
-    block_ff: int = 44
-    chain_ff: int = 92
-    short_chain_ff: int = 22
-    block_accumulator_bits: int = 22
     address_product_lut: int = 311
     address_products: int = 6
     ff_per_logic_lut: int = 1
@@ -39,30 +32,18 @@ class Coefficients(Value):
     axi_port_ff: int = 1200
 
 
-_CHAINS = (
-    "measured: 2 rows x 2 tokens of DSP48E2 chains, raw LUT 131, 248, 473, 702 and FF 224, 316,"
-    " 500, 684 for 4, 8, 16, 24 inputs"
-)
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
-        "adder_lut_per_bit": "measured: 4x4 product and 20-bit accumulator take 48 LUT, the product"
-        " alone 28; one carry bit a LUT (UG574)",
+        "adder_lut_per_bit": "measured: arrays with accumulators of 16, 19, 22 and 26 bits, 4 LUT a"
+        " bit of four; one carry bit a LUT (UG574)",
         "mux_inputs_per_lut": "UG574: a LUT6 holds four inputs and two selects",
-        "fabric_product_lut": "measured: 4x6 product `a*b`, 29 to 33 LUT",
-        "fabric_product8_lut": "assumed: 4x8 product, fabric_product_lut x 8/6",
-        "block_lut": f"{_CHAINS}: 18 + 115 a chain of four is at least the measured, 1.5 % more at"
-        " most",
-        "chain_lut": f"{_CHAINS}: packing adders, split and adder tree",
-        "short_chain_lut": f"{_CHAINS}: 101, 111 and 131 LUT with chains of 1, 2 and 4",
-        "block_ff": f"{_CHAINS}: 132 + 92 a chain of four exactly, less 4 accumulators of 22 bits,"
-        " which are a buffer of the plan",
-        "chain_ff": f"{_CHAINS}",
-        "short_chain_ff": f"{_CHAINS}: 158, 180 and 224 FF with chains of 1, 2 and 4",
-        "block_accumulator_bits": f"{_CHAINS}: width of its accumulators",
+        "fabric_product_lut": "measured: arrays of 2 to 64 products in LUTs, 31 to 32 each beside"
+        " their trees",
+        "fabric_product8_lut": "measured: array(tk=4, tm=2, lut_slots=2, wx=8), 42 each",
         "address_product_lut": "measured: 8x8 fabric product, 138 LUT; 12x12 by area",
         "address_products": "counted: bank rows of a token or head, in engine, loads and vectors",
-        "ff_per_logic_lut": "measured: a chain of 16 inputs has 500 FF for 473 LUT; registers"
-        " behind every adder and multiplexer",
+        "ff_per_logic_lut": "assumed: registers behind the multiplexers of wiring; all other units"
+        " count theirs, which the measured table confirms",
         "bank_write_lut": "assumed: write enable and address of one bank",
         "control_lut": "assumed: counters, addresses and state machines of the stage walk",
         "control_ff": "assumed: as control_lut",

@@ -27,15 +27,17 @@ def bram18_blocks(bits: Count, depth: Count) -> Count:
     return best
 
 
-def lutram_luts(bits: Count, depth: Count) -> Count:
-    """LUTs of one bank with a write and a read port (UG574, simple dual port).
+def lutram_luts(bits: Count, depth: Count, *, smallest: int = 4) -> Count:
+    """LUTs of one bank with a write and a read port (UG574, simple dual port), made of cells of
+    eight LUTs, and of four where `smallest` is 4.
 
     Up to 32 words: RAM32M holds 6 bits in 4 LUTs, RAM32M16 14 bits in 8. Up to 64: RAM64M holds
     3 bits in 4, RAM64M8 7 bits in 8. Deeper banks stack those, one LUT a bit to choose.
     """
-    shallow = _packed(bits, narrow=6, wide=14)
+    narrow, least = (6, 3) if smallest == 4 else (0, 0)
+    shallow = _packed(bits, narrow=narrow, wide=14)
     copies = ceil_div(depth, 64)
-    deep = copies * _packed(bits, narrow=3, wide=7) + (copies - 1) * bits
+    deep = copies * _packed(bits, narrow=least, wide=7) + (copies - 1) * bits
     return np.where(np.asarray(depth) <= 32, shallow, deep)
 
 
