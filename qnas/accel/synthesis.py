@@ -52,7 +52,8 @@ def find_project(path: Path) -> Path:
 
     ConfigError if there is none, or it lacks a file that synthesis needs.
     """
-    places = (path, path / "project", path.parent / "picks" / path.name / "project")
+    # A pick has a plan.json of its own beside its project: the project comes first.
+    places = (path / "project", path, path.parent / "picks" / path.name / "project")
     found = next((place for place in places if (place / "plan.json").is_file()), None)
     missing = [name for name in NEEDED if found and not (found / name).is_file()]
     if found is None or missing:

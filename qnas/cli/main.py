@@ -83,7 +83,7 @@ def cli() -> None:
     """Search quantized vision transformers for an FPGA; generate and verify the accelerator.
 
     A study is a TOML file, or the name of one that comes with qnas: `qnas run digits_zcu102`.
-    Its files are in runs/<name>/. Every command does only what is missing there.
+    Its files are in runs/NAME/. Every command does only what is missing there.
     """
 
 

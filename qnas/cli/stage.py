@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def study_command(function: Callable[..., Any]) -> click.Command:
-    """A command named like `function`, with the argument STUDY and the option --runs."""
+    """A command named like its module, with the argument STUDY and the option --runs."""
     runs = click.option(
         "--runs",
         type=click.Path(path_type=Path, file_okay=False),
@@ -26,7 +26,7 @@ def study_command(function: Callable[..., Any]) -> click.Command:
         help="Folder of the run directories.",
     )
     study = click.argument("study", metavar="STUDY.toml")
-    return click.command(function.__name__)(study(runs(function)))
+    return click.command(function.__module__.rpartition(".")[2])(study(runs(function)))
 
 
 @contextmanager

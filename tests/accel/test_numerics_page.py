@@ -27,7 +27,7 @@ def test_the_page_states_the_constants(page: str) -> None:
         f"-{num.NIBBLE_MAX}..{num.NIBBLE_MAX}",
         f"{num.RESIDUAL_MIN}..{num.RESIDUAL_MAX}",
         f"| {num.BIAS_BITS}, {num.MULT_BITS}, 6 | shift {num.BIAS_FRACTION}..{num.ROW_SHIFT_MAX} |",
-        f"2**-{num.BIAS_FRACTION} output steps",
+        f"`2**-{num.BIAS_FRACTION}` output steps",
         f"31 + e - {num.NORM_FRACTION}",
         f"N <= {num.MAX_KEYS}, D <= {MAX_CHANNELS}, rows of a matrix <= {MAX_ROWS}",
         f"inputs of a matrix <= {max_inner(6)}\n(of 8-bit activations {max_inner(8)})",

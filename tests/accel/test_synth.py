@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from qnas.accel.synthesis import find_project
 from qnas.cli.main import cli
 from tests.accel.projects import small
 from tests.accel.test_reports import CSYNTH
@@ -53,6 +54,12 @@ def test_the_tool_that_is_there_is_run_and_its_reports_are_read(
     assert (found["top"], found["lut"]) == ("qnas_top", 7890)
     assert json.loads((project / "measurements.json").read_text()) == [found]
     assert (project / "called").read_text().startswith(called)
+
+
+def test_a_pick_with_its_plan_beside_the_project_is_found(project: Path) -> None:
+    pick = project.parent
+    (pick / "plan.json").write_bytes((project / "plan.json").read_bytes())
+    assert find_project(pick) == find_project(project) == project
 
 
 def test_without_a_tool_it_says_what_to_run(tmp_path: Path, project: Path) -> None:
