@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qnas.cli.stage import opened, study_command, verify_and_show
+from qnas.cli.stage import opened, study_command, team_options, verify_and_show
 
 
 @study_command
-def command(study: str, runs: Path) -> None:
+@team_options
+def command(study: str, runs: Path, workers: int, storage: str) -> None:
     """From images to verified accelerators: every stage of STUDY that is missing.
 
     Exit status 1 if a project differs from the integer reference, 2 for bad input.
     """
     with opened(study, runs, stage="run") as (work, progress):
         from qnas.studies import stages
+        from qnas.studies.team import Team
 
-        verify_and_show(work, lambda: stages.run(work, progress=progress))
+        team = Team(workers, storage)
+        verify_and_show(work, lambda: stages.run(work, team=team, progress=progress))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qnas.cli.stage import opened, study_command
+from qnas.cli.stage import opened, study_command, team_options
 
 
 @study_command
-def command(study: str, runs: Path) -> None:
-    """Search STUDY's subnets and foldings, and write front.csv. Needs `qnas train`."""
+@team_options
+def command(study: str, runs: Path, workers: int, storage: str) -> None:
+    """Search STUDY's subnets and foldings, and write front.csv. Needs `qnas train`.
+
+    Equal seeds find the same, with any number of workers on any number of machines.
+    """
     with opened(study, runs, stage="search") as (work, progress):
         from qnas.studies import stages
+        from qnas.studies.team import Team
 
-        stages.search(work, progress=progress)
+        stages.search(work, team=Team(workers, storage), progress=progress)

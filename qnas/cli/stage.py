@@ -29,6 +29,22 @@ def study_command(function: Callable[..., Any]) -> click.Command:
     return click.command(function.__module__.rpartition(".")[2])(study(runs(function)))
 
 
+def team_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options --workers and --storage, for commands that search."""
+    workers = click.option(
+        "--workers", default=1, show_default=True, help="Processes that search, on this machine."
+    )
+    storage = click.option(
+        "--storage",
+        default="",
+        metavar="URL",
+        envvar="QNAS_STORAGE",
+        show_envvar=True,
+        help="Optuna storage to share with other machines: postgresql://..., grpc://HOST:PORT.",
+    )
+    return workers(storage(function))
+
+
 @contextmanager
 def opened_quietly(study: str, runs: Path, *, stage: str) -> Iterator[Workspace]:
     """The run of `study`, for commands that only answer a question."""

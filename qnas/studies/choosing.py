@@ -90,7 +90,7 @@ def _best(
             f" objective from 0 at its best on that front to 1 at its worst: {costs[index]:.3f}."
         )
     if wishes.fps:
-        best = min(front, key=lambda t: (t.values["error"], -t.estimate.fps, t.number))
+        best = min(front, key=lambda t: (t.values["error"], -t.estimate.fps, t.place))
         return best, (
             f"Of the front, trial {best.number} is the most accurate:"
             f" {best.values['error']:.2f} % error."

@@ -57,7 +57,7 @@ class StudyRecords:
         return list(first.values())
 
     def front(self) -> tuple[TrialRecord, ...]:
-        """Feasible, non-dominated, distinct trials by rising error, then trial number.
+        """Feasible, non-dominated, distinct trials by rising error, then place.
 
         Raises CapacityError if no trial fits the device.
         """
@@ -67,10 +67,10 @@ class StudyRecords:
         return self.front_of(feasible)
 
     def front_of(self, trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
-        """Those of `trials` that no other of them dominates, by rising error, then number."""
+        """Those of `trials` that no other of them dominates, by rising error, then place."""
         mask = nondominated(self.minimised(trials))
         members = [trial for trial, keep in zip(trials, mask, strict=True) if keep]
-        return tuple(sorted(members, key=lambda t: (t.values["error"], t.number)))
+        return tuple(sorted(members, key=lambda t: (t.values["error"], t.place)))
 
     def knee(self) -> TrialRecord:
         front = self.front()
@@ -97,7 +97,7 @@ class StudyRecords:
     def _nothing_fits(self) -> str:
         """The candidate whose worst violation is least, and all that it violates."""
         everything = self.trials + self.refused
-        closest = min(everything, key=lambda t: (max(t.constraints.values()), t.number))
+        closest = min(everything, key=lambda t: (max(t.constraints.values()), t.place))
         missed = sorted(((v, n) for n, v in closest.constraints.items() if v > 0), reverse=True)
         binds = ", ".join(f"{name} by {excess:.1%}" for excess, name in missed)
         return problem(

@@ -143,8 +143,9 @@ def _changed(old: Manifest, fresh: Manifest) -> list[str]:
 
 
 def _pinned(value: Any) -> Any:
-    """A config section without what may grow."""
-    return {k: v for k, v in value.items() if k != "trials"} if isinstance(value, dict) else value
+    """A config section without what may grow, or does not change what is found."""
+    free = ("trials", "stop_after")
+    return {k: v for k, v in value.items() if k not in free} if isinstance(value, dict) else value
 
 
 def _versions() -> dict[str, str]:

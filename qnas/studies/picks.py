@@ -53,7 +53,7 @@ def w8_share(architecture: Architecture) -> float:
 
 def _merit(trial: TrialRecord) -> tuple[float, ...]:
     scarcest = max(trial.constraints.values())
-    return trial.values["error"], scarcest, -trial.estimate.fps, trial.number
+    return trial.values["error"], scarcest, -trial.estimate.fps, *trial.place
 
 
 def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:

@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.studies.config import DEFAULT_SAMPLER, SearchConfig
 from qnas.studies.history import History
-from qnas.studies.sampler import Params, Selection, SlotSampler, Space, generation_of
+from qnas.studies.records import KEY
+from qnas.studies.sampler import Params, Selection, SlotSampler, Space, place_of
 
 ATTEMPTS = 20
 Identify = Callable[[Params], str]
@@ -67,7 +68,7 @@ class Evolution:
         """Parents of every generation up to this one; what was proposed before it is known."""
         for last in range(len(self._parents) - 1, generation):
             pool = history.generation(last)
-            self._known.update(self._identify(trial.params) for trial in pool)
+            self._known.update(trial.user_attrs[KEY] for trial in pool)
             parents = self._selection.select(self._study, pool + self._parents[last])
             self._parents.append(parents)
         self._sampler = SlotSampler(
@@ -124,7 +125,7 @@ class Sampling:
         """`trial` with its generation where a genetic sampler of Optuna's looks for it."""
         marked = copy.copy(trial)
         key = f"{self._search.sampler}:generation"
-        marked.system_attrs = {**trial.system_attrs, key: generation_of(trial)}
+        marked.system_attrs = {**trial.system_attrs, key: place_of(trial)[0]}
         return marked
 
 

@@ -14,10 +14,9 @@ from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.serial import decode, encode
 from qnas.studies.evaluate import Evaluation, Failure, Refusal, Result
 from qnas.studies.genome import Genome, Proposal
-from qnas.studies.sampler import GENERATION, Params, Space, generation_of
+from qnas.studies.sampler import GENERATION, SLOT, Params, Space, is_ours, place_of
 
 ESTIMATE, KEY, REASON = "estimate", "key", "reason"
-SLOT = "qnas:slot"
 AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
 
 
@@ -27,6 +26,7 @@ class TrialRecord:
 
     number: int
     generation: int
+    slot: int
     proposal: Proposal
     values: Mapping[str, float]
     constraints: Mapping[str, float]
@@ -39,6 +39,11 @@ class TrialRecord:
     @property
     def key(self) -> str:
         return self.proposal.key
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its order in the study, whoever evaluated it and when."""
+        return self.generation, self.slot
 
     @property
     def feasible(self) -> bool:
@@ -99,14 +104,22 @@ def read_result(trial: FrozenTrial) -> Evaluation | Refusal:
     return Evaluation(tuple(trial.values), trial.constraints, estimate)
 
 
+def finished_trials(study: Study) -> list[FrozenTrial]:
+    """The search's trials that are over, one a place, by place: see `History`."""
+    first: dict[tuple[int, int], FrozenTrial] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.is_finished() and is_ours(trial):
+            first.setdefault(place_of(trial), trial)
+    return [first[place] for place in sorted(first)]
+
+
 def decided_trials(study: Study) -> list[FrozenTrial]:
-    """The search's trials with an outcome, by number: evaluated, or refused for a limit."""
-    states = (TrialState.COMPLETE, TrialState.PRUNED)
-    return [t for t in study.get_trials(deepcopy=False, states=states) if generation_of(t) >= 0]
+    """The search's trials with an outcome, by place: evaluated, or refused for a limit."""
+    return [trial for trial in finished_trials(study) if trial.state != TrialState.FAIL]
 
 
 def read_records(study: Study, genome: Genome, objectives: Sequence[str]) -> list[TrialRecord]:
-    """Every decided trial of `study`, by number; those refused have no values."""
+    """Every decided trial of `study`, by place; those refused have no values."""
     return [_record(trial, genome, objectives) for trial in decided_trials(study)]
 
 
@@ -115,7 +128,8 @@ def _record(trial: FrozenTrial, genome: Genome, objectives: Sequence[str]) -> Tr
     values = found.values if isinstance(found, Evaluation) else ()
     return TrialRecord(
         number=trial.number,
-        generation=generation_of(trial),
+        generation=place_of(trial)[0],
+        slot=place_of(trial)[1],
         proposal=genome.decode(trial.params),
         values=dict(zip(objectives, values, strict=True)) if values else {},
         constraints=found.constraints,

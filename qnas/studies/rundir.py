@@ -105,6 +105,11 @@ class RunDirectory:
         return self.path / "study.journal"
 
     @property
+    def claims(self) -> Path:
+        """Which worker evaluates what: there while several search."""
+        return self.path / "claims.journal"
+
+    @property
     def front(self) -> Path:
         return self.path / "front.csv"
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas.errors import EvaluationError, problem
+from qnas.studies.claims import Claims, Unclaimed
 from qnas.studies.config import SearchConfig
-from qnas.studies.evaluate import Evaluate, Failure, Result
-from qnas.studies.genome import Genome, Proposal
+from qnas.studies.evaluate import Evaluate
+from qnas.studies.genome import Genome
 from qnas.studies.history import History, hopeless
 from qnas.studies.progress import Progress
 from qnas.studies.proposing import make_proposer
-from qnas.studies.records import REASON, Place, decided_trials, make_trial, read_result
-from qnas.studies.sampler import Params
+from qnas.studies.records import KEY, REASON, Place, make_trial, read_result
+from qnas.studies.sampler import Params, place_of
 
-MAX_FAILURES_IN_A_ROW = 20
 SECONDS = "seconds"
 
 
@@ -27,8 +27,10 @@ SECONDS = "seconds"
 class Runner:
     """Drives `study` to `search.trials` decided trials.
 
-    A generation is proposed, evaluated and written as a whole: a kill loses at most one. Duplicates
-    of an earlier trial, of this process or of the journal, are answered from memory.
+    What a generation proposes follows from the generations before it, so that any number of
+    runners may fill it together: `claims` says who evaluates which slot. What a runner has claimed
+    is evaluated and written as a whole: a kill loses at most that. Duplicates of an earlier trial
+    are answered from memory.
     """
 
     study: Study
@@ -38,67 +40,107 @@ class Runner:
     evaluate: Evaluate
     progress: Progress
     seeds: Sequence[Params] = ()
+    claims: Claims = field(default_factory=Unclaimed)
 
     def run(self) -> None:
         """Ends early if the history is `hopeless`.
 
-        Raises EvaluationError after MAX_FAILURES_IN_A_ROW failed trials.
+        Raises EvaluationError after `search.stop_after` failed trials in a row.
         """
         self._space = self.genome.distributions()
         self._proposer = make_proposer(
             self.study, self._space, self.search, self.seed, identify=self._key, seeds=self.seeds
         )
         self._history = History(self.study)
-        decided = decided_trials(self.study)
-        self._memory: dict[str, Result] = {
-            self._key(trial.params): read_result(trial) for trial in decided
-        }
-        self._failures = 0
-        while (missing := self.search.trials - self._history.decided) > 0:
-            if hopeless(self._history):
-                return
-            start = time.perf_counter()
-            self._generation(missing)
-            self._add_seconds(time.perf_counter() - start)
+        self._memory: dict[str, FrozenTrial] = {}
+        self._remember(self._history.update())
+        self._failures = 0  # in a row, since this run began: it may be after a repair
+        before, start = self.study.user_attrs.get(SECONDS, 0.0), time.perf_counter()
+        while self._step():
+            seconds = before + time.perf_counter() - start
+            self.study.set_user_attr(SECONDS, round(seconds, 3))
 
-    def _generation(self, missing: int) -> None:
-        """Fill the current generation, or what is missing of it."""
-        generation, slot, room = self._history.next_slots(self.search.population)
-        slots = range(slot, slot + min(room, missing))
-        params = self._proposer.propose(self._history, generation, slots)
-        results = self._answers([self.genome.decode(p) for p in params])
-        trials = [
-            make_trial(Place(generation, slot), p, self._space, key=key, result=result)
-            for slot, p, (key, result) in zip(slots, params, results, strict=True)
-        ]
-        self._record(trials)
-        self._history.update()
-        done = min(self._history.decided, self.search.trials)
-        self.progress.advance(done, self.search.trials, f"generation {generation}")
+    def _step(self) -> bool:
+        """Evaluate what of the current generation is nobody else's; False when all is done."""
+        generation, slots = self._open()
+        if not slots or hopeless(self._history, generation):
+            return False
+        proposed = self._proposer.propose(self._history, generation, range(slots[-1] + 1))
+        by_key: dict[str, list[int]] = {}
+        for slot in slots:
+            by_key.setdefault(self._key(proposed[slot]), []).append(slot)
+        first = {together[0]: together for together in by_key.values()}
+        claimed = self.claims.claim(generation, list(first))
+        self._take_in()
+        now, still = self._open()
+        mine = [s for slot in claimed for s in first[slot] if now == generation and s in still]
+        if mine:
+            self._fill(generation, {slot: proposed[slot] for slot in sorted(mine)})
+            self._take_in()
+        elif not claimed:
+            self.claims.wait()
+            self._take_in()
+        return True
+
+    def _open(self) -> tuple[int, list[int]]:
+        return self._history.open_slots(self.search.population, self.search.trials)
+
+    def _fill(self, generation: int, proposed: dict[int, Params]) -> None:
+        """Evaluate each key once, unless it is known, and write a trial for every slot."""
+        proposals = {slot: self.genome.decode(params) for slot, params in proposed.items()}
+        fresh = {p.key: p for p in proposals.values() if p.key not in self._memory}
+        results = dict(zip(fresh, self.evaluate(list(fresh.values())), strict=True))
+        known = {p.key for p in proposals.values()} - fresh.keys()
+        results |= {key: read_result(self._memory[key]) for key in known}
+        self._record(
+            [
+                make_trial(
+                    Place(generation, slot),
+                    proposed[slot],
+                    self._space,
+                    key=proposal.key,
+                    result=results[proposal.key],
+                )
+                for slot, proposal in proposals.items()
+            ]
+        )
 
     def _key(self, params: Params) -> str:
         return self.genome.decode(params).key
 
-    def _answers(self, proposals: Sequence[Proposal]) -> list[tuple[str, Result]]:
-        """Key and result of each: from memory, else evaluated once."""
-        keys = [proposal.key for proposal in proposals]
-        fresh = {k: p for k, p in zip(keys, proposals, strict=True) if k not in self._memory}
-        results = dict(zip(fresh, self.evaluate(list(fresh.values())), strict=True))
-        self._memory |= {k: r for k, r in results.items() if not isinstance(r, Failure)}
-        return [(key, self._memory.get(key) or results[key]) for key in keys]
-
     def _record(self, trials: Sequence[FrozenTrial]) -> None:
-        """In slot order: whatever a kill leaves written is a prefix of the generation."""
+        """In slot order, and no more than it takes to see that the search must stop."""
+        row = self._failures
         for count, trial in enumerate(trials, start=1):
-            if trial.state != TrialState.PRUNED:  # a refusal tells nothing of the evaluation
-                self._failures = self._failures + 1 if trial.state == TrialState.FAIL else 0
-            if self._failures >= MAX_FAILURES_IN_A_ROW:
-                self.study.add_trials(trials[:count])
+            row = _row_after(row, trial)
+            if row >= self.search.stop_after:
+                trials = trials[:count]
+                break
+        self.study.add_trials(trials)
+
+    def _take_in(self) -> None:
+        """Read what was written since, by whomever. Raises EvaluationError: see `run`."""
+        found = self._history.update()
+        self._remember(found)
+        for trial in found:
+            self._failures = _row_after(self._failures, trial)
+            if self._failures >= self.search.stop_after:
                 rule = f"stops after {self._failures} failed trials in a row"
                 reason, remedy = trial.user_attrs[REASON], "Correct the cause and run again."
                 raise EvaluationError(problem("search", rule, reason, remedy))
-        self.study.add_trials(trials)
+        if found:
+            done = min(self._history.decided, self.search.trials)
+            note = f"generation {place_of(found[-1])[0]}"
+            self.progress.advance(done, self.search.trials, note)
 
-    def _add_seconds(self, seconds: float) -> None:
-        total = self.study.user_attrs.get(SECONDS, 0.0) + seconds
-        self.study.set_user_attr(SECONDS, round(total, 3))
+    def _remember(self, trials: Sequence[FrozenTrial]) -> None:
+        for trial in trials:
+            if trial.state != TrialState.FAIL:
+                self._memory.setdefault(trial.user_attrs[KEY], trial)
+
+
+def _row_after(row: int, trial: FrozenTrial) -> int:
+    """Failures in a row after `trial`; a refusal tells nothing of the evaluation."""
+    if trial.state == TrialState.PRUNED:
+        return row
+    return row + 1 if trial.state == TrialState.FAIL else 0

@@ -22,11 +22,17 @@ Space = dict[str, BaseDistribution]
 Params = dict[str, Any]
 
 GENERATION = "NSGAIISampler:generation"  # where the stock sampler looks for it too
+SLOT = "qnas:slot"
 
 
-def generation_of(trial: FrozenTrial) -> int:
-    """The generation that `trial` belongs to; -1 if it was made elsewhere."""
-    return int(trial.system_attrs.get(GENERATION, -1))
+def is_ours(trial: FrozenTrial) -> bool:
+    """Whether `trial` belongs to the search, rather than being made elsewhere."""
+    return SLOT in trial.system_attrs
+
+
+def place_of(trial: FrozenTrial) -> tuple[int, int]:
+    """Generation and slot of one of ours: what counts, since numbers depend on who was first."""
+    return int(trial.system_attrs[GENERATION]), int(trial.system_attrs[SLOT])
 
 
 class SlotSampler(NSGAIISampler):
@@ -73,19 +79,19 @@ class Selection(NSGAIISampler):
     """Stock NSGA-II's selection of parents among trials that it is given."""
 
     def select(self, study: Study, pool: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        """The survivors of `pool`, by number, at most the population.
+        """The survivors of `pool`, by place, at most the population.
 
         Trials without values, refused for a limit, follow those with, the least violation first.
         """
         self._pool = [t for t in pool if t.state == TrialState.COMPLETE]
         found = self.select_parent(study, 1) if self._pool else []
         refused = [t for t in pool if t.state == TrialState.PRUNED]
-        refused.sort(key=lambda t: (sum(max(v, 0.0) for v in t.constraints.values()), t.number))
+        refused.sort(key=lambda t: (sum(max(v, 0.0) for v in t.constraints.values()), place_of(t)))
         found += refused[: max(0, (self.population_size or 0) - len(found))]
-        return sorted(found, key=lambda trial: trial.number)
+        return sorted(found, key=place_of)
 
     def get_population(self, study: Study, generation: int) -> list[FrozenTrial]:
-        return sorted(self._pool, key=lambda trial: trial.number)
+        return sorted(self._pool, key=place_of)
 
     def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
         return []

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from optuna import Study
+
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, problem
 from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import write_atomically
+from qnas.studies.claims import Claims
 from qnas.studies.evaluate import Bound, Evaluator, Result
 from qnas.studies.front import front_csv
 from qnas.studies.genome import Proposal
@@ -19,6 +22,8 @@ from qnas.studies.records import decided_trials
 from qnas.studies.runner import Runner
 from qnas.studies.sampler import Params
 from qnas.studies.seeding import read_seeds
+from qnas.studies.shared import copy_missing
+from qnas.studies.team import ALONE, Team, at_work
 from qnas.studies.workspace import Workspace
 
 STAGE = "search"
@@ -35,8 +40,12 @@ def searched(work: Workspace) -> bool:
     return files.front.exists() and len(decided_trials(work.study)) >= trials
 
 
-def search(work: Workspace, progress: Progress) -> None:
-    """Complete the study and write front.csv. Raises CapacityError if nothing fits the device."""
+def search(work: Workspace, progress: Progress, team: Team = ALONE) -> None:
+    """Complete the study and write front.csv. Raises CapacityError if nothing fits the device.
+
+    A study in a shared storage is copied to the run's journal in the end, which is what the other
+    stages read.
+    """
     work.need(STAGE, work.trained(), "train")
     if searched(work):
         progress.stage(STAGE, "study is complete")
@@ -47,28 +56,39 @@ def search(work: Workspace, progress: Progress) -> None:
     work.records()  # a damaged journal is found before anything is added to it
     work.study.set_user_attr(SUPERNET, work.supernet_digest())
     work.files.front.unlink(missing_ok=True)  # of a shorter search, if there is one
-    Runner(
-        study=work.study,
-        genome=work.genome,
-        search=config.search,
-        seed=config.seed,
-        evaluate=_LazyEvaluator(work),
-        progress=progress,
-        seeds=_seeds(work),
-    ).run()
+    with at_work(work, team) as (study, claims):
+        if study is not work.study:
+            copy_missing(work.study, study)
+        make_runner(work, study, claims, progress).run()
+        if study is not work.study:
+            copy_missing(study, work.study)
     write_atomically(work.files.front, front_csv(work.records()))
 
 
-def _seeds(work: Workspace) -> list[Params]:
+def make_runner(work: Workspace, study: Study, claims: Claims, progress: Progress) -> Runner:
+    """One worker of the search of `work` in `study`."""
+    return Runner(
+        study=study,
+        genome=work.genome,
+        search=work.config.search,
+        seed=work.config.seed,
+        evaluate=_LazyEvaluator(work),
+        progress=progress,
+        seeds=_seeds(work, study),
+        claims=claims,
+    )
+
+
+def _seeds(work: Workspace, study: Study) -> list[Params]:
     """Those the study began with; for a new one, from the run that it is seeded from."""
     search = work.config.search
     if not search.seed_from:
         return []
-    if SEEDS not in work.study.user_attrs:
+    if SEEDS not in study.user_attrs:
         front = Path(search.seed_from) / "front.csv"
         seeds = read_seeds(front, work.genome, most=search.population // 2)
-        work.study.set_user_attr(SEEDS, seeds)
-    return list(work.study.user_attrs[SEEDS])
+        study.set_user_attr(SEEDS, seeds)
+    return list(study.user_attrs[SEEDS])
 
 
 def _check_supernet(work: Workspace) -> None:

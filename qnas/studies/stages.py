@@ -11,6 +11,7 @@ from qnas.serial import write_atomically
 from qnas.studies import exporting, searching, training, tuning, verifying
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.summary import summarise
+from qnas.studies.team import ALONE, Team
 from qnas.studies.workspace import Workspace
 
 SILENT = Silent()
@@ -21,9 +22,9 @@ def train(work: Workspace, *, progress: Progress = SILENT) -> None:
     training.train(work, progress)
 
 
-def search(work: Workspace, *, progress: Progress = SILENT) -> None:
+def search(work: Workspace, *, team: Team = ALONE, progress: Progress = SILENT) -> None:
     """Search subnets and foldings; write front.csv. Needs `train`."""
-    searching.search(work, progress)
+    searching.search(work, progress, team)
 
 
 def report(work: Workspace, *, png: bool = False, progress: Progress = SILENT) -> None:
@@ -81,7 +82,7 @@ def tune(
     return summary
 
 
-def run(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
+def run(work: Workspace, *, team: Team = ALONE, progress: Progress = SILENT) -> dict[str, Any]:
     """Everything, from images to verified accelerators; returns the content of summary.json.
 
     Raises ToolMissingError before anything else if something is to verify and there is no g++,
@@ -90,7 +91,7 @@ def run(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
     if not verifying.everything_verified(work):
         Toolchain().version()
     train(work, progress=progress)
-    search(work, progress=progress)
+    search(work, team=team, progress=progress)
     try:
         exporting.picks(work)
     except ConfigError:  # the front misses a target: its report shows by how much

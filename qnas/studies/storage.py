@@ -129,16 +129,21 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
         raise CheckpointError(
             problem(str(path), "must be a whole Optuna journal", found, "Delete it and run again.")
         ) from None
+    check_directions(study, directions, where=str(path))
+    return study
+
+
+def check_directions(study: optuna.Study, directions: Sequence[Direction], *, where: str) -> None:
+    """CheckpointError unless `study` has just these."""
     if [d.name.lower() for d in study.directions] != list(directions):
         raise CheckpointError(
             problem(
-                str(path),
+                where,
                 f"must hold a study of {list(directions)}",
                 study.directions,
                 "Delete it and run again.",
             )
         )
-    return study
 
 
 def _drop_torn_line(path: Path) -> None:
@@ -146,6 +151,7 @@ def _drop_torn_line(path: Path) -> None:
     if not path.exists():
         return
     with path.open("r+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # nobody is in the middle of one
         content = stream.read()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):

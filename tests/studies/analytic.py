@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -16,12 +18,14 @@ from qnas.objectives.cost.estimate import Estimate, Resources
 from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.operations import Gemm, network_operations
 from qnas.space import SearchSpace
+from qnas.studies.claims import Ledger
 from qnas.studies.config import SearchConfig
-from qnas.studies.evaluate import Evaluate, Evaluator
-from qnas.studies.genome import Genome
+from qnas.studies.evaluate import Evaluate, Evaluator, Result
+from qnas.studies.genome import Genome, Proposal
 from qnas.studies.progress import Silent
 from qnas.studies.runner import Runner
 from qnas.studies.sampler import Params
+from qnas.studies.shared import open_storage, shared_study
 from qnas.studies.storage import open_study
 
 SPACE = SearchSpace(
@@ -101,3 +105,24 @@ def search(
     config = SearchConfig(trials=trials, population=population, sampler=sampler)
     Runner(study, space, config, seed, wrap(evaluate or evaluator()), Silent(), seeds).run()
     return study
+
+
+def share(
+    url: str, *, trials: int, log: Path, seconds: float = 0.05, patience_s: float = 2
+) -> None:
+    """One worker of a search in the storage at `url`; what it evaluates goes to `log`, a line each
+    with its process."""
+
+    def slowly(proposals: Sequence[Proposal]) -> list[Result]:
+        for proposal in proposals:
+            time.sleep(0.05)
+            with log.open("a") as stream:
+                stream.write(f"{os.getpid()} {proposal.key}\n")
+        return evaluator()(proposals)
+
+    config = SearchConfig(trials=trials, population=10)
+    with open_storage(url) as storage:
+        study = shared_study(storage, name="small", directions=DIRECTIONS, identity="small")
+        claims = Ledger(storage, "small", patience_s=2, pause_s=0.05)
+        with claims.beating():
+            Runner(study, GENOME, config, 0, slowly, Silent(), claims=claims).run()

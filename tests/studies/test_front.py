@@ -35,7 +35,7 @@ def trial(
     estimate = Estimate(cycles, 0, 200.0, Resources(dsp=dsp), 0)
     values = {"error": error, "latency": estimate.latency_ms, "dsp": float(dsp)}
     return TrialRecord(
-        number, generation, Proposal(architecture, 1.0), values, constraints, estimate
+        number, generation, number, Proposal(architecture, 1.0), values, constraints, estimate
     )
 
 
@@ -60,7 +60,7 @@ def test_objectives_to_maximise_count_the_other_way() -> None:
     trials = [trial(n, error=e, cycles=c) for n, (e, c) in enumerate([(5, 10), (5, 20)])]
     values = [{"error": t.values["error"], "fps": t.estimate.fps} for t in trials]
     faster = [
-        TrialRecord(t.number, 0, t.proposal, v, MET, t.estimate)
+        TrialRecord(t.number, 0, t.number, t.proposal, v, MET, t.estimate)
         for t, v in zip(trials, values, strict=True)
     ]
     assert [t.number for t in StudyRecords(("error", "fps"), tuple(faster)).front()] == [0]

@@ -1,0 +1,140 @@
+"""Claims: which of several workers evaluates which slots of a generation."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState, create_trial
+
+GENERATION, SLOTS, WORKER = "generation", "slots", "worker"
+BEAT, DEAD = "beat:", "dead:"
+BEATS_PER_PATIENCE = 6
+
+
+class Claims(Protocol):
+    """Told the slots that have no trial yet, says which of them to evaluate."""
+
+    def claim(self, generation: int, slots: Sequence[int]) -> list[int]:
+        """Those of `slots` that are the caller's now; none if others have them all."""
+        ...
+
+    def wait(self) -> None:
+        """Until it is worth looking again."""
+        ...
+
+
+class Unclaimed:
+    """Nobody else is there: all slots are the caller's."""
+
+    def claim(self, generation: int, slots: Sequence[int]) -> list[int]:
+        return list(slots)
+
+    def wait(self) -> None: ...
+
+
+def nobody() -> Collection[str]:
+    """Workers that are known to have died, other than by their silence: none."""
+    return ()
+
+
+class Ledger:
+    """Claims as trials of an Optuna study of their own, beside the search's in any storage.
+
+    The storage numbers trials in the order in which they are made, which is all that it takes: a
+    slot belongs to the first claim on it whose worker lives. Workers count up an attribute of that
+    study. Whoever sees one stand still for `patience_s`, by its own clock, writes that the worker
+    is dead, and the slots that it had not written are free. If it lives on (a laptop was shut), it
+    goes on under another name; what it still writes of the old slots is of no account.
+    """
+
+    def __init__(
+        self,
+        storage: BaseStorage,
+        name: str,
+        *,
+        patience_s: float = 30.0,
+        pause_s: float = 0.2,
+        worker: str = "",
+    ) -> None:
+        self._study = optuna.create_study(
+            storage=storage, study_name=f"{name}.claims", load_if_exists=True
+        )
+        self._patience_s, self._pause_s = patience_s, pause_s
+        self.gone: Callable[[], Collection[str]] = nobody
+        self._worker = worker or uuid.uuid4().hex
+        self._seen: dict[str, tuple[int, float]] = {}  # a worker's count, and since when
+        self._dead: set[str] = set()
+
+    def claim(self, generation: int, slots: Sequence[int]) -> list[int]:
+        """Half of an even share of what is free: much at first, little towards the end."""
+        living = self._count_the_living()
+        owners = self._owners(generation)
+        own = [slot for slot in slots if owners.get(slot) == self._worker]
+        free = [slot for slot in slots if slot not in owners]
+        if own or not free:
+            return own
+        wanted = free[: max(1, len(free) // (2 * living))]
+        attrs = {GENERATION: generation, SLOTS: wanted, WORKER: self._worker}
+        self._study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attrs))
+        owners = self._owners(generation)
+        return [slot for slot in wanted if owners[slot] == self._worker]
+
+    def wait(self) -> None:
+        time.sleep(self._pause_s)
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Be seen to live, from a thread of its own: an evaluation may take long."""
+        over, counts = threading.Event(), itertools.count(1)
+
+        def beat() -> None:
+            self._study.set_user_attr(BEAT + self._worker, next(counts))
+
+        def beat_on() -> None:
+            while not over.wait(self._patience_s / BEATS_PER_PATIENCE):
+                # If the storage is gone for good, the search itself fails of it.
+                with suppress(Exception):
+                    beat()
+
+        beat()
+        thread = threading.Thread(target=beat_on, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _count_the_living(self) -> int:
+        """Workers that are not dead, this one among them; marks those found dead."""
+        attrs, now = self._study.user_attrs, time.monotonic()
+        self._dead = {key.removeprefix(DEAD) for key in attrs if key.startswith(DEAD)}
+        if self._worker in self._dead:
+            self._worker = uuid.uuid4().hex
+        beats = {k.removeprefix(BEAT): count for k, count in attrs.items() if k.startswith(BEAT)}
+        for worker in beats.keys() - self._dead - {self._worker}:
+            last, since = self._seen.get(worker, (-1, now))
+            self._seen[worker] = beats[worker], since if beats[worker] == last else now
+        silent = {w for w, (_, since) in self._seen.items() if now - since > self._patience_s}
+        for worker in (silent | set(self.gone())) - self._dead:
+            self._study.set_user_attr(DEAD + worker, True)
+            self._dead.add(worker)
+        return len(beats.keys() - self._dead | {self._worker})
+
+    def _owners(self, generation: int) -> dict[int, str]:
+        """Of each slot, the worker of the first claim by one that is not dead."""
+        owners: dict[int, str] = {}
+        for claim in self._study.get_trials(deepcopy=False):
+            attrs = claim.user_attrs
+            if attrs[GENERATION] == generation and attrs[WORKER] not in self._dead:
+                for slot in attrs[SLOTS]:
+                    owners.setdefault(slot, attrs[WORKER])
+        return owners
