@@ -3,7 +3,8 @@
     [project.entry-points."qnas.objectives"]
     weight_bytes = "my_package:WEIGHT_BYTES"
 
-`qnas.spaces` names SearchSpaces, `qnas.objectives` Objectives.
+`qnas.spaces` names SearchSpaces, `qnas.objectives` Objectives, `qnas.devices` Devices or paths of
+their TOML files.
 """
 
 from __future__ import annotations

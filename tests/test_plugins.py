@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from qnas.accel.device import load_device
 from qnas.cli.main import cli
 from qnas.errors import ConfigError, UnknownNameError
 from qnas.objectives.registry import objective_info, objective_names
@@ -14,6 +16,8 @@ from qnas.spaces import load_space, space_names
 from qnas.studies.config import load_config
 
 MODULE = """
+from pathlib import Path
+from qnas.accel.device import load_device
 from qnas.objectives.base import FunctionObjective
 from qnas.space import SearchSpace
 
@@ -22,6 +26,8 @@ SPACE = SearchSpace(
     name="theirs", image_size=8, patch_size=4, in_channels=1, num_classes=2, head_dim=8,
     embed_dims=(16,), depths=(1,), num_heads=(1,), mlp_ratios=(1.0,),
 )
+BOARD = str(Path(__file__).parent / "board.toml")
+OTHER = load_device("kv260")
 WRONG = 3
 SHADOW = FunctionObjective("dsp", "x", "minimize", lambda c: 0.0)
 """
@@ -32,6 +38,9 @@ wrong = their_module:WRONG
 [qnas.spaces]
 theirs = their_module:SPACE
 odd = their_module:WRONG
+[qnas.devices]
+board = their_module:BOARD
+other = their_module:OTHER
 """
 STUDY = """
 name = "own"
@@ -49,6 +58,8 @@ latency = 3.5
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "their_module.py").write_text(MODULE)
     (tmp_path / "mine.py").write_text(MODULE)
+    board = resources.files("qnas.accel").joinpath("devices/kv260.toml").read_text()
+    (tmp_path / "board.toml").write_text(board.replace('name = "kv260"', 'name = "board"'))
     info = tmp_path / "theirs-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
@@ -65,6 +76,11 @@ def test_plugins_are_listed_and_loaded(installed: Path) -> None:
     assert spaces.exit_code == objectives.exit_code == 0
     assert "theirs       8x8 images" in spaces.output and "must be a SearchSpace" in spaces.output
     assert "blocks" in objectives.output and "their_absent_module" in objectives.output
+    assert load_device("board").lut == load_device("kv260").lut
+    devices = CliRunner().invoke(cli, ["devices"])
+    assert devices.exit_code == 0 and "│ board " in devices.output
+    assert "`other` must be a Device of that name" in devices.output
+    assert CliRunner().invoke(cli, ["devices", "board"]).exit_code == 0
 
 
 def test_a_plugin_that_is_no_use_says_so(installed: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.plugins import load_plugin, plugin_names
 from qnas.serial import Value, decode, read_toml
 
+GROUP = "qnas.devices"
 Resource = Literal["lut", "ff", "dsp", "bram18", "uram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram18", "uram")
 MemoryKind = Literal["DDR3", "DDR4", "LPDDR4", "HBM2"]
@@ -132,13 +134,14 @@ class Device(Value):
 
 
 def device_names() -> list[str]:
-    """Names of the devices that come with qnas, sorted."""
-    files = resources.files("qnas.accel").joinpath("devices").iterdir()
-    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+    """Names of the devices that come with qnas, sorted, then those of plugins (group GROUP)."""
+    ours = _shipped()
+    return ours + [name for name in plugin_names(GROUP) if name not in ours]
 
 
 def load_device(name_or_path: str | Path) -> Device:
-    """A device that comes with qnas by its name, or anyone's own by the path of its TOML file.
+    """A device by its name, one that comes with qnas or a plugin's, or anyone's own by the path of
+    its TOML file.
 
     Raises UnknownNameError for a name that no device has, ConfigError for a file that is not one.
     """
@@ -149,8 +152,28 @@ def load_device(name_or_path: str | Path) -> Device:
     if text not in known:
         remedy = f"{nearest(text, known)} Or give the path of a TOML file."
         raise UnknownNameError(problem("device", "must be a known device", repr(text), remedy))
+    if text not in _shipped():
+        return _plugin(text)
     with resources.as_file(resources.files("qnas.accel").joinpath("devices")) as folder:
         return _read(folder / f"{text}.toml")
+
+
+def _shipped() -> list[str]:
+    files = resources.files("qnas.accel").joinpath("devices").iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def _plugin(name: str) -> Device:
+    """A plugin's: the entry point is a Device, or the path of its TOML file."""
+    found = load_plugin(GROUP, name)
+    if isinstance(found, str | Path):
+        found = _read(Path(found))
+    if not isinstance(found, Device) or found.name != name:
+        rule = "must be a Device of that name, or the path of its TOML file"
+        got = f"{found.name!r}" if isinstance(found, Device) else f"{found!r:.80}"
+        remedy = "Repair or remove the distribution that adds it."
+        raise ConfigError(problem(name, rule, got, remedy))
+    return found
 
 
 def _read(path: Path) -> Device:

@@ -18,16 +18,25 @@ RESOURCE_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "
 @click.command("devices")
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """List the boards that come with qnas, or show all of one with its sources.
+    """List the boards that qnas knows, or show all of one with its sources.
 
     NAME is a board's name or the path of a TOML file of your own; a study may name either.
     """
     from qnas.accel.device import device_names, load_device
     from qnas.cli.console import printer
+    from qnas.errors import ConfigError
 
     console = printer()
     if name is None:
-        console.print(_list([load_device(known) for known in device_names()]))
+        devices, faults = [], []
+        for known in device_names():
+            try:
+                devices.append(load_device(known))
+            except ConfigError as error:  # a plugin's: the others are listed all the same
+                faults.append(f"{known}: {error}")
+        console.print(_list(devices))
+        for fault in faults:
+            console.print(fault, markup=False)
         console.print("[dim]`qnas devices NAME` shows limits and sources.[/dim]")
         return
     device = load_device(name)

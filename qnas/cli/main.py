@@ -29,7 +29,7 @@ COMMANDS = (
     ("synth", "Synthesise a project where Vitis is installed; say what to run elsewhere."),
     ("measurements", "Read reports of synthesis, implementation and co-simulation."),
     ("measure", "Simulate and synthesize the RTL twin's blocks."),
-    ("devices", "List the boards that come with qnas."),
+    ("devices", "List the boards that qnas knows."),
     ("spaces", "List the search spaces."),
     ("objectives", "List what a study can optimise."),
 )

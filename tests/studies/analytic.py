@@ -123,6 +123,6 @@ def share(
     config = SearchConfig(trials=trials, population=10)
     with open_storage(url) as storage:
         study = shared_study(storage, name="small", directions=DIRECTIONS, identity="small")
-        claims = Ledger(storage, "small", patience_s=2, pause_s=0.05)
+        claims = Ledger(storage, "small", patience_s=5, pause_s=0.05)
         with claims.beating():
             Runner(study, GENOME, config, 0, slowly, Silent(), claims=claims).run()
