@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
 
 BATCH = 512
+FIRST_PART, GROWTH = 20, 1.5  # of a race
 
 
 class AccuracyEvaluator:
@@ -45,6 +47,27 @@ class AccuracyEvaluator:
                     self._known[arch.key] = self._evaluate(arch)
         return [self._known[arch.key] for arch in architectures]
 
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @torch.no_grad()
+    def wrong(
+        self, arch: Architecture, order: NDArray[np.int64], limit: int | None
+    ) -> NDArray[np.bool_]:
+        """Which images of `order` are classified wrongly, until there are `limit` such: looked at
+        in parts that grow by half, the first a twentieth of all."""
+        found, count = np.zeros(0, dtype=bool), math.ceil(len(order) / FIRST_PART)
+        with torch_threads(self._threads):
+            subnet = self._supernet.extract(arch)
+            while len(found) < len(order) and (limit is None or found.sum() < limit):
+                stop = len(order) if limit is None else count
+                chosen = order[len(found) : min(stop, len(found) + BATCH)]
+                classes = subnet(torch.from_numpy(self._images[chosen])).argmax(dim=1)
+                right = (classes == self._labels[torch.from_numpy(chosen)]).numpy()
+                found = np.concatenate([found, ~right])
+                count = max(count, math.ceil(len(found) * GROWTH))
+        return found
+
     @torch.no_grad()
     def _evaluate(self, arch: Architecture) -> float:
         subnet = self._supernet.extract(arch)
@@ -63,6 +86,15 @@ class ErrorObjective:
 
     def __init__(self, evaluator: AccuracyEvaluator) -> None:
         self._evaluator = evaluator
+
+    @property
+    def images(self) -> int:
+        return len(self._evaluator)
+
+    def look(
+        self, architecture: Architecture, order: NDArray[np.int64], limit: int | None
+    ) -> NDArray[np.bool_]:
+        return self._evaluator.wrong(architecture, order, limit)
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         top1 = self._evaluator.top1([c.architecture for c in candidates])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
@@ -36,6 +39,24 @@ class Objective(Protocol):
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         """Values in the order of `candidates`; NaN or an exception fails the trial."""
+        ...
+
+
+@runtime_checkable
+class ImageObjective(Objective, Protocol):
+    """An objective that is the share of images on which a subnet errs, in percent: it can be told
+    in parts."""
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        ...
+
+    def look(
+        self, architecture: Architecture, order: NDArray[np.int64], limit: int | None
+    ) -> NDArray[np.bool_]:
+        """Whether it errs on each image of `order`, in that order; of growing parts of them, until
+        there are `limit` errors or more, or on all of them."""
         ...
 
 

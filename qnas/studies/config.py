@@ -38,10 +38,14 @@ class SearchConfig(Value):
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)
     seed_from: str = ""
     stop_after: int = 20
+    racing: bool = False
+    focus_every: int = 4
 
     def __post_init__(self) -> None:
         _require(self.trials >= 1, "search.trials", "must be at least 1", self.trials)
         _require(self.population >= 2, "search.population", "must be at least 2", self.population)
+        every = self.focus_every
+        _require(every != 1 and every >= 0, "search.focus_every", "must be 0, or 2 or more", every)
         _require(self.stop_after >= 1, "search.stop_after", "must be at least 1", self.stop_after)
         _require(
             not self.seed_from or self.sampler == DEFAULT_SAMPLER,

@@ -23,6 +23,17 @@ class Evaluation:
     values: tuple[float, ...]
     constraints: Mapping[str, float]
     estimate: Estimate
+    wrong: str = ""  # in a race: which images, a bit each
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A proposal that is certain to be dominated after `errors` errors on `images` images."""
+
+    constraints: Mapping[str, float]
+    estimate: Estimate
+    images: int
+    errors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Failure:
     reason: str
 
 
-Result = Evaluation | Refusal | Failure
+Result = Evaluation | Dropped | Refusal | Failure
 Evaluate = Callable[[Sequence[Proposal]], list[Result]]
 
 
@@ -76,35 +87,35 @@ class Evaluator:
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
         """One result a proposal, in order. Exceptions become Failures, interrupts do not."""
-        planned = [self._planned(proposal) for proposal in proposals]
+        planned = [self.planned(proposal) for proposal in proposals]
         candidates = [c for c in planned if isinstance(c, Candidate)]
-        found = self._found(candidates, [o for o in self._all() if not isinstance(o, MODELLED)])
+        found = self.found(candidates, [o for o in self.all() if not isinstance(o, MODELLED)])
         rest = iter(zip(candidates, found, strict=True))
         return [
-            self._result(p, *next(rest)) if isinstance(c, Candidate) else c
+            self.result(p, *next(rest)) if isinstance(c, Candidate) else c
             for p, c in zip(proposals, planned, strict=True)
         ]
 
-    def _all(self) -> list[Objective]:
+    def all(self) -> list[Objective]:
         """Objectives, and those that are only bounded."""
         bounded = {bound.objective.name: bound.objective for bound in self.bounds}
         return list({**bounded, **{o.name: o for o in self.objectives}}.values())
 
-    def _planned(self, proposal: Proposal) -> Candidate | Refusal | Failure:
+    def planned(self, proposal: Proposal) -> Candidate | Refusal | Failure:
         """The candidate, unless its plan alone breaks a limit."""
         try:
             plan, estimate = self.planner(proposal.architecture, proposal.dsp_share)
         except Exception as error:
-            return _failure("plan", error)
+            return failure("plan", error)
         candidate = Candidate(proposal.architecture, plan, estimate)
         modelled = [b.objective for b in self.bounds if isinstance(b.objective, MODELLED)]
-        (values,) = self._found([candidate], modelled)
+        (values,) = self.found([candidate], modelled)
         if isinstance(values, Failure):
             return values
-        found = self._constraints(proposal, estimate, values)
+        found = self.constraints(proposal, estimate, values)
         return Refusal(found, estimate) if max(found.values()) > 0 else candidate
 
-    def _found(
+    def found(
         self, candidates: Sequence[Candidate], objectives: Sequence[Objective]
     ) -> list[dict[str, float] | Failure]:
         """Of each candidate, the values of `objectives` by name."""
@@ -115,12 +126,12 @@ class Evaluator:
             rows = [{n: float(c[i]) for n, c in columns.items()} for i in range(len(candidates))]
         except Exception as error:
             if len(candidates) == 1:
-                return [_failure("objective", error)]
+                return [failure("objective", error)]
             # One candidate must not fail its whole generation: find out which it is.
-            return [self._found([candidate], objectives)[0] for candidate in candidates]
+            return [self.found([candidate], objectives)[0] for candidate in candidates]
         return [_finite(row) for row in rows]
 
-    def _constraints(
+    def constraints(
         self, proposal: Proposal, estimate: Estimate, values: Mapping[str, float]
     ) -> dict[str, float]:
         """Of every resource, and of every bound whose value is known."""
@@ -131,10 +142,11 @@ class Evaluator:
         }
         return {**constraints(estimate, self.limits, dsp_share=proposal.dsp_share), **own}
 
-    def _result(
+    def result(
         self, proposal: Proposal, candidate: Candidate, found: dict[str, float] | Failure
-    ) -> Result:
-        (modelled,) = self._found([candidate], [o for o in self._all() if isinstance(o, MODELLED)])
+    ) -> Evaluation | Failure:
+        """`found` are the values that are not modelled, by name."""
+        (modelled,) = self.found([candidate], [o for o in self.all() if isinstance(o, MODELLED)])
         if isinstance(found, Failure):
             return found
         if isinstance(modelled, Failure):
@@ -142,7 +154,7 @@ class Evaluator:
         values = {**modelled, **found}
         return Evaluation(
             tuple(values[objective.name] for objective in self.objectives),
-            self._constraints(proposal, candidate.estimate, values),
+            self.constraints(proposal, candidate.estimate, values),
             candidate.estimate,
         )
 
@@ -172,5 +184,6 @@ def constraints(
     }
 
 
-def _failure(where: str, error: Exception) -> Failure:
+def failure(where: str, error: Exception) -> Failure:
+    """What an exception is to a trial."""
     return Failure(f"{where}: {type(error).__name__}: {error}")

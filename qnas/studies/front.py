@@ -21,23 +21,27 @@ from qnas.studies.records import TrialRecord
 class StudyRecords:
     """Every decided trial of a study, with the names of its objectives.
 
-    `trials` were evaluated; `refused` broke a limit that their plans told, and have no values.
+    `trials` were evaluated; the others have no values: `refused` broke a limit that their plans
+    told, `dropped` were dominated before they had seen every image.
     """
 
     objectives: tuple[str, ...]
     trials: tuple[TrialRecord, ...]
     refused: tuple[TrialRecord, ...] = ()
+    dropped: tuple[TrialRecord, ...] = ()
 
     @classmethod
     def of(cls, objectives: Sequence[str], found: Sequence[TrialRecord]) -> StudyRecords:
         """Decided trials, told apart by whether they have values."""
         valued = tuple(trial for trial in found if trial.values)
-        return cls(tuple(objectives), valued, tuple(t for t in found if not t.values))
+        refused = tuple(t for t in found if not t.values and not t.feasible)
+        dropped = tuple(t for t in found if not t.values and t.feasible)
+        return cls(tuple(objectives), valued, refused, dropped)
 
     @property
     def count(self) -> int:
         """Decided trials: what counts towards the budget."""
-        return len(self.trials) + len(self.refused)
+        return len(self.trials) + len(self.refused) + len(self.dropped)
 
     def minimised(self, trials: Sequence[TrialRecord]) -> Points:
         """Objective values (n, m), those to maximise negated."""

@@ -48,6 +48,10 @@ class History:
         slots = sorted(self._places[number].items())
         return [trial for _, trial in slots if trial.state != TrialState.FAIL]
 
+    def before(self, generation: int) -> list[FrozenTrial]:
+        """The decided trials of the generations before one, by place."""
+        return [trial for earlier in range(generation) for trial in self.generation(earlier)]
+
     def open_slots(self, population: int, trials: int) -> tuple[int, list[int]]:
         """The generation to fill, and its slots that have no trial yet; none if all is done.
 

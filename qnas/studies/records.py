@@ -12,12 +12,13 @@ from optuna.trial import FrozenTrial, TrialState
 from qnas.architecture import Architecture
 from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.serial import decode, encode
-from qnas.studies.evaluate import Evaluation, Failure, Refusal, Result
+from qnas.studies.evaluate import Dropped, Evaluation, Failure, Refusal, Result
 from qnas.studies.genome import Genome, Proposal
 from qnas.studies.sampler import GENERATION, SLOT, Params, Space, is_ours, place_of
 
 ESTIMATE, KEY, REASON = "estimate", "key", "reason"
 AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
+WRONG, DROPPED = "wrong", "dominated"  # of a race
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,16 @@ def make_trial(
     place: Place, params: Params, space: Space, *, key: str, result: Result
 ) -> FrozenTrial:
     """An ordinary Optuna trial: COMPLETE; PRUNED, with its constraints and without values, if it
-    was refused for a limit; FAIL with its reason."""
+    was refused for a limit or dropped from a race; FAIL with its reason."""
     attrs: dict[str, object] = {KEY: key}
     if isinstance(result, Failure):
         attrs[REASON] = result.reason
     else:
         attrs[ESTIMATE] = encode(result.estimate)
+    if isinstance(result, Evaluation) and result.wrong:
+        attrs[WRONG] = result.wrong
+    if isinstance(result, Dropped):
+        attrs[DROPPED] = {"images": result.images, "errors": result.errors}
     now = datetime.now()
     trial = FrozenTrial(
         number=-1,
@@ -96,12 +101,15 @@ def make_trial(
     return trial
 
 
-def read_result(trial: FrozenTrial) -> Evaluation | Refusal:
+def read_result(trial: FrozenTrial) -> Evaluation | Dropped | Refusal:
     """Inverse of `make_trial` for a decided trial; floats come back exactly."""
     estimate = decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}")
+    attrs = trial.user_attrs
+    if DROPPED in attrs:
+        return Dropped(trial.constraints, estimate, **attrs[DROPPED])
     if trial.state == TrialState.PRUNED:
         return Refusal(trial.constraints, estimate)
-    return Evaluation(tuple(trial.values), trial.constraints, estimate)
+    return Evaluation(tuple(trial.values), trial.constraints, estimate, attrs.get(WRONG, ""))
 
 
 def finished_trials(study: Study) -> list[FrozenTrial]:
@@ -140,4 +148,4 @@ def _record(trial: FrozenTrial, genome: Genome, objectives: Sequence[str]) -> Tr
 def _state(result: Result) -> TrialState:
     if isinstance(result, Failure):
         return TrialState.FAIL
-    return TrialState.PRUNED if isinstance(result, Refusal) else TrialState.COMPLETE
+    return TrialState.COMPLETE if isinstance(result, Evaluation) else TrialState.PRUNED

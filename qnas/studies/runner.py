@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from optuna import Study
@@ -13,10 +13,11 @@ from qnas.errors import EvaluationError, problem
 from qnas.studies.claims import Claims, Unclaimed
 from qnas.studies.config import SearchConfig
 from qnas.studies.evaluate import Evaluate
+from qnas.studies.focusing import Focus, Targets
 from qnas.studies.genome import Genome
 from qnas.studies.history import History, hopeless
 from qnas.studies.progress import Progress
-from qnas.studies.proposing import make_proposer
+from qnas.studies.proposing import Proposer, make_proposer
 from qnas.studies.records import KEY, REASON, Place, make_trial, read_result
 from qnas.studies.sampler import Params, place_of
 
@@ -30,7 +31,9 @@ class Runner:
     What a generation proposes follows from the generations before it, so that any number of
     runners may fill it together: `claims` says who evaluates which slot. What a runner has claimed
     is evaluated and written as a whole: a kill loses at most that. Duplicates of an earlier trial
-    are answered from memory.
+    are answered from memory. With `race`, which is told the decided trials of the generations
+    before and says how to evaluate against them, that takes the place of `evaluate`. With
+    `targets`, every `search.focus_every`-th generation looks near the best that reach them.
     """
 
     study: Study
@@ -41,6 +44,8 @@ class Runner:
     progress: Progress
     seeds: Sequence[Params] = ()
     claims: Claims = field(default_factory=Unclaimed)
+    targets: Targets | None = None
+    race: Callable[[Sequence[FrozenTrial]], Evaluate] | None = None
 
     def run(self) -> None:
         """Ends early if the history is `hopeless`.
@@ -48,9 +53,7 @@ class Runner:
         Raises EvaluationError after `search.stop_after` failed trials in a row.
         """
         self._space = self.genome.distributions()
-        self._proposer = make_proposer(
-            self.study, self._space, self.search, self.seed, identify=self._key, seeds=self.seeds
-        )
+        self._proposer = self._make_proposer()
         self._history = History(self.study)
         self._memory: dict[str, FrozenTrial] = {}
         self._remember(self._history.update())
@@ -82,6 +85,14 @@ class Runner:
             self._take_in()
         return True
 
+    def _make_proposer(self) -> Proposer:
+        space, search, seed = self._space, self.search, self.seed
+        inner = make_proposer(self.study, space, search, seed, identify=self._key, seeds=self.seeds)
+        if not (self.targets and search.focus_every):
+            return inner
+        every = search.focus_every
+        return Focus(inner, self.targets, every, space, seed, identify=self._key)
+
     def _open(self) -> tuple[int, list[int]]:
         return self._history.open_slots(self.search.population, self.search.trials)
 
@@ -89,7 +100,10 @@ class Runner:
         """Evaluate each key once, unless it is known, and write a trial for every slot."""
         proposals = {slot: self.genome.decode(params) for slot, params in proposed.items()}
         fresh = {p.key: p for p in proposals.values() if p.key not in self._memory}
-        results = dict(zip(fresh, self.evaluate(list(fresh.values())), strict=True))
+        evaluate = self.evaluate
+        if self.race and fresh:
+            evaluate = self.race(self._history.before(generation))
+        results = dict(zip(fresh, evaluate(list(fresh.values())), strict=True))
         known = {p.key for p in proposals.values()} - fresh.keys()
         results |= {key: read_result(self._memory[key]) for key in known}
         self._record(

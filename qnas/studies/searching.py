@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from optuna import Study
+from optuna.trial import FrozenTrial
 
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, problem
+from qnas.objectives.base import Candidate, ImageObjective
 from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import write_atomically
 from qnas.studies.claims import Claims
 from qnas.studies.evaluate import Bound, Evaluator, Result
+from qnas.studies.focusing import Targets
 from qnas.studies.front import front_csv
 from qnas.studies.genome import Proposal
 from qnas.studies.progress import Progress
+from qnas.studies.racing import Race, RacingEvaluator
 from qnas.studies.records import decided_trials
 from qnas.studies.runner import Runner
 from qnas.studies.sampler import Params
@@ -67,15 +72,29 @@ def search(work: Workspace, progress: Progress, team: Team = ALONE) -> None:
 
 def make_runner(work: Workspace, study: Study, claims: Claims, progress: Progress) -> Runner:
     """One worker of the search of `work` in `study`."""
+    evaluate = _LazyEvaluator(work)
     return Runner(
         study=study,
         genome=work.genome,
         search=work.config.search,
         seed=work.config.seed,
-        evaluate=_LazyEvaluator(work),
+        evaluate=evaluate,
         progress=progress,
         seeds=_seeds(work, study),
         claims=claims,
+        targets=_targets(work, evaluate),
+        race=evaluate.against if work.config.search.racing else None,
+    )
+
+
+def _targets(work: Workspace, evaluate: _LazyEvaluator) -> Targets | None:
+    config = work.config
+    if not config.fps_targets:
+        return None
+    return Targets(
+        config.fps_targets,
+        speed=lambda params: evaluate.fps(work.genome.decode(params)),
+        error=config.objectives.index("error"),
     )
 
 
@@ -111,14 +130,28 @@ class _LazyEvaluator:
 
     def __init__(self, work: Workspace) -> None:
         self._work = work
-        self._evaluator: Evaluator | None = None
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
-        if not proposals:
-            return []
-        if self._evaluator is None:
-            self._evaluator = _make_evaluator(self._work)
-        return self._evaluator(proposals)
+        return self._evaluator(proposals) if proposals else []
+
+    def fps(self, proposal: Proposal) -> float | None:
+        """Images a second of a proposal that keeps every limit; None of others."""
+        planned = self._evaluator.planned(proposal)
+        return planned.estimate.fps if isinstance(planned, Candidate) else None
+
+    def against(self, trials: Sequence[FrozenTrial]) -> RacingEvaluator:
+        """Races against earlier trials."""
+        evaluator = self._evaluator
+        names = [objective.name for objective in evaluator.objectives]
+        error = evaluator.objectives[names.index("error")]
+        assert isinstance(error, ImageObjective)
+        signs = [1.0 if o.direction == "minimize" else -1.0 for o in evaluator.objectives]
+        race = Race.against(trials, error.images, error=names.index("error"), signs=signs)
+        return RacingEvaluator(evaluator, error, race)
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        return _make_evaluator(self._work)
 
 
 def _make_evaluator(work: Workspace) -> Evaluator:
