@@ -6,8 +6,8 @@ On digits' trained supernet (`--run`: a run directory that `qnas train` has fill
 trains for `--epochs` epochs first), both searches have the same trials, population and seed. Every
 subnet is looked at in full once and remembered, so that the benchmark costs no more than the full
 search; what counts are the images that each search would have looked at. Hypervolume is of the
-front's values on all images, reference the worst of either search. `lost` counts the candidates dropped
-from a race that belong to the front of all that the racing search proposed: by design none.
+front's values on all images, reference the worst of either search. `lost` counts the candidates
+dropped from a race that belong to the front of all that the racing search proposed: by design none.
 """
 
 from __future__ import annotations
