@@ -29,6 +29,24 @@ def test_speed_of_the_cost_model(tmp_path: Path) -> None:
         assert network["pairs_per_s"] > 10 * network["pairs_per_s_one_plan_at_a_time"]
 
 
+def test_speed_of_a_study(tmp_path: Path) -> None:
+    _run("study_speed.py", "--n", "500", "--stock", "20", "--json", str(tmp_path / "out.json"))
+    found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text())
+    names = {"qnas_journal", "qnas_journal_last", "optuna_journal", "optuna_memory"}
+    assert names == set(found["trials_per_s"]) == set(found["trials_per_cpu_s"])
+    speeds = found["trials_per_cpu_s"]
+    assert found["n"] == 500 and speeds["qnas_journal"] > 3 * speeds["optuna_journal"] > 0
+
+
+@pytest.mark.slow
+def test_racing(tmp_path: Path) -> None:
+    arguments = ["--epochs", "2", "--seeds", "1", "--trials", "120"]
+    _run("racing.py", *arguments, "--json", str(tmp_path / "out.json"))
+    found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text())
+    (row,) = found["seeds"]
+    assert row["lost"] == 0 < row["dropped"] and row["images_raced"] < row["images_full"]
+
+
 def test_published_designs(tmp_path: Path) -> None:
     data = tmp_path / "designs.csv"
     data.write_text(HEADER + ROWS)
