@@ -17,17 +17,25 @@ PATIENCE_MS = 180_000  # a page is megabytes of script, and CI's cores may be bu
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A headless browser: of BROWSER_PATH, of the path, or playwright's own."""
+    """A headless browser, for as long as it is used."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
     with sync_api.sync_playwright() as playwright:
-        if found is None and not os.path.exists(playwright.chromium.executable_path):
+        if installed() is None and not os.path.exists(playwright.chromium.executable_path):
             pytest.skip("needs a Chromium: apt-get install chromium, or playwright install")
-        browser = playwright.chromium.launch(
-            executable_path=found, args=list(ARGUMENTS), timeout=PATIENCE_MS
-        )
+        browser = started(playwright)
         yield browser
         browser.close()
+
+
+def installed() -> str | None:
+    """The Chromium of BROWSER_PATH or of the path; without one it is playwright's own."""
+    return os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def started(playwright: Any) -> Any:
+    return playwright.chromium.launch(
+        executable_path=installed(), args=list(ARGUMENTS), timeout=PATIENCE_MS
+    )
 
 
 def open_page(browser: Any, address: str, *, width: int, height: int, errors: list[str]) -> Any:

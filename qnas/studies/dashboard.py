@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from qnas.accel.device import Resource
 from qnas.errors import DependencyError, problem
 from qnas.objectives.registry import objective_info
 from qnas.studies.front import StudyRecords
-from qnas.studies.picks import choose, reached, w8_share
+from qnas.studies.picks import Pick, choose, reached, w8_share
 from qnas.studies.records import TrialRecord, read_records
 from qnas.studies.report.content import ReportContent
 from qnas.studies.snapshot import snapshot
@@ -93,14 +93,15 @@ class Mirror:
         if not any(trial.feasible for trial in records.trials):
             return
         members = {trial.number: trial for trial in records.front()}
-        save_note(self.study, study_note(work, len(members)))
+        picks = choose(records, reached(records, work.config.fps_targets))
+        save_note(self.study, study_note(work, len(members), picks))
         for trial in self.study.get_trials(deepcopy=False):
             if trial.number in members:
                 note = trial_note(members[trial.number], work.device.limits())
                 save_note(optuna.Trial(self.study, trial._trial_id), note)
-        self._draw(records)
+        self._draw(records, picks)
 
-    def _draw(self, records: StudyRecords) -> None:
+    def _draw(self, records: StudyRecords, picks: tuple[Pick, ...]) -> None:
         from optuna_dashboard import save_plotly_graph_object
 
         from qnas.studies.report import device_figures, front_figures
@@ -111,7 +112,7 @@ class Mirror:
             device=work.device.name,
             facts=(),
             records=records,
-            picks=choose(records, reached(records, work.config.fps_targets)),
+            picks=picks,
             limits={str(name): limit for name, limit in work.device.limits().items()},
             verifications={},
         )
@@ -139,13 +140,27 @@ class Mirror:
         return Path(shutil.make_archive(str(name), "zip", project))
 
 
-def study_note(work: Workspace, members: int) -> str:
-    """Markdown: what is searched, on what, and how far it is."""
-    return (
-        f"## {work.config.name}\n\nSpace `{work.space.name}` on **{work.device.name}** "
-        f"({work.device.part}); objectives {', '.join(work.config.objectives)}. "
-        f"{members} members of the front so far. Cycles, FPS and resources are modelled.\n"
-    )
+def study_note(work: Workspace, members: int, picks: Sequence[Pick]) -> str:
+    """Markdown: what is searched, on what, how far it is, and what would be picked of it."""
+    lines = [
+        f"## {work.config.name}",
+        "",
+        f"Space `{work.space.name}` on **{work.device.name}** ({work.device.part}); objectives"
+        f" {', '.join(work.config.objectives)}. {members} members of the front so far, each with a"
+        " note of its architecture and estimate. The report's figures and the artifacts (report,"
+        " a project a pick) are on the page of the history.",
+        "",
+        "| pick | trial | error | FPS | LUT | DSP | BRAM18 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for pick in picks:
+        estimate, used = pick.trial.estimate, pick.trial.estimate.resources
+        lines.append(
+            f"| {pick.name} | {pick.trial.number} | {pick.trial.values['error']:.2f} % |"
+            f" {estimate.fps:,.0f} | {used.lut:,} | {used.dsp:,} | {used.bram18:,} |"
+        )
+    end = "Errors are measured on the search split; FPS and resources are modelled."
+    return "\n".join([*lines, "", end]) + "\n"
 
 
 def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:

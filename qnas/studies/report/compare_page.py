@@ -30,13 +30,18 @@ def render_comparison(found: Comparison) -> str:
         title=" against ".join(run.label for run in found.runs),
         heads=[(run.label, color(place)) for place, run in enumerate(found.runs)],
         pairs=[
-            (f"{y} against {x}", plots.html(fronts(found, x=x, y=y)))
+            (_title(found, x=x, y=y), plots.html(fronts(found, x=x, y=y)))
             for y, x in combinations(found.objectives, 2)
         ],
         history=plots.html(histories(found)),
         rows=study_rows(found),
         targets=target_rows(found),
     )
+
+
+def _title(found: Comparison, *, x: str, y: str) -> str:
+    across, up = (column_of(found.runs[0].records, name).label for name in (x, y))
+    return f"{up} against {across}"
 
 
 def color(place: int) -> str:
