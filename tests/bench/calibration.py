@@ -1,10 +1,16 @@
-"""What calibration makes of an estimate: each kernel predicted from all the others.
+"""What calibration makes of estimates: of the blocks that come with qnas, and of whole designs.
 
     python tests/bench/calibration.py [PAIRS.csv] [--json OUT]
 
-Per resource: `mape_before` of the estimate, `mape_after` of the prediction, `coverage_90` (share of
-designs inside the 90 % interval), `kendall_tau` (order, predicted against built; null where all are
-equal) and `n` designs. Without a file, the shared pairs; a visible skip where they are absent.
+Blocks: each of the measured table foretold from all the others. Per resource `mape_before` of the
+estimate, `mape_after` of the prediction, `coverage_90` (share inside the 90 % interval),
+`kendall_tau` (order, predicted against measured; null where all are equal) and `n`. `few`: the
+error on the others of what 20 random blocks teach, over that with all. `next`: the error and the
+mean width of intervals, over values, on the blocks not measured yet, after as many measurements
+chosen by `qnas measure --next` as after random ones.
+
+`pairs`: the same figures of designs with an HLS estimate and an implementation, each kernel from
+all the others; without a file, the shared pairs, and a visible skip where they are absent.
 """
 
 from __future__ import annotations
@@ -12,8 +18,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from qnas.accel.twin.table import Row, read_table
+from qnas.objectives.calibration.active import propose, widths
+from qnas.objectives.calibration.block_scores import error_of, error_with, leave_one_block_out
+from qnas.objectives.calibration.blocks import LEARNED
 from qnas.objectives.calibration.evaluation import leave_one_out, score
 from qnas.objectives.calibration.pairs import read_pairs
 
@@ -27,26 +41,86 @@ NAMES = {
     "kendall_tau": "kendall_tau",
     "n": "n",
 }
+FEW = 20
+START, BATCH = 8, 4  # rows that both ways begin with, and that are chosen at a time
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pairs", nargs="?", type=Path, default=PAIRS)
+    parser.add_argument("--no-pairs", action="store_true", help="the blocks alone: seconds")
+    parser.add_argument("--seeds", type=int, default=5, help="of random choices, averaged")
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
-    if not options.pairs.is_file():
-        print(f"SKIPPED: no {options.pairs}")
-        return
-    pairs = read_pairs(options.pairs)
-    scores = score(pairs, leave_one_out(pairs))
-    found = {name: {new: x[old] for old, new in NAMES.items()} for name, x in scores.items()}
+    rows = read_table()
+    found: dict[str, Any] = dict(leave_one_block_out(rows))
+    show("Blocks of the measured table, each left out", found)
+    found["few"] = few(rows, found, options.seeds)
+    found["next"] = active(rows, options.seeds)
+    if options.no_pairs or not options.pairs.is_file():
+        print("SKIPPED: " + ("pairs" if options.no_pairs else f"no {options.pairs}"))
+    else:
+        pairs = read_pairs(options.pairs)
+        scores = score(pairs, leave_one_out(pairs))
+        found["pairs"] = {n: {new: x[old] for old, new in NAMES.items()} for n, x in scores.items()}
+        show("Designs, each kernel left out", found["pairs"])
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def show(title: str, found: dict[str, Any]) -> None:
+    print(
+        f"\n{title}\n{'':10} {'error before':>12} {'after':>8} {'in 90 %':>8} {'tau':>6} {'n':>5}"
+    )
     for name, x in found.items():
+        tau = "-" if x["kendall_tau"] is None else f"{x['kendall_tau']:.3f}"
+        shares = f"{x['mape_before']:>12.2%} {x['mape_after']:>8.2%} {x['coverage_90']:>8.1%}"
+        print(f"{name:10} {shares} {tau:>6} {x['n']:>5}")
+
+
+def few(rows: Sequence[Row], found: dict[str, Any], seeds: int) -> dict[str, Any]:
+    """Mean over choices of FEW rows."""
+    errors = np.mean([error_with(rows, FEW, seed=seed) for seed in range(seeds)], axis=0)
+    told = {
+        name: {"mape": float(e), "over_all": float(e / found[name]["mape_after"])}
+        for name, e in zip(LEARNED, errors, strict=True)
+    }
+    for name, x in told.items():
+        print(f"{FEW} random blocks: {name} {x['mape']:.2%}, {x['over_all']:.2f} of that with all")
+    return told
+
+
+def active(rows: Sequence[Row], seeds: int) -> list[dict[str, Any]]:
+    """At START, START + BATCH, ... measurements: mean over common starts."""
+    runs = [_race(rows, seed) for seed in range(seeds)]
+    steps = []
+    for each in zip(*runs, strict=True):
+        mean = {key: float(np.mean([step[key] for step in each])) for key in each[0]}
+        steps.append(mean)
         print(
-            f"{name:10} error {x['mape_before']:.1%} -> {x['mape_after']:.1%},"
-            f" {x['coverage_90']:.1%} inside the 90 % interval, tau {x['kendall_tau']}, n {x['n']}"
+            f"{mean['n']:.0f} measured: width chosen {mean['width_next']:.1%}, random"
+            f" {mean['width_random']:.1%}; LUT error {mean['lut_next']:.2%},"
+            f" {mean['lut_random']:.2%}; FF {mean['ff_next']:.2%}, {mean['ff_random']:.2%}"
         )
+    return steps
+
+
+def _race(rows: Sequence[Row], seed: int) -> list[dict[str, float]]:
+    order = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
+    by_block = {row.block: row for row in rows}
+    chosen, steps = order[:START], []
+    blocks = [row.block for row in rows]
+    for count in range(START, FEW + 1, BATCH):
+        step = {"n": float(count)}
+        for way, known in (("next", chosen), ("random", order[:count])):
+            others = [row for row in rows if row not in known]
+            step[f"width_{way}"] = widths(known, [row.block for row in others])
+            errors = error_of(known, others)
+            step |= {f"{name}_{way}": e for name, e in zip(LEARNED, errors, strict=True)}
+        steps.append(step)
+        following = propose(chosen, blocks, candidates=blocks, count=BATCH)
+        chosen = [*chosen, *(by_block[block] for block in following)]
+    return steps
 
 
 if __name__ == "__main__":

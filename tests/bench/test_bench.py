@@ -76,11 +76,18 @@ def test_calibration(tmp_path: Path) -> None:
     rows = [f"k{i % 2}," + ",".join(str((i + 2) * (j + 9)) for j in range(11)) for i in range(12)]
     data = tmp_path / "pairs.csv"
     data.write_text("\n".join([",".join(header), *rows]) + "\n")
-    _run("calibration.py", str(data), "--json", str(tmp_path / "out.json"))
+    _run("calibration.py", str(data), "--seeds", "1", "--json", str(tmp_path / "out.json"))
     found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text())
     keys = {"mape_before", "mape_after", "coverage_90", "kendall_tau", "n"}
-    assert set(found) == {"lut", "logic_lut", "ff"}
-    assert all(set(x) == keys and x["mape_after"] < x["mape_before"] for x in found.values())
+    pairs = found.pop("pairs")
+    assert set(pairs) == {"lut", "logic_lut", "ff"}
+    assert all(set(x) == keys and x["mape_after"] < x["mape_before"] for x in pairs.values())
+    for name in ("lut", "ff"):
+        assert set(found[name]) == keys and found[name]["mape_after"] < 0.1
+        assert found[name]["coverage_90"] >= 0.85 and found[name]["kendall_tau"] > 0.9
+        assert found["few"][name]["over_all"] < 1.5
+    assert found["dsp"]["mape_after"] == found["bram18"]["mape_after"] == 0
+    assert [step["n"] for step in found["next"]] == [8, 12, 16, 20]
 
 
 @pytest.mark.slow
@@ -94,7 +101,6 @@ def test_speed_of_c_simulation(tmp_path: Path) -> None:
 
 
 def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
-    assert _run("calibration.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
     assert _run("published.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
 
 

@@ -15,6 +15,22 @@ def grid() -> tuple[Block, ...]:
     return (*_buffers(), *_epilogues(), *_vector_units(), *_arrays(), *_engines())
 
 
+def candidates() -> tuple[Block, ...]:
+    """The grid, and larger blocks that still take but minutes: what may be measured next."""
+    larger = [array(tm, tt, tk) for tm in (2, 4, 8) for tt in (2, 4, 6) for tk in (2, 4, 8, 16)]
+    larger += [array(4, 4, tk, lut_slots=2) for tk in (4, 8)]
+    for lanes in (8, 16):
+        larger += [Block.of("requantize", lanes=lanes), Block.of("normalise", lanes=lanes)]
+        larger += [
+            Block.of("norm_statistics", lanes=lanes),
+            Block.of("gelu", lanes=lanes, port=128),
+        ]
+        larger += [Block.of(kind, lanes=lanes, score=18) for kind in ("maximum", "exponential")]
+    for bits, banks, depth in ((4, 64, 96), (6, 64, 64), (16, 32, 64), (8, 128, 128)):
+        larger.append(Block.of("buffer", bits=bits, banks=banks, depth=depth, block=0))
+    return tuple(dict.fromkeys((*grid(), *larger)))
+
+
 def array(tm: int, tt: int, tk: int, *, lut_slots: int = 0, acc: int = ACC, wx: int = 6) -> Block:
     """A multiplier array with packed DSPs."""
     return Block.of("array", tm=tm, tt=tt, tk=tk, lut_slots=lut_slots, acc=acc, wx=wx, packed=1)

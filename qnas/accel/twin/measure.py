@@ -57,6 +57,14 @@ def measure(block: Block, *, cache: Path, vectors: int = VECTORS) -> Row:
     return row
 
 
+def remembered(blocks: Iterable[Block], *, cache: Path, vectors: int = VECTORS) -> tuple[Row, ...]:
+    """The rows of those that were measured before with equal sources and tools."""
+    named = tools()
+    keys = (block_digest(block, with_tools=named, vectors=vectors) for block in blocks)
+    paths = (cache / f"{key}.json" for key in keys)
+    return tuple(read_value(Row, path) for path in paths if path.exists())
+
+
 def measure_all(
     blocks: Sequence[Block], *, cache: Path, jobs: int, vectors: int = VECTORS, done: Done
 ) -> tuple[Row, ...]:

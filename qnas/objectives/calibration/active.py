@@ -7,7 +7,8 @@ each with those before it taken as measured (greedy, as in Krause et al. 2008).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from qnas.accel.twin.block import Block
 from qnas.accel.twin.table import Row
 from qnas.objectives.calibration.blocks import BlockModel, features, fit_blocks
 from qnas.objectives.calibration.pairs import Floats
+from qnas.objectives.cost.blocks import block_resources
 
 
 def propose(
@@ -37,6 +39,17 @@ def propose(
         gains = _gains(model, [*known, *chosen], left, weights)
         chosen.append(left.pop(int(np.argmax(gains))))
     return tuple(chosen)
+
+
+def shares(plans: Iterable[Sequence[Block]]) -> dict[Block, float]:
+    """Of the blocks of plans: what a block's relative error does to a plan's LUTs, squared, as
+    variances count."""
+    found: defaultdict[Block, float] = defaultdict(float)
+    for blocks in plans:
+        luts = [block_resources(block).lut for block in blocks]
+        for block, lut in zip(blocks, luts, strict=True):
+            found[block] += (lut / sum(luts)) ** 2
+    return dict(found)
 
 
 def widths(rows: Sequence[Row], targets: Sequence[Block]) -> float:

@@ -37,9 +37,14 @@ _PARTS = ("value", "low", "high")
 
 
 def error_with(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
-    """(LEARNED): mean relative error on the others of what `count` random rows teach."""
+    """`error_of` what `count` random rows teach of the others."""
     order = np.random.default_rng(seed).permutation(len(rows))
     known, others = ([rows[i] for i in part] for part in (order[:count], order[count:]))
+    return error_of(known, others)
+
+
+def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:
+    """(LEARNED): mean relative error of predictions for `others`."""
     value = fit_blocks(known).predict([row.block for row in others]).value
     return tuple(float(e) for e in _relative(value, measured(others)).mean(axis=0))
 

@@ -28,6 +28,7 @@ from qnas.objectives.cost.blocks import block_resources
 
 LEARNED, COUNTED = ("lut", "ff"), ("dsp", "bram18")
 LEVEL = 0.9
+CLEARLY = 0.9  # of the error of estimates: what is learned must be that much better to be used
 APART = 4.0  # how far blocks of different kinds lie from each other, in doublings of a parameter
 NAMES = tuple(sorted({name for kind in KINDS.values() for name in kind.parameters}))
 
@@ -44,16 +45,19 @@ class BlockPrediction:
 
 @dataclass(frozen=True, slots=True)
 class BlockModel:
-    """Made by `fit_blocks`. `stretch`: (LEARNED), half an interval over the process' spread."""
+    """Made by `fit_blocks`. (LEARNED) each: `learned`, whether the process beats the estimate on
+    blocks left out, which else is the prediction; `stretch`, half an interval over the process'
+    spread."""
 
     processes: tuple[GaussianProcessRegressor, ...]
+    learned: NDArray[np.bool_]
     stretch: Floats
 
     def predict(self, blocks: Sequence[Block]) -> BlockPrediction:
         x, raw = features(blocks), _estimates(blocks)
         found = [process.predict(x, return_std=True) for process in self.processes]
         shift, spread = (np.stack([f[i] for f in found], axis=1) for i in (0, 1))
-        middle, half = np.log1p(raw) + shift, spread * self.stretch
+        middle, half = np.log1p(raw) + shift * self.learned, spread * self.stretch
         value, low, high = (np.maximum(0.0, np.expm1(middle + s * half)) for s in (0, -1, 1))
         return BlockPrediction(value, low, high, spread)
 
@@ -66,8 +70,9 @@ def fit_blocks(rows: Sequence[Row]) -> BlockModel:
     blocks = [row.block for row in rows]
     x, residuals = features(blocks), np.log1p(measured(rows)) - np.log1p(_estimates(blocks))
     processes = tuple(_process(x, residuals[:, i]) for i in range(len(LEARNED)))
-    stretch = [_stretch(p, residuals[:, i]) for i, p in enumerate(processes)]
-    return BlockModel(processes, np.array(stretch))
+    found = [_left_out(p, residuals[:, i]) for i, p in enumerate(processes)]
+    learned, stretch = zip(*found, strict=True)
+    return BlockModel(processes, np.array(learned), np.array(stretch))
 
 
 def measured(rows: Sequence[Row]) -> Floats:
@@ -102,11 +107,13 @@ def _process(x: Floats, y: Floats) -> GaussianProcessRegressor:
         return GaussianProcessRegressor(kernel, random_state=0).fit(x, y)
 
 
-def _stretch(process: GaussianProcessRegressor, y: Floats) -> float:
-    """Conformal quantile of error over spread, every block left out (Rasmussen and Williams, 5.12:
-    both follow from the inverse covariance)."""
+def _left_out(process: GaussianProcessRegressor, y: Floats) -> tuple[bool, float]:
+    """Every block left out (Rasmussen and Williams, 5.12: error and spread follow from the inverse
+    covariance): whether the process is nearer than 0, and the conformal quantile of error over
+    spread."""
     inverse: NDArray[np.float64] = np.linalg.inv(process.kernel_(process.X_train_))
-    spread = 1 / np.sqrt(np.diag(inverse))
-    scores = abs(inverse @ y / np.diag(inverse)) / spread
+    spread, error = 1 / np.sqrt(np.diag(inverse)), inverse @ y / np.diag(inverse)
+    learned = bool(np.mean(abs(error)) < CLEARLY * np.mean(abs(y)))
     rank = min(1.0, math.ceil((len(y) + 1) * LEVEL) / len(y))
-    return float(np.quantile(scores, rank, method="higher"))
+    scores = abs(error if learned else y) / spread
+    return learned, float(np.quantile(scores, rank, method="higher"))
