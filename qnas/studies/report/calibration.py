@@ -13,6 +13,7 @@ from qnas.objectives.calibration.regressor import Prediction
 from qnas.studies.report.style import FAINT, GRID, INK
 
 ESTIMATE, PREDICTED, FAR = "#b08900", "#2563a8", "#d9480f"
+BARS = {PREDICTED: "rgba(37, 99, 168, 0.22)", FAR: "rgba(217, 72, 15, 0.22)"}
 TITLES = {"lut": "LUT", "logic_lut": "LUT as logic", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}
 COLUMNS, HEIGHT_PX = 2, 460
 MOST_BARS = 1000  # designs drawn a plot: more are a random choice of so many, and the title says so
@@ -58,7 +59,7 @@ def _traces(
         hoverinfo="skip",
     )
     estimate = _points(truth, raw, kernels, "estimate", ESTIMATE, legend=legend)
-    drawn = [estimate, line]
+    drawn = []
     for label, color, which in (("predicted", PREDICTED, ~far), ("predicted, far", FAR, far)):
         trace = _points(truth[which], value[which], kernels[which], label, color, legend=legend)
         trace.error_y = {
@@ -67,10 +68,10 @@ def _traces(
             "arrayminus": (value - low)[which],
             "width": 0,
             "thickness": 0.7,
-            "color": color,
+            "color": BARS[color],
         }
         drawn.append(trace)
-    return drawn
+    return [*drawn, estimate, line]  # on top of the intervals
 
 
 def _points(
@@ -93,12 +94,22 @@ def _dress(figure: go.Figure, *, rows: int, designs: int, shown: int) -> None:
     count = f"{designs:,} designs" if shown == designs else f"{shown:,} of {designs:,} designs"
     figure.update_layout(
         template="none",
-        title={"text": f"Predicted against measured, 90 % intervals: {count}", "x": 0.01},
+        title={
+            "text": f"Predicted against measured, 90 % intervals: {count}",
+            "x": 0.01,
+            "y": 1 - 24 / (HEIGHT_PX * rows + 100),
+        },
         font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
         height=HEIGHT_PX * rows + 100,
-        margin={"l": 60, "r": 20, "t": 110, "b": 60},
-        legend={"orientation": "h", "x": 0, "y": 1 + 0.14 / rows, "yanchor": "middle"},
+        margin={"l": 60, "r": 20, "t": 120, "b": 60},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1 - 44 / (HEIGHT_PX * rows + 100),
+            "yref": "container",
+            "yanchor": "top",
+        },
     )
-    axis: dict[str, Any] = {"type": "log", "gridcolor": GRID, "linecolor": FAINT, "dtick": 1}
+    axis: dict[str, Any] = {"type": "log", "gridcolor": GRID, "linecolor": FAINT, "dtick": "D1"}
     figure.update_xaxes(**axis, title={"text": "measured"})
     figure.update_yaxes(**axis, title={"text": "estimated, predicted"})
