@@ -28,12 +28,17 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A proposal that is certain to be dominated after `errors` errors on `images` images."""
+    """A proposal that is certain to be dominated after `errors` errors on `images` images.
+
+    `bound` are its values, but for an error that is the least it can be: what a search may breed
+    by, and never a value of the trial.
+    """
 
     constraints: Mapping[str, float]
     estimate: Estimate
     images: int
     errors: int
+    bound: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,9 @@ class RacingEvaluator:
             return failure("objective", error)
         if len(wrong) < self.error.images:
             found = self.evaluator.constraints(proposal, candidate.estimate, costs)
-            return Dropped(found, candidate.estimate, len(wrong), int(wrong.sum()))
+            least = {**costs, self.error.name: 100.0 * float(wrong.sum()) / self.error.images}
+            bound = tuple(least[o.name] for o in self.evaluator.objectives)
+            return Dropped(found, candidate.estimate, len(wrong), int(wrong.sum()), bound)
         in_place = np.zeros(len(wrong), dtype=bool)
         in_place[self.race.order] = wrong
         values = {**costs, self.error.name: 100.0 * (1.0 - (~wrong).mean())}

@@ -14,11 +14,11 @@ from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.serial import decode, encode
 from qnas.studies.evaluate import Dropped, Evaluation, Failure, Refusal, Result
 from qnas.studies.genome import Genome, Proposal
-from qnas.studies.sampler import GENERATION, SLOT, Params, Space, is_ours, place_of
+from qnas.studies.sampler import DROPPED, GENERATION, SLOT, Params, Space, is_ours, place_of
 
 ESTIMATE, KEY, REASON = "estimate", "key", "reason"
 AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
-WRONG, DROPPED = "wrong", "dominated"  # of a race
+WRONG = "wrong"  # of a race
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,11 @@ def make_trial(
     if isinstance(result, Evaluation) and result.wrong:
         attrs[WRONG] = result.wrong
     if isinstance(result, Dropped):
-        attrs[DROPPED] = {"images": result.images, "errors": result.errors}
+        attrs[DROPPED] = {
+            "images": result.images,
+            "errors": result.errors,
+            "bound": list(result.bound),
+        }
     now = datetime.now()
     trial = FrozenTrial(
         number=-1,
@@ -106,7 +110,9 @@ def read_result(trial: FrozenTrial) -> Evaluation | Dropped | Refusal:
     estimate = decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}")
     attrs = trial.user_attrs
     if DROPPED in attrs:
-        return Dropped(trial.constraints, estimate, **attrs[DROPPED])
+        found = attrs[DROPPED]
+        bound = tuple(found["bound"])
+        return Dropped(trial.constraints, estimate, found["images"], found["errors"], bound)
     if trial.state == TrialState.PRUNED:
         return Refusal(trial.constraints, estimate)
     return Evaluation(tuple(trial.values), trial.constraints, estimate, attrs.get(WRONG, ""))

@@ -9,6 +9,7 @@ first does. How parents are selected, crossed over and mutated is Optuna's own c
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ Params = dict[str, Any]
 
 GENERATION = "NSGAIISampler:generation"  # where the stock sampler looks for it too
 SLOT = "qnas:slot"
+DROPPED = "dominated"  # of a race: after how many images, and the least that the values can be
 
 
 def is_ours(trial: FrozenTrial) -> bool:
@@ -81,11 +83,13 @@ class Selection(NSGAIISampler):
     def select(self, study: Study, pool: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """The survivors of `pool`, by place, at most the population.
 
-        Trials without values, refused for a limit, follow those with, the least violation first.
+        What was dropped from a race counts by its bound, which a rival dominates. Trials without
+        values, refused for a limit, follow those with, the least violation first.
         """
-        self._pool = [t for t in pool if t.state == TrialState.COMPLETE]
+        bounded = [_with_bound(t) if DROPPED in t.user_attrs else t for t in pool]
+        self._pool = [t for t in bounded if t.state == TrialState.COMPLETE]
         found = self.select_parent(study, 1) if self._pool else []
-        refused = [t for t in pool if t.state == TrialState.PRUNED]
+        refused = [t for t in bounded if t.state == TrialState.PRUNED]
         refused.sort(key=lambda t: (sum(max(v, 0.0) for v in t.constraints.values()), place_of(t)))
         found += refused[: max(0, (self.population_size or 0) - len(found))]
         return sorted(found, key=place_of)
@@ -95,3 +99,11 @@ class Selection(NSGAIISampler):
 
     def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
         return []
+
+
+def _with_bound(trial: FrozenTrial) -> FrozenTrial:
+    """A copy of a dropped trial that is COMPLETE with its bound, for the selection alone."""
+    bounded = copy.copy(trial)
+    bounded.values = trial.user_attrs[DROPPED]["bound"]
+    bounded.state = TrialState.COMPLETE
+    return bounded
