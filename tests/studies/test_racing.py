@@ -21,8 +21,9 @@ from qnas.studies.evaluate import Evaluate, Evaluator
 from qnas.studies.front import StudyRecords, front_csv
 from qnas.studies.progress import Silent
 from qnas.studies.racing import Race, RacingEvaluator, pack, unpack
-from qnas.studies.records import DROPPED, read_records
+from qnas.studies.records import read_records
 from qnas.studies.runner import Runner
+from qnas.studies.sampler import DROPPED
 from qnas.studies.storage import open_study
 from qnas.supernet.model import Supernet
 from tests.studies.analytic import DIRECTIONS, GENOME, LIMITS, OBJECTIVES, SizeError, plan
