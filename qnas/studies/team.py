@@ -67,10 +67,10 @@ def joined(work: Workspace, storage: str, *, worker: str = "") -> Iterator[tuple
     """One more worker, alive: the study in `storage`, or in the run's journal, and its claims."""
     name = work.config.name
     if not storage:
-        journal = JournalStorage(Journal(work.files.claims))
+        study, journal = work.study, JournalStorage(Journal(work.files.claims))
         claims = Ledger(journal, name, worker=worker, pause_s=LOCAL_PAUSE_S)
         with claims.beating():
-            yield work.study, claims
+            yield study, claims
         return
     directions = [objective_info(name).direction for name in work.config.objectives]
     with open_storage(storage) as shared:

@@ -1,6 +1,6 @@
 """How much of the true front a search finds in 1,000 evaluations.
 
-    python tests/bench/front_quality.py [--seeds 10] [--trials 1000] [--json OUT] [--plot OUT.html]
+    python tests/bench/front_quality.py [--seeds 10] [--trials 1000] [--json OUT] [--plot OUT.html|OUT.png]
 
 The space is small enough to be enumerated (12,864 candidates before DSP shares of 4,288 distinct
 costs): digits' networks of one or two blocks on a ZCU102, real cost model, and an error that is a
@@ -260,7 +260,10 @@ def plot(found: dict[str, list[float]], path: Path) -> None:
         [go.Box(y=values, name=name, boxpoints="all") for name, values in found.items()]
     )
     figure.update_yaxes(title="share of the true hypervolume")
-    figure.write_html(path, include_plotlyjs="cdn")
+    if path.suffix == ".html":
+        figure.write_html(path, include_plotlyjs="cdn")
+    else:
+        figure.write_image(path)  # with the extra `png`
 
 
 def main() -> None:
