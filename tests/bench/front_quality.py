@@ -1,6 +1,6 @@
 """How much of the true front a search finds in 1,000 evaluations.
 
-    python tests/bench/front_quality.py [--seeds 10] [--trials 1000] [--json OUT] [--plot OUT.html|OUT.png]
+    python tests/bench/front_quality.py [--seeds 10] [--trials 1000] [--json OUT] [--plot OUT.html]
 
 The space is small enough to be enumerated (12,864 candidates before DSP shares of 4,288 distinct
 costs): digits' networks of one or two blocks on a ZCU102, real cost model, and an error that is a
@@ -15,7 +15,7 @@ Methods, each `trials` evaluations a seed: `qnas` (this project's default), `opt
 the best 10, repeated; illegal children drawn again), which has one objective and a limit, and is
 therefore run for five latency limits with a fifth of the evaluations each.
 
-The enumeration takes a few minutes, once: it is kept in `--cache` for as long as the cost model
+`--plot OUT.png` needs the extra `png`. The enumeration takes a few minutes, once: it is kept in `--cache` for as long as the cost model
 prices a probe the same.
 """
 
