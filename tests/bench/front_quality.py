@@ -15,8 +15,8 @@ Methods, each `trials` evaluations a seed: `qnas` (this project's default), `opt
 the best 10, repeated; illegal children drawn again), which has one objective and a limit, and is
 therefore run for five latency limits with a fifth of the evaluations each.
 
-`--plot OUT.png` needs the extra `png`. The enumeration takes a few minutes, once: it is kept in `--cache` for as long as the cost model
-prices a probe the same.
+The enumeration takes a few minutes, once: it is kept in `--cache` for as long as the cost model
+prices a probe the same. `--plot OUT.png` needs the extra `png`.
 """
 
 from __future__ import annotations
