@@ -178,10 +178,23 @@ def test_the_dashboard_shows_the_run_and_leaves_it_alone(copy: Path, tmp_path: P
     assert study["objective_names"] == ["error", "latency", "dsp"]
     names = {artifact["filename"] for artifact in study["artifacts"]}
     assert names == {"report.html", "knee-project.zip"}
+    assert "| knee | " in study["note"]["body"]
     noted = {t["number"] for t in study["trials"] if "Modelled" in t["note"]["body"]}
     assert noted == {int(row["trial"]) for row in _front(run)}
     assert len(study["plotly_graph_objects"]) >= 2
     assert (run / "study.journal").read_bytes() == before
+
+
+def test_a_run_compares_with_another_and_neither_changes(copy: Path, tmp_path: Path) -> None:
+    run, page = copy / "runs/tiny", tmp_path / "compare.html"
+    other = shutil.copytree(run, tmp_path / "tiny")
+    before = contents(run)
+    found = CliRunner().invoke(cli, ["compare", str(run), str(other), "--html", str(page)])
+    assert found.exit_code == 0, found.output
+    assert "hypervolume" in found.stdout and "tiny" in page.read_text(encoding="utf-8")
+    assert contents(run) == contents(other) == before
+    alone = CliRunner().invoke(cli, ["compare", str(run)])
+    assert alone.exit_code == 2 and "two or more" in alone.stderr
 
 
 def test_targets_may_be_added_to_a_finished_run(copy: Path) -> None:

@@ -21,7 +21,8 @@ from qnas.studies.calibrating import estimate_limits, load_calibration
 from qnas.studies.config import CalibrationConfig, load_config
 from qnas.studies.feasibility import assess
 from qnas.studies.report.content import ReportContent
-from qnas.studies.report.page import pick_rows
+from qnas.studies.report.device_figures import predictions
+from qnas.studies.report.page import pick_rows, render
 from tests.studies.test_report import content as _content
 
 ZCU102 = load_device("zcu102")
@@ -102,9 +103,21 @@ def test_a_study_names_its_file_beside_itself(tmp_path: Path) -> None:
 
 def test_the_report_shows_both(tmp_path: Path, content: ReportContent) -> None:
     calibration = load_calibration(CalibrationConfig(str(_file(tmp_path))), ZCU102)
+    assert calibration is not None
     shown = dataclasses.replace(content, calibration=calibration)
     rows = {label: (kind, cells) for label, kind, cells in pick_rows(shown)}
     assert rows["LUT"][0] == "modelled"
     kind, cells = rows["LUT, by measurements"]
     assert kind == "calibrated" and all(" to " in cell for cell in cells)
     assert len(pick_rows(shown)) == len(pick_rows(content)) + 4
+
+    figure = predictions(shown)
+    assert figure is not None and predictions(content) is None
+    dots = [trace for trace in figure.data if trace.error_x.array is not None]
+    assert len(dots) == len(content.labels())
+    trial, _ = next(iter(content.labels().values()))
+    estimated = trial.estimate.resources.lut
+    found, share = calibration.range_of("lut", estimated), 100 / content.limits["lut"]
+    assert dots[0].x[0] == pytest.approx(found.value * share)
+    assert dots[0].x[0] + dots[0].error_x.array[0] == pytest.approx(found.high * share)
+    assert 'id="plot-predictions"' in render(shown)

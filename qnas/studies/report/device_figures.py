@@ -1,11 +1,13 @@
-"""The plots of what picks need of the device."""
+"""The plots of what picks need of the device: estimated, and as measured designs foretell."""
 
 from __future__ import annotations
 
 import plotly.graph_objects as go
 
 from qnas.studies.report.content import ReportContent
-from qnas.studies.report.style import INK, color_of, letter_of, new_figure
+from qnas.studies.report.style import INK, SOFT, color_of, letter_of, new_figure
+
+LANE = 0.8  # of a resource's height, shared by the picks
 
 
 def resources(content: ReportContent) -> go.Figure:
@@ -34,4 +36,59 @@ def resources(content: ReportContent) -> go.Figure:
     figure.update_layout(barmode="group", bargap=0.3, legend={"traceorder": "normal"})
     figure.update_xaxes(range=[0, 108])
     figure.update_yaxes(showgrid=False, autorange="reversed")
+    return figure
+
+
+def predictions(content: ReportContent) -> go.Figure | None:
+    """What the calibration foretells of each pick's resources, with 90 % intervals, beside the
+    estimates; None for a study without one."""
+    calibration = content.calibration
+    if calibration is None:
+        return None
+    names = [name for name, limit in content.limits.items() if limit]
+    picks = list(content.labels().values())
+    figure = new_figure(x="% of what a plan may use", margin={"l": 60, "r": 20, "t": 34, "b": 46})
+    for index, (trial, label) in enumerate(picks):
+        estimates = [getattr(trial.estimate.resources, name) for name in names]
+        found = [calibration.range_of(n, e) for n, e in zip(names, estimates, strict=True)]
+        shares = [100 / content.limits[name] for name in names]
+        offset = LANE * ((index + 0.5) / len(picks) - 0.5)
+        meta = {"role": "pick", "trial": trial.number, "bars": True}
+        lane = {"y": [place + offset for place in range(len(names))], "mode": "markers"}
+        figure.add_scatter(
+            **lane,
+            x=[e * share for e, share in zip(estimates, shares, strict=True)],
+            name="estimate",
+            legendgroup="estimate",
+            showlegend=index == 0,
+            marker={"symbol": "line-ns-open", "size": 12, "color": SOFT},
+            customdata=[f"{e:,}" for e in estimates],
+            hovertemplate="%{customdata} estimated",
+            meta=meta,
+        )
+        figure.add_scatter(
+            **lane,
+            x=[f.value * share for f, share in zip(found, shares, strict=True)],
+            error_x={
+                "type": "data",
+                "array": [(f.high - f.value) * s for f, s in zip(found, shares, strict=True)],
+                "arrayminus": [(f.value - f.low) * s for f, s in zip(found, shares, strict=True)],
+                "color": color_of(index),
+                "thickness": 1.6,
+                "width": 5,
+            },
+            name=f"{letter_of(index)} {label}",
+            marker={"color": color_of(index), "size": 9},
+            customdata=[f"{f.value:,.0f} ({f.low:,.0f} to {f.high:,.0f})" for f in found],
+            hovertemplate="%{customdata}",
+            meta=meta,
+        )
+    figure.add_vline(x=100, line={"color": INK, "dash": "dash", "width": 1})
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=[name.upper() for name in names],
+        range=[len(names) - 0.5, -0.5],
+        showgrid=False,
+    )
     return figure

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from qnas.studies.front import StudyRecords
 from qnas.studies.importance import importances
 from qnas.studies.picks import Pick, w8_share
 from qnas.studies.report import device_figures, search_figures
@@ -42,8 +44,14 @@ def render(content: ReportContent) -> str:
         genes=plots.html(search_figures.gene_importance(records, genes)) if genes else "",
         explained=[(column_of(records, i.objective).label, i.explained) for i in genes],
         resources=plots.html(device_figures.resources(content), "resources"),
+        predictions=_predictions(content, plots),
         front=len(records.front()),
     )
+
+
+def _predictions(content: ReportContent, plots: Plots) -> str:
+    figure = device_figures.predictions(content)
+    return plots.html(figure, "predictions") if figure else ""
 
 
 def _first_axes(objectives: Sequence[str]) -> dict[str, str]:
@@ -74,6 +82,7 @@ def content_of(
 ) -> ReportContent:
     """Gather what the report of a run shows."""
     records, splits, device = work.records(), work.splits, work.device
+    search = work.config.search
     facts = (
         ("search space", f"{work.space.name}, 10^{work.space.log10_size():.1f} subnets"),
         ("data", f"{work.images.name}, {len(work.images.labels):,} images"),
@@ -83,8 +92,8 @@ def content_of(
         ),
         ("device", f"{device.name} ({device.part})"),
         ("objectives", ", ".join(records.objectives)),
-        ("trials", f"{len(records.trials):,}, {len(records.distinct()):,} distinct"),
-        ("population", f"{work.config.search.population}, NSGA-II"),
+        ("trials", _trials(records)),
+        ("population", f"{search.population}, {search.sampler.removesuffix('Sampler')}"),
         ("seed", str(work.config.seed)),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
@@ -98,9 +107,24 @@ def content_of(
         limits,
         verifications,
         {name: tuning for name, tuning in tunings.items() if tuning},
-        work.config.name,
+        _on_the_command_line(work.config.name),
         work.calibration,
     )
+
+
+def _trials(records: StudyRecords) -> str:
+    """How many were evaluated, and what became of the others."""
+    texts = [f"{len(records.trials):,} evaluated, {len(records.distinct()):,} distinct"]
+    for trials, fate in ((records.refused, "over a limit"), (records.dropped, "out of a race")):
+        if trials:
+            texts.append(f"{len(trials):,} {fate}")
+    return "; ".join(texts)
+
+
+def _on_the_command_line(name: str) -> str:
+    """Studies that come with qnas go by their names, others by their files."""
+    ours = resources.files("qnas.studies").joinpath(f"{name}.toml").is_file()
+    return name if ours else f"{name}.toml"
 
 
 def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:

@@ -31,6 +31,8 @@ def figures_of(content: ReportContent) -> dict[str, go.Figure]:
     if genes := importances(names, records.distinct()):
         found["genes"] = search_figures.gene_importance(records, genes)
     found["resources"] = device_figures.resources(content)
+    if predictions := device_figures.predictions(content):
+        found["predictions"] = predictions
     return found
 
 
