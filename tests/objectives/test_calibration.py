@@ -79,6 +79,21 @@ def test_another_clock_is_far_and_wider() -> None:
     assert strange.far.all() and (strange.high > same.high)[:, :3].all()
 
 
+def test_another_part_is_told_by_the_periods_that_hls_expects() -> None:
+    """No column names the part; nearly all of its periods are new."""
+    rng = np.random.default_rng(2)
+
+    def with_clocks(pairs: Pairs, low: float) -> Pairs:
+        clocks = low + 0.05 * rng.integers(0, 12, len(pairs))
+        return replace(pairs, columns={**pairs.columns, "clk_est_ns": clocks})
+
+    model = fit_pairs(with_clocks(_pairs(60), 8.0))
+    test = _pairs(30, seed=1)
+    same, other = (model.predict(with_clocks(test, low)) for low in (8.0, 6.42))
+    assert other.far.all() and same.far.mean() < 0.5
+    assert (other.high - other.low > 1.5 * (same.high - same.low))[~same.far][:, :3].all()
+
+
 def test_same_pairs_same_prediction() -> None:
     train, test = _pairs(40), _pairs(10, seed=3)
     first, second = (evaluate(train, test) for _ in range(2))

@@ -56,11 +56,11 @@ def _arrays() -> Iterator[Block]:
 def _buffers() -> Iterator[Block]:
     for bits, banks, depth in ((4, 4, 16), (6, 4, 32), (6, 2, 64), (8, 2, 64), (16, 2, 64)):
         yield Block.of("buffer", bits=bits, banks=banks, depth=depth, block=0)
-    for bits, banks, depth in ((64, 1, 32), (6, 2, 128), (51, 1, 64)):
+    for bits, banks, depth in ((64, 1, 32), (6, 2, 128), (51, 1, 64), (18, 1, 64), (4, 4, 96)):
         yield Block.of("buffer", bits=bits, banks=banks, depth=depth, block=0)
     for bits, banks, depth in ((4, 2, 256), (6, 2, 512), (16, 2, 1024), (8, 1, 2048), (36, 1, 512)):
         yield Block.of("buffer", bits=bits, banks=banks, depth=depth, block=1)
-    for bits, depth in ((72, 600), (54, 192)):
+    for bits, depth in ((72, 600), (54, 192), (15, 256)):
         yield Block.of("buffer", bits=bits, banks=1, depth=depth, block=1)
     for bits, depth, block in ((6, 64, 0), (6, 1024, 1)):
         yield Block.of("buffer", "xc7", bits=bits, banks=2, depth=depth, block=block)

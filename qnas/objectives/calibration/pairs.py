@@ -32,6 +32,9 @@ REQUIRED = (*FEATURES, "impl_lut", "impl_logic_lut", "impl_ff")
 OPTIONAL = ("impl_dsp", "impl_bram18")
 RAMB = ("impl_ramb36", "impl_ramb18")  # what `impl_bram18` is made of, where it is not given
 CONDITIONS = ("part", "clk_target_ns")  # what the tools were told; optional
+# The period that HLS expects, from its table of the part's delays: optional. Designs of one part
+# share most of its values; those of another part have others, even where no column names the part.
+CLOCK = "clk_est_ns"
 MIN_PAIRS = 5
 # The same design, built twice, differs by 8 % at most in the pairs at hand: more contradicts.
 TWINS = 1.1
@@ -97,7 +100,7 @@ def read_pairs(path: Path, *, at_least: int = MIN_PAIRS) -> Pairs:
         raise ConfigError(problem(str(path), rule, got, "Add them."))
     columns = _columns(path, rows)
     _refuse_contradictions(path, rows, columns)
-    conditions = [" ".join(row.get(name) or "" for name in CONDITIONS) for row in rows]
+    conditions = [" ".join(_plain(row.get(name)) for name in CONDITIONS) for row in rows]
     return Pairs(np.array([row["kernel"] or "" for row in rows]), columns, np.array(conditions))
 
 
@@ -107,7 +110,17 @@ def _columns(path: Path, rows: Sequence[Row]) -> dict[str, Floats]:
     if "impl_bram18" not in columns and all(name in rows[0] for name in RAMB):
         ramb36, ramb18 = (_column(path, rows, name) for name in RAMB)
         columns["impl_bram18"] = 2 * ramb36 + ramb18
+    if all(row.get(CLOCK) for row in rows):
+        columns[CLOCK] = _column(path, rows, CLOCK)
     return columns
+
+
+def _plain(text: str | None) -> str:
+    """10.0 and 10 are one clock."""
+    try:
+        return f"{float(text or ''):g}"
+    except ValueError:
+        return text or ""
 
 
 def _column(path: Path, rows: Sequence[Row], name: str) -> Floats:
@@ -129,7 +142,7 @@ def _number(path: Path, line: int, name: str, text: str | None) -> float:
 def _refuse_contradictions(path: Path, rows: Sequence[Row], columns: Mapping[str, Floats]) -> None:
     """A design is known by its kernel, name, conditions and estimates."""
     seen: dict[tuple[object, ...], int] = {}
-    built = [name for name in columns if name not in FEATURES]
+    built = [name for name in columns if name not in (*FEATURES, CLOCK)]
     for index, row in enumerate(rows):
         names = (row.get(name) for name in ("kernel", "design", *CONDITIONS))
         first = seen.setdefault((*names, *(columns[name][index] for name in FEATURES)), index)

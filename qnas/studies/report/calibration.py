@@ -110,6 +110,6 @@ def _dress(figure: go.Figure, *, rows: int, designs: int, shown: int) -> None:
             "yanchor": "top",
         },
     )
-    axis: dict[str, Any] = {"type": "log", "gridcolor": GRID, "linecolor": FAINT, "dtick": "D1"}
+    axis: dict[str, Any] = {"type": "log", "gridcolor": GRID, "linecolor": FAINT, "dtick": "D2"}
     figure.update_xaxes(**axis, title={"text": "measured"})
     figure.update_yaxes(**axis, title={"text": "estimated, predicted"})
