@@ -53,13 +53,14 @@ def _logit_step(subnet: Subnet, images: Tensor) -> float:
 class _Export:
     def __init__(self, weights: SubnetWeights, logit_step: float) -> None:
         self.w, self.logit_step = weights, logit_step
+        self.residual_step = weights.residual_step.item()
         self.operations = network_operations(weights.architecture)
         self.act_max = num.act_max(weights.architecture.activation_bits)
         self.steps = {name: math.exp(t.item()) for name, t in weights.log_steps.items()}
 
     def network(self) -> IntegerNetwork:
         gemms = [op for op in self.operations if isinstance(op, Gemm)]
-        position = _array(self.w.position) / self.w.residual_step
+        position = _array(self.w.position) / self.residual_step
         return IntegerNetwork(
             architecture=self.w.architecture,
             input_step=self.w.input_step,
@@ -115,7 +116,7 @@ class _Export:
 
     def output_step(self, op: Gemm) -> float:
         if op.epilogue is Epilogue.RESIDUAL:
-            return self.w.residual_step
+            return self.residual_step
         if op.epilogue is Epilogue.LOGITS:
             return self.logit_step
         return self.steps[f"{op.name}.in" if op.epilogue is Epilogue.GELU else op.name]
@@ -130,7 +131,7 @@ class _Export:
         bias_peak = max(float(np.abs(bias).max()), 1.0)
         bias_room = (1 << (num.NORM_BIAS_BITS - 1)) - 1
         shift = min(shift, math.floor(math.log2(bias_room / bias_peak)))
-        epsilon = op.channels**2 * NORM_EPSILON / self.w.residual_step**2
+        epsilon = op.channels**2 * NORM_EPSILON / self.residual_step**2
         return NormParams(
             gain=np.rint(gain * 2.0 ** (shift - num.NORM_FRACTION)).astype(np.int64),
             bias=np.rint(bias * 2.0**shift).astype(np.int64),

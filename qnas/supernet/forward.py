@@ -15,13 +15,15 @@ from torch.utils.checkpoint import checkpoint
 
 from qnas import numerics as num
 from qnas.architecture import Architecture
-from qnas.supernet.quantizers import fake_quantize, fake_quantize_probs, on_grid
-from qnas.supernet.weights import SubnetWeights, hidden_bounds
+from qnas.supernet import fused
+from qnas.supernet.quantizers import on_grid
+from qnas.supernet.weights import SubnetWeights
 
 NORM_EPSILON = 1e-6
 
-# Called as observe(name, tensor): "NAME" with a value just before its quantizer, "NAME.inputs"
-# with what a matrix multiplies, "residual" with the residual stream behind every addition.
+# Called as observe(name, tensor): "NAME.inputs" with what a matrix multiplies, "residual" with the
+# residual stream behind every addition; with quantization off, "NAME" with what a quantizer would
+# take.
 Observer = Callable[[str, Tensor], None]
 
 
@@ -49,12 +51,14 @@ class _Forward:
     ) -> None:
         self.w, self.quantize, self.observe, self.again = weights, quantize, observe, again
         self.act_max = num.act_max(weights.architecture.activation_bits)
+        self.matrix = self.matrices()
 
     def network(self, images: Tensor) -> Tensor:
         arch = self.w.architecture
         patches = to_patches(self.quantized_input(images), arch)
         stem = F.pad(self.linear("stem", patches), (0, 0, 1, 0))
-        residual = self.added(self.rounded(self.w.position), stem)
+        position, step = self.w.position, self.w.residual_step
+        residual = self.added(on_grid(position, step) if self.quantize else position, stem)
         for index in range(arch.depth):
             arguments = f"block{index}", residual, arch.blocks[index].num_heads
             if self.again and torch.is_grad_enabled():
@@ -70,59 +74,94 @@ class _Forward:
         return self.added(residual, self.linear(f"{name}.fc2", hidden))
 
     def added(self, residual: Tensor, update: Tensor) -> Tensor:
-        residual = residual + self.rounded(update)
+        """Updates on the grid of the residual stream. Left out, a rounding difference of 2**-16
+        between this and the integer network would flip 6-bit values, and each flip a few more."""
+        if self.quantize:
+            residual = fused.added(residual, update, self.w.residual_step)
+        else:
+            residual = residual + update
         if self.observe:
             self.observe("residual", residual)
         return residual
 
-    def rounded(self, x: Tensor) -> Tensor:
-        """On the grid of the residual stream. Left out, a rounding difference of 2**-16 between
-        this and the integer network would flip 6-bit values, and each flip a few more."""
-        return on_grid(x, self.w.residual_step) if self.quantize else x
-
     def attention(self, name: str, x: Tensor, num_heads: int) -> Tensor:
-        limits = {"q": None, "k": num.NIBBLE_MAX, "v": None}
-        # Quantized before they are cut into heads: in one pass over memory that lies in order.
-        quantized = (
-            self.activation(f"{name}.{part}", self.linear(f"{name}.{part}", x), limit=limit)
-            for part, limit in limits.items()
-        )
-        q, k, v = (heads(y, num_heads) for y in quantized)
-        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
-        probs = fake_quantize_probs(scores, num.NIBBLE_MAX) if self.quantize else scores.softmax(-1)
-        attended = (probs @ v).transpose(1, 2).flatten(2)
-        return self.activation(f"{name}.attend", attended)
+        parts = [f"{name}.{part}" for part in "qkv"]
+        q, k, v = self.heads(parts, self.linear(f"{name}.qkv", x), num_heads)
+        scores, factor = q @ k.transpose(-2, -1), q.shape[-1] ** -0.5
+        softmax = fused.probabilities if self.quantize else scaled_softmax
+        return self.joined(f"{name}.attend", softmax(scores.float(), factor) @ v)
+
+    def heads(self, parts: list[str], x: Tensor, num_heads: int) -> tuple[Tensor, ...]:
+        each = x.chunk(len(parts), dim=-1)
+        for part, y in zip(parts, each, strict=True):
+            self.look(part, y)
+        if not self.quantize:
+            return tuple(fused.heads(y, num_heads) for y in each)
+        steps = [self.w.log_steps[part] for part in parts]
+        limits = self.act_max, num.NIBBLE_MAX, self.act_max
+        return fused.quantized_heads(x, steps, limits, num_heads)
+
+    def joined(self, name: str, x: Tensor) -> Tensor:
+        self.look(name, x)
+        if not self.quantize:
+            return fused.joined(x)
+        step = self.w.log_steps[name]
+        return fused.quantized_joined(x.float(), log_step=step, limit=self.act_max)
 
     def mlp(self, name: str, x: Tensor) -> Tensor:
         x = self.linear(f"{name}.fc1", x)
-        step = f"{name}.fc1.in"
-        bits = self.w.architecture.activation_bits
-        x = self.fake_quantized(step, x, *num.pre_gelu_bounds(bits))
-        low, high = hidden_bounds(self.w.log_steps[f"{name}.fc1"], self.act_max)
-        return self.fake_quantized(f"{name}.fc1", F.gelu(x), low, high)
+        inner, outer = f"{name}.fc1.in", f"{name}.fc1"
+        self.look(inner, x)
+        if not self.quantize:
+            x = F.gelu(x)
+            self.look(outer, x)
+            return x
+        return fused.quantized_hidden(
+            x,
+            log_step_in=self.w.log_steps[inner],
+            bounds=num.pre_gelu_bounds(self.w.architecture.activation_bits),
+            log_step=self.w.log_steps[outer],
+            act_max=self.act_max,
+        )
+
+    def matrices(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Weight and bias by what they are called in `linear`."""
+        found, blocks = self.w.matrices, range(self.w.architecture.depth)
+        stacks = {
+            f"block{i}.qkv": fused.Stack(tuple(found[f"block{i}.{part}"] for part in "qkv"))
+            for i in blocks
+        }
+        names = [f"block{i}.{part}" for i in blocks for part in ("proj", "fc1", "fc2")]
+        for name in ("stem", *names, "head"):
+            stacks[name] = fused.Stack((found[name],), self.w.layer_scales.get(name))
+        make = fused.quantized_matrices if self.quantize else fused.plain_matrices
+        return dict(zip(stacks, make(list(stacks.values())), strict=True))
 
     def linear(self, name: str, x: Tensor) -> Tensor:
-        matrix, scale = self.w.matrices[name], self.w.layer_scales.get(name)
+        """x times a matrix; float32 whatever multiplies them."""
         if self.observe:
-            self.observe(f"{name}.inputs", x)
-        weight, bias = matrix.quantized() if self.quantize else matrix.weight, matrix.bias
-        if scale is not None:  # on the matrix rather than on the tokens: many fewer products
-            weight, bias = weight * scale[:, None], bias * scale
-        return F.linear(x, weight, bias)
+            block = name.removesuffix(".qkv")
+            parts = [f"{block}.{part}" for part in "qkv"] if block != name else [name]
+            for part in parts:
+                self.observe(f"{part}.inputs", x)
+        return F.linear(x, *self.matrix[name]).float()
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         norm = self.w.norms[name]
+        if self.quantize:
+            step, limit = self.w.log_steps[name], self.act_max
+            return fused.quantized_norm(
+                x, norm.gain, norm.bias, NORM_EPSILON, log_step=step, limit=limit
+            )
         y = F.layer_norm(x, x.shape[-1:], norm.gain, norm.bias, NORM_EPSILON)
-        return self.activation(name, y)
+        self.look(name, y)
+        return y
 
-    def activation(self, name: str, x: Tensor, *, limit: int | None = None) -> Tensor:
-        limit = limit or self.act_max
-        return self.fake_quantized(name, x, -limit, limit)
-
-    def fake_quantized(self, name: str, x: Tensor, low: int, high: int) -> Tensor:
-        if self.observe:
+    def look(self, name: str, x: Tensor) -> None:
+        """What comes in front of a quantizer, for observers: with quantization off, as the pass
+        that quantizes does not show it."""
+        if self.observe and not self.quantize:
             self.observe(name, x)
-        return fake_quantize(x, self.w.log_steps[name], low, high) if self.quantize else x
 
     def quantized_input(self, images: Tensor) -> Tensor:
         if not self.quantize:
@@ -131,9 +170,8 @@ class _Forward:
         return steps * self.w.input_step
 
 
-def heads(x: Tensor, num_heads: int) -> Tensor:
-    """(B, N, H * K) to (B, H, N, K)."""
-    return x.reshape(*x.shape[:2], num_heads, -1).transpose(1, 2)
+def scaled_softmax(scores: Tensor, factor: float) -> Tensor:
+    return (scores * factor).softmax(dim=-1)
 
 
 def to_patches(images: Tensor, arch: Architecture) -> Tensor:

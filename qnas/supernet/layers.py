@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qnas import numerics as num
 from qnas.architecture import w8_rows
 from qnas.supernet.quantizers import fake_quantize_rows
-from qnas.supernet.weights import MatrixWeights, NormWeights
+from qnas.supernet.weights import W4, W8, MatrixWeights, NormWeights
 
 # MSE-optimal uniform steps for a normal row of unit deviation, at 15 and 239 levels.
 W4_STEP, W8_STEP = 0.335, 0.033
@@ -36,7 +35,7 @@ class Matrix(nn.Module):
         self.log_step8 = nn.Parameter(torch.empty(rows))
         self.fit_steps()
         self.register_buffer("rank", torch.arange(rows))
-        self._choices: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
+        self._choices: dict[tuple[int, int], Tensor] = {}
 
     @torch.no_grad()
     def fit_steps(self) -> None:
@@ -49,18 +48,16 @@ class Matrix(nn.Module):
         super()._load_from_state_dict(*args)
         self._choices.clear()  # they follow from the rank that was just replaced
 
+    def _apply(self, *args: Any, **settings: Any) -> Matrix:
+        self._choices.clear()  # they lie on the device that the rank is about to leave
+        super()._apply(*args, **settings)  # type: ignore[no-untyped-call]
+        return self
+
     def slice(self, rows: int, inner: int, share: int) -> MatrixWeights:
         """First `rows` rows and `inner` inputs with `share` eighths of the rows in 8 bits."""
-        is_w8, low, high = self._chosen(rows, w8_rows(rows, share))
-        log_step = torch.where(is_w8, self.log_step8[:rows], self.log_step4[:rows])
-        return MatrixWeights(
-            weight=self.weight[:rows, :inner],
-            bias=self.bias[:rows],
-            log_step=log_step[:, None],
-            low=low,
-            high=high,
-            is_w8=is_w8,
-        )
+        is_w8 = self._chosen(rows, w8_rows(rows, share))
+        shared = self.weight, self.bias, self.log_step4, self.log_step8
+        return MatrixWeights(*shared, is_w8, inner)
 
     def rerank(self, input_power: Tensor) -> None:
         """Rank rows by what 4 bits cost over 8: squared error of the output, given the mean
@@ -68,20 +65,15 @@ class Matrix(nn.Module):
         with torch.no_grad():
             w = self.weight[:, : len(input_power)]
             errors = [
-                ((fake_quantize_rows(w, step[:, None], *_bounds(bits)) - w).square() @ input_power)
-                for step, bits in ((self.log_step4, 4), (self.log_step8, 8))
+                ((fake_quantize_rows(w, step[:, None], *bounds) - w).square() @ input_power)
+                for step, bounds in ((self.log_step4, W4), (self.log_step8, W8))
             ]
             self.rank.copy_((errors[1] - errors[0]).argsort(stable=True).argsort())
         self._choices.clear()
 
-    def _chosen(self, rows: int, w8: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _chosen(self, rows: int, w8: int) -> Tensor:
         if (rows, w8) not in self._choices:
-            is_w8 = torch.zeros(rows, dtype=torch.bool)
-            is_w8[self.rank[:rows].argsort()[:w8]] = True
-            (low4, high4), (low8, high8) = _bounds(4), _bounds(8)
-            low = torch.where(is_w8, low8, low4)[:, None]
-            high = torch.where(is_w8, high8, high4)[:, None]
-            self._choices[rows, w8] = (is_w8, low, high)
+            self._choices[rows, w8] = self.rank[:rows].argsort().argsort() < w8
         return self._choices[rows, w8]
 
 
@@ -95,8 +87,3 @@ class Norm(nn.Module):
 
     def slice(self, channels: int) -> NormWeights:
         return NormWeights(self.gain[:channels], self.bias[:channels])
-
-
-def _bounds(bits: int) -> tuple[Tensor, Tensor]:
-    low, high = (num.W4_MIN, num.W4_MAX) if bits == 4 else (-num.NIBBLE_MAX, num.NIBBLE_MAX)
-    return torch.tensor(float(low)), torch.tensor(float(high))

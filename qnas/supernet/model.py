@@ -126,7 +126,7 @@ class Supernet(nn.Module):
         return SubnetWeights(
             architecture=arch,
             input_step=self.input_step,
-            residual_step=self.residual_step.item(),
+            residual_step=self.residual_step,
             position=self.position[:, :d],
             matrices=matrices,
             norms=norms,

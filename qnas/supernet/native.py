@@ -26,36 +26,50 @@ FLAGS = (
     *("-O3", "-march=native", "-std=c++17", "-fopenmp", "-shared", "-fPIC"),
     *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
 )
+# Of each pass: p a pointer, n an int64, i an int, f a float; the last is the number of threads.
+KINDS = {"p": ctypes.c_void_p, "n": ctypes.c_int64, "i": ctypes.c_int, "f": ctypes.c_float}
+ARGUMENTS = {
+    "quantize_matrix": "ppppppppnnnfffi",
+    "quantize_matrix_backward": "pppppppppppppnnnnfffi",
+    "quantize_turned": "ppnnnnnnnpffi",
+    "quantize_turned_backward": "pppnnnnnnnpffpi",
+    "quantize_norm": "pppnnppfpfi",
+    "quantize_norm_backward": "ppppnnpppfpppi",
+    "quantize_hidden": "ppnnppiiii",
+    "quantize_hidden_backward": "pppnnppiiippi",
+    "add_on_grid": "pppnnnfi",
+    "probabilities": "ppnnfffi",
+    "probabilities_backward": "ppppnnfi",
+}
 SWITCH = "QNAS_NATIVE"  # "0" in the environment: torch's operators everywhere
 
 
-def passes_for(x: Tensor) -> ctypes.CDLL | None:
+class Passes:
+    """The compiled functions: tensors go by their address, and are held by the caller."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        for name, arguments in ARGUMENTS.items():
+            function = getattr(library, name)
+            function.argtypes, function.restype = [KINDS[kind] for kind in arguments], None
+
+    def __call__(self, name: str, *arguments: Tensor | float | None) -> None:
+        """Run the pass of that name on torch's threads."""
+        plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)
+        getattr(self._library, name)(*plain, torch.get_num_threads())
+
+
+def passes_for(x: Tensor) -> Passes | None:
     """The compiled passes, if they take this tensor."""
     return _library() if x.device.type == "cpu" and x.dtype is torch.float32 else None
 
 
-def pointer(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
-
-
-def count(value: int) -> ctypes.c_int64:
-    return ctypes.c_int64(value)
-
-
-def real(value: float) -> ctypes.c_float:
-    return ctypes.c_float(value)
-
-
-def threads() -> ctypes.c_int:
-    return ctypes.c_int(torch.get_num_threads())
-
-
 @functools.cache
-def _library() -> ctypes.CDLL | None:
+def _library() -> Passes | None:
     if os.environ.get(SWITCH) == "0":
         return None
     try:
-        return ctypes.CDLL(str(_compiled()))
+        return Passes(ctypes.CDLL(str(_compiled())))
     except (OSError, subprocess.SubprocessError) as error:
         logging.getLogger(__name__).info("quantizers run on torch's operators: %s", error)
         return None

@@ -163,9 +163,8 @@ class _Graph:
         return self.shaped("patches", turned, [self.batch, side * side, arch.patch_dim])
 
     def position(self) -> Floats:
-        position, step = self.w.position.numpy(), self.w.residual_step
-        rounded = np.rint(position / step) * step if step else position
-        return rounded.astype(np.float32)
+        position, step = self.w.position.numpy(), self.w.residual_step.item()
+        return (np.rint(position / step) * step).astype(np.float32)
 
     def block(self, name: str, residual: str, num_heads: int) -> str:
         attended = self.attention(name, self.norm(f"{name}.norm1", residual), num_heads)
@@ -178,8 +177,8 @@ class _Graph:
 
     def rounded(self, name: str, x: str) -> str:
         """On the grid of the residual stream."""
-        step = self.w.residual_step
-        return self.quant(f"{name}.residual", x, step, bits=RESIDUAL_BITS, narrow=0) if step else x
+        step = self.w.residual_step.item()
+        return self.quant(f"{name}.residual", x, step, bits=RESIDUAL_BITS, narrow=0)
 
     def attention(self, name: str, x: str, num_heads: int) -> str:
         q, k, v = (self.heads(f"{name}.{part}", x, num_heads) for part in "qkv")

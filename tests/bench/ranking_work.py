@@ -42,18 +42,9 @@ class RandomRows(Supernet):
         return dataclasses.replace(weights, matrices=drawn)
 
     def _drawn(self, key: str, name: str, matrix: MatrixWeights) -> MatrixWeights:
-        shared, rows = self.matrix(name), len(matrix.weight)
         seed = int(digest([key, name], length=12), 16)
-        order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
-        is_w8 = matrix.is_w8[order]
-        steps = torch.where(is_w8, shared.log_step8[:rows], shared.log_step4[:rows])
-        return dataclasses.replace(
-            matrix,
-            is_w8=is_w8,
-            low=matrix.low[order],
-            high=matrix.high[order],
-            log_step=steps[:, None],
-        )
+        order = torch.randperm(matrix.rows, generator=torch.Generator().manual_seed(seed))
+        return dataclasses.replace(matrix, is_w8=matrix.is_w8[order])
 
 
 @dataclass(frozen=True, slots=True)

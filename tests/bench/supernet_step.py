@@ -2,11 +2,13 @@
 
     python tests/bench/supernet_step.py [--json OUT] [--shapes digits tiny small] [--no-memory]
 
-One thread, CPU time, the two sides taking turns within one run; medians. `step_ratio`: forward and
+One thread, CPU time, the sides taking turns within one run; medians. `step_ratio`: forward and
 backward of the largest, the smallest and a random subnet, fake-quantized, over the same of timm
-ViTs in float32 (a uniform one for the random subnet: the nearest). `eval_ratio`: images a second of
-a subnet that is sliced from the supernet for each batch, over those of the extracted one.
-`peak_mib`: growth of the resident memory by a deit_small step, in a process of its own.
+ViTs in float32, block by block of the same shapes. `float_ratio`: the same with quantization left
+out of the step, which is what slicing and a ViT without fused attention cost: the floor.
+`eval_ratio`: images a second of a subnet that is sliced from the supernet for each batch, over
+those of the extracted one. `peak_mib`: growth of the resident memory by a deit_small step, in a
+process of its own.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from qnas.architecture import Architecture
 from qnas.serial import write_atomically
 from qnas.space import SearchSpace
 from qnas.spaces import load_space
+from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
 from qnas.timm_support import import_timm
 
@@ -102,7 +105,13 @@ def measure(shape: Shape) -> dict[str, float]:
             model.zero_grad(set_to_none=True)
             F.cross_entropy(model(images), labels).backward()
 
-    step, reference = side_by_side(sandwich, plain, turns=shape.turns)
+    def unquantized() -> None:
+        supernet.zero_grad(set_to_none=True)
+        for arch in subnets:
+            logits = forward(supernet.slice(arch), images, quantize=False)
+            F.cross_entropy(logits, labels).backward()
+
+    step, reference, floor = side_by_side(sandwich, plain, unquantized, turns=shape.turns)
     with torch.no_grad():
         sliced, alone = side_by_side(
             lambda: supernet(images, largest), lambda: extracted(images), turns=2 * shape.turns
@@ -113,28 +122,37 @@ def measure(shape: Shape) -> dict[str, float]:
         "step_ms": round(1e3 * step, 1),
         "timm_step_ms": round(1e3 * reference, 1),
         "step_ratio": round(step / reference, 3),
+        "float_ratio": round(floor / reference, 3),
         "eval_ratio": round(alone / sliced, 3),
         "eval_images_per_s": round(shape.batch / sliced, 1),
     }
 
 
 def timm_vit(arch: Architecture) -> Any:
-    """timm's ViT of this shape; of a subnet whose blocks differ, of its mean block."""
-    blocks = arch.blocks
-    heads = round(statistics.mean(b.num_heads for b in blocks))
-    hidden = statistics.mean(b.mlp_hidden for b in blocks)
-    width = heads * arch.head_dim
-    return import_timm("timm.models.vision_transformer").VisionTransformer(
+    """timm's ViT with these blocks, each of its own shape."""
+    timm = import_timm("timm.models.vision_transformer")
+    model = timm.VisionTransformer(
         img_size=arch.image_size,
         patch_size=arch.patch_size,
         in_chans=arch.in_channels,
         num_classes=arch.num_classes,
         embed_dim=arch.embed_dim,
-        depth=arch.depth,
-        num_heads=heads,
-        mlp_ratio=hidden / arch.embed_dim,
-        attn_layer=_attention(width),
+        depth=1,
+        num_heads=1,
     )
+    model.blocks = torch.nn.Sequential(
+        *(
+            timm.Block(
+                arch.embed_dim,
+                block.num_heads,
+                mlp_ratio=block.mlp_hidden / arch.embed_dim,
+                qkv_bias=True,
+                attn_layer=_attention(block.num_heads * arch.head_dim),
+            )
+            for block in arch.blocks
+        )
+    )
+    return model
 
 
 def _attention(width: int) -> Any:
@@ -150,13 +168,12 @@ def _attention(width: int) -> Any:
     return Elastic
 
 
-def side_by_side(
-    first: Callable[[], object], second: Callable[[], object], *, turns: int
-) -> tuple[float, float]:
+def side_by_side(*works: Callable[[], object], turns: int) -> list[float]:
     """Median CPU seconds of each, after one run of each that does not count."""
-    first(), second()
-    times = [(seconds(first), seconds(second)) for _ in range(turns)]
-    return statistics.median(t for t, _ in times), statistics.median(t for _, t in times)
+    for work in works:
+        work()
+    times = [[seconds(work) for work in works] for _ in range(turns)]
+    return [statistics.median(each) for each in zip(*times, strict=True)]
 
 
 def seconds(work: Callable[[], object]) -> float:

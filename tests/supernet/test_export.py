@@ -91,7 +91,7 @@ def test_bias_of_fc2_carries_the_offset_of_gelu(trained: Supernet) -> None:
     stored = np.full(arch.blocks[0].mlp_hidden, -zero)
     scaled = (params.weight @ stored) * params.mult / 2.0**params.shift + params.bias / 2**8
     matrix, scale = subnet.weights.matrices["block0.fc2"], subnet.weights.layer_scales["block0.fc2"]
-    expected = (matrix.bias * scale).numpy() / subnet.weights.residual_step
+    expected = (matrix.bias * scale).numpy() / subnet.weights.residual_step.item()
     assert np.abs(scaled - expected).max() < 1.0
 
 

@@ -53,7 +53,8 @@ def test_but_for_the_softmax_hardly_anything_differs(
 ) -> None:
     """What is left are roundings of float32 in another order, each of which may flip a value."""
     monkeypatch.setattr(
-        "qnas.supernet.forward.fake_quantize_probs", lambda scores, _: scores.softmax(-1)
+        "qnas.supernet.forward.fused.probabilities",
+        lambda scores, factor: (scores * factor).softmax(-1),
     )
     images = digits(740)[0][640:]
     subnet = trained.extract(TINY.largest())
