@@ -61,7 +61,7 @@ def test_workers_on_postgres_one_of_them_killed(database: str, tmp_path: Path) -
         assert all(process.poll() is None for process in workers)
         time.sleep(0.01)
     os.kill(workers[0].pid, signal.SIGKILL)
-    assert [process.wait(timeout=300) for process in workers] == [-signal.SIGKILL, 0, 0]
+    assert [process.wait(timeout=600) for process in workers] == [-signal.SIGKILL, 0, 0]
 
     with open_storage(database) as storage:
         study = shared_study(storage, name="small", directions=DIRECTIONS, identity="small")
@@ -93,7 +93,7 @@ def test_workers_through_optuna_s_grpc_proxy(tmp_path: Path) -> None:
     try:
         url = f"grpc://127.0.0.1:{port}"
         workers = [worker(url, tmp_path / "log") for _ in range(2)]
-        assert [process.wait(timeout=300) for process in workers] == [0, 0]
+        assert [process.wait(timeout=600) for process in workers] == [0, 0]
         with open_storage(url) as storage:
             study = shared_study(storage, name="small", directions=DIRECTIONS, identity="small")
             assert outcome(study) == outcome(search(tmp_path / "alone", trials=TRIALS))
