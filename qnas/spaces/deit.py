@@ -1,7 +1,9 @@
 """`deit_tiny`, `deit_small`, `deit_base`: ImageNet at 224 pixels, 1,000 classes.
 
 Embed dims, depths, heads and MLP ratios are those of AutoFormer's three supernets
-(arXiv:2107.00651, table 1); its width of queries, keys and values is heads times 64, as here.
+(arXiv:2107.00651, table 1); its width of queries, keys and values is heads times 64, as here. The
+configurations that its code and others' ports of it train agree for the first two, and for the
+third but for the heads: there most have 9 and 10, some 8, 9 and 10, as here.
 Patches of 16 pixels and head dim 64 are DeiT's (arXiv:2012.12877, table 1): DeiT-Ti (192, 3 heads)
 and DeiT-S (384, 6 heads) are subnets of the first two. DeiT-B (768) is wider than the third.
 
