@@ -95,7 +95,11 @@ def _bank(bits: int, depth: int, family: Family) -> Amount:
 
 
 def _requantize(b: Block, c: Coefficients) -> Price:
-    amount = units.requantizer(c) * b["lanes"] + units.bias_shift(c)
+    lane = units.requantizer(c)
+    if b.family == "xc7":  # two DSPs a product: operands and low part wait two clocks
+        wide, narrow = PORTS["xc7"]
+        lane += Amount(0, 2 * (SUM_BITS - (wide - 1) + narrow + wide - 1))
+    amount = lane * b["lanes"] + units.bias_shift(c)
     return amount + CONTROL, b["lanes"] * _dsps(b, 27, MULT_BITS), 0
 
 
@@ -122,7 +126,7 @@ def _normalise(b: Block, c: Coefficients) -> Price:
 
 
 def _maximum(b: Block, c: Coefficients) -> Price:
-    return units.maximum(b["lanes"], b["score"], c) + Amount(2, 3), 0, 0
+    return units.maximum(b["lanes"], b["score"], c) + Amount(0, 3), 0, 0
 
 
 def _exponential(b: Block, c: Coefficients) -> Price:

@@ -133,9 +133,10 @@ def normaliser_shared(c: Coefficients) -> Amount:
 
 
 def maximum(lanes: Count, score_bits: int, c: Coefficients) -> Amount:
-    """All lanes: comparisons and choices of two, and of the running one."""
-    each = score_bits // 2 + score_bits  # two bits a LUT of a comparison (UG574)
-    return Amount(lanes * each, 2 * score_bits)
+    """All lanes: a comparison and a choice for each two, and a comparison with the running one,
+    which then takes the other: three bits in four LUTs."""
+    each = 2 * score_bits * c.adder_lut_per_bit
+    return Amount((lanes - 1) * each + 4 * score_bits // 3, 2 * score_bits)
 
 
 def exponential(score_bits: int, c: Coefficients) -> Amount:
