@@ -85,7 +85,7 @@ def test_calibration(tmp_path: Path) -> None:
     for name in ("lut", "ff"):
         assert set(found[name]) == keys and found[name]["mape_after"] < 0.1
         assert found[name]["coverage_90"] >= 0.85 and found[name]["kendall_tau"] > 0.9
-        assert found["few"][name]["over_all"] < 1.5
+        assert found["few"][name]["mape"] < 0.03  # one choice of twenty: no ratio to judge
     assert found["dsp"]["mape_after"] == found["bram18"]["mape_after"] == 0
     assert [step["n"] for step in found["next"]] == [8, 12, 16, 20]
 
