@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+
+import pytest
+
+from qnas.serial import canonical_json
+from qnas.spaces import load_space
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +33,64 @@ def test_every_file_that_is_not_python_is_package_data() -> None:
         and not any(_takes(pattern, file) for pattern in patterns)
     ]
     assert len(files) > 200 and left_out == []
+
+
+@pytest.mark.slow
+def test_what_is_installed_from_a_wheel_works_without_the_checkout(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "qnas", source / "qnas", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")
+    _python(tmp_path, "-m", "pip", "wheel", *offline, "--wheel-dir", "wheels", "./source")
+    (wheel,) = (tmp_path / "wheels").glob("*.whl")
+    _python(tmp_path, "-m", "pip", "install", *offline, "--target", "site", str(wheel))
+    (tmp_path / "net.json").write_text(canonical_json(load_space("digits").smallest()))
+
+    def qnas(*arguments: str) -> str:
+        return _python(tmp_path, "-m", "qnas", *arguments)
+
+    where = _python(tmp_path, "-c", "import qnas; print(qnas.__file__)")
+    assert Path(where.strip()).is_relative_to(tmp_path / "site")
+    assert "`tutorial` can be satisfied" in qnas("check", "tutorial")
+    assert "kv260" in qnas("explain", "--arch", "net.json", "--device", "kv260")
+    assert qnas("measure", "--list")
+    _python(tmp_path, "-c", EMIT)
+    make = ("make", "-s", "-C", str(tmp_path / "project"), "check", "CXXFLAGS=-O0")
+    assert "0 mismatches" in subprocess.run(make, capture_output=True, text=True).stdout
+
+
+EMIT = """
+from pathlib import Path
+import numpy as np
+from qnas.accel.device import load_device
+from qnas.accel.project import emit_project
+from qnas.objectives.folding_search import best_plan
+from qnas.random_network import random_network
+from qnas.spaces import load_space
+net, board = load_space("digits").smallest(), load_device("kv260")
+files = emit_project(
+    random_network(net, 0),
+    best_plan(net, board)[0],
+    name="small",
+    images=np.zeros((1, 1, 8, 8), np.float32),
+    labels=np.zeros(1, np.int64),
+    device=board,
+)
+files.write(Path("project"))
+"""
+
+
+def _python(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "site")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _is_package(file: Path) -> bool:
