@@ -158,11 +158,11 @@ def exponential_shared(lanes: Count, score_bits: int, c: Coefficients) -> Amount
 
 def divider(c: Coefficients) -> Amount:
     """Leading bit of the sum, then a step a bit of the quotient: subtract, keep one of two. The
-    divisor, what remains and the quotient so far go along."""
+    divisor and what remains go along."""
     step = DIVIDER_BITS * c.adder_lut_per_bit + int(mux(2, DIVIDER_BITS - 1, c))
-    leading = 2 * EXP_BITS
-    registers = (DIVIDER_STEPS + 1) * 2 * EXP_BITS + DIVIDER_BITS * (DIVIDER_BITS + 1) // 2
-    return Amount(leading + DIVIDER_STEPS * step + OCTAVE_BITS, registers)
+    waits = DIVIDER_BITS + OCTAVE_BITS  # bits of the quotient, and the shift
+    registers = (2 * DIVIDER_STEPS + 1) * EXP_BITS
+    return Amount(2 * EXP_BITS + DIVIDER_STEPS * step + waits, registers)
 
 
 def gelu_read(lanes: Count, banks: Count, bits: int, c: Coefficients) -> Amount:
