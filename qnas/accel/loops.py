@@ -30,11 +30,13 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Trips:
-    """Iterations of one pipelined loop in all, and how often its pipeline starts empty."""
+    """Iterations of one pipelined loop in all, how often its pipeline starts empty, and how many
+    of the iterations pass beside the next loop."""
 
     name: str
     trips: Count
     entries: Count
+    hidden: Count = 0
 
 
 def patch_lanes(folding: Folding, port_bits: int) -> Count:
@@ -114,20 +116,23 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
     if isinstance(op, LoadResidual):
         return (Trips("load", stream_words(op, folding, port_bits), 1),)
     if isinstance(op, LayerNorm):
-        vectors = op.tokens * ceil_div(op.channels, folding.vl)
         return (
             Trips("parameters", 1 + ceil_div(op.channels * NORM_PARAM_BITS, port_bits), 1),
-            Trips("statistics", vectors, 1),
-            Trips("normalise", vectors, 1),
+            *_passes("statistics", "normalise", op.tokens, ceil_div(op.channels, folding.vl)),
         )
     if isinstance(op, Softmax):
-        vectors = op.queries * ceil_div(op.keys, folding.vl)
         return (
             Trips("parameters", 1, 1),
-            Trips("maximum", vectors, 1),
-            Trips("exponentials", vectors, 1),
+            *_passes("maximum", "exponentials", op.queries, ceil_div(op.keys, folding.vl)),
         )
     raise TypeError(f"not an operation: {op!r}")
+
+
+def _passes(first: str, second: str, tokens: int, vectors: Count) -> tuple[Trips, Trips]:
+    """Two passes over all tokens, the second a token behind the first: only the first token's
+    vectors pass the first loop alone."""
+    trips = tokens * vectors
+    return Trips(first, trips, 1, hidden=trips - vectors), Trips(second, trips, 1)
 
 
 def stream_words(op: object, folding: Folding, port_bits: int) -> Count:

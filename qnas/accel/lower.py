@@ -102,7 +102,7 @@ def check_formats(arch: Architecture) -> None:
 
 def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) -> Stage:
     loops = tuple(
-        Loop(name=t.name, trips=int(t.trips), entries=int(t.entries))
+        Loop(t.name, trips=int(t.trips), entries=int(t.entries), hidden=int(t.hidden))
         for t in operation_trips(op, folding, port_bits)
     )
     fields: dict[str, object] = dict.fromkeys(_NUMBERS, 0)

@@ -39,6 +39,11 @@ NORM_BITS = GAIN_BITS + NORM_BIAS_BITS
 QUERY_SCALE_BITS = 24
 TOKEN_SCALE_BITS = 51  # LayerNorm: sum 27, reciprocal root 18, shift 6
 STREAM_DEPTH = 64
+# Between the passes of a vector unit: a token's vectors, which wait for what the first pass finds
+# of it, and as many as the first pass may have in flight meanwhile (assumed: PLAN.md, section 8).
+IN_FLIGHT_VECTORS = 48
+RESULT_DEPTH = 16
+PASS_STREAMS = ("score_stream", "maximum_stream", "residual_stream", "scale_stream")
 LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM
 
 Count = Any
@@ -129,9 +134,7 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
             port_bits // ROW_PARAM_BITS,
             4 * ceil_div(f.tm * ROW_PARAM_BITS, port_bits),
         ),
-        Array("query_max", score_bits(arch), 1, n),
         Array("query_scale", QUERY_SCALE_BITS, f.drain_pairs, ceil_div(n, f.drain_pairs)),
-        Array("token_scale", TOKEN_SCALE_BITS, 1, n),
         Array(
             "norm_param",
             NORM_BITS,
@@ -146,4 +149,12 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
         Array("accumulator", acc, f.tm * f.tt, 1, registers=True),
         Array("drain", acc, f.tm * f.tt, 1, registers=True),
         Array("stream", port_bits, 1, STREAM_DEPTH),
+        _pass_stream("score_stream", f.vl * score_bits(arch), ceil_div(n, f.vl)),
+        Array("maximum_stream", score_bits(arch), 1, RESULT_DEPTH),
+        _pass_stream("residual_stream", f.vl * RESIDUAL_BITS, ceil_div(d, f.vl)),
+        Array("scale_stream", TOKEN_SCALE_BITS, 1, RESULT_DEPTH),
     )
+
+
+def _pass_stream(name: str, bits: Count, vectors: Count) -> Array:
+    return Array(name, bits, 1, vectors + IN_FLIGHT_VECTORS)

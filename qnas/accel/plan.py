@@ -19,11 +19,13 @@ Storage = Literal["lutram", "bram", "registers"]
 @dataclass(frozen=True, slots=True)
 class Loop(Value):
     """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times: 0 for a
-    phase that goes on in the pipeline of the loop before it."""
+    phase that goes on in the pipeline of the loop before it. `hidden` of the trips pass while the
+    next loop runs beside it, and take no time of their own."""
 
     name: str
     trips: int
     entries: int
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Stage(Value):
 
     @property
     def loop_cycles(self) -> int:
-        return sum(loop.trips for loop in self.loops)
+        return sum(loop.trips - loop.hidden for loop in self.loops)
 
 
 @dataclass(frozen=True, slots=True)

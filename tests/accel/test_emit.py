@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from qnas.accel.emit.writer import Writer
+from qnas.accel.memory import PASS_STREAMS
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.project import ProjectFiles
 from qnas.errors import ConfigError
@@ -55,15 +56,19 @@ def test_the_stage_table_has_one_line_a_stage_in_order() -> None:
 def test_every_memory_of_the_plan_is_declared_with_its_sizes() -> None:
     design = random_design(5)
     top = design.files()["src/qnas_top.cpp"].decode()
-    elsewhere = {"exp", "rsqrt", "accumulator", "drain", "stream"}
+    elsewhere = {"exp", "rsqrt", "accumulator", "drain", "stream", *PASS_STREAMS}
     for buffer in design.plan.buffers:
         if buffer.name not in elsewhere:
             assert (
                 f" {buffer.name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits" in top
             )
             assert f"variable={buffer.name} type=ram_s2p impl={buffer.storage}" in top
-    depth = {b.name: b.depth for b in design.plan.buffers}["stream"]
+    depths = {b.name: b.depth for b in design.plan.buffers}
+    depth = depths["stream"]
     assert f"STREAM variable=words depth={depth}\n    QNAS_DEPTH(words, {depth});" in top
+    constants = design.files()["src/plan.hpp"].decode()
+    for name in PASS_STREAMS:
+        assert f"constexpr int {name.upper()}_DEPTH = {depths[name]};" in constants
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "a b", "-x", "x\n", "a" * 65])

@@ -38,6 +38,11 @@ def test_tiny_plan_by_hand() -> None:
     # 8 channels: 4 vectors of 2 for each of 5 tokens; two parameters a word after the first word.
     norm = {"parameters": (5, 1), "statistics": (20, 1), "normalise": (20, 1)}
     assert loops["block0.norm1"] == norm
+    hidden = {s.name: {x.name: x.hidden for x in s.loops if x.hidden} for s in plan.stages}
+    assert {name: x for name, x in hidden.items() if x} == {
+        **{f"block0.{name}": {"statistics": 16} for name in ("norm1", "norm2")},
+        "block0.head0.softmax": {"maximum": 12},
+    }
     # 4 rows, 2 of them 8-bit: 6 slots, 2 row tiles; 3 token tiles of max(2 beats, 4 slots).
     assert loops["block0.q"] == {"prefetch": (2 + 2, 1), "tiles": (2 * 12, 0), "flush": (4, 0)}
     # 5 keys of two nibbles: 10 slots, 3 row tiles. A tile has 2 keys of 1 beat, drained in 2 steps.
@@ -80,6 +85,8 @@ def test_tiny_memories_by_hand() -> None:
     assert shapes["weight"] == (4, 16, 2 * 3)  # two halves of 12 inputs
     assert shapes["row_param"] == (64, 2, 4 * 2)
     assert shapes["accumulator"] == (13, 8, 1)  # 8 * 31 * 12 < 2**12
+    assert shapes["score_stream"] == (2 * 15, 1, 3 + 48)
+    assert shapes["residual_stream"] == (2 * 16, 1, 4 + 48)
     stages = {s.name: s for s in plan.stages}
     assert (stages["block0.v"].dst_base, stages["block0.v"].dst_stride) == (6 + 3, 2)
     assert (stages["block0.fc2"].src_base, stages["block0.fc2"].src_stride) == (6, 3)

@@ -67,10 +67,11 @@ def test_traffic_of_stages_by_hand() -> None:
     # parameters; one goes before them.
     assert moved["block0.norm1"] == {
         "stream": 2 * 5 * 128,
-        "residual": 2 * 40 * 16,
+        "residual": 40 * 16,
+        "residual_stream": 2 * 20 * 2 * 16,
         "act": 40 * 6,
         "norm_param": (8 + 40) * 54,
-        "token_scale": 5 * (1 + 4) * 51,
+        "scale_stream": 2 * 5 * 51,
         "rsqrt": 5 * 16,
     }
     # Keys of 4 channels and 5 tokens, against 5 queries: 3 row tiles, 3 token tiles, 1 beat.
@@ -80,7 +81,10 @@ def test_traffic_of_stages_by_hand() -> None:
         "key": 5 * 4 * 8,
         "score": 25 * plan.score_bits,
     }
-    assert moved["block0.head0.softmax"]["query_max"] == 5 * (1 + 3) * plan.score_bits
+    softmax = moved["block0.head0.softmax"]
+    assert softmax["score"] == 25 * plan.score_bits
+    assert softmax["score_stream"] == 2 * 5 * 3 * 2 * plan.score_bits
+    assert softmax["maximum_stream"] == 2 * 5 * plan.score_bits
     assert moved["block0.head0.attend"]["query_scale"] == 3 * 2 * 2 * 24
     assert moved["head"]["logit"] == 2 * 3 * 32
     # 12 hidden channels, half of two nibbles: 18 slots in 5 row tiles, drained in 3 token tiles.

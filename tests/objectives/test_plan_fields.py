@@ -66,6 +66,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "Loop.name": (CHANGES, CHANGES),
     "Loop.trips": (CHANGES, CHANGES),
     "Loop.entries": (COUNTED, CHANGES),
+    "Loop.hidden": ("the passes of a vector unit are processes of a DATAFLOW region", CHANGES),
     "Buffer.name": (CHANGES, CHANGES),
     "Buffer.bits": (CHANGES, CHANGES),
     "Buffer.banks": (CHANGES, CHANGES),
@@ -141,7 +142,7 @@ def changed(path: str) -> HardwarePlan:
     chosen = {
         "Stage": ("stages", "block0.q"),
         "Loop": ("stages", "block0.q"),
-        "Buffer": ("buffers", "query_max" if name == "name" else "act"),
+        "Buffer": ("buffers", "score" if name == "name" else "act"),
         "Multiplier": ("multipliers", chosen_multiplier.get(name, "norm_scale")),
         "Port": ("ports", "weights"),
     }[kind]

@@ -6,6 +6,7 @@ import numpy as np
 
 from qnas.accel.emit.writer import Writer
 from qnas.accel.loops import ENGINE_LOOPS, beat_words, patch_lanes, residual_lanes, row_param_words
+from qnas.accel.memory import PASS_STREAMS
 from qnas.accel.plan import Buffer, HardwarePlan, Stage
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints, act_max
 from qnas.units import ceil_div
@@ -110,6 +111,7 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
         "PATCH_LANES": int(patch_lanes(plan.folding, weights.bits)),
         "WEIGHT_STREAM_WORDS": weights.words,
         "IMAGE_WORDS": image.words,
+        **{f"{b.name.upper()}_DEPTH": b.depth for b in plan.buffers if b.name in PASS_STREAMS},
     }
 
 

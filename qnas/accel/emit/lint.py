@@ -25,7 +25,7 @@ GRAMMAR = {
     "ARRAY_PARTITION": rf"variable={NAME} (complete|(cyclic|block) factor=\d+) dim=\d",
     "BIND_OP": rf"variable={NAME} op=mul impl=(dsp|fabric)",
     "BIND_STORAGE": rf"variable={NAME} type=(ram_s2p|rom_1p|rom_np) impl=(bram|lutram|uram)",
-    "STREAM": rf"variable={NAME} depth=[1-9]\d*",
+    "STREAM": rf"variable={NAME} depth={COUNT}",
     "INTERFACE": rf"(m_axi port={NAME} offset=slave bundle=gmem\d depth=[1-9]\d*"
     r"( max_read_burst_length=\d+ num_read_outstanding=\d+)?"
     rf"|s_axilite port={NAME} bundle=control)",
@@ -121,10 +121,10 @@ def dimensions_fit(sources: Sources) -> Iterator[Finding]:
 def constants_exist(sources: Sources) -> Iterator[Finding]:
     everything = "\n".join(sources.values())
     for pragma in pragmas(sources):
-        if pragma.kind == "LOOP_TRIPCOUNT":
+        if pragma.kind in ("LOOP_TRIPCOUNT", "STREAM"):
             for name in re.findall(r"=([A-Z][A-Z_]*)", pragma.options):
                 if not re.search(rf"constexpr int [^;]*\b{name} =", everything):
-                    yield _at(pragma, "a trip count must be a declared constant")
+                    yield _at(pragma, "a count must be a declared constant")
 
 
 def products_are_bound_where_declared(sources: Sources) -> Iterator[Finding]:

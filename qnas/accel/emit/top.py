@@ -15,9 +15,7 @@ MEMORIES = {
     "residual": ("ResidualMemory", (2, 3)),
     "weight": ("WeightMemory", (2, 3)),
     "row_param": ("RowParamMemory", (2,)),
-    "query_max": ("QueryMaxMemory", ()),
     "query_scale": ("QueryScaleMemory", (2,)),
-    "token_scale": ("TokenScaleMemory", ()),
     "norm_param": ("NormParamMemory", (2,)),
     "gelu": ("GeluMemory", (2, 3)),
     "logit": ("LogitMemory", ()),
@@ -25,8 +23,8 @@ MEMORIES = {
 CALLS = {
     "LOAD_PATCHES": "load_patches(stage, image, act)",
     "LOAD_RESIDUAL": "load_residual(words, residual)",
-    "LAYER_NORM": "layer_norm(stage, words, residual, norm_param, token_scale, act)",
-    "SOFTMAX": "softmax(stage, words, score, query_max, prob, query_scale)",
+    "LAYER_NORM": "layer_norm(stage, words, residual, norm_param, act)",
+    "SOFTMAX": "softmax(stage, words, score, prob, query_scale)",
     "GEMM": "gemm(stage, words, act, key, prob, score, residual, weight, row_param, query_scale,"
     " gelu,\n     logit)",
 }

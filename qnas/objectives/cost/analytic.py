@@ -124,7 +124,7 @@ def _priced(design: Design, c: Coefficients) -> Prices:
     fixed = START_CYCLES + design.stages * STAGE_CYCLES
     fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
     counts = [
-        _add_up(x.times * x.trips for x in design.loops),
+        _add_up(x.times * x.cycles for x in design.loops),
         _add_up((fixed, *fills)),
         _add_up(port.bits * port.words for port in design.ports),
         *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),

@@ -42,10 +42,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class CountedLoop:
-    """A pipelined loop that `times` equal stages run."""
+    """A pipelined loop that `times` equal stages run; `cycles` of its iterations pass beside no
+    other loop of the stage."""
 
     name: str
-    trips: Count
+    cycles: Count
     entries: Count
     times: int = 1
 
@@ -76,7 +77,7 @@ def design_of_plan(plan: HardwarePlan) -> Design:
         folding=plan.folding,
         stages=len(plan.stages),
         loops=tuple(
-            CountedLoop(loop.name, loop.trips, loop.entries)
+            CountedLoop(loop.name, loop.trips - loop.hidden, loop.entries)
             for stage in plan.stages
             for loop in stage.loops
         ),
@@ -105,7 +106,7 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         folding=foldings,
         stages=len(operations),
         loops=tuple(
-            CountedLoop(loop.name, loop.trips, loop.entries, times)
+            CountedLoop(loop.name, loop.trips - loop.hidden, loop.entries, times)
             for op, times in distinct.items()
             for loop in operation_trips(op, foldings, port_bits)
         ),

@@ -79,27 +79,29 @@ def _results(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Residuals are read for the statistics and again for the result; a token's scale is written
-    once and read by each of its vectors."""
+    """Residuals are read for the statistics and pass a FIFO, beside their token's scale, to be
+    normalised: in and out."""
     bits, values = _bits(plan), stage.rows * stage.tokens
-    vectors = ceil_div(stage.rows, plan.folding.vl)
+    vectors = stage.tokens * ceil_div(stage.rows, plan.folding.vl)
     return Counter(
-        residual=2 * values * bits["residual"],
+        residual=values * bits["residual"],
+        residual_stream=2 * vectors * bits["residual_stream"],
         act=values * bits["act"],
         norm_param=(stage.rows + values) * bits["norm_param"],
-        token_scale=stage.tokens * (1 + vectors) * bits["token_scale"],
+        scale_stream=2 * stage.tokens * bits["scale_stream"],
         rsqrt=stage.tokens * bits["rsqrt"],
     )
 
 
 def _softmax(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Scores are read for the maximum and again for the exponentials, each from its table."""
+    """Scores are read for the maximum and pass a FIFO to the exponentials, each from its table."""
     bits, values = _bits(plan), stage.tokens * stage.inner
-    vectors = ceil_div(stage.inner, plan.folding.vl)
+    vectors = stage.tokens * ceil_div(stage.inner, plan.folding.vl)
     return Counter(
-        score=2 * values * bits["score"],
+        score=values * bits["score"],
+        score_stream=2 * vectors * bits["score_stream"],
         exp=values * bits["exp"],
         prob=values * bits["prob"],
-        query_max=stage.tokens * (1 + vectors) * bits["query_max"],
+        maximum_stream=2 * stage.tokens * bits["maximum_stream"],
         query_scale=stage.tokens * bits["query_scale"],
     )

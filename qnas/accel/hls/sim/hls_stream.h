@@ -5,14 +5,16 @@
 // over to one that can go on. So a FIFO that is too small shows: a sequential simulation would fill
 // every stream before its reader starts. The processes are coroutines (ucontext), not threads: a
 // switch costs next to nothing, the order is the same on every run, and a deadlock is a fact and no
-// timeout: no process can go on. Vendor simulation runs the same sources one process after the
-// other, with unbounded streams (dataflow.hpp).
+// timeout: no process can go on. A process may hold a region of its own, and waits for its end.
+// Vendor simulation runs the same sources one process after the other, with unbounded streams
+// (dataflow.hpp).
 #ifndef QNAS_SIM_HLS_STREAM_H
 #define QNAS_SIM_HLS_STREAM_H
 #define QNAS_BOUNDED_STREAMS 1
 
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -40,6 +42,7 @@ class Scheduler {
 
     void spawn(const char* name, std::function<void()> work) {
         processes_.emplace_back(new Process(name, std::move(work)));
+        processes_.back()->parent = current();
         ucontext_t& context = processes_.back()->context;
         getcontext(&context);
         context.uc_stack.ss_sp = processes_.back()->stack.get();
@@ -50,14 +53,15 @@ class Scheduler {
 
     // Runs all processes of the region to their ends.
     void run() {
-        while (!all_done()) {
-            const int chosen = next();
-            if (chosen < 0) fail("deadlock:" + blocked());
-            current_ = chosen;
-            swapcontext(&main_, &processes_[size_t(chosen)]->context);
+        const Process* parent = current();
+        if (parent) {
+            wait("the end of its region", [this, parent] { return all_done(parent); });
+        } else {
+            run_until_done();
         }
-        processes_.clear();
-        current_ = -1;
+        const auto ended = [parent](const std::unique_ptr<Process>& p) { return p->parent == parent; };
+        processes_.erase(std::remove_if(processes_.begin(), processes_.end(), ended),
+                         processes_.end());
     }
 
     // The current process waits until `ready`; others run meanwhile.
@@ -79,6 +83,7 @@ class Scheduler {
         std::string name, reason;
         std::function<void()> work;
         std::function<bool()> ready;  // empty: can always go on
+        const Process* parent = nullptr;  // whose region it belongs to
         std::unique_ptr<char[]> stack;
         ucontext_t context;
         bool done = false;
@@ -88,6 +93,20 @@ class Scheduler {
         Process& process = *instance().processes_[size_t(instance().current_)];
         process.work();
         process.done = true;
+    }
+
+    Process* current() const {
+        return current_ < 0 ? nullptr : processes_[size_t(current_)].get();
+    }
+
+    void run_until_done() {
+        while (!all_done(nullptr)) {
+            const int chosen = next();
+            if (chosen < 0) fail("deadlock:" + blocked());
+            current_ = chosen;
+            swapcontext(&main_, &processes_[size_t(chosen)]->context);
+        }
+        current_ = -1;
     }
 
     // The first process after the current one that can go on.
@@ -108,9 +127,9 @@ class Scheduler {
         return text;
     }
 
-    bool all_done() const {
+    bool all_done(const Process* parent) const {
         for (const auto& process : processes_)
-            if (!process->done) return false;
+            if (process->parent == parent && !process->done) return false;
         return true;
     }
 

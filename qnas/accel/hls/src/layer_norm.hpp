@@ -1,5 +1,7 @@
-// LayerNorm in integers (NUMERICS.md, section 4): two passes over all tokens, VL channels a cycle.
+// LayerNorm in integers (NUMERICS.md, section 4), VL channels a cycle. Two passes run side by side,
+// a token apart: while one adds up a token, the other normalises the token before.
 #pragma once
+#include "dataflow.hpp"
 #include "fixed_point.hpp"
 #include "stage.hpp"
 #include "tables.hpp"
@@ -12,6 +14,8 @@ namespace qnas {
 constexpr int MOST_PARAMETERS = plan::EMBED_DIM + 1;
 constexpr int FEWEST_VECTORS = plan::RESIDUAL_STRIDE;
 constexpr int MOST_VECTORS = plan::RESIDUAL_STRIDE * plan::TOKENS;
+constexpr int RESIDUAL_DEPTH = plan::RESIDUAL_STREAM_DEPTH;
+constexpr int SCALE_DEPTH = plan::SCALE_STREAM_DEPTH;
 
 struct NormScalars {
     shift_t shift;
@@ -105,9 +109,10 @@ inline TokenScale token_scale_of(int channels, ap_int<27> total, ap_int<41> squa
     return scale;
 }
 
-// Sums of every token: its mean, and the scale of what deviates from it.
+// All channels, token by token, and of each token its sum and the scale of what deviates from it.
 inline void token_statistics(const Stage& stage, ap_uint<32> epsilon,
-                             const ResidualMemory& residual, TokenScaleMemory& token_scale) {
+                             const ResidualMemory& residual, ResidualStream& channels,
+                             ScaleStream& scales) {
 #pragma HLS INLINE off
     const int count = address_product(stage.tokens, plan::RESIDUAL_STRIDE);
     VectorCursor at = first_vector(0);
@@ -123,19 +128,21 @@ statistics:
             total = 0;
             squares = 0;
         }
+        ResidualVector values;
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
+            const residual_t x = residual[at.row + at.v][at.bank][lane];
+            values.lane[lane] = x;
             if (at.v * plan::VL + lane < stage.rows) {
-                const residual_t x = residual[at.row + at.v][at.bank][lane];
                 const ap_int<32> square = x * x;
 #pragma HLS BIND_OP variable=square op=mul impl=dsp
                 total += x;
                 squares += square;
             }
         }
+        channels.write(values);
         if (at.v == plan::RESIDUAL_STRIDE - 1)
-            token_scale[at.token] =
-                packed(token_scale_of(stage.rows, total, squares, epsilon));
+            scales.write(packed(token_scale_of(stage.rows, total, squares, epsilon)));
         next_vector(at, plan::RESIDUAL_STRIDE, 0);
     }
 }
@@ -159,29 +166,30 @@ inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_
                                           plan::ACT_MAX);
 }
 
-inline void normalise_tokens(const Stage& stage, shift_t shift, const ResidualMemory& residual,
-                             const NormParamMemory& norm_param,
-                             const TokenScaleMemory& token_scale, ActMemory& act) {
+inline void normalise_tokens(const Stage& stage, shift_t shift, ResidualStream& channels,
+                             ScaleStream& scales, const NormParamMemory& norm_param,
+                             ActMemory& act) {
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL;
     constexpr int param_parts = plan::NORM_PARAM_BANKS / plan::VL;
     const int count = address_product(stage.tokens, plan::RESIDUAL_STRIDE);
     VectorCursor at = first_vector(stage.dst_base);
+    TokenScale scale = unpacked(0);
     QNAS_ENTER(trace::NORMALISE);
 normalise:
     for (int i = 0; i < count; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_VECTORS max=MOST_VECTORS
         QNAS_COUNT(trace::NORMALISE);
-        const TokenScale scale = unpacked(token_scale[at.token]);
+        if (at.v == 0) scale = unpacked(scales.read());
+        const ResidualVector vector = channels.read();
         act_t values[plan::VL];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
             const ap_uint<54> param =
                 norm_param[at.v / param_parts][(at.v % param_parts) * plan::VL + lane];
-            values[lane] = normalised(stage.rows, residual[at.row + at.v][at.bank][lane], scale,
-                                      param, shift);
+            values[lane] = normalised(stage.rows, vector.lane[lane], scale, param, shift);
         }
         for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
@@ -192,13 +200,27 @@ normalise:
     }
 }
 
+inline void norm_passes(const Stage& stage, const NormScalars& scalars,
+                        const ResidualMemory& residual, const NormParamMemory& norm_param,
+                        ActMemory& act) {
+#pragma HLS INLINE off
+#pragma HLS DATAFLOW
+    ResidualStream channels("channels");
+    ScaleStream scales("scales");
+#pragma HLS STREAM variable=channels depth=RESIDUAL_DEPTH
+#pragma HLS STREAM variable=scales depth=SCALE_DEPTH
+    QNAS_DEPTH(channels, RESIDUAL_DEPTH);
+    QNAS_DEPTH(scales, SCALE_DEPTH);
+    QNAS_PROCESS(token_statistics(stage, scalars.epsilon, residual, channels, scales));
+    QNAS_PROCESS(normalise_tokens(stage, scalars.shift, channels, scales, norm_param, act));
+    QNAS_JOIN();
+}
+
 inline void layer_norm(const Stage& stage, WordStream& words, const ResidualMemory& residual,
-                       NormParamMemory& norm_param, TokenScaleMemory& token_scale,
-                       ActMemory& act) {
+                       NormParamMemory& norm_param, ActMemory& act) {
 #pragma HLS INLINE off
     const NormScalars scalars = load_norm_parameters(stage, words, norm_param);
-    token_statistics(stage, scalars.epsilon, residual, token_scale);
-    normalise_tokens(stage, scalars.shift, residual, norm_param, token_scale, act);
+    norm_passes(stage, scalars, residual, norm_param, act);
 }
 
 }  // namespace qnas

@@ -1,6 +1,9 @@
 // Softmax in integers (NUMERICS.md, section 5): exponentials of base 2 from a table; the sum of a
-// row is divided out later, in the requantization of P.V, by one (mult, shift) a query.
+// row is divided out later, in the requantization of P.V, by one (mult, shift) a query. Two passes
+// run side by side, a query apart: while one seeks the maximum of a query, the other makes the
+// exponentials of the query before.
 #pragma once
+#include "dataflow.hpp"
 #include "fixed_point.hpp"
 #include "stage.hpp"
 #include "tables.hpp"
@@ -11,6 +14,7 @@
 namespace qnas {
 
 constexpr int ALL_SCORES = plan::TOKENS * plan::SCORE_STRIDE;
+constexpr int SCORE_DEPTH = plan::SCORE_STREAM_DEPTH, MAXIMUM_DEPTH = plan::MAXIMUM_STREAM_DEPTH;
 
 struct SoftmaxScalars {
     mult_t mult, out_mult;
@@ -30,8 +34,9 @@ inline SoftmaxScalars load_softmax_parameters(WordStream& words) {
     return scalars;
 }
 
-// The largest score of every query.
-inline void maxima(const Stage& stage, const ScoreMemory& score, QueryMaxMemory& query_max) {
+// All scores, query by query, and the largest of each query.
+inline void maxima(const Stage& stage, const ScoreMemory& score, ScoreStream& scores,
+                   MaximumStream& maximum_of_query) {
 #pragma HLS INLINE off
     const int count = address_product(stage.tokens, plan::SCORE_STRIDE);
     VectorCursor at = first_vector(0);
@@ -42,13 +47,19 @@ maximum:
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
         QNAS_COUNT(trace::MAXIMUM);
-        if (at.v == 0) largest = score[at.row][at.bank][0];
+        ScoreVector values;
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
-            const score_t value = score[at.row + at.v][at.bank][lane];
-            if (at.v * plan::VL + lane < stage.inner && value > largest) largest = value;
+            values.lane[lane] = score[at.row + at.v][at.bank][lane];
         }
-        if (at.v == plan::SCORE_STRIDE - 1) query_max[at.token] = largest;
+        if (at.v == 0) largest = values.lane[0];
+        for (int lane = 0; lane < plan::VL; ++lane) {
+#pragma HLS UNROLL
+            const bool inside = at.v * plan::VL + lane < stage.inner;
+            if (inside && values.lane[lane] > largest) largest = values.lane[lane];
+        }
+        scores.write(values);
+        if (at.v == plan::SCORE_STRIDE - 1) maximum_of_query.write(largest);
         next_vector(at, plan::SCORE_STRIDE, 0);
     }
 }
@@ -93,30 +104,34 @@ inline ap_uint<24> row_scale(ap_uint<16> total, const SoftmaxScalars& scalars) {
 }
 
 // Exponentials to probability memory, and for every query the scale that their sum gives.
-inline void exponentials_of(const Stage& stage, const SoftmaxScalars& scalars,
-                            const ScoreMemory& score, const QueryMaxMemory& query_max,
-                            ProbMemory& prob, QueryScaleMemory& query_scale) {
+inline void exponentials_of(const Stage& stage, const SoftmaxScalars& scalars, ScoreStream& scores,
+                            MaximumStream& maximum_of_query, ProbMemory& prob,
+                            QueryScaleMemory& query_scale) {
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL;
     const int count = address_product(stage.tokens, plan::SCORE_STRIDE);
     VectorCursor at = first_vector(0);
     int out_row = 0;
     ap_uint<16> total = 0;
+    score_t largest = 0;
     QNAS_ENTER(trace::EXPONENTIALS);
 exponentials:
     for (int i = 0; i < count; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
         QNAS_COUNT(trace::EXPONENTIALS);
-        const score_t largest = query_max[at.token];
-        if (at.v == 0) total = 0;
+        if (at.v == 0) {
+            largest = maximum_of_query.read();
+            total = 0;
+        }
+        const ScoreVector vector = scores.read();
         pair_t values[plan::VL];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
             const bool inside = at.v * plan::VL + lane < stage.inner;
             const ap_int<plan::SCORE_BITS + 1> distance =
-                largest - score[at.row + at.v][at.bank][lane];
+                largest - vector.lane[lane];
             values[lane] = 0;
             if (inside) values[lane] = exponential(distance, scalars);
             total += ap_uint<7>(values[lane]);
@@ -135,12 +150,28 @@ exponentials:
     }
 }
 
+inline void softmax_passes(const Stage& stage, const SoftmaxScalars& scalars,
+                           const ScoreMemory& score, ProbMemory& prob,
+                           QueryScaleMemory& query_scale) {
+#pragma HLS INLINE off
+#pragma HLS DATAFLOW
+    ScoreStream scores("scores");
+    MaximumStream maximum_of_query("maximum_of_query");
+#pragma HLS STREAM variable=scores depth=SCORE_DEPTH
+#pragma HLS STREAM variable=maximum_of_query depth=MAXIMUM_DEPTH
+    QNAS_DEPTH(scores, SCORE_DEPTH);
+    QNAS_DEPTH(maximum_of_query, MAXIMUM_DEPTH);
+    QNAS_PROCESS(maxima(stage, score, scores, maximum_of_query));
+    QNAS_PROCESS(
+        exponentials_of(stage, scalars, scores, maximum_of_query, prob, query_scale));
+    QNAS_JOIN();
+}
+
 inline void softmax(const Stage& stage, WordStream& words, const ScoreMemory& score,
-                    QueryMaxMemory& query_max, ProbMemory& prob, QueryScaleMemory& query_scale) {
+                    ProbMemory& prob, QueryScaleMemory& query_scale) {
 #pragma HLS INLINE off
     const SoftmaxScalars scalars = load_softmax_parameters(words);
-    maxima(stage, score, query_max);
-    exponentials_of(stage, scalars, score, query_max, prob, query_scale);
+    softmax_passes(stage, scalars, score, prob, query_scale);
 }
 
 }  // namespace qnas

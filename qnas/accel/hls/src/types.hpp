@@ -33,13 +33,23 @@ typedef residual_t ResidualMemory[plan::RESIDUAL_ROWS][plan::TT][plan::VL];
 typedef nibble_t WeightMemory[plan::WEIGHT_ROWS][plan::TM][plan::TK];
 typedef ap_uint<64> RowParamMemory[plan::ROW_PARAM_ROWS][plan::ROW_PARAM_BANKS];
 typedef ap_uint<54> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANKS];
-typedef score_t QueryMaxMemory[plan::TOKENS];
 typedef ap_uint<24> QueryScaleMemory[plan::QUERY_SCALE_ROWS][plan::DRAIN_PAIRS];
-typedef ap_uint<51> TokenScaleMemory[plan::TOKENS];
 typedef act_t GeluMemory[plan::GELU_ROWS][plan::TT][plan::GELU_LANES];
 typedef logit_t LogitMemory[plan::CLASSES];
 typedef acc_t Accumulators[plan::TM][plan::TT];
 typedef hls::stream<word_t> WordStream;
+
+// VL values of one token or query, on their way from the first pass of a vector unit to the second.
+struct ScoreVector {
+    score_t lane[plan::VL];
+};
+struct ResidualVector {
+    residual_t lane[plan::VL];
+};
+typedef hls::stream<ScoreVector> ScoreStream;
+typedef hls::stream<score_t> MaximumStream;
+typedef hls::stream<ResidualVector> ResidualStream;
+typedef hls::stream<ap_uint<51>> ScaleStream;
 
 // Field number `index` of fields of W bits each, lowest first.
 template <int W>
