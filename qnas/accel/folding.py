@@ -21,7 +21,8 @@ class Folding(Value):
     written transposed: TT neighbouring channels of one token in one cycle, each to a bank of its
     own. In attention all rows are pairs of slots, and `drain_pairs` of them leave the array a
     cycle: neighbouring keys must lie in different lanes, neighbouring queries in different token
-    banks. Fields may be integer arrays that broadcast inside the folding search (never outside it).
+    banks. `head_buffers` are 1, or 2: then the softmax of a head runs beside the array's products for
+    its neighbours. Fields may be integer arrays that broadcast inside the folding search (never outside it).
     """
 
     tm: int
@@ -30,6 +31,7 @@ class Folding(Value):
     vl: int
     lut_slots: int = 0
     drain_pairs: int = 1
+    head_buffers: int = 1
 
     @property
     def atoms_per_cycle(self) -> int:
@@ -70,6 +72,12 @@ class Folding(Value):
                 and self.tm % (2 * self.drain_pairs) == 0,
                 "must be a power of two that divides `tm` / 2, at most `vl` and `tt`",
                 self.drain_pairs,
+            ),
+            (
+                "head_buffers",
+                self.head_buffers in (1, 2),
+                "must be 1 or 2",
+                self.head_buffers,
             ),
         ]
         for name, holds, rule, value in rules:

@@ -30,6 +30,7 @@ from qnas.accel.memory import (
 from qnas.accel.multipliers import packing, plan_multipliers
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
 from qnas.accel.ports import plan_ports
+from qnas.accel.walk import half_of, walk
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
 from qnas.numerics import MAX_KEYS, NIBBLE_MAX, act_max
@@ -40,7 +41,6 @@ from qnas.operations import (
     Operation,
     Softmax,
     Tensor,
-    network_operations,
 )
 from qnas.units import ceil_div
 
@@ -60,7 +60,13 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
     check_formats(arch)
     regions, _ = activation_map(arch, folding)
     stages = tuple(
-        _stage(op, folding, regions, device.port_bits) for op in network_operations(arch)
+        replace(
+            _stage(op, folding, regions, device.port_bits),
+            step=step,
+            half=half_of(op, folding.head_buffers),
+        )
+        for step, operations in enumerate(walk(arch, folding.head_buffers))
+        for op in operations
     )
     return HardwarePlan(
         architecture=arch,
@@ -125,7 +131,18 @@ def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) ->
 
 
 _NUMBERS = (
-    *("rows", "slots", "inner", "head", "token_offset", "row_tiles", "token_tiles", "beats"),
+    *(
+        "step",
+        "half",
+        "rows",
+        "slots",
+        "inner",
+        "head",
+        "token_offset",
+        "row_tiles",
+        "token_tiles",
+        "beats",
+    ),
     *(
         "drain_steps",
         "tile_steps",
@@ -198,6 +215,7 @@ def _buffer(array: Array) -> Buffer:
         banks=int(array.banks),
         depth=int(array.depth),
         storage="registers" if array.registers else storage,  # type: ignore[arg-type]
+        copies=int(array.copies),
     )
 
 

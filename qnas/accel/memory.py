@@ -67,6 +67,7 @@ class Array:
     banks: Count
     depth: Count
     registers: bool = False
+    copies: Count = 1
 
 
 def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor, Region], Count]:
@@ -122,8 +123,14 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
     return (
         Array("act", arch.activation_bits, f.tt * f.tk, act_rows),
         Array("key", KEY_BITS, f.tt * f.tk, heads * token_groups * ceil_div(arch.head_dim, f.tk)),
-        Array("prob", KEY_BITS, f.tk, n * ceil_div(n, f.tk)),
-        Array("score", score_bits(arch), f.tt * f.vl, ceil_div(n, f.vl) * token_groups),
+        Array("prob", KEY_BITS, f.tk, n * ceil_div(n, f.tk), copies=f.head_buffers),
+        Array(
+            "score",
+            score_bits(arch),
+            f.tt * f.vl,
+            ceil_div(n, f.vl) * token_groups,
+            copies=f.head_buffers,
+        ),
         Array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * ceil_div(d, f.vl)),
         Array("weight", 4, f.tm * f.tk, 2 * ceil_div(inner, f.tk)),
         # A port word holds several parameters, so that many banks; four row tiles: one arriving,
@@ -134,7 +141,13 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
             port_bits // ROW_PARAM_BITS,
             4 * ceil_div(f.tm * ROW_PARAM_BITS, port_bits),
         ),
-        Array("query_scale", QUERY_SCALE_BITS, f.drain_pairs, ceil_div(n, f.drain_pairs)),
+        Array(
+            "query_scale",
+            QUERY_SCALE_BITS,
+            f.drain_pairs,
+            ceil_div(n, f.drain_pairs),
+            copies=f.head_buffers,
+        ),
         Array(
             "norm_param",
             NORM_BITS,

@@ -36,10 +36,14 @@ class Stage(Value):
     for a LayerNorm or load; `tokens` queries x `inner` keys for a softmax. Zero where unused.
     `src_base`/`dst_base` are rows of the activation memory (or of key memory for keys), already
     offset to the head; `*_stride` bank rows a token group. `stream_words` port words it consumes.
+    Stages of one `step` run side by side: a softmax, on its `half` of the attention buffers, and
+    products on the other.
     """
 
     name: str
     kind: StageKind
+    step: int
+    half: int
     left: str
     right: str
     dst: str
@@ -73,13 +77,14 @@ class Stage(Value):
 
 @dataclass(frozen=True, slots=True)
 class Buffer(Value):
-    """One on-chip array: `banks` memories of `depth` words of `bits` bits."""
+    """One on-chip array: `banks` memories of `depth` words of `bits` bits; `copies` of it all."""
 
     name: str
     bits: int
     banks: int
     depth: int
     storage: Storage
+    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from qnas.objectives.cost.estimate import Estimate, Resources
 from qnas.units import ceil_div
 
 MAX_LANES = 64  # of TM, TT and TK
-FIELDS = ("tm", "tt", "tk", "vl", "lut_slots", "drain_pairs")
+FIELDS = ("tm", "tt", "tk", "vl", "lut_slots", "drain_pairs", "head_buffers")
 MAX_DRAIN_PAIRS = 8
 LUT_EIGHTHS = (0, 2, 4)  # of the row slots; half at most, so that DSPs remain what is traded
 
@@ -29,12 +29,12 @@ LUT_EIGHTHS = (0, 2, 4)  # of the row slots; half at most, so that DSPs remain w
 def candidate_foldings(
     arch: Architecture, device: Device, *, lut_lanes: bool = False
 ) -> tuple[Folding, NDArray[np.bool_]]:
-    """Foldings as arrays that broadcast over (tm, lut share, tt, tk, vl, drain pairs), and which
-    are legal.
+    """Foldings as arrays that broadcast over (tm, lut share, tt, tk, vl, drain pairs, head
+    buffers), and which are legal.
 
     TM: even, to 64. TT: the smallest value for each number of tiles of the network's token counts.
     TK, VL, drain pairs: powers of two. LUT share: none; a quarter and half of the row slots too
-    with `lut_lanes`.
+    with `lut_lanes`. Head buffers: 1, and 2 where a block has several heads.
     """
     axes: tuple[Any, ...] = np.ix_(
         np.arange(2, MAX_LANES + 1, 2),
@@ -43,15 +43,17 @@ def candidate_foldings(
         2 ** np.arange(MAX_LANES.bit_length()),
         2 ** np.arange(MAX_LANES.bit_length()),
         2 ** np.arange(MAX_DRAIN_PAIRS.bit_length()),
+        np.array((1, 2)),
     )
-    tm, share, tt, tk, vl, pairs = axes
+    tm, share, tt, tk, vl, pairs, heads = axes
     lut_slots = 2 * (tm * share // 16)
-    folding = Folding(tm=tm, tt=tt, tk=tk, vl=vl, lut_slots=lut_slots, drain_pairs=pairs)
+    folding = Folding(tm, tt, tk, vl, lut_slots, drain_pairs=pairs, head_buffers=heads)
     drains = (pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
     legal = drains & (tt <= tk) & (vl <= tk)
     # Of few row slots a share may be none, or the same as a smaller one.
     smaller = 2 * (tm * np.maximum(share - 2, 0) // 16)
-    return folding, legal & ((share == 0) | (lut_slots > smaller))
+    several = max(block.num_heads for block in arch.blocks) > 1
+    return folding, legal & ((share == 0) | (lut_slots > smaller)) & ((heads == 1) | several)
 
 
 def best_plan(

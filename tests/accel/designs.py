@@ -66,6 +66,7 @@ def foldings(draw: st.DrawFn) -> Folding:
         vl=vl,
         lut_slots=2 * draw(st.integers(0, tm // 2)),
         drain_pairs=draw(st.sampled_from(drain_widths(tm, tt, vl))),
+        head_buffers=draw(st.sampled_from((1, 2))),
     )
 
 

@@ -106,6 +106,7 @@ def random_design(seed: int, *, images: int = 3) -> Design:
         vl=vl,
         lut_slots=2 * rng.randint(0, tm // 2),
         drain_pairs=rng.choice(drain_widths(tm, tt, vl)),
+        head_buffers=1 + seed % 2,
     )
     return design(_random_architecture(rng), folding, seed=seed, images=images, device=device)
 

@@ -19,11 +19,12 @@ from qnas.serial import encode
 from tests.accel.designs import tiny, zcu102
 from tests.accel.test_device import TEXT
 
-LANES = {"tm": 4, "tt": 2, "tk": 4, "vl": 2, "lut_slots": 0, "drain_pairs": 1}
+LANES = {"tm": 4, "tt": 2, "tk": 4, "vl": 2, "lut_slots": 0, "drain_pairs": 1, "head_buffers": 1}
 TOKENS = "must be from 1 to `tk`, at most 255"
 VECTOR = "must be a power of two, at most `tk`"
 LUT_SLOTS = "must be even, between 0 and `tm`"
 PAIRS = "must be a power of two that divides `tm` / 2, at most `vl` and `tt`"
+HIDDEN = "plan.stages[block0.norm1].loops[statistics].hidden"
 EDITED = "for this architecture, folding and device"
 DO_NOT = "Do not edit plans: lower them again."
 
@@ -64,6 +65,8 @@ def _changed(data: Any, path: tuple[str | int, ...], value: Any) -> Any:
         ("drain_pairs", 0, PAIRS),
         ("drain_pairs", 4, PAIRS),
         ("drain_pairs", 3, PAIRS),
+        ("head_buffers", 0, "must be 1 or 2"),
+        ("head_buffers", 3, "must be 1 or 2"),
     ],
 )
 def test_impossible_foldings(field: str, value: Any, rule: str) -> None:
@@ -92,6 +95,9 @@ def test_pairs_that_cannot_leave_together(tm: int, tt: int, vl: int, pairs: int)
         (("packing", "field_bits"), 12, "plan.packing.field_bits", 11),
         (("accumulator_bits",), 12, "plan.accumulator_bits", 13),
         (("stages", 2, "loops", 1, "trips"), 31, "plan.stages[stem].loops[tiles].trips", 32),
+        (("stages", 8, "step"), 7, "plan.stages[block0.head0.softmax].step", 8),
+        (("stages", 3, "loops", 1, "hidden"), 0, HIDDEN, 16),
+        (("buffers", 2, "copies"), 2, "plan.buffers[prob].copies", 1),
         (("stages", 3, "stream_words"), 0, "plan.stages[block0.norm1].stream_words", 5),
         (("buffers", 0, "depth"), 1, "plan.buffers[act].depth", 15),
         (("multipliers", 3, "count"), 1, "plan.multipliers[requantize].count", 2),

@@ -96,6 +96,11 @@ def test_the_designs_of_this_file_are_fifty_of_every_sort() -> None:
     dsps = {(d.plan.dsp_wide_bits, d.plan.packing.products) for d in designs}
     assert dsps == {(27, 4), (27, 2), (25, 4), (25, 2)}
     assert {d.plan.folding.drain_pairs for d in designs} >= {1, 2, 4}
+    heads = Counter(
+        (d.plan.folding.head_buffers, max(b.num_heads for b in d.plan.architecture.blocks))
+        for d in designs
+    )
+    assert min(heads[2, count] for count in (1, 2, 3)) >= 3
 
 
 @pytest.mark.slow

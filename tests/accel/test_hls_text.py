@@ -32,15 +32,40 @@ def test_every_pragma_is_seen(sources: dict[str, str]) -> None:
     assert len(list(pragmas(sources))) == lines > 100
 
 
-def test_every_memory_is_partitioned_in_its_bank_dimensions(sources: dict[str, str]) -> None:
+@pytest.mark.parametrize("head_buffers", [1, 2])
+def test_every_memory_is_partitioned_in_its_bank_dimensions(head_buffers: int) -> None:
+    sources = sources_of(head_buffers - 1)  # random designs take one and two by turns
     types = re.findall(r"typedef \w+(?:<\d+>)? (\w+)((?:\[[^\]]+\])+);", sources["src/types.hpp"])
     dimensions = {name: sizes.count("[") for name, sizes in types}
     top = sources[TOP_FILE]
-    declared = dict(re.findall(r"static (\w+Memory) (\w+);", top))
-    assert len(declared) >= 13
-    for kind, variable in declared.items():
+    declared = re.findall(r"static (\w+Memory) (\w+);", top)
+    assert len(declared) == 11 + 3 * (head_buffers - 1)
+    for kind, variable in declared:
         dims = re.findall(rf"ARRAY_PARTITION variable={variable} complete dim=(\d)", top)
         assert [int(d) for d in dims] == list(range(2, dimensions[kind] + 1))
+
+
+def test_sides_of_a_step_share_no_memory_and_no_stream() -> None:
+    """Two calls in a row, on arguments of which only the step is common, with the copies of the
+    attention buffers in turn."""
+    top = sources_of(1)[TOP_FILE]
+    branches = re.search(r"if \(step.half == 0\) \{(.*?)\} else \{(.*?)\n *\}", top, re.DOTALL)
+    assert branches is not None
+    pattern = r"\s*softmax\(([^)]*)\);\s*products\(([^)]*)\);\s*"
+    found = [re.fullmatch(pattern, branch) for branch in branches.groups()]
+    halves = []
+    for calls in found:
+        assert calls is not None, "nothing stands between or beside the two calls"
+        softmax, products = (set(re.findall(r"\w+", arguments)) for arguments in calls.groups())
+        assert softmax & products == {"step"}
+        halves.append(
+            ({x for x in softmax if x[-1].isdigit()}, {x for x in products if x[-1].isdigit()})
+        )
+    buffers = ("prob", "query_scale", "score")
+    zero, one = ({f"{name}_{half}" for name in buffers} for half in (0, 1))
+    assert halves == [(one, zero), (zero, one)]
+    for side in ("softmax", "products"):
+        assert f"#pragma HLS ALLOCATION function instances={side} limit=1\n" in top
 
 
 PARTITION = "ARRAY_PARTITION variable=act complete dim=2"
@@ -55,15 +80,15 @@ MUTANTS = {
     "unbound product": ("src/softmax.hpp", "variable=scaled op", "variable=octave op", "product"),
     "pragma off its loop": (
         "src/softmax.hpp",
-        "        if (at.v == 0) largest = score[at.row][at.bank][0];\n",
-        "        if (at.v == 0) largest = score[at.row][at.bank][0];\n#pragma HLS UNROLL\n",
+        "        if (at.v == 0) largest = values.lane[0];\n",
+        "        if (at.v == 0) largest = values.lane[0];\n#pragma HLS UNROLL\n",
         "head of a loop",
     ),
     "sequential loop": (
         "src/softmax.hpp",
         "        for (int lane = 0; lane < plan::VL; ++lane) {\n#pragma HLS UNROLL\n"
-        "            const score_t value",
-        "        for (int lane = 0; lane < plan::VL; ++lane) {\n            const score_t value",
+        "            values.lane[lane]",
+        "        for (int lane = 0; lane < plan::VL; ++lane) {\n            values.lane[lane]",
         "pipelined, unrolled",
     ),
     "lost interface": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=image bundle=control\n", "",
@@ -72,6 +97,7 @@ MUTANTS = {
     "no start": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=return bundle=control\n", "",
                  "started by a register"),
     "no depth": (TOP_FILE, "#pragma HLS STREAM variable=words depth=64\n", "", "one depth"),
+    "no such depth": ("src/softmax.hpp", "depth=SCORE_DEPTH", "depth=SCARE_DEPTH", "constant"),
     "another depth": (TOP_FILE, "QNAS_DEPTH(words, 64)", "QNAS_DEPTH(words, 65)", "one depth"),
     "third reader": (
         TOP_FILE,

@@ -10,8 +10,8 @@ the products that it packs: four of 6-bit activations, two of 8-bit ones.
 
 The aim is 1.4 times theirs with all 8-bit rows, 2.5 times with all 4-bit. Where it is missed:
 `aim_above_roof` if those DSPs could not do it were they never idle; `binds` names resources without
-whose limit a faster folding exists; `fps_overlapped` is the same folding, were softmax and
-LayerNorm hidden behind the array's work on other tokens or heads, which no plan does yet.
+whose limit a faster folding exists; `fps_overlapped` is the same folding, were LayerNorm, and what a
+softmax takes longer than the products beside it, hidden behind the array's work too.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def line(x: dict[str, Any]) -> str:
         f" = {x['times_theirs']:.2f}x, {x['roof_share']:3.0%} of the roof{verdict};"
         f" {x['gops_per_dsp']:.2f} GOPS/DSP, {x['gops_per_klut']:.2f} GOPS/kLUT;"
         f" array at work {x['array_time_share']:.0%};"
-        f" binds: {', '.join(x['binds']) or 'lanes searched'}; overlapped {x['fps_overlapped']} FPS"
+        f" binds: {', '.join(x['binds']) or 'lanes searched'}; all hidden {x['fps_overlapped']} FPS"
     )
 
 

@@ -41,6 +41,8 @@ EXPECTED: dict[str, tuple[str, str]] = {
     **{f"Folding.{f.name}": (CHANGES, CHANGES) for f in dataclasses.fields(Folding)},
     "Stage.name": (CHANGES, "a name"),
     "Stage.kind": (CHANGES, CHANGES),
+    "Stage.step": (CHANGES, CHANGES),
+    "Stage.half": (CHANGES, "one copy of a buffer is as good as the other"),
     "Stage.left": (CHANGES, CHANGES),
     "Stage.right": (CHANGES, BY_LOOPS),
     "Stage.dst": (CHANGES, CHANGES),
@@ -72,6 +74,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "Buffer.banks": (CHANGES, CHANGES),
     "Buffer.depth": (CHANGES, CHANGES),
     "Buffer.storage": (CHANGES, CHANGES),
+    "Buffer.copies": (CHANGES, CHANGES),
     "Multiplier.name": (BY_FOLDING, CHANGES),
     "Multiplier.a_bits": (BY_FOLDING, CHANGES),
     "Multiplier.b_bits": (BY_FOLDING, CHANGES),
@@ -142,7 +145,7 @@ def changed(path: str) -> HardwarePlan:
     chosen = {
         "Stage": ("stages", "block0.q"),
         "Loop": ("stages", "block0.q"),
-        "Buffer": ("buffers", "score" if name == "name" else "act"),
+        "Buffer": ("buffers", "logit" if name == "name" else "act"),
         "Multiplier": ("multipliers", chosen_multiplier.get(name, "norm_scale")),
         "Port": ("ports", "weights"),
     }[kind]

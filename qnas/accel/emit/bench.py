@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from itertools import accumulate
 
 import numpy as np
 
@@ -26,9 +27,16 @@ TYPES = {
 
 
 def stage_values(plan: HardwarePlan) -> list[int]:
-    """Values in the canonical result of each stage."""
+    """Values in the canonical result of each stage, in the network's order."""
     arch = plan.architecture
     return [_result_values(arch, op) for op in network_operations(arch)]
+
+
+def _offsets(plan: HardwarePlan) -> dict[str, tuple[int, int]]:
+    """(first, number) of each stage's values among those of an image."""
+    names, counts = [op.name for op in network_operations(plan.architecture)], stage_values(plan)
+    firsts = [0, *accumulate(counts)]
+    return {name: (first, n) for name, first, n in zip(names, firsts, counts, strict=False)}
 
 
 def _result_values(arch: Architecture, op: Operation) -> int:
@@ -46,21 +54,25 @@ def pixels(arch: Architecture) -> int:
 
 def project_header(plan: HardwarePlan, weights: bytes) -> str:
     """What the test bench knows of the network: names, shapes, the checksum of its weights."""
-    counts = stage_values(plan)
+    offsets = _offsets(plan)
+    values = [offsets.get(stage.name, (0, 0)) for stage in plan.stages]
     out = Writer()
     out.line(f'{GENERATED}\n#pragma once\n#include <cstdint>\n\n#include "shapes.hpp"\n')
     out.line("namespace project {\n")
     _memory_checks(out, plan)
     out.line(f"constexpr uint32_t WEIGHTS_CRC32 = 0x{zlib.crc32(weights):08X};")
     out.line(f"constexpr int PIXELS = {pixels(plan.architecture)};")
-    out.line(f"constexpr int ALL_VALUES = {sum(counts)};")
-    out.line("\n// Name of each stage, and values in its result.")
+    out.line(f"constexpr int ALL_VALUES = {sum(stage_values(plan))};")
+    out.line(
+        "\n// Name of each stage, where its result begins among an image's values, and its size."
+    )
     with out.block("const char* const NAMES[plan::STAGES] =", end="};"):
         for stage in plan.stages:
             out.line(f"{json.dumps(stage.name)},")
-    with out.block("const int VALUES[plan::STAGES] =", end="};"):
-        for count in counts:
-            out.line(f"{count},")
+    for name, column in zip(("FIRST", "VALUES"), zip(*values, strict=True), strict=True):
+        with out.block(f"const int {name}[plan::STAGES] =", end="};"):
+            for value in column:
+                out.line(f"{value},")
     out.line("\n}  // namespace project")
     return out.text()
 

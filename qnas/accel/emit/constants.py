@@ -76,6 +76,7 @@ def _shapes(plan: HardwarePlan) -> dict[str, int]:
         "MAX_HEADS": max(block.num_heads for block in arch.blocks),
         "CLASSES": arch.num_classes,
         "STAGES": len(plan.stages),
+        "STEPS": len({stage.step for stage in plan.stages}),
     }
 
 

@@ -23,6 +23,7 @@ GRAMMAR = {
     "LOOP_TRIPCOUNT": rf"min={COUNT} max={COUNT}",
     "DEPENDENCE": rf"variable={NAME} inter false",
     "ARRAY_PARTITION": rf"variable={NAME} (complete|(cyclic|block) factor=\d+) dim=\d",
+    "ALLOCATION": rf"function instances={NAME} limit=1",
     "BIND_OP": rf"variable={NAME} op=mul impl=(dsp|fabric)",
     "BIND_STORAGE": rf"variable={NAME} type=(ram_s2p|rom_1p|rom_np) impl=(bram|lutram|uram)",
     "STREAM": rf"variable={NAME} depth={COUNT}",

@@ -1,7 +1,9 @@
-"""stages.hpp: the stage table, one line a stage of the plan."""
+"""stages.hpp: the stage table, one line a stage of the plan, and the steps of the walk."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from qnas.accel.emit.constants import GENERATED, engine_steps, row_steps
 from qnas.accel.emit.writer import Writer
 from qnas.accel.plan import HardwarePlan, Stage
@@ -27,8 +29,22 @@ def stages_header(plan: HardwarePlan) -> str:
         for row in _aligned([[f"/* {s.name} */", *_values(s)] for s in plan.stages]):
             name, *values = row
             out.line(f"{name} {{{', '.join(values)}}},")
+    out.line("\n// softmax (-1: none), first of the other stages, how many, their half.")
+    with out.block("static const Step STEPS[plan::STEPS] =", end="};"):
+        for values in _steps(plan):
+            out.line(f"{{{', '.join(map(str, values))}}},")
     out.line("\n}  // namespace qnas")
     return out.text()
+
+
+def _steps(plan: HardwarePlan) -> Iterator[tuple[int, int, int, int]]:
+    for _, group in groupby(enumerate(plan.stages), lambda item: item[1].step):
+        stages = list(group)
+        softmax = next((index for index, s in stages if s.kind == "softmax"), -1)
+        others = [(index, s) for index, s in stages if s.kind != "softmax"]
+        # Beside a softmax alone the other half is idle.
+        half = others[0][1].half if others else 1 - stages[0][1].half
+        yield softmax, others[0][0] if others else 0, len(others), half
 
 
 def _aligned(rows: list[list[str]]) -> list[list[str]]:

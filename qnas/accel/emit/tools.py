@@ -104,7 +104,7 @@ def readme(
         part=device.part,
         clock_mhz=plan.clock_mhz,
         folding=plan.folding,
-        loop_cycles=sum(stage.loop_cycles for stage in plan.stages),
+        loop_trips=sum(loop.trips for stage in plan.stages for loop in stage.loops),
         weight_bytes=weights.words * weights.bits // 8,
         weight_words=weights.words,
         port_bits=weights.bits,

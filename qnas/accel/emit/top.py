@@ -24,11 +24,14 @@ CALLS = {
     "LOAD_PATCHES": "load_patches(stage, image, act)",
     "LOAD_RESIDUAL": "load_residual(words, residual)",
     "LAYER_NORM": "layer_norm(stage, words, residual, norm_param, act)",
-    "SOFTMAX": "softmax(stage, words, score, prob, query_scale)",
-    "GEMM": "gemm(stage, words, act, key, prob, score, residual, weight, row_param, query_scale,"
-    " gelu,\n     logit)",
 }
-TAP = "trace::tap(index, stage, act, key, prob, score, residual, query_scale, logit);"
+SOFTMAX = "softmax(step, scalars, {score}, {prob}, {query_scale});"
+PRODUCTS = (
+    "products(step, words, act, key, {prob}, {score}, residual, weight, row_param,\n"
+    "         {query_scale}, gelu, logit, logits);"
+)
+# What a softmax and the products beside it have one of each, or a copy a head.
+ATTENTION = ("prob", "score", "query_scale")
 SIGNATURE = (
     "void qnas_top(const ap_uint<plan::PORT_BITS>* weights,\n"
     "              const ap_uint<plan::PORT_BITS>* image, ap_int<32>* logits)"
@@ -48,7 +51,7 @@ def top_source(plan: HardwarePlan) -> str:
     """The kernel: a DATAFLOW of the weight stream's reader and of the walk through the stages."""
     out = Writer()
     out.line(f"{GENERATED}\n")
-    headers = ("qnas_top", "dataflow", "gemm", "layer_norm", "loads", "softmax", "stages")
+    headers = ("qnas_top", "dataflow", "layer_norm", "loads", "stages", "step")
     out.line("\n".join(f'#include "{name}.hpp"' for name in headers))
     out.line("\nnamespace qnas {\n")
     _run(out, plan)
@@ -58,42 +61,63 @@ def top_source(plan: HardwarePlan) -> str:
 
 
 def _run(out: Writer, plan: HardwarePlan) -> None:
-    out.line("// All stages of one image, one after the other, on shared memories.")
+    out.line("// All steps of one image, one after the other, on shared memories.")
     head = "static void run(WordStream& words, const word_t* image, ap_int<32>* logits)"
     with out.block(head):
         out.pragma("INLINE off")
+        if plan.folding.head_buffers > 1:
+            for side in ("softmax", "products"):
+                out.pragma(f"ALLOCATION function instances={side} limit=1")
         for buffer in plan.buffers:
             if buffer.name in MEMORIES:
-                _memory(out, buffer)
+                for name in _copies(buffer.name, buffer.copies):
+                    _memory(out, buffer, name)
         out.line()
-        out.margin("stages:")
-        with out.block("for (int index = 0; index < plan::STAGES; ++index)"):
-            out.line("const Stage stage = STAGES[index];")
-            _dispatch(out)
-            out.margin("#ifdef QNAS_TRACE")
-            out.line(TAP)
-            out.margin("#endif")
+        out.margin("steps:")
+        with out.block("for (int index = 0; index < plan::STEPS; ++index)"):
+            out.line("const Step step = STEPS[index];")
+            out.line("const Stage stage = STAGES[step.first];")
+            _dispatch(out, plan.folding.head_buffers)
 
 
-def _memory(out: Writer, buffer: Buffer) -> None:
+def _copies(name: str, copies: int) -> tuple[str, ...]:
+    return (name,) if copies == 1 else tuple(f"{name}_{copy}" for copy in range(copies))
+
+
+def _memory(out: Writer, buffer: Buffer, name: str) -> None:
     kind, banks = MEMORIES[buffer.name]
-    out.line(
-        f"static {kind} {buffer.name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits"
-    )
+    out.line(f"static {kind} {name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits")
     for dim in banks:
-        out.pragma(f"ARRAY_PARTITION variable={buffer.name} complete dim={dim}")
-    out.pragma(f"BIND_STORAGE variable={buffer.name} type=ram_s2p impl={buffer.storage}")
+        out.pragma(f"ARRAY_PARTITION variable={name} complete dim={dim}")
+    out.pragma(f"BIND_STORAGE variable={name} type=ram_s2p impl={buffer.storage}")
 
 
-def _dispatch(out: Writer) -> None:
-    with out.block("switch (stage.kind)"):
+def _dispatch(out: Writer, head_buffers: int) -> None:
+    """Loads and norms by kind; every other step is a softmax, products, or both."""
+    halves = [{name: _copies(name, head_buffers)[half] for name in ATTENTION} for half in (0, -1)]
+    tap = f"QNAS_TAP(step.first, stage, act, key, {halves[0]['score']}, residual, logit);"
+    with out.block("switch (step.softmax < 0 ? stage.kind : SOFTMAX)"):
         for kind, call in CALLS.items():
             out.line(f"case {kind}:")
             with out.indented():
                 out.line(f"{call};")
-                if kind == "GEMM":
-                    out.line("if (stage.epilogue == TO_LOGITS) store_logits(logit, logits);")
+                out.line(tap)
                 out.line("break;")
+        with out.block("default:"):
+            out.line("const SoftmaxScalars scalars = softmax_parameters(step, words);")
+            if head_buffers == 1:
+                _sides(out, softmax=halves[0], products=halves[0])
+            else:
+                with out.block("if (step.half == 0)", end="} else {"):
+                    _sides(out, softmax=halves[1], products=halves[0])
+                with out.indented():
+                    _sides(out, softmax=halves[0], products=halves[1])
+                out.line("}")
+
+
+def _sides(out: Writer, *, softmax: dict[str, str], products: dict[str, str]) -> None:
+    out.line(SOFTMAX.format(**softmax))
+    out.line(PRODUCTS.format(**products))
 
 
 def _kernel(out: Writer, plan: HardwarePlan) -> None:

@@ -1,7 +1,8 @@
 """The analytic cost model: cycles and resources of exactly what a plan says.
 
 Cycles: every iteration of every pipelined loop (exact: the C++ counts them), and assumed pipeline
-fills. Stages run one after the other; the weight stream is read ahead of them, one port word a
+fills. Steps run one after the other, and one with a softmax and products of the array takes what
+the longer of the two takes; the weight stream is read ahead of them, one port word a
 cycle, which the device's memory sustains (`Device` checks it), so it hides nothing and adds
 nothing beyond the loops that consume it.
 """
@@ -124,14 +125,15 @@ def _priced(design: Design, c: Coefficients) -> Prices:
     fixed = START_CYCLES + design.stages * STAGE_CYCLES
     fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
     counts = [
-        _add_up(x.times * x.cycles for x in design.loops),
-        _add_up((fixed, *fills)),
+        _add_up(x.times * x.cycles for x in design.loops)
+        - _add_up(x.times * x.loops for x in design.overlaps),
+        _add_up((fixed, *fills)) - _add_up(x.times * x.fills for x in design.overlaps),
         _add_up(port.bits * port.words for port in design.ports),
         *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
     ]
     f = design.folding
     shape = np.broadcast_shapes(
-        *(np.shape(x) for x in (f.tm, f.tt, f.tk, f.vl, f.lut_slots, f.drain_pairs))
+        *(np.shape(x) for x in (f.tm, f.tt, f.tk, f.vl, f.lut_slots, f.drain_pairs, f.head_buffers))
     )
     loops, fill, dram, *used = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
     return Prices(loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz)

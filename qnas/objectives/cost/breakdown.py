@@ -1,15 +1,17 @@
 """Where the cycles of a plan go: stage by stage, and what each stage does in them.
 
-The slices add up to the plan's estimate, loops and fills each for themselves.
+The slices add up to the plan's estimate, loops and fills each for themselves: of a softmax beside
+products of the array only what goes beyond those is counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qnas.accel.plan import HardwarePlan, Stage
 from qnas.objectives.cost.coefficients import FILL_CYCLES, STAGE_CYCLES, START_CYCLES
+from qnas.objectives.cost.overlap import Overlap, overlaps_of_plan
 
 # Kind of a stage by the last word of its name; other words are kinds of their own.
 KIND_OF = {
@@ -51,7 +53,9 @@ class Slice:
 def slices(plan: HardwarePlan) -> tuple[Slice, ...]:
     """One a stage, in order, behind what starts an image."""
     start = Slice("start", "start", "input", 0, START_CYCLES, stages=0)
-    return start, *(_slice(stage, plan.ports[0].bits) for stage in plan.stages)
+    found = [_slice(stage, plan.ports[0].bits) for stage in plan.stages]
+    hidden = {overlap.softmax: overlap for overlap in overlaps_of_plan(plan)}
+    return start, *(_shown(part, hidden.get(part.name)) for part in found)
 
 
 def by_kind(parts: Iterable[Slice]) -> tuple[Slice, ...]:
@@ -79,6 +83,13 @@ def _slice(stage: Stage, port_bits: int) -> Slice:
         macs=stage.rows * stage.tokens * stage.inner if gemm else 0,
         stream_bits=stage.stream_words * port_bits,
     )
+
+
+def _shown(part: Slice, hidden: Overlap | None) -> Slice:
+    if hidden is None:
+        return part
+    loops, fills = part.loop_cycles - int(hidden.loops), part.fill_cycles - int(hidden.fills)
+    return replace(part, loop_cycles=loops, fill_cycles=fills)
 
 
 def _kind(name: str) -> str:

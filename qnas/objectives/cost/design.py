@@ -23,6 +23,7 @@ from qnas.accel.plan import HardwarePlan, Multiplier, Packing, Port
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
+from qnas.objectives.cost.overlap import Overlap, overlaps_of_foldings, overlaps_of_plan
 from qnas.operations import Epilogue, Gemm, Operation, Softmax, Tensor, network_operations
 
 Count = Any
@@ -30,7 +31,7 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One on-chip array; `in_bram` decides between block RAM and LUTs where not in registers."""
+    """One on-chip array, all copies together; `in_bram` decides between block RAM and LUTs where not in registers."""
 
     name: str
     bits: Count
@@ -56,6 +57,7 @@ class Design:
     folding: Folding
     stages: int
     loops: tuple[CountedLoop, ...]
+    overlaps: tuple[Overlap, ...]
     memories: tuple[Memory, ...]
     multipliers: tuple[Multiplier, ...]
     ports: tuple[Port, ...]
@@ -81,8 +83,16 @@ def design_of_plan(plan: HardwarePlan) -> Design:
             for stage in plan.stages
             for loop in stage.loops
         ),
+        overlaps=tuple(overlaps_of_plan(plan)),
         memories=tuple(
-            Memory(b.name, b.bits, b.banks, b.depth, b.storage == "bram", b.storage == "registers")
+            Memory(
+                name=b.name,
+                bits=b.bits,
+                banks=b.banks * b.copies,
+                depth=b.depth,
+                in_bram=b.storage == "bram",
+                in_registers=b.storage == "registers",
+            )
             for b in plan.buffers
         ),
         multipliers=plan.multipliers,
@@ -110,8 +120,16 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
             for op, times in distinct.items()
             for loop in operation_trips(op, foldings, port_bits)
         ),
+        overlaps=overlaps_of_foldings(arch, foldings, port_bits),
         memories=tuple(
-            Memory(a.name, a.bits, a.banks, a.depth, a.depth > LUTRAM_DEPTH, a.registers)
+            Memory(
+                name=a.name,
+                bits=a.bits,
+                banks=a.banks * a.copies,
+                depth=a.depth,
+                in_bram=a.depth > LUTRAM_DEPTH,
+                in_registers=a.registers,
+            )
             for a in plan_arrays(arch, foldings, port_bits)
         ),
         multipliers=plan_multipliers(arch, device, foldings),
@@ -137,6 +155,7 @@ def union(designs: Sequence[Design]) -> Design:
         first,
         stages=sum(d.stages for d in designs),
         loops=tuple(loop for d in designs for loop in d.loops),
+        overlaps=tuple(overlap for d in designs for overlap in d.overlaps),
         memories=tuple(
             _largest(group) for group in zip(*(d.memories for d in designs), strict=True)
         ),

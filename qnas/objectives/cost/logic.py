@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.loops import GELU_ENTRY_BITS, RESIDUAL_BITS
-from qnas.accel.memory import KEY_BITS
+from qnas.accel.memory import KEY_BITS, QUERY_SCALE_BITS
 from qnas.objectives.cost import units
 from qnas.objectives.cost.coefficients import Coefficients
 from qnas.objectives.cost.design import Design
@@ -79,3 +79,12 @@ def _wiring(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (mux(f.tt, RESIDUAL_BITS, c) + mux(f.tt, design.score_bits, c))
     yield "key_read", f.tk * mux(f.tt, KEY_BITS, c)
+    yield "ping_pong", (f.head_buffers - 1) * _ping_pong(design, c)
+
+
+def _ping_pong(design: Design, c: Coefficients) -> Count:
+    """Of two buffers: which one is read, and the writes of the second one."""
+    f, bits = design.folding, design.score_bits
+    read = f.tk * mux(2, KEY_BITS, c) + f.vl * mux(2, bits, c)
+    scales = f.drain_pairs * mux(2, QUERY_SCALE_BITS, c)
+    return read + scales + (f.tk + f.tt * f.vl + f.drain_pairs) * c.bank_write_lut

@@ -167,11 +167,4 @@ inline void softmax_passes(const Stage& stage, const SoftmaxScalars& scalars,
     QNAS_JOIN();
 }
 
-inline void softmax(const Stage& stage, WordStream& words, const ScoreMemory& score,
-                    ProbMemory& prob, QueryScaleMemory& query_scale) {
-#pragma HLS INLINE off
-    const SoftmaxScalars scalars = load_softmax_parameters(words);
-    softmax_passes(stage, scalars, score, prob, query_scale);
-}
-
 }  // namespace qnas

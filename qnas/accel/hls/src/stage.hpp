@@ -24,4 +24,11 @@ struct Stage {
     int src_base, src_stride, left_base, left_stride, dst_base, dst_stride, dst_group_stride;
 };
 
+// What runs at once: a softmax (an index into the stage table, or -1), and beside it `count` other
+// stages from `first` on, one after the other. They use one half of the attention buffers, the
+// softmax the other half.
+struct Step {
+    short softmax, first, count, half;
+};
+
 }  // namespace qnas

@@ -27,15 +27,18 @@ extern bool packed;
 
 // Called after each stage; the test bench reads the stage's result out of the memories.
 void tap(int index, const Stage& stage, const ActMemory& act, const KeyMemory& key,
-         const ProbMemory& prob, const ScoreMemory& score, const ResidualMemory& residual,
-         const QueryScaleMemory& query_scale, const LogitMemory& logit);
+         const ScoreMemory& score, const ResidualMemory& residual, const LogitMemory& logit);
+void tap(int index, const Stage& stage, const ProbMemory& prob,
+         const QueryScaleMemory& query_scale);
 }  // namespace trace
 }  // namespace qnas
 #define QNAS_ENTER(loop) (++::qnas::trace::counts.entries[loop])
 #define QNAS_COUNT(loop) (++::qnas::trace::counts.trips[loop])
 #define QNAS_PACKED (::qnas::trace::packed)
+#define QNAS_TAP(...) ::qnas::trace::tap(__VA_ARGS__)
 #else
 #define QNAS_ENTER(loop)
 #define QNAS_COUNT(loop)
 #define QNAS_PACKED true
+#define QNAS_TAP(...)
 #endif

@@ -80,8 +80,7 @@ void attended(const Stage& stage, const qnas::ActMemory& act, Values& out) {
 }
 
 void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::KeyMemory& key,
-                 const qnas::ProbMemory& prob, const qnas::ScoreMemory& score,
-                 const qnas::ResidualMemory& residual, const qnas::QueryScaleMemory& query_scale,
+                 const qnas::ScoreMemory& score, const qnas::ResidualMemory& residual,
                  const qnas::LogitMemory& logit, Values& out) {
     switch (stage.dst) {
         case qnas::RESIDUAL: residual_stream(residual, out); break;
@@ -89,7 +88,6 @@ void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::Key
         case qnas::KEY: heads(key, stage, stage.tokens, plan::HEAD_DIM, out); break;
         case qnas::VALUE: heads(act, stage, plan::HEAD_DIM, stage.tokens, out); break;
         case qnas::SCORES: scores(stage, score, out); break;
-        case qnas::PROBS: probabilities(stage, prob, query_scale, out); break;
         case qnas::ATTENDED: attended(stage, act, out); break;
         case qnas::LOGITS: out.assign(logit, logit + plan::CLASSES); break;
         default:  // patches, normed, hidden
@@ -97,16 +95,27 @@ void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::Key
     }
 }
 
+void report_stage(int index, const Values& values) {
+    if (on_stage) on_stage(index, values, qnas::trace::counts);
+    qnas::trace::counts = qnas::trace::Counts();
+}
+
 }  // namespace
 }  // namespace tb
 
 void qnas::trace::tap(int index, const Stage& stage, const ActMemory& act, const KeyMemory& key,
-                      const ProbMemory& prob, const ScoreMemory& score,
-                      const ResidualMemory& residual, const QueryScaleMemory& query_scale,
+                      const ScoreMemory& score, const ResidualMemory& residual,
                       const LogitMemory& logit) {
     static std::vector<int32_t> values;
     values.clear();
-    tb::read_result(stage, act, key, prob, score, residual, query_scale, logit, values);
-    if (tb::on_stage) tb::on_stage(index, values, counts);
-    counts = Counts();
+    tb::read_result(stage, act, key, score, residual, logit, values);
+    tb::report_stage(index, values);
+}
+
+void qnas::trace::tap(int index, const Stage& stage, const ProbMemory& prob,
+                      const QueryScaleMemory& query_scale) {
+    static std::vector<int32_t> values;
+    values.clear();
+    tb::probabilities(stage, prob, query_scale, values);
+    tb::report_stage(index, values);
 }
