@@ -21,8 +21,9 @@ class Folding(Value):
     written transposed: TT neighbouring channels of one token in one cycle, each to a bank of its
     own. In attention all rows are pairs of slots, and `drain_pairs` of them leave the array a
     cycle: neighbouring keys must lie in different lanes, neighbouring queries in different token
-    banks. `head_buffers` are 1, or 2: then the softmax of a head runs beside the array's products for
-    its neighbours. Fields may be integer arrays that broadcast inside the folding search (never outside it).
+    banks. `head_buffers` is 1 or 2: of 2 the softmax of a head runs beside the array's products
+    for its neighbours. Fields may be integer arrays that broadcast inside the folding search
+    (never outside it).
     """
 
     tm: int

@@ -10,8 +10,8 @@ the products that it packs: four of 6-bit activations, two of 8-bit ones.
 
 The aim is 1.4 times theirs with all 8-bit rows, 2.5 times with all 4-bit. Where it is missed:
 `aim_above_roof` if those DSPs could not do it were they never idle; `binds` names resources without
-whose limit a faster folding exists; `fps_overlapped` is the same folding, were LayerNorm, and what a
-softmax takes longer than the products beside it, hidden behind the array's work too.
+whose limit a faster folding exists; `fps_overlapped` is the same folding, were LayerNorm, and what
+a softmax takes longer than the products beside it, hidden behind the array's work too.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+
 from qnas.accel.emit.constants import GENERATED, engine_steps, row_steps
 from qnas.accel.emit.writer import Writer
 from qnas.accel.plan import HardwarePlan, Stage

@@ -31,7 +31,8 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One on-chip array, all copies together; `in_bram` decides between block RAM and LUTs where not in registers."""
+    """One on-chip array, all copies together; `in_bram` decides between block RAM and LUTs where
+    not in registers."""
 
     name: str
     bits: Count
