@@ -57,12 +57,14 @@ def test_every_memory_of_the_plan_is_declared_with_its_sizes() -> None:
     design = random_design(5)
     top = design.files()["src/qnas_top.cpp"].decode()
     elsewhere = {"exp", "rsqrt", "accumulator", "drain", "stream", *PASS_STREAMS}
+    assert design.plan.folding.head_buffers == 2
     for buffer in design.plan.buffers:
-        if buffer.name not in elsewhere:
-            assert (
-                f" {buffer.name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits" in top
-            )
-            assert f"variable={buffer.name} type=ram_s2p impl={buffer.storage}" in top
+        names = [buffer.name, f"{buffer.name}_0", f"{buffer.name}_1"]
+        shape = f"{buffer.banks} x {buffer.depth} x {buffer.bits} bits"
+        for name in (names[:1], names[1:])[buffer.copies - 1]:
+            if buffer.name not in elsewhere:
+                assert f" {name};  // {shape}" in top
+                assert f"variable={name} type=ram_s2p impl={buffer.storage}" in top
     depths = {b.name: b.depth for b in design.plan.buffers}
     depth = depths["stream"]
     assert f"STREAM variable=words depth={depth}\n    QNAS_DEPTH(words, {depth});" in top

@@ -95,6 +95,7 @@ OTHERS: dict[str, Any] = {
     "HardwarePlan.architecture": replace(tiny(), embed_dim=9),
     "HardwarePlan.device": "pynq_z2",
     "Stage.kind": "softmax",
+    "Stage.step": 8,  # its softmax's
     "Stage.left": "key",
     "Stage.right": "hidden",
     "Stage.dst": "key",
@@ -130,8 +131,9 @@ def other(path: str, value: Any) -> Any:
 
 
 def changed(path: str) -> HardwarePlan:
-    """The plan with another value in one field: of the first GEMM of weights, its first loop that
-    the C++ is told of, a memory, and the array's multipliers in LUTs."""
+    """The plan with another value in one field: of the first GEMM of weights (of a product beside a
+    softmax), its first loop that the C++ is told of, a memory, and the array's multipliers in
+    LUTs."""
     kind, name = path.split(".")
     first = plan()
     if kind == "HardwarePlan":
@@ -143,7 +145,7 @@ def changed(path: str) -> HardwarePlan:
         )
     chosen_multiplier = {"where": "engine_lut", "name": "engine_packed"}
     chosen = {
-        "Stage": ("stages", "block0.q"),
+        "Stage": ("stages", "block0.head0.attend" if name == "step" else "block0.q"),
         "Loop": ("stages", "block0.q"),
         "Buffer": ("buffers", "logit" if name == "name" else "act"),
         "Multiplier": ("multipliers", chosen_multiplier.get(name, "norm_scale")),
