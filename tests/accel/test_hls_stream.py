@@ -35,9 +35,39 @@ static void region(int depth, int sent, int received) {
     std::printf("%ld\n", sum);
 }
 
-int main(int, char** argv) {
+// A process with two regions of its own, one after the other: half of what comes in each.
+static void pass_on(Stream& in, Stream& out, int count) {
+    for (int i = 0; i < count; ++i) out.write(in.read());
+}
+static void add_up(Stream& in, int count, long& sum) {
+    for (int i = 0; i < count; ++i) sum += in.read();
+}
+static void halves(Stream& in, int depth, int count, long& sum) {
+    for (int half = 0; half < 2; ++half) {
+        Stream inner("inner");
+        QNAS_DEPTH(inner, depth);
+        QNAS_PROCESS(pass_on(in, inner, count / 2));
+        QNAS_PROCESS(add_up(inner, count / 2, sum));
+        QNAS_JOIN();
+    }
+}
+static void count_up(Stream& out, int count) {
+    for (int i = 0; i < count; ++i) out.write(i);
+}
+static void nested(int depth, int sent, int received) {
+    Stream outer("outer");
+    QNAS_DEPTH(outer, depth);
+    long sum = 0;
+    QNAS_PROCESS(count_up(outer, sent));
+    QNAS_PROCESS(halves(outer, depth, received, sum));
+    QNAS_JOIN();
+    std::printf("%ld\n", sum);
+}
+
+int main(int count, char** argv) {
     const int depth = std::atoi(argv[1]);
-    for (int run = 0; run < 3; ++run) region(depth, std::atoi(argv[2]), std::atoi(argv[3]));
+    for (int run = 0; run < 3; ++run)
+        (count > 4 ? nested : region)(depth, std::atoi(argv[2]), std::atoi(argv[3]));
     return 0;
 }
 """
@@ -54,8 +84,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "region"
 
 
-def run(program: Path, depth: int, sent: int, received: int) -> subprocess.CompletedProcess[str]:
-    command = [str(program), str(depth), str(sent), str(received)]
+def run(
+    program: Path, depth: int, sent: int, received: int, *mode: str
+) -> subprocess.CompletedProcess[str]:
+    command = [str(program), str(depth), str(sent), str(received), *mode]
     return subprocess.run(command, capture_output=True, text=True, timeout=20)
 
 
@@ -84,3 +116,18 @@ def test_data_left_behind_is_a_fault(program: Path) -> None:
     done = run(program, 16, 16, 15)
     assert done.returncode == 3
     assert "1 words left behind in stream" in done.stderr
+
+
+@pytest.mark.parametrize("depth", [1, 3, 40])
+def test_a_process_may_hold_regions_of_its_own(program: Path, depth: int) -> None:
+    done = run(program, depth, 16, 16, "nested")
+    assert done.returncode == 0
+    assert done.stdout.split() == ["120"] * 3
+
+
+def test_a_deadlock_inside_a_process_names_all_who_wait(program: Path) -> None:
+    done = run(program, 3, 15, 16, "nested")
+    assert done.returncode == 3
+    assert "halves(outer, depth, received, sum) waits, the end of its region" in done.stderr
+    assert "pass_on(in, inner, count / 2) waits, reading empty stream 'outer'" in done.stderr
+    assert "count_up(outer, sent) has ended" in done.stderr
