@@ -32,8 +32,8 @@ def stages_header(plan: HardwarePlan) -> str:
             out.line(f"{name} {{{', '.join(values)}}},")
     out.line("\n// softmax (-1: none), first of the other stages, how many, their half.")
     with out.block("static const Step STEPS[plan::STEPS] =", end="};"):
-        for values in _steps(plan):
-            out.line(f"{{{', '.join(map(str, values))}}},")
+        for step in _steps(plan):
+            out.line(f"{{{', '.join(map(str, step))}}},")
     out.line("\n}  // namespace qnas")
     return out.text()
 
