@@ -78,12 +78,13 @@ def memory_rows(found: Explanation) -> list[tuple[str, list[str]]]:
             buffer.name.replace("_", " "),
             [
                 buffer.storage,
-                *(f"{value:,}" for value in (buffer.banks, buffer.depth, buffer.bits)),
-                f"{buffer.banks * buffer.depth * buffer.bits / 1024:,.1f}",
+                *(f"{value:,}" for value in (banks, buffer.depth, buffer.bits)),
+                f"{banks * buffer.depth * buffer.bits / 1024:,.1f}",
                 *(_count(getattr(takes[buffer.name], name)) for name in ("bram18", "lut", "ff")),
             ],
         )
         for buffer in found.plan.buffers
+        for banks in [buffer.copies * buffer.banks]
     ]
 
 
