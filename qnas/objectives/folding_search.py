@@ -222,14 +222,12 @@ def _cycles_without(
     prices: Prices, legal: NDArray[np.bool_], limits: Mapping[str, int]
 ) -> dict[Resource, int]:
     """Of every resource, the fewest cycles if it alone had no limit; empty if nothing fits."""
-    over = {r: prices.resources[r] > limits[r] for r in RESOURCES}
-    if not _fits(prices.resources, legal, limits).any():
+    cycles = prices.cycles[legal]
+    over = {r: prices.resources[r][legal] > limits[r] for r in RESOURCES}
+    times = np.sum(list(over.values()), axis=0, dtype=np.int8)
+    if times.all():
         return {}
-    found: dict[Resource, int] = {}
-    for resource in RESOURCES:
-        others = [over[r] for r in RESOURCES if r != resource]
-        found[resource] = int(prices.cycles[legal & ~np.any(others, axis=0)].min())
-    return found
+    return {r: int(cycles[times == over[r]].min()) for r in RESOURCES}
 
 
 def _worst(used: Mapping[str, Ints], limits: Mapping[str, int]) -> NDArray[np.float64]:

@@ -124,10 +124,11 @@ def _priced(design: Design, c: Coefficients) -> Prices:
     every_part = list(_parts(design, c))
     fixed = START_CYCLES + design.stages * STAGE_CYCLES
     fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
+    hidden_loops = design.overlapped * _add_up(x.times * x.loops for x in design.overlaps)
+    hidden_fills = design.overlapped * _add_up(x.times * x.fills for x in design.overlaps)
     counts = [
-        _add_up(x.times * x.cycles for x in design.loops)
-        - _add_up(x.times * x.loops for x in design.overlaps),
-        _add_up((fixed, *fills)) - _add_up(x.times * x.fills for x in design.overlaps),
+        _add_up(x.times * x.cycles for x in design.loops) - hidden_loops,
+        _add_up((fixed, *fills)) - hidden_fills,
         _add_up(port.bits * port.words for port in design.ports),
         *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
     ]

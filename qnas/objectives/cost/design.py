@@ -55,10 +55,13 @@ class CountedLoop:
 
 @dataclass(frozen=True, slots=True)
 class Design:
+    """`overlaps` are hidden in the foldings where `overlapped` is 1, and not where it is 0."""
+
     folding: Folding
     stages: int
     loops: tuple[CountedLoop, ...]
     overlaps: tuple[Overlap, ...]
+    overlapped: Count
     memories: tuple[Memory, ...]
     multipliers: tuple[Multiplier, ...]
     ports: tuple[Port, ...]
@@ -85,6 +88,7 @@ def design_of_plan(plan: HardwarePlan) -> Design:
             for loop in stage.loops
         ),
         overlaps=tuple(overlaps_of_plan(plan)),
+        overlapped=1,
         memories=tuple(
             Memory(
                 name=b.name,
@@ -122,6 +126,7 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
             for loop in operation_trips(op, foldings, port_bits)
         ),
         overlaps=overlaps_of_foldings(arch, foldings, port_bits),
+        overlapped=foldings.head_buffers - 1,
         memories=tuple(
             Memory(
                 name=a.name,

@@ -29,7 +29,7 @@ class Overlap:
     softmax: str
     loops: Count
     fills: Count
-    times: Count = 1
+    times: int
 
 
 def overlaps_of_plan(plan: HardwarePlan) -> Iterator[Overlap]:
@@ -45,7 +45,7 @@ def overlaps_of_plan(plan: HardwarePlan) -> Iterator[Overlap]:
 def overlaps_of_foldings(
     arch: Architecture, folding: Folding, port_bits: int
 ) -> tuple[Overlap, ...]:
-    """The same of many foldings at once: no times of those that have buffers for one head."""
+    """The same of many foldings at once, had they buffers for two heads."""
     steps = [step for step in walk(arch, 2) if len(step) > 1]
     # Equal kinds are equal work: a network has one number of tokens, its heads have one width.
     kinds = {tuple(op.dst for op in step): step for step in steps}
@@ -55,7 +55,7 @@ def overlaps_of_foldings(
             softmax.name,
             operation_trips(softmax, folding, port_bits),
             [loop for op in products for loop in operation_trips(op, folding, port_bits)],
-            times=times[kind] * (folding.head_buffers - 1),
+            times=times[kind],
         )
         for kind, (softmax, *products) in kinds.items()
     )
@@ -66,7 +66,7 @@ def _overlap(
     softmax: Iterable[Loop | Trips],
     products: Iterable[Loop | Trips],
     *,
-    times: Count,
+    times: int,
 ) -> Overlap:
     ours, theirs = [loop for loop in softmax if loop.name != BEFORE], list(products)
     return Overlap(
