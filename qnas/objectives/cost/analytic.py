@@ -141,12 +141,17 @@ def _priced(design: Design, c: Coefficients) -> Prices:
 
 
 def _add_up(terms: Iterable[Count]) -> Count:
-    """Sum of terms that broadcast: equal shapes first, so that few large arrays are touched."""
+    """Sum of terms that broadcast: equal shapes first, then those with the first axis (TM) and
+    those without it, which depend on other axes: so one large array is made, in the last sum."""
     by_shape: dict[tuple[int, ...], Count] = {}
     for term in terms:
         shape = np.shape(term)
         by_shape[shape] = by_shape[shape] + term if shape in by_shape else term
-    return sum(by_shape[shape] for shape in sorted(by_shape, key=lambda s: (np.prod(s), s)))
+    sums: dict[bool, Count] = {}
+    for shape in sorted(by_shape, key=lambda s: (np.prod(s), s)):
+        first = shape[:1] > (1,)
+        sums[first] = sums[first] + by_shape[shape] if first in sums else by_shape[shape]
+    return sum(sums.values())
 
 
 def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
