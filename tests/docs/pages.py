@@ -101,19 +101,42 @@ def plain(line: str) -> str:
     return " ".join("#" if re.search(r"\d", word) else word for word in line.split())
 
 
+def aligned(shown: tuple[str, ...], printed: str) -> list[str | None]:
+    """For each shown line the printed one that it stands for, behind those before it; None for one
+    that is not there, and for `...` and empty lines, which stand for none."""
+    found: list[str | None] = []
+    lines, place = printed.splitlines(), 0
+    for line in shown:
+        hits = (i for i in range(place, len(lines)) if _alike(line, lines[i]))
+        hit = None if line.strip() in ("", "...") else next(hits, None)
+        found.append(None if hit is None else lines[hit].rstrip())
+        place = place if hit is None else hit + 1
+    return found
+
+
 def missing(shown: tuple[str, ...], printed: str) -> str | None:
     """The first shown line that `printed` lacks behind those before it; None if it has all."""
-    rest = iter([plain(line) for line in printed.splitlines()])
-    for line in map(plain, shown):
-        if line not in ("", "...") and line not in rest:
-            return line
+    for line, hit in zip(shown, aligned(shown, printed), strict=True):
+        if hit is None and line.strip() not in ("", "..."):
+            return plain(line) or line
     return None
 
 
+def _alike(shown: str, printed: str) -> bool:
+    """Equal but for numbers; of rules in tables the kind alone, whatever their length."""
+    a, b = plain(shown), plain(printed)
+    return a == b and (a != "" or set(shown.strip()) == set(printed.strip()))
+
+
+def execute(command: Command, folder: Path) -> tuple[int, str]:
+    """Its status and what it prints; the working directory must be `folder`."""
+    if _is_qnas(command.line):
+        return _qnas(command.line)
+    return _shell(command.line, folder)
+
+
 def _run(command: Command, folder: Path, where: str) -> None:
-    status, printed = (
-        _qnas(command.line) if _is_qnas(command.line) else _shell(command.line, folder)
-    )
+    status, printed = execute(command, folder)
     first = next((line for line in command.shown if line.strip()), "")
     wanted = STATUS_BAD_INPUT if first.startswith("qnas: ") else 0
     assert status == wanted, f"{where}: `{command.line}` ended with {status}:\n{printed}"

@@ -13,7 +13,7 @@ import pytest
 from qnas.cli.main import cli
 from qnas.serial import decode
 from qnas.studies.config import StudyConfig
-from tests.docs.pages import DOCS, ROOT, blocks, commands, follow, missing, plain
+from tests.docs.pages import DOCS, ROOT, aligned, blocks, commands, follow, missing, plain
 
 SLOW = ("tutorial.md",)  # its own test
 FOLLOWED = [
@@ -86,3 +86,12 @@ def test_what_is_shown_is_compared_without_numbers_and_in_order() -> None:
     assert missing(("a 7", "...", "c 9"), printed) is None
     assert missing(("c 9", "a 7"), printed) == "a #"
     assert missing(("d 1",), printed) == "d #"
+
+
+def test_a_page_is_refreshed_with_what_its_commands_print() -> None:
+    page = ROOT / "docs" / "tutorial.md"
+    shown = ("┏━━┓", "┃ a ┃ 1 ┃", "...", "last 2")
+    printed = "┏━━━━┓\n┃ a ┃ 12,345 ┃\nother\nlast 17\n"
+    assert aligned(shown, printed) == ["┏━━━━┓", "┃ a ┃ 12,345 ┃", None, "last 17"]
+    (block, *_) = (b for b in blocks(page) if b.language == "console")
+    assert block.text in page.read_text()  # or there would be nothing to replace
