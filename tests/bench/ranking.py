@@ -4,6 +4,7 @@
 
 Subnets spread over size and precision; each trained alone from scratch on one budget, once a seed;
 Kendall's tau of its accuracy with what it inherits from one supernet, with a bootstrap interval.
+The same for subnets of equal cost, which counting cannot tell apart.
 Beside it the taus of what one can count without training (weights, their bits, multiplications),
 and of one seed's accuracies with another's, which no predictor can be expected to exceed by much.
 Ablations train the supernet again without one idea, and are held against the same subnets.
@@ -18,12 +19,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ranking_data import SPACES, load_task
 from ranking_figures import scatter, write_figure
-from ranking_plan import Plan, make_plan
+from ranking_plan import Plans, make_plans
 from ranking_report import found, table
 from ranking_work import Job, Workshop
 
@@ -43,11 +45,11 @@ def main() -> None:
             test_images=options.test_images,
             cifar10=options.cifar10,
         )
-        plan, shop = make_plan(task, options), Workshop(task, options.work)
-        for job, subnets, wait in _rounds(plan) if not options.report else ():
+        plans, shop = make_plans(task, options), Workshop(task, options.work)
+        for job, subnets, wait in _rounds(plans) if not options.report else ():
             if shop.do(job, subnets, wait=wait) and options.json:
-                write_json(options.json, results | {name: found(task, plan, shop)})
-        results[name] = found(task, plan, shop)
+                write_json(options.json, results | {name: found(task, plans, shop)})
+        results[name] = found(task, plans, shop)
         if results[name]:
             print("\n".join(table(name, results[name])))
             write_figure(scatter(name, results[name]), options.work / f"{name}.html")
@@ -57,10 +59,10 @@ def main() -> None:
         print(json.dumps({name: _without_points(data) for name, data in results.items()}))
 
 
-def _rounds(plan: Plan) -> Iterator[tuple[Job, Sequence[Architecture], bool]]:
+def _rounds(plans: Plans) -> Iterator[tuple[Job, Sequence[Architecture], bool]]:
     """Every job twice: what another process is at is left to it at first, then waited for."""
     for wait in (False, True):
-        for job, subnets in plan.jobs():
+        for job, subnets in chain.from_iterable(plan.jobs() for plan in plans.values()):
             yield job, subnets, wait
 
 
@@ -69,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", choices=SPACES, default=["fashion_mnist"])
     parser.add_argument("--ablations", nargs="*", choices=SPACES, default=[])
     parser.add_argument("--subnets", type=int, default=16)
+    parser.add_argument("--peers", type=int, default=12, help="subnets of equal cost")
     parser.add_argument("--repeats", type=int, default=2, help="seeds of each subnet alone")
     parser.add_argument("--epochs", type=int, default=2, help="of a subnet alone")
     parser.add_argument("--supernet-epochs", type=int, default=4)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice, zip_longest
 from random import Random
 
 from ranking_data import Task
@@ -19,6 +20,7 @@ from qnas.training.recipe import Recipe
 
 SAMPLES = 2000
 SUPERNET = "supernet"
+EQUAL = 0.1  # how far costs may lie from each other's mean and still be called equal
 ABLATIONS: dict[str, tuple[type[Supernet], dict[str, bool]]] = {
     "rows drawn at random": (RandomRows, {}),
     "no layer scaling": (Supernet, {"layer_scaling": False}),
@@ -43,19 +45,15 @@ def spread(space: SearchSpace, count: int, *, seed: int) -> list[Architecture]:
     """`count` random subnets, smallest first: one of each of as many equal intervals of the
     logarithm of multiplications, taken in turn from those of few 8-bit rows, some, and many, so
     that size and precision do not go together."""
-    rng, third = Random(seed), math.ceil(len(space.w8_eighths) / 3)
-    shares = [space.w8_eighths[i : i + third] for i in range(0, len(space.w8_eighths), third)]
-    samples = [
-        [replace(space, w8_eighths=some).sample(rng) for _ in range(SAMPLES)] for some in shares
-    ]
-    logs = [[math.log(counts(arch)["multiplications"]) for arch in group] for group in samples]
+    groups = _samples(space, seed)
+    logs = [[math.log(counts(arch)["multiplications"]) for arch in group] for group in groups]
     low, high = min(map(min, logs)), max(map(max, logs))
     chosen: list[Architecture] = []
     for stratum in range(count):
-        group = stratum % len(shares)
+        group = stratum % len(groups)
         inside = (
             arch
-            for arch, log in zip(samples[group], logs[group], strict=True)
+            for arch, log in zip(groups[group], logs[group], strict=True)
             if min(count - 1, int((log - low) / (high - low) * count)) == stratum
         )
         arch = next(inside, None)
@@ -63,6 +61,33 @@ def spread(space: SearchSpace, count: int, *, seed: int) -> list[Architecture]:
             raise SystemExit(f"{count} strata are too many for {space.name}: one has no member")
         chosen.append(arch)
     return chosen
+
+
+def peers(space: SearchSpace, count: int, *, seed: int) -> list[Architecture]:
+    """`count` random subnets of equal cost: 4-bit products within EQUAL of the geometric mean of
+    the space's ends, as a search has to tell apart what hardware runs equally fast. In turn from
+    those of few 8-bit rows, some, and many, and from each embedding width that is to be had."""
+    ends = (space.smallest(), space.largest())
+    middle = math.prod(counts(arch)["products of 4 bits"] for arch in ends) ** 0.5
+    cells: dict[tuple[int, int], list[Architecture]] = {}
+    for number, group in enumerate(_samples(space, seed)):
+        for arch in group:
+            if abs(counts(arch)["products of 4 bits"] / middle - 1) < EQUAL:
+                cells.setdefault((arch.embed_dim, number), []).append(arch)
+    turns = chain.from_iterable(zip_longest(*(cells[cell] for cell in sorted(cells))))
+    chosen = list(islice(dict.fromkeys(arch for arch in turns if arch), count))
+    if len(chosen) < count:
+        raise SystemExit(f"{space.name} has only {len(chosen)} subnets of equal cost")
+    return chosen
+
+
+def _samples(space: SearchSpace, seed: int) -> list[list[Architecture]]:
+    """Random subnets of `space` whose shares of 8-bit rows are low, middling and high."""
+    rng, third = Random(seed), math.ceil(len(space.w8_eighths) / 3)
+    shares = [space.w8_eighths[i : i + third] for i in range(0, len(space.w8_eighths), third)]
+    return [
+        [replace(space, w8_eighths=some).sample(rng) for _ in range(SAMPLES)] for some in shares
+    ]
 
 
 @dataclass(frozen=True)
@@ -91,7 +116,29 @@ class Plan:
             yield jobs[i], [self.subnets[i]]
 
 
-def make_plan(task: Task, options: argparse.Namespace) -> Plan:
+Plans = dict[str, Plan]
+SPREAD, EQUAL_COST = "spread", "equal cost"
+
+
+def make_plans(task: Task, options: argparse.Namespace) -> Plans:
+    """Subnets spread over the space, against the supernet and what --ablations asks for; subnets
+    of equal cost, against the same supernet."""
+    names = ABLATIONS if task.name in options.ablations else ()
+    wide = spread(task.space, options.subnets, seed=options.seed)
+    plans = {SPREAD: _plan(task, wide, names, options.repeats, options)}
+    if options.peers:
+        equal = peers(task.space, options.peers, seed=options.seed)
+        plans[EQUAL_COST] = _plan(task, equal, (), 1, options)
+    return plans
+
+
+def _plan(
+    task: Task,
+    subnets: Sequence[Architecture],
+    ablations: Iterable[str],
+    repeats: int,
+    options: argparse.Namespace,
+) -> Plan:
     alone = Recipe(
         epochs=options.epochs,
         batch_size=options.batch,
@@ -102,8 +149,8 @@ def make_plan(task: Task, options: argparse.Namespace) -> Plan:
         checkpoint_steps=500,
     )
     shared = replace(alone, epochs=options.supernet_epochs)
-    kinds = {SUPERNET: (Supernet, {})} | (ABLATIONS if task.name in options.ablations else {})
-    subnets = spread(task.space, options.subnets, seed=options.seed)
+    whole: dict[str, tuple[type[Supernet], dict[str, bool]]] = {SUPERNET: (Supernet, {})}
+    kinds = whole | {name: ABLATIONS[name] for name in ablations}
     return Plan(
         subnets,
         alone={
@@ -111,10 +158,16 @@ def make_plan(task: Task, options: argparse.Namespace) -> Plan:
                 Job(f"subnet {i + 1}/{len(subnets)} alone, seed {seed}", Singleton(a), alone, seed)
                 for i, a in enumerate(subnets)
             ]
-            for seed in range(options.seed, options.seed + options.repeats)
+            for seed in range(options.seed, options.seed + repeats)
         },
         supernets={
-            name: Job(name, task.space, replace(shared, **changes), options.seed, kind)
+            name: Job(
+                name,
+                task.space,
+                replace(shared, **changes),  # type: ignore[arg-type]
+                options.seed,
+                kind,
+            )
             for name, (kind, changes) in kinds.items()
         },
     )

@@ -8,20 +8,35 @@ from typing import Any
 
 import numpy as np
 from ranking_data import Task
-from ranking_plan import SUPERNET, Plan, counts
-from ranking_tau import agreement, gain
-from ranking_work import Outcome, Workshop
+from ranking_plan import SPREAD, SUPERNET, Plan, Plans, counts
+from ranking_tau import agreement, beyond, gain
+from ranking_work import Outcome, Workshop, code_digest
 
 from qnas.serial import encode
 
 LEAST = 4  # subnets, below which nothing is said
 
 
-def found(task: Task, plan: Plan, shop: Workshop) -> dict[str, Any]:
-    """Everything about one data set, from what is trained so far: empty if that is too little.
+def found(task: Task, plans: Plans, shop: Workshop) -> dict[str, Any]:
+    """Everything about one data set, from what is trained so far: empty if that is too little."""
+    wide, *others = (_found(plan, shop) for plan in plans.values())
+    if not wide:
+        return {}
+    plan = plans[SPREAD]
+    job, supernet = plan.alone[min(plan.alone)][0], plan.supernets[SUPERNET]
+    return wide | {
+        "equal_cost": others[0] if others else {},
+        "space": encode(task.space),
+        "train_images": len(task.train[1]),
+        "test_images": len(task.test[1]),
+        "recipe": encode(job.recipe),
+        "supernet_epochs": supernet.recipe.epochs,
+        "code": code_digest(),
+    }
 
-    A seed counts once every subnet is trained with it; of the first, the subnets that are.
-    """
+
+def _found(plan: Plan, shop: Workshop) -> dict[str, Any]:
+    """A seed counts once every subnet is trained with it; of the first, the subnets that are."""
     subnets = plan.subnets
     series = {name: shop.known(job, subnets) for name, job in plan.supernets.items()}
     alone = {
@@ -40,7 +55,6 @@ def found(task: Task, plan: Plan, shop: Workshop) -> dict[str, Any]:
     inherited = {SUPERNET: main} | {name: x for name, x in series.items() if x}
     values = {name: [x.accuracies[i] for i in trained] for name, x in inherited.items()}
     spent = [x.cpu_seconds for x in (*inherited.values(), *chain(*alone.values())) if x]
-    (alone_job, *_), *_ = plan.alone.values()
     return {
         **agreement(truth, values[SUPERNET]),
         "subnets": len(trained),
@@ -53,6 +67,7 @@ def found(task: Task, plan: Plan, shop: Workshop) -> dict[str, Any]:
         "counts": {
             name: agreement(truth, [c[name] for c in counted])
             | gain(truth, [c[name] for c in counted], values[SUPERNET])
+            | beyond(truth, [c[name] for c in counted], values[SUPERNET])
             for name in counted[0]
         },
         "ablations": {
@@ -62,11 +77,6 @@ def found(task: Task, plan: Plan, shop: Workshop) -> dict[str, Any]:
             for name, accuracies in values.items()
             if name != SUPERNET
         },
-        "space": encode(task.space),
-        "train_images": len(task.train[1]),
-        "test_images": len(task.test[1]),
-        "recipe": encode(alone_job.recipe),
-        "supernet_epochs": plan.supernets[SUPERNET].recipe.epochs,
         "cpu_seconds": round(sum(spent)),
         "points": [
             {
@@ -102,19 +112,28 @@ def _between_seeds(seeds: list[list[float]]) -> dict[str, float]:
 def table(name: str, data: dict[str, Any]) -> Iterator[str]:
     """Lines for a person to read."""
     yield (
-        f"\n{name}: {data['subnets']} subnets, {data['lowest_alone']:.1%} to "
-        f"{data['highest_alone']:.1%} alone ({data['seeds']} seeds of {data['recipe']['epochs']} "
-        f"epochs of {data['train_images']} images), {data['supernet_epochs']} epochs of the "
-        f"supernet; {data['cpu_seconds']} CPU seconds"
+        f"\n{name}: {data['recipe']['epochs']} epochs of {data['train_images']} images alone, "
+        f"{data['supernet_epochs']} of the supernet"
+    )
+    yield from _lines("spread", data)
+    if data["equal_cost"]:
+        yield from _lines("of equal cost", data["equal_cost"])
+
+
+def _lines(which: str, data: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"{data['subnets']} subnets {which}: {data['lowest_alone']:.1%} to "
+        f"{data['highest_alone']:.1%} alone, {data['seeds']} seeds; {data['cpu_seconds']} CPU s"
     )
     if "seed_tau" in data:
         low, high = data["seed_tau_low"], data["seed_tau_high"]
         tau = f"tau {data['seed_tau']:.2f} [{low:.2f}, {high:.2f}]"
-        yield f"{'alone, one more seed':<24}{tau:<26}noise {data['seed_noise']:.2%}"
+        yield f"  {'alone, one more seed':<22}{tau:<26}noise {data['seed_noise']:.2%}"
     for title, x in {SUPERNET: data, **data["ablations"], **data["counts"]}.items():
         line = f"tau {x['kendall_tau']:.2f} [{x['ci_low']:.2f}, {x['ci_high']:.2f}]"
-        accuracy = f"{x['mean_inherited']:.2%}" if "mean_inherited" in x else ""
-        more = ""
-        if title != SUPERNET:
-            more = f"supernet {x['gain']:+.2f} [{x['gain_low']:+.2f}, {x['gain_high']:+.2f}]"
-        yield f"{title:<24}{line:<26}{accuracy:<8}{more}".rstrip()
+        more = f"{x['mean_inherited']:.2%} " if "mean_inherited" in x else ""
+        if "gain" in x:
+            more += f"supernet {x['gain']:+.2f} [{x['gain_low']:+.2f}, {x['gain_high']:+.2f}]"
+        if "beyond" in x:
+            more += f", beyond it {x['beyond']:.2f} [{x['beyond_low']:.2f}, {x['beyond_high']:.2f}]"
+        yield f"  {title:<22}{line:<26}{more}".rstrip()

@@ -32,6 +32,25 @@ def gain(
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def beyond(
+    truth: Sequence[float], known: Sequence[float], predicted: Sequence[float]
+) -> dict[str, float]:
+    """Kendall's partial tau (1942): how far `predicted` agrees with the truth where the order of
+    `known` does not say it already. 0: it adds nothing."""
+    series = ((truth, predicted), (truth, known), (predicted, known))
+    value = _partial(*(np.asarray(stats.kendalltau(*pair).statistic) for pair in series))
+    low, high = _interval(_partial(*(_resampled(*pair) for pair in series)))
+    found = {"beyond": float(value), "beyond_low": low, "beyond_high": high}
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def _partial(wanted: Floats, first: Floats, second: Floats) -> Floats:
+    rest = np.sqrt((1 - first**2) * (1 - second**2))
+    return np.divide(
+        wanted - first * second, rest, out=np.full_like(rest, np.nan), where=rest > 1e-9
+    )
+
+
 def _resampled(truth: Sequence[float], predicted: Sequence[float]) -> Floats:
     count = len(truth)
     drawn = np.random.default_rng(SEED).integers(count, size=(RESAMPLES, count))
