@@ -52,7 +52,8 @@ def main() -> None:
         results[name] = found(task, plans, shop)
         if results[name]:
             print("\n".join(table(name, results[name])))
-            write_figure(scatter(name, results[name]), options.work / f"{name}.html")
+            if options.figures:
+                write_figure(scatter(name, results[name]), options.figures / f"{name}.html")
     if options.json:
         write_json(options.json, results)
     else:
@@ -85,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cifar10", type=Path, default=archive, help="tar of its JPEG copy")
     parser.add_argument("--report", action="store_true", help="of what is trained; trains nothing")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--figures", type=Path, help="folder for one a data set, HTML and PNG")
     return parser.parse_args()
 
 
