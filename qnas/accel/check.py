@@ -1,7 +1,8 @@
 """check_plan: refuse a plan that PLAN.md does not allow.
 
-A plan is a function of architecture, device and folding, so the specification is `lower` itself:
-lowering once more must give the very plan. Whether it fits the device is the cost model's say.
+A plan is a function of architecture, device, folding and placement of its buffers, so the
+specification is `lower` itself: lowering once more must give the very plan. Whether
+it fits the device is the cost model's say.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from qnas.accel.device import Device
 from qnas.accel.lower import lower
+from qnas.accel.placement import placement_of
 from qnas.accel.plan import HardwarePlan
 from qnas.errors import ConfigError, problem
 
@@ -18,7 +20,9 @@ from qnas.errors import ConfigError, problem
 def check_plan(plan: HardwarePlan, device: Device) -> None:
     """ConfigError naming the first field that differs from what PLAN.md says; CapacityError and
     ConfigError as `lower` for a network or folding that has no plan at all."""
-    difference = first_difference(plan, lower(plan.architecture, device, plan.folding))
+    placement = placement_of(plan)
+    again = lower(plan.architecture, device, plan.folding, placement=placement)
+    difference = first_difference(plan, again)
     if difference is None:
         return
     field, got, expected = difference

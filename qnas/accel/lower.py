@@ -19,7 +19,6 @@ from qnas.accel.loops import (
     stream_words,
 )
 from qnas.accel.memory import (
-    LUTRAM_DEPTH,
     Array,
     Region,
     accumulator_bits,
@@ -28,6 +27,7 @@ from qnas.accel.memory import (
     score_bits,
 )
 from qnas.accel.multipliers import packing, plan_multipliers
+from qnas.accel.placement import Placement, check_placement, storage_of
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
 from qnas.accel.ports import plan_ports
 from qnas.accel.walk import half_of, walk
@@ -50,14 +50,20 @@ MAX_CHANNELS = 1023  # what LayerNorm's widths are proven for
 Regions = Mapping[Tensor, Region]
 
 
-def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
+def lower(
+    arch: Architecture, device: Device, folding: Folding, *, placement: Placement | None = None
+) -> HardwarePlan:
     """The plan of `arch` under `folding`. Pure and total for what the formats can hold.
 
-    Raises ConfigError for a folding that breaks its rules, CapacityError for a network that the
-    number formats of NUMERICS.md cannot hold. Whether it fits the device is the cost model's say.
+    `placement` names buffers that lie elsewhere than the rule of depth says (PLAN.md, section 4).
+    Raises ConfigError for a folding or placement that breaks its rules, CapacityError for a network
+    that the number formats of NUMERICS.md cannot hold. Whether it fits the device is the cost
+    model's say.
     """
     folding.check()
     check_formats(arch)
+    placement = placement or {}
+    check_placement(placement, device)
     regions, _ = activation_map(arch, folding)
     stages = tuple(
         replace(
@@ -74,7 +80,7 @@ def lower(arch: Architecture, device: Device, folding: Folding) -> HardwarePlan:
         clock_mhz=device.clock_mhz,
         folding=folding,
         stages=stages,
-        buffers=tuple(_buffer(a) for a in plan_arrays(arch, folding, device.port_bits)),
+        buffers=tuple(_buffer(a, placement) for a in plan_arrays(arch, folding, device.port_bits)),
         multipliers=plan_multipliers(arch, device, folding),
         ports=_ports(arch, folding, stages, device.port_bits),
         dsp_wide_bits=device.dsp_wide_bits,
@@ -207,14 +213,13 @@ def _destination(
     }
 
 
-def _buffer(array: Array) -> Buffer:
-    storage = "lutram" if array.depth <= LUTRAM_DEPTH else "bram"
+def _buffer(array: Array, placement: Placement) -> Buffer:
     return Buffer(
         name=array.name,
         bits=int(array.bits),
         banks=int(array.banks),
         depth=int(array.depth),
-        storage="registers" if array.registers else storage,  # type: ignore[arg-type]
+        storage=storage_of(array, placement),
         copies=int(array.copies),
     )
 

@@ -44,7 +44,7 @@ STREAM_DEPTH = 64
 IN_FLIGHT_VECTORS = 48
 RESULT_DEPTH = 16
 PASS_STREAMS = ("score_stream", "maximum_stream", "residual_stream", "scale_stream")
-LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM
+LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM, unless it is placed elsewhere
 
 Count = Any
 
@@ -60,7 +60,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A Buffer whose numbers may still be arrays of foldings; storage follows from depth."""
+    """A Buffer whose numbers may still be arrays of foldings. Where it lies: placement.py."""
 
     name: str
     bits: Count

@@ -13,7 +13,7 @@ from qnas.architecture import Architecture
 from qnas.serial import Value, decode, digest
 
 StageKind = Literal["load_patches", "load_residual", "gemm", "layer_norm", "softmax"]
-Storage = Literal["lutram", "bram", "registers"]
+Storage = Literal["lutram", "bram", "uram", "registers"]
 
 
 @dataclass(frozen=True, slots=True)

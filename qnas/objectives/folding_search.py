@@ -16,13 +16,15 @@ from qnas.accel.lower import check_formats, lower
 from qnas.accel.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, problem
-from qnas.objectives.cost.analytic import Ints, Prices, price, price_together
+from qnas.objectives.cost.analytic import estimate, price, price_together
+from qnas.objectives.cost.design import memories_of_foldings, memories_together
 from qnas.objectives.cost.estimate import Estimate, Resources
+from qnas.objectives.selection import Choice, Sweep, quickest, tightest
 from qnas.units import ceil_div
 
 MAX_LANES = 64  # of TM, TT and TK
-FIELDS = ("tm", "tt", "tk", "vl", "lut_slots", "drain_pairs", "head_buffers")
 MAX_DRAIN_PAIRS = 8
+UNLIMITED = 1 << 60
 LUT_EIGHTHS = (0, 2, 4)  # of the row slots; half at most, so that DSPs remain what is traded
 
 
@@ -66,14 +68,17 @@ def best_plan(
 ) -> tuple[HardwarePlan, Estimate]:
     """The fastest plan of `arch` that fits the device with at most `dsp_share` of its DSP limit.
 
-    Ties go to fewer DSPs, then fewer LUTs, then the smallest folding (as a tuple). If nothing
-    fits, the plan whose worst resource is over its limit by the smallest factor: the estimate then
-    tells by how much. `lut_lanes` lets up to half of the products be built from LUTs; never more,
-    or small networks would need hardly any DSP and there would be nothing to trade latency for.
-    `limits` of the estimates, where they are not the device's own (a calibration's are not).
-    ConfigError for a share outside 0..1, CapacityError as `lower`.
+    Ties go to fewer DSPs, then fewer LUTs, then the smallest folding (as a tuple). Large buffers
+    leave the memories that their depth suggests only where that makes a faster folding fit. If
+    nothing fits, the plan whose worst resource is over its limit by the smallest factor: the
+    estimate then tells by how much. `lut_lanes` lets up to half of the products be built from LUTs;
+    never more, or small networks would need hardly any DSP and there would be nothing to trade
+    latency for. `limits` of the estimates, where they are not the device's own (a calibration's are
+    not). ConfigError for a share outside 0..1, CapacityError as `lower`.
     """
-    return best_plan_and_speedups(arch, device, dsp_share, lut_lanes=lut_lanes, limits=limits)[:2]
+    sweep = _sweep(arch, device, lut_lanes=lut_lanes)
+    bounds = _limits(device, dsp_share, limits)
+    return _lowered(arch, device, sweep, quickest(sweep, bounds) or tightest(sweep, bounds))
 
 
 def best_plan_and_speedups(
@@ -85,13 +90,18 @@ def best_plan_and_speedups(
     limits: Mapping[str, int] | None = None,
 ) -> tuple[HardwarePlan, Estimate, dict[Resource, float]]:
     """`best_plan`, and of every resource how many times as fast the fastest plan were without its
-    limit: 1.0 where it does not bind. Empty if nothing fits."""
-    folding, legal, prices = _sweep([arch], device, lut_lanes=lut_lanes)
+    limit: 1.0 where it does not bind, or where the device has none of it. Empty if nothing fits."""
+    sweep = _sweep(arch, device, lut_lanes=lut_lanes)
     bounds = _limits(device, dsp_share, limits)
-    index = _fastest(folding, prices[0], legal=legal, limits=bounds)
-    best = prices[0].at(index)
-    speedups = {r: best.cycles / n for r, n in _cycles_without(prices[0], legal, bounds).items()}
-    return lower(arch, device, _folding_at(folding, index)), best, speedups
+    best = quickest(sweep, bounds)
+    if best is None:
+        return *_lowered(arch, device, sweep, tightest(sweep, bounds)), {}
+    speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0)
+    for resource in RESOURCES:
+        if getattr(device, resource):
+            without = quickest(sweep, {**bounds, resource: UNLIMITED}) or best
+            speedups[resource] = best.estimate.cycles / without.estimate.cycles
+    return *_lowered(arch, device, sweep, best), speedups
 
 
 def smallest_plan(
@@ -102,22 +112,21 @@ def smallest_plan(
     dsp_share: float = 1.0,
     lut_lanes: bool = False,
 ) -> tuple[HardwarePlan, Estimate]:
-    """The plan that fits, reaches `fps`, and leaves most of its scarcest resource free.
+    """The plan that fits, reaches `fps`, and leaves most of its scarcest resource free, wherever
+    its large buffers lie for that.
 
-    Ties as in `best_plan`. CapacityError, naming the fastest, if no plan that fits reaches it;
-    ConfigError and CapacityError else as there.
+    CapacityError, naming the fastest, if no plan that fits reaches it; ConfigError and
+    CapacityError else as in `best_plan`.
     """
-    folding, legal, prices = _sweep([arch], device, lut_lanes=lut_lanes)
+    sweep = _sweep(arch, device, lut_lanes=lut_lanes)
     limits = _limits(device, dsp_share)
-    fits = _fits(prices[0].resources, legal, limits)
-    reaches = fits & (prices[0].fps >= fps)
-    if not reaches.any():
-        best = best_plan(arch, device, dsp_share, lut_lanes=lut_lanes)[1].fps if fits.any() else 0
+    fastest = quickest(sweep, limits)
+    if fastest is None or fastest.estimate.fps < fps:
+        best = fastest.estimate.fps if fastest else 0
         rule = f"must be at most {math.floor(best):,} for this network on {device.name}"
         raise CapacityError(problem("fps", rule, fps, "Lower it or take a larger board."))
-    used = np.where(reaches, _worst(prices[0].resources, limits), np.inf)
-    index = _first(folding, prices[0].resources, np.flatnonzero(used == used.min()))
-    return lower(arch, device, _folding_at(folding, index)), prices[0].at(index)
+    reaches = sweep.prices.fps >= fps
+    return _lowered(arch, device, sweep, tightest(sweep, limits, among=reaches))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,34 +160,43 @@ def best_plan_for_all(
     if not archs or (weights is not None and len(weights) != len(archs)):
         rule = "must be at least one, with a weight for each or none"
         raise ConfigError(problem("archs", rule, len(archs), "Give some."))
-    folding, legal, prices = _sweep(archs, device, lut_lanes=lut_lanes)
-    cycles: Any = np.max([p.cycles for p in prices], axis=0)
-    if weights is not None:
-        cycles = sum(w * p.cycles for w, p in zip(weights, prices, strict=True))
-    together = price_together(archs, device, folding)
-    fits = _fits(together.resources, legal, limits := _limits(device, dsp_share))
-    if not fits.any():
-        fits = _least_excess(together.resources, legal, limits)
-    best = np.where(fits, cycles, np.inf)
-    index = _first(folding, together.resources, np.flatnonzero(best == best.min()))
-    chosen = _folding_at(folding, index)
-    return SharedFolding(
-        folding=chosen,
-        plans=tuple(lower(arch, device, chosen) for arch in archs),
-        estimates=tuple(p.at(index) for p in prices),
-        resources=together.at(index).resources,
-    )
-
-
-def _sweep(
-    archs: Sequence[Architecture], device: Device, *, lut_lanes: bool
-) -> tuple[Folding, NDArray[np.bool_], list[Prices]]:
-    """Candidates (of the architecture with most tokens), which are legal, and their prices."""
     for arch in archs:
         check_formats(arch)
     largest = max(archs, key=lambda arch: arch.num_tokens)
     folding, legal = candidate_foldings(largest, device, lut_lanes=lut_lanes)
-    return folding, legal, [price(arch, device, folding) for arch in archs]
+    prices = [price(arch, device, folding) for arch in archs]
+    cycles: Any = np.max([p.cycles for p in prices], axis=0)
+    if weights is not None:
+        cycles = sum(w * p.cycles for w, p in zip(weights, prices, strict=True))
+    together = price_together(archs, device, folding)
+    memories = memories_together(archs, device, folding)
+    sweep = Sweep(folding, legal, prices=together, memories=memories, cycles=cycles)
+    limits = _limits(device, dsp_share)
+    best = quickest(sweep, limits) or tightest(sweep, limits)
+    chosen = sweep.folding_at(best.index)
+    plans = tuple(lower(arch, device, chosen, placement=best.placement) for arch in archs)
+    return SharedFolding(
+        folding=chosen,
+        plans=plans,
+        estimates=tuple(estimate(plan) for plan in plans),
+        resources=best.estimate.resources,
+    )
+
+
+def _sweep(arch: Architecture, device: Device, *, lut_lanes: bool) -> Sweep:
+    """Every candidate, priced."""
+    check_formats(arch)
+    folding, legal = candidate_foldings(arch, device, lut_lanes=lut_lanes)
+    prices = price(arch, device, folding)
+    memories = memories_of_foldings(arch, device, folding)
+    return Sweep(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
+
+
+def _lowered(
+    arch: Architecture, device: Device, sweep: Sweep, choice: Choice
+) -> tuple[HardwarePlan, Estimate]:
+    folding = sweep.folding_at(choice.index)
+    return lower(arch, device, folding, placement=choice.placement), choice.estimate
 
 
 def _limits(
@@ -196,62 +214,3 @@ def _token_lanes(arch: Architecture) -> list[int]:
     counts = (arch.num_tokens, arch.num_patches, arch.head_dim)
     lanes = {ceil_div(n, tiles) for n in counts for tiles in range(1, n + 1)}
     return sorted(lane for lane in lanes if lane <= MAX_LANES)
-
-
-def _fastest(
-    folding: Folding, prices: Prices, *, legal: NDArray[np.bool_], limits: dict[str, int]
-) -> int:
-    """Flat index of the best folding."""
-    fits = _fits(prices.resources, legal, limits)
-    if not fits.any():
-        fits = _least_excess(prices.resources, legal, limits)
-    cycles = np.where(fits, prices.cycles, np.iinfo(np.int64).max)
-    return _first(folding, prices.resources, np.flatnonzero(cycles == cycles.min()))
-
-
-def _fits(
-    used: Mapping[str, Ints], legal: NDArray[np.bool_], limits: Mapping[str, int]
-) -> NDArray[np.bool_]:
-    fits = legal.copy()
-    for resource in RESOURCES:
-        fits = fits & (used[resource] <= limits[resource])
-    return fits
-
-
-def _cycles_without(
-    prices: Prices, legal: NDArray[np.bool_], limits: Mapping[str, int]
-) -> dict[Resource, int]:
-    """Of every resource, the fewest cycles if it alone had no limit; empty if nothing fits."""
-    cycles = prices.cycles[legal]
-    over = {r: prices.resources[r][legal] > limits[r] for r in RESOURCES}
-    times = np.sum(list(over.values()), axis=0, dtype=np.int8)
-    if times.all():
-        return {}
-    return {r: int(cycles[times == over[r]].min()) for r in RESOURCES}
-
-
-def _worst(used: Mapping[str, Ints], limits: Mapping[str, int]) -> NDArray[np.float64]:
-    """Of each folding, the resource that takes most of its limit: used / limit."""
-    worst: NDArray[np.float64] = np.max([used[r] / max(limits[r], 1) for r in RESOURCES], axis=0)
-    return worst
-
-
-def _least_excess(
-    used: Mapping[str, Ints], legal: NDArray[np.bool_], limits: Mapping[str, int]
-) -> NDArray[np.bool_]:
-    worst = _worst(used, limits)
-    least: NDArray[np.bool_] = legal & (worst == worst[np.broadcast_to(legal, worst.shape)].min())
-    return least
-
-
-def _first(folding: Folding, used: Mapping[str, Ints], tied: NDArray[np.intp]) -> int:
-    """Of tied foldings: fewest DSPs, then LUTs, then the smallest."""
-    shape = used["dsp"].shape
-    ranks = [used[r].ravel()[tied] for r in ("dsp", "lut")]
-    ranks += [np.broadcast_to(getattr(folding, f), shape).ravel()[tied] for f in FIELDS]
-    return int(tied[np.lexsort(ranks[::-1])[0]])
-
-
-def _folding_at(folding: Folding, index: int) -> Folding:
-    fields = np.broadcast_arrays(*(getattr(folding, name) for name in FIELDS))
-    return Folding(*(int(field.flat[index]) for field in fields))

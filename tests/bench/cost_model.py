@@ -27,7 +27,8 @@ from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.objectives.cost.analytic import estimate, price
-from qnas.objectives.folding_search import FIELDS, best_plan, candidate_foldings
+from qnas.objectives.folding_search import best_plan, candidate_foldings
+from qnas.objectives.selection import FIELDS
 from qnas.spaces import load_space
 
 RULE4ML_MS = (0.1, 0.24)

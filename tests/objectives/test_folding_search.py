@@ -18,13 +18,13 @@ from qnas.errors import CapacityError, ConfigError
 from qnas.objectives.cost.analytic import estimate, price
 from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.objectives.folding_search import (
-    FIELDS,
     best_plan,
     best_plan_and_speedups,
     best_plan_for_all,
     candidate_foldings,
     smallest_plan,
 )
+from qnas.objectives.selection import FIELDS
 from qnas.spaces import load_space
 from tests.accel.designs import architectures, tiny, zcu102
 

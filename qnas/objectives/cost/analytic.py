@@ -31,7 +31,12 @@ from qnas.objectives.cost.coefficients import (
 from qnas.objectives.cost.design import Design, Memory, design_of_foldings, design_of_plan, union
 from qnas.objectives.cost.estimate import RESOURCES, Estimate, Resources
 from qnas.objectives.cost.logic import logic
-from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
+from qnas.objectives.cost.memories import (
+    bram18_blocks,
+    dsp_blocks,
+    lutram_luts,
+    uram_blocks,
+)
 from qnas.units import ceil_div
 
 Count = Any
@@ -164,20 +169,22 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
         blocks = bram18_blocks(port.bits, 512)
         yield Part(f"port {port.name}", lut=c.axi_port_lut, ff=c.axi_port_ff, bram18=blocks)
     for memory in design.memories:
-        yield _memory(memory)
+        yield memory_part(memory)
     for multiplier in design.multipliers:
         yield _multiplier(multiplier, design.dsp_ports, c)
 
 
-def _memory(m: Memory) -> Part:
-    if m.in_registers:
+def memory_part(m: Memory) -> Part:
+    """What a memory takes where it lies."""
+    if m.storage == "registers":
         return Part(m.name, ff=m.banks * m.bits * m.depth)
-    in_luts = np.where(m.in_bram, 0, 1)
+    in_luts = m.lies_in("lutram")
     return Part(
         m.name,
         lut=in_luts * m.banks * lutram_luts(m.bits, m.depth),
-        ff=in_luts * m.banks * m.bits,  # output register; block RAM has its own
-        bram18=(1 - in_luts) * m.banks * bram18_blocks(m.bits, m.depth),
+        ff=in_luts * m.banks * m.bits,  # output register; block RAM and UltraRAM have their own
+        bram18=m.lies_in("bram") * m.banks * bram18_blocks(m.bits, m.depth),
+        uram=m.banks * uram_blocks(m.bits, m.depth) if m.storage == "uram" else 0,
     )
 
 

@@ -19,7 +19,7 @@ from qnas.accel.folding import Folding
 from qnas.accel.loops import operation_trips, stream_words
 from qnas.accel.memory import LUTRAM_DEPTH, accumulator_bits, plan_arrays, score_bits
 from qnas.accel.multipliers import packing, plan_multipliers
-from qnas.accel.plan import HardwarePlan, Multiplier, Packing, Port
+from qnas.accel.plan import HardwarePlan, Multiplier, Packing, Port, Storage
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
@@ -31,15 +31,21 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One on-chip array, all copies together; `in_bram` decides between block RAM and LUTs where
-    not in registers."""
+    """One on-chip array, all copies together. Without `storage` the rule of depth says where each
+    folding's lies."""
 
     name: str
     bits: Count
     banks: Count
     depth: Count
-    in_bram: Count
-    in_registers: bool
+    storage: Storage | None
+
+    def lies_in(self, kind: Storage) -> Count:
+        """1 where it does, 0 where it does not."""
+        if self.storage is not None:
+            return int(self.storage == kind)
+        shallow = np.asarray(self.depth) <= LUTRAM_DEPTH
+        return {"lutram": 1 * shallow, "bram": 1 * ~shallow}.get(kind, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +96,7 @@ def design_of_plan(plan: HardwarePlan) -> Design:
         overlaps=tuple(overlaps_of_plan(plan)),
         overlapped=1,
         memories=tuple(
-            Memory(
-                name=b.name,
-                bits=b.bits,
-                banks=b.banks * b.copies,
-                depth=b.depth,
-                in_bram=b.storage == "bram",
-                in_registers=b.storage == "registers",
-            )
-            for b in plan.buffers
+            Memory(b.name, b.bits, b.banks * b.copies, b.depth, b.storage) for b in plan.buffers
         ),
         multipliers=plan.multipliers,
         ports=plan.ports,
@@ -127,17 +125,7 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         ),
         overlaps=overlaps_of_foldings(arch, foldings, port_bits),
         overlapped=foldings.head_buffers - 1,
-        memories=tuple(
-            Memory(
-                name=a.name,
-                bits=a.bits,
-                banks=a.banks * a.copies,
-                depth=a.depth,
-                in_bram=a.depth > LUTRAM_DEPTH,
-                in_registers=a.registers,
-            )
-            for a in plan_arrays(arch, foldings, port_bits)
-        ),
+        memories=memories_of_foldings(arch, device, foldings),
         multipliers=plan_multipliers(arch, device, foldings),
         ports=plan_ports(arch, foldings, weight_words=words, port_bits=port_bits),
         dsp_ports=(device.dsp_wide_bits, device.dsp_narrow_bits),
@@ -147,6 +135,26 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         score_bits=score_bits(arch),
         clock_mhz=device.clock_mhz,
     )
+
+
+def memories_of_foldings(
+    arch: Architecture, device: Device, foldings: Folding
+) -> tuple[Memory, ...]:
+    """Every on-chip array under each folding, where the rule of depth puts it."""
+    return tuple(
+        Memory(
+            a.name, a.bits, a.banks * a.copies, a.depth, "registers" if a.registers else None
+        )
+        for a in plan_arrays(arch, foldings, device.port_bits)
+    )
+
+
+def memories_together(
+    archs: Sequence[Architecture], device: Device, foldings: Folding
+) -> tuple[Memory, ...]:
+    """The same, each as large as any of the architectures needs it."""
+    groups = (memories_of_foldings(arch, device, foldings) for arch in archs)
+    return tuple(map(_largest, zip(*groups, strict=True)))
 
 
 def union(designs: Sequence[Design]) -> Design:
@@ -162,9 +170,7 @@ def union(designs: Sequence[Design]) -> Design:
         stages=sum(d.stages for d in designs),
         loops=tuple(loop for d in designs for loop in d.loops),
         overlaps=tuple(overlap for d in designs for overlap in d.overlaps),
-        memories=tuple(
-            _largest(group) for group in zip(*(d.memories for d in designs), strict=True)
-        ),
+        memories=tuple(map(_largest, zip(*(d.memories for d in designs), strict=True))),
         multipliers=tuple(
             replace(
                 group[0],
@@ -183,14 +189,12 @@ def union(designs: Sequence[Design]) -> Design:
 
 
 def _largest(group: Sequence[Memory]) -> Memory:
-    depth = _maximum(m.depth for m in group)
     return Memory(
         name=group[0].name,
         bits=_maximum(m.bits for m in group),
         banks=_maximum(m.banks for m in group),
-        depth=depth,
-        in_bram=depth > LUTRAM_DEPTH,
-        in_registers=group[0].in_registers,
+        depth=_maximum(m.depth for m in group),
+        storage=group[0].storage,
     )
 
 

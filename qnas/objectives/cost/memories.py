@@ -17,6 +17,9 @@ Count = Any
 # UG573, table "Block RAM port width": words by bits of one 18 Kb block in simple dual port use.
 BRAM18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 
+# UG573, "UltraRAM": 288 Kb, fixed: 4096 words of 72 bits.
+URAM_WORDS, URAM_BITS = 4096, 72
+
 
 def bram18_blocks(bits: Count, depth: Count) -> Count:
     """18 Kb blocks of one bank: the best of the block's shapes, used side by side."""
@@ -25,6 +28,12 @@ def bram18_blocks(bits: Count, depth: Count) -> Count:
     for other in blocks[1:]:
         best = np.minimum(best, other)
     return best
+
+
+def uram_blocks(bits: Count, depth: Count) -> Count:
+    """UltraRAM blocks of one bank: side by side and stacked, the address decoded inside the cascade
+    (UG573; Versal: AM007). A block is one shape alone, whatever is stored in it."""
+    return ceil_div(bits, URAM_BITS) * ceil_div(depth, URAM_WORDS)
 
 
 def lutram_luts(bits: Count, depth: Count, *, smallest: int = 4) -> Count:
