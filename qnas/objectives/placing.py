@@ -145,7 +145,7 @@ def contenders(
     buffers = np.sum(anywhere, axis=0).transpose(1, 0, 2)
     used = np.array([take(prices.resources[name]) for name in TAKEN])
     scale = np.array([_scale(limits[name]) for name in TAKEN])
-    dsp: Floats = take(prices.resources["dsp"]) * _scale(limits["dsp"])
+    dsp = np.multiply(take(prices.resources["dsp"]), _scale(limits["dsp"]), dtype=np.float64)
     return Contenders(
         indices=indices,
         names=tuple(memory.name for memory in movable),

@@ -27,7 +27,7 @@ from qnas.objectives.cost.coefficients import (
 )
 from qnas.objectives.cost.estimate import RESOURCES
 from qnas.objectives.cost.lanes import tree_bits
-from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
+from qnas.objectives.cost.memories import bram18_blocks, dsp_blocks, lutram_luts, uram_blocks
 from qnas.operations import network_operations
 from tests.accel.designs import PORT_BITS, architectures, foldings, tiny, zcu102
 
@@ -53,6 +53,14 @@ DSP_PORTS = {"DSP48E1": (25, 18), "DSP48E2": (27, 18), "DSP58": (27, 24)}
 )
 def test_block_ram_shapes(bits: int, depth: int, blocks: int) -> None:
     assert bram18_blocks(bits, depth) == blocks
+
+
+@pytest.mark.parametrize(
+    ("bits", "depth", "blocks"),
+    [(1, 1, 1), (72, 4096, 1), (73, 4096, 2), (72, 4097, 2), (145, 9000, 9)],
+)
+def test_ultra_ram_has_one_shape(bits: int, depth: int, blocks: int) -> None:
+    assert uram_blocks(bits, depth) == blocks
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,14 @@ def test_nothing_beats_the_best(
         order = tuple(getattr(folding, f) for f in FIELDS)
         return (not fits, worst, e.cycles, e.resources.dsp, e.resources.lut, order)
 
+    # Where buffers lie by the rule of depth; test_placing compares with every other placement.
     best = min(_all_candidates(arch, device, lut_lanes=lut_lanes), key=rank)
-    assert (plan.folding, result) == best
+    found = rank((plan.folding, result))
+    assert found[:2] <= rank(best)[:2]
+    if best_fits := not rank(best)[0]:
+        assert result.cycles <= best[1].cycles
+    if best_fits and result.cycles == best[1].cycles:
+        assert (plan.folding, result) == best
 
 
 @settings(deadline=None, max_examples=5)
@@ -127,7 +133,7 @@ def test_the_smallest_plan_reaches_its_target_with_less() -> None:
     prices = price(tiny(), zcu102(), folding)
     reaching = legal & (prices.fps >= fastest.fps / 2)
     worst = np.max([prices.resources[str(r)] / max(n, 1) for r, n in limits.items()], axis=0)
-    assert worst[reaching].min() == shares[0]
+    assert shares[0] <= worst[reaching].min()  # by the rule of depth alone
 
 
 def test_a_target_that_no_plan_reaches_names_the_fastest() -> None:
