@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_nothing_beats_the_best(
     assert result == estimate(plan)
     limits = {**device.limits(), "dsp": math.floor(share * device.limit("dsp"))}
 
-    def rank(candidate: tuple[Folding, Estimate]) -> tuple[object, ...]:
+    def rank(candidate: tuple[Folding, Estimate]) -> tuple[Any, ...]:
         folding, e = candidate
         used = [(getattr(e.resources, r), limits[r]) for r in RESOURCES]
         fits = all(u <= limit for u, limit in used)
@@ -64,12 +65,12 @@ def test_nothing_beats_the_best(
 
     # Where buffers lie by the rule of depth; test_placing compares with every other placement.
     best = min(_all_candidates(arch, device, lut_lanes=lut_lanes), key=rank)
-    found = rank((plan.folding, result))
-    assert found[:2] <= rank(best)[:2]
-    if best_fits := not rank(best)[0]:
-        assert result.cycles <= best[1].cycles
-    if best_fits and result.cycles == best[1].cycles:
-        assert (plan.folding, result) == best
+    over, excess, *_ = rank((plan.folding, result))
+    if rank(best)[0]:
+        assert not over or excess <= rank(best)[1] * (1 + 1e-9)
+    else:
+        assert not over and result.cycles <= best[1].cycles
+        assert result.cycles < best[1].cycles or (plan.folding, result) == best
 
 
 @settings(deadline=None, max_examples=5)
@@ -177,8 +178,8 @@ def test_a_plan_at_the_limit_is_taken_and_one_over_is_not(arch: Architecture, sc
         dataclasses.replace(_without_margins(zcu102()), **{scarce: n}) for n in (used, used - 1)
     )
     assert best_plan(arch, at) == (plan, found)
-    other = best_plan(arch, below)[0].folding
-    assert other != plan.folding or not _some_plan_fits(arch, below)
+    other = best_plan(arch, below)[0]  # of another folding, or placed elsewhere
+    assert other != plan or not _some_plan_fits(arch, below)
 
 
 @settings(deadline=None, max_examples=8)
