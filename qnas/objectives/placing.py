@@ -80,8 +80,10 @@ class Contenders:
         for weights in WEIGHTS * self.scale:
             least = np.min([found._weighed(weights, kind) for kind in self.kinds], axis=0)
             bound = np.maximum(found.bound, weights @ found.base + least.sum(axis=0))
-            found = replace(found, bound=bound).at(bound <= most * ROUNDING)
-        return found
+            found, kept = replace(found, bound=bound), bound <= most * ROUNDING
+            if 2 * np.count_nonzero(kept) < len(kept):  # fewer would not pay for the copies
+                found = found.at(kept)
+        return found.at(found.bound <= most * ROUNDING)
 
     def _weighed(self, weights: Floats, kind: Storage) -> Any:
         """(buffer, N): what buffers take in one kind of memory, weighed."""
@@ -135,6 +137,8 @@ def contenders(
     movable = [memory for memory in memories if memory.name in PLACED]
 
     def take(count: Any) -> Ints:
+        if np.ndim(count) == 0:
+            return np.full(len(indices), count)
         taken: Ints = np.broadcast_to(count, shape)[at]
         return taken
 
@@ -165,7 +169,7 @@ def _scale(limit: int) -> float:
 
 def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> Placed | None:
     """The first folding, in the order of `found`, that fits the limits under some placement."""
-    for placed in found.bounded(1.0).placed():
+    for placed in found.placed():
         if all(placed.taken[name] <= limits[name] for name in TAKEN):
             return placed
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import numpy as np
@@ -61,9 +63,9 @@ def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
     is least.
     """
     used = sweep.prices.resources
-    fits = sweep.legal & np.all([used[r] <= limits[r] for r in RESOURCES], axis=0)
-    by_rule: Choice | None = None
     faster = sweep.legal & (used["dsp"] <= limits["dsp"])
+    fits = reduce(and_, (used[r] <= limits[r] for r in RESOURCES), faster)
+    by_rule: Choice | None = None
     if fits.any():
         fewest = sweep.cycles[fits].min()
         tied = np.flatnonzero(fits & (sweep.cycles == fewest))
@@ -73,8 +75,8 @@ def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
     among = np.flatnonzero(faster)
     if not len(among):
         return by_rule
-    among = among[sweep.order(among, sweep.cycles, used["dsp"])]
-    found = contenders(sweep.prices, sweep.memories, among, limits=limits)
+    found = contenders(sweep.prices, sweep.memories, among, limits=limits).bounded(1.0)
+    found = found.at(sweep.order(found.indices, sweep.cycles, used["dsp"]))
     placed = first_that_fits(found, limits)
     return _choice(sweep, placed) if placed else by_rule
 

@@ -142,9 +142,7 @@ def memories_of_foldings(
 ) -> tuple[Memory, ...]:
     """Every on-chip array under each folding, where the rule of depth puts it."""
     return tuple(
-        Memory(
-            a.name, a.bits, a.banks * a.copies, a.depth, "registers" if a.registers else None
-        )
+        Memory(a.name, a.bits, a.banks * a.copies, a.depth, "registers" if a.registers else None)
         for a in plan_arrays(arch, foldings, device.port_bits)
     )
 
