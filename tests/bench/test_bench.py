@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.bench.ports import measure as measure_ports
+
 FOLDER = Path(__file__).resolve().parent
 HEADER = "design,model,clock_mhz,dsp,klut,bram36,fps\n"
 ROWS = "Somebody,DeiT-T,150,1552,185.0,,100.0\nOther,Swin-T,200,2307,209.9,345,148.8\n"
@@ -27,6 +29,12 @@ def test_speed_of_the_cost_model(tmp_path: Path) -> None:
     for network in found["networks"].values():
         assert network["foldings"] >= 2_000
         assert network["pairs_per_s"] > 10 * network["pairs_per_s_one_plan_at_a_time"]
+
+
+def test_wider_weight_streams() -> None:
+    rates = measure_ports(("zcu102",))["zcu102"]
+    assert set(rates) == {"digits", "deit_tiny", "deit_small"}
+    assert all(row[0] and row[1] and row[1] >= row[0] for row in rates.values())
 
 
 def test_speed_of_a_study(tmp_path: Path) -> None:
