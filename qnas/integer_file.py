@@ -46,7 +46,10 @@ def load_integer(path: Path) -> IntegerNetwork:
         tensors = load(data)
         header = json.loads(_metadata(data)[_HEADER])
         return _network(tensors, header)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError, QnasError) as error:
+    except (
+        *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+        *(RecursionError, SafetensorError, QnasError),
+    ) as error:
         raise CheckpointError(
             problem(str(path), "must be a whole integer network", error, "Export it again.")
         ) from None

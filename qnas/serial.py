@@ -10,13 +10,14 @@ import os
 import tempfile
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from qnas.errors import CheckpointError, ConfigError, QnasError, nearest, problem
 
 T = TypeVar("T")
+SHOWN = 200  # characters of a wrong value that a message quotes
 
 
 class Value:
@@ -57,12 +58,18 @@ def decode(cls: type[T], data: Any, *, subject: str) -> T:
     from pydantic import ValidationError
 
     try:
-        value: T = _adapter(cls).validate_json(  # type: ignore[arg-type]
-            json.dumps(data, default=str)
-        )
+        value: T = _adapter(cls).validate_json(_text(data, subject))  # type: ignore[arg-type]
         return value
     except ValidationError as error:
         raise ConfigError(_explain(cls, error, subject)) from None
+
+
+def _text(data: Any, subject: str) -> str:
+    try:
+        return json.dumps(data, default=str)
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+        rule = "must hold numbers and lists of a plain size"
+        raise ConfigError(problem(subject, rule, error, "Correct the value.")) from None
 
 
 @functools.cache
@@ -76,22 +83,38 @@ def _adapter(cls: type) -> Any:
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file; ConfigError if it is absent or not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             problem(str(path), "must be a readable TOML file", error.strerror, "Check the path.")
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             problem(str(path), "must be valid TOML", error, "Correct that line.")
         ) from None
+    for text in _texts(data):
+        if "\0" in text:  # no name or path may hold one
+            rule = "must hold no NUL character"
+            raise ConfigError(problem(str(path), rule, repr(text), "Correct the value."))
+    return data
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in plain data, keys too."""
+    if isinstance(value, str):
+        yield value
+    for item in value if isinstance(value, list) else ():
+        yield from _texts(item)
+    for key, item in value.items() if isinstance(value, dict) else ():
+        yield key
+        yield from _texts(item)
 
 
 def read_json(path: Path) -> Any:
     """Parse a JSON file that qnas wrote; CheckpointError if it is absent or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             problem(str(path), "must be a whole JSON file", error, "Delete it and run again.")
         ) from None
@@ -148,7 +171,12 @@ def _sentence(cls: type, fault: Mapping[str, Any], subject: str) -> str:
     if fault["type"].startswith("missing"):
         return problem(where, "must be given", "nothing", "Add it.")
     rule = fault["msg"].removeprefix("Input ").removeprefix("should ")
-    return problem(where, f"must {rule}", repr(fault["input"]), "Correct the value.")
+    return problem(where, f"must {rule}", _shown(fault["input"]), "Correct the value.")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _known_keys(cls: Any, location: tuple[Any, ...]) -> list[str]:

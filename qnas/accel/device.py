@@ -18,6 +18,8 @@ RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram18", "uram")
 MemoryKind = Literal["DDR3", "DDR4", "LPDDR4", "HBM2"]
 MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
 MIN_DSP_BITS, MAX_DSP_BITS = 8, 64
+MOST = 10**9  # far beyond any board: a number that slipped
+_MOST_RULE = f"must be at most {MOST:,}"
 _DSP_RULE = f"must be from {MIN_DSP_BITS} to {MAX_DSP_BITS}"
 
 
@@ -80,6 +82,8 @@ class Device(Value):
         for name in ("lut", "ff", "dsp", "bram18", "clock_mhz", "dram_gbytes_per_s"):
             _require(getattr(self, name) > 0, name, "must be positive", getattr(self, name))
         _require(self.uram >= 0, "uram", "must not be negative", self.uram)
+        for name in (*RESOURCES, "clock_mhz", "dram_gbytes_per_s"):
+            _require(getattr(self, name) <= MOST, name, _MOST_RULE, getattr(self, name))
         for name in ("dsp_wide_bits", "dsp_narrow_bits"):
             bits = getattr(self, name)
             _require(MIN_DSP_BITS <= bits <= MAX_DSP_BITS, name, _DSP_RULE, bits)

@@ -8,6 +8,7 @@ from qnas.errors import ConfigError, problem
 from qnas.serial import Value
 
 MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
+MAX_LANES = 1 << 16  # of one kind: far beyond any device
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Folding(Value):
         rules = [
             ("tm", self.tm >= 2 and self.tm % 2 == 0, "must be even and positive", self.tm),
             ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
+            ("tm", self.tm <= MAX_LANES, f"must be at most {MAX_LANES}", self.tm),
+            ("tk", self.tk <= MAX_LANES, f"must be at most {MAX_LANES}", self.tk),
             (
                 "tt",
                 1 <= self.tt <= min(self.tk, MAX_TOKENS),

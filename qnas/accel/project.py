@@ -56,7 +56,7 @@ class ProjectFiles(Mapping[str, bytes]):
     def __init__(self, files: Mapping[str, bytes]) -> None:
         for path in files:
             pure = PurePosixPath(path)
-            if pure.is_absolute() or ".." in pure.parts or str(pure) != path:
+            if pure.is_absolute() or ".." in pure.parts or str(pure) != path or "\0" in path:
                 raise ConfigError(
                     problem("path", "must stay inside the project", repr(path), "Choose another.")
                 )

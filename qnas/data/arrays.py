@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +56,15 @@ _CORRECT = "Write it again with numpy.savez."
 
 def _read(path: Path) -> Arrays:
     try:
-        opened = np.load(path, allow_pickle=False)
-        if isinstance(opened, np.ndarray):
-            raise ValueError("one array alone")
-        with opened as found:
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                raise ValueError("one array alone")
             return {key: found[key] for key in KEYS if key in found}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile, zlib, numpy and its parser of headers: a dozen kinds
         rule = "must be an .npz file of plain arrays"
-        raise ConfigError(problem(str(path), rule, error, _CORRECT)) from None
+        reason = str(error) or type(error).__name__
+        raise ConfigError(problem(str(path), rule, reason, _CORRECT)) from None
 
 
 def _pair(arrays: Arrays, prefix: str, path: Path) -> tuple[NDArray[Any], NDArray[Any]]:

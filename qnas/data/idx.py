@@ -8,6 +8,7 @@ database"; Fashion-MNIST: H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747.
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from qnas.errors import ConfigError, problem
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
 UNSIGNED_BYTES = 8
+MOST_AXES = 4  # more than any file of images or labels has
 Bytes = NDArray[np.uint8]
 
 
@@ -70,8 +72,10 @@ def read_idx(path: Path) -> Bytes:
     if len(content) < start:
         raise ConfigError(problem(str(path), rule, f"{len(content)} bytes", _AGAIN))
     shape = struct.unpack(f">{content[3]}I", content[4:start])
+    if len(shape) > MOST_AXES:
+        raise ConfigError(problem(str(path), rule, f"{len(shape)} dimensions", _AGAIN))
     values = np.frombuffer(content, np.uint8, offset=start)
-    if values.size != np.prod(shape, dtype=np.int64):
+    if values.size != math.prod(shape):
         rule = f"must hold the {' x '.join(map(str, shape))} bytes of its header"
         raise ConfigError(problem(str(path), rule, values.size, _AGAIN))
     return values.reshape(shape)

@@ -20,6 +20,10 @@ def check_classes(
         raise ConfigError(
             problem(f"{subject}: labels", "must be 0 or more", train.min(), "Correct them.")
         )
+    if train.size and int(train.max()) >= train.size:  # before as many classes are counted
+        rule = f"must be below the number of images to train on ({train.size})"
+        remedy = "Number classes without gaps."
+        raise ConfigError(problem(f"{subject}: labels", rule, train.max(), remedy))
     counts = np.bincount(train)
     empty = np.flatnonzero(counts == 0)
     if not counts.size or empty.size:

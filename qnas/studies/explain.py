@@ -114,7 +114,7 @@ def explain_pick(folder: Path, *, device: str | None = None) -> Explanation:
 def _architecture(path: Path) -> Architecture:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         rule, remedy = "must be a JSON file of an architecture", "Check the path and the file."
         raise ConfigError(problem(str(path), rule, error, remedy)) from None
     return Architecture.from_json(data)

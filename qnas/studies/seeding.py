@@ -24,7 +24,7 @@ def read_seeds(front: Path, genome: Genome, *, most: int) -> list[Params]:
                 (Architecture.from_json(json.loads(row["architecture"])), float(row["dsp_share"]))
                 for row in csv.DictReader(stream)
             ]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, csv.Error, KeyError, TypeError, ValueError, RecursionError) as error:
         rule = "must lead to the front.csv of a run"
         raise ConfigError(problem("search.seed_from", rule, error, "Check the path.")) from None
     found = [

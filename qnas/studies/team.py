@@ -35,6 +35,12 @@ class Team:
         if self.workers < 1:
             raise ConfigError(problem("--workers", "must be at least 1", self.workers, "Try 2."))
 
+    def check(self) -> None:
+        """ConfigError unless the storage can be reached: before a training, not after it."""
+        if self.storage:
+            with open_storage(self.storage):
+                pass
+
 
 ALONE = Team()
 

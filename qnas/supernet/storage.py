@@ -39,7 +39,7 @@ def load_supernet(directory: Path) -> Supernet:
         space = _space(_field(description, "space"))
         supernet = Supernet(space, input_step=float(_field(description, "input_step")))
         supernet.load_state_dict(data)
-    except (RuntimeError, TypeError, QnasError) as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError, QnasError) as error:
         raise CheckpointError(
             problem(str(directory), "must hold a supernet of its space", error, "Train again.")
         ) from None

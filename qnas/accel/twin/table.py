@@ -67,7 +67,7 @@ def read_table(path: Path = SHIPPED) -> tuple[Row, ...]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return tuple(_row(record) for record in csv.DictReader(file))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, csv.Error, KeyError, TypeError, ValueError, AttributeError) as error:
         rule, remedy = "must be a whole table of measured blocks", "Make it again: `qnas measure`."
         raise CheckpointError(problem(str(path), rule, error, remedy)) from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qnas.accel.device import load_device
+from qnas.accel.device import MOST, load_device
 from qnas.accel.measurement import Measurement
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.reports import read_reports
@@ -50,6 +50,11 @@ class MeasuredDesign(Value):
         if self.hls is None and self.built is None:
             remedy = "Give a report of it."
             raise ConfigError(problem(self.source, "must be measured", "nothing", remedy))
+        for amounts in filter(None, (self.estimated, self.hls, self.built)):
+            for name in RESOURCES:
+                if not 0 <= getattr(amounts, name) <= MOST:
+                    rule, got = f"must tell {name} in 0..{MOST:,}", getattr(amounts, name)
+                    raise ConfigError(problem(self.source, rule, got, "Read its reports again."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,9 @@ class MeasuredDesigns(Value):
     designs: tuple[MeasuredDesign, ...]
 
     def __post_init__(self) -> None:
+        if len({design.plan for design in self.designs}) < len(self.designs):
+            rule, remedy = "must be of each plan once", "Read the reports again."
+            raise ConfigError(problem("designs", rule, "one twice", remedy))
         if len(self.foretold) < MIN_PAIRS:
             rule, remedy = f"must be of {MIN_PAIRS} plans at least", "Synthesize more plans."
             raise ConfigError(problem("reports", rule, len(self.foretold), remedy))

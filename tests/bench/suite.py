@@ -1,0 +1,173 @@
+"""Every benchmark of the project: its question, its budget for `make bench`, and what the page says
+of its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Line = tuple[str, str, str]  # what, its figure, beside what
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """`name`.py in this folder. With `arguments` it takes a minute or two on an idle core, with
+    `smallest` seconds, and says little. {work} in them is an empty folder."""
+
+    name: str
+    question: str
+    arguments: str
+    smallest: str
+    lines: Callable[[Any], Iterator[Line]]
+
+
+def times(first: float, second: float) -> str:
+    """A ratio."""
+    return f"{first / second:.2f} x" if second else "-"
+
+
+def _cost_model(found: Any) -> Iterator[Line]:
+    for name, x in found["networks"].items():
+        speed, one = x["pairs_per_s"], x["pairs_per_s_one_plan_at_a_time"]
+        yield f"plans priced a second, {name}", f"{speed:,} ({times(speed, one)})", "one at a time"
+        searched = f"{x['foldings']:,} foldings in {x['folding_search_s']:.3f} s"
+        yield f"search of the folding, {name}", searched, ""
+    yield "`qnas check`, interpreter included", f"{found['check_s']:.2f} s", ""
+    low, high = found["rule4ml_published_ms"]
+    each = 1e3 / found["pairs_per_s"]
+    yield "a plan's price", f"{each:.4f} ms", f"rule4ml, as published: {low} to {high} ms"
+
+
+def _study_speed(found: Any) -> Iterator[Line]:
+    speeds, ours = found["trials_per_cpu_s"], found["trials_per_cpu_s"]["qnas_journal"]
+    yield f"trials a processor second, {found['n']:,} trials, journal", f"{ours:.0f}", ""
+    for name, title in (("optuna_journal", "journal"), ("optuna_memory", "memory")):
+        beside = f"stock Optuna, {title}, {found['at'][name]:,} trials: {speeds[name]:.0f}"
+        yield "the same", times(ours, speeds[name]), beside
+
+
+def _front_quality(found: Any) -> Iterator[Line]:
+    ours = found["qnas"]["median"]
+    yield "share of the true hypervolume, median", f"{ours:.2%}", ""
+    for name, x in found.items():
+        if name != "qnas":
+            yield "the same", times(ours, x["median"]), f"{name}: {x['median']:.2%}"
+
+
+def _racing(found: Any) -> Iterator[Line]:
+    median, lost = found["median"], sum(row["lost"] for row in found["seeds"])
+    beside = "the same search without racing"
+    yield "images evaluated", f"{median['images_share']:.1%}", beside
+    yield "hypervolume", f"{median['hypervolume_share']:.2%}", beside
+    yield "members of the front that racing dropped", f"{lost}", ""
+
+
+def _supernet_step(found: Any) -> Iterator[Line]:
+    for name, x in found["shapes"].items():
+        beside = "timm's ViTs of the same shapes, float32"
+        yield f"a training step, {name}", f"{x['step_ratio']:.2f} x the time", beside
+        yield f"the same without quantizers, {name}", f"{x['float_ratio']:.2f} x the time", beside
+        speed = f"{x['eval_ratio']:.2f} x the speed"
+        yield f"evaluation of a sliced subnet, {name}", speed, "the extracted one"
+    if "peak_mib" in found:
+        plain, saved = found["peak_mib"], found["peak_mib_checkpointed"]
+        yield "memory of a deit_small step", f"{plain} MiB", f"{saved} MiB, checkpointed"
+
+
+def _csim_speed(found: Any) -> Iterator[Line]:
+    packed, plain = found["gmac_per_s_standin_packed"], found["gmac_per_s_standin"]
+    yield "C simulation, products one by one", f"{plain:.2f} GMAC/s", ""
+    yield "the same, packed as in a DSP", f"{times(packed, plain)}", "one by one"
+    if found["gmac_per_s_ap_int"]:
+        real = found["gmac_per_s_ap_int"]
+        small = found["runs"]["ap_int_small"]["gmac"]
+        beside = f"Xilinx's ap_int headers ({small} GMAC): {real:.3f} GMAC/s"
+        yield "the same, packed", times(packed, real), beside
+    if found["seconds_per_image_deit_tiny"]:
+        yield "an image of a DeiT-T, verified", f"{found['seconds_per_image_deit_tiny']} s", ""
+
+
+def _calibration(found: Any) -> Iterator[Line]:
+    groups = {"blocks": {n: x for n, x in found.items() if "mape_after" in x}}
+    for group, scores in (groups | {"designs": found.get("pairs", {})}).items():
+        for name, x in scores.items():
+            inside = f"{x['mape_after']:.2%}, {x['coverage_90']:.0%} in its 90 % interval"
+            yield f"error on {group} left out, {name}", inside, f"estimate: {x['mape_before']:.2%}"
+
+
+def _published(found: Any) -> Iterator[Line]:
+    for x in found:
+        what = f"{x['design']}, {x['model']}: {x['w8_share']:.0%} W8, A{x['activation_bits']}"
+        if not x["fits"]:
+            yield what, "no folding fits", ""
+            continue
+        ours = f"{x['times_theirs']:.2f} x, modelled ({x['fps_ours']:,} FPS)"
+        yield what, ours, f"{x['fps_theirs']:,} FPS, of a board"
+
+
+def _ranking(found: Any) -> Iterator[Line]:
+    for name, x in found.items():
+        if not x:
+            yield f"{name}", "too few subnets to say", ""
+            continue
+        what = f"tau of inherited accuracy, {name}, {x['subnets']} subnets"
+        yield what, _tau(x), f"trained alone, {x['seeds']} seeds of {x['recipe']['epochs']} epochs"
+        if "seed_tau" in x:
+            yield "one seed's accuracy with another's", f"{x['seed_tau']:.2f}", "the ceiling"
+        for title, other in (x["counts"] | x["ablations"]).items():
+            yield f"tau of {title}", _tau(other), ""
+
+
+def _tau(x: Any) -> str:
+    return f"{x['kendall_tau']:.2f} [{x['ci_low']:.2f}, {x['ci_high']:.2f}]"
+
+
+SUITE = (
+    Benchmark("cost_model", "How fast is a plan priced?", "", "", _cost_model),
+    Benchmark(
+        "published",
+        "How do our plans compare with published accelerators?",
+        *("", ""),
+        _published,
+    ),
+    Benchmark(
+        "study_speed",
+        "How many trials a second does a persisted study make?",
+        *("--n 3000 --stock 500", "--n 500 --stock 20"),
+        _study_speed,
+    ),
+    Benchmark(
+        "front_quality",
+        "How much of the true front does a budget of evaluations find?",
+        *("--seeds 3 --trials 400", "--seeds 1 --trials 60 --methods qnas random"),
+        _front_quality,
+    ),
+    Benchmark(
+        "racing",
+        "What does racing save, and does it cost the front anything?",
+        *("--epochs 10 --seeds 2 --trials 400", "--epochs 1 --seeds 1 --trials 60"),
+        _racing,
+    ),
+    Benchmark(
+        "supernet_step",
+        "What does a step of supernet training cost?",
+        *("--shapes digits tiny", "--shapes digits --no-memory"),
+        _supernet_step,
+    ),
+    Benchmark("csim_speed", "How fast is C simulation?", "", "--small", _csim_speed),
+    Benchmark(
+        "calibration",
+        "What does calibration make of an estimate?",
+        *("--seeds 3", "--no-pairs --seeds 1"),
+        _calibration,
+    ),
+    Benchmark(
+        "ranking",
+        "Does inherited accuracy rank subnets as training each alone would?",
+        "--data digits --ablations digits --subnets 8 --epochs 20 --supernet-epochs 40"
+        " --work {work}",
+        "--data digits --subnets 4 --epochs 1 --supernet-epochs 1 --train-images 200 --work {work}",
+        _ranking,
+    ),
+)

@@ -1,0 +1,289 @@
+"""Whatever a file holds, its reader returns a value or raises a QnasError: nothing else.
+
+Each reader gets good files with a value replaced, removed or added, and with their bytes cut or
+overwritten. The same EXAMPLES in every run; `QNAS_FUZZ=100000 pytest tests/test_fuzz.py` tries as
+many new ones.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qnas.accel.check import check_plan
+from qnas.accel.device import load_device
+from qnas.accel.folding import Folding
+from qnas.accel.lower import lower
+from qnas.accel.plan import HardwarePlan
+from qnas.accel.twin.table import SHIPPED, read_table
+from qnas.data.arrays import load_numpy
+from qnas.data.idx import read_idx
+from qnas.data.pixels import PixelConfig
+from qnas.errors import QnasError
+from qnas.integer_file import load_integer, save_integer
+from qnas.objectives.calibration.designs import MeasuredDesign, MeasuredDesigns, Setup
+from qnas.objectives.calibration.file import CalibrationFile, read_calibration
+from qnas.objectives.calibration.pairs import FEATURES, REQUIRED, read_pairs
+from qnas.objectives.cost.estimate import Resources
+from qnas.random_network import random_network
+from qnas.serial import encode, read_json
+from qnas.spaces import load_space
+from qnas.studies.config import load_config
+from qnas.studies.explain import explain_architecture
+from tests.accel.test_device import TEXT as DEVICE
+
+EXAMPLES = int(os.environ.get("QNAS_FUZZ", "50"))
+fuzz = settings(
+    max_examples=EXAMPLES,
+    derandomize="QNAS_FUZZ" not in os.environ,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+STUDY = """
+name = "mine"
+space = "digits"
+data = "digits"
+device = "zcu102"
+objectives = ["error", "latency", "dsp"]
+seed = 1
+fps_targets = [1000]
+verify_images = 5
+[limits]
+latency = 5.0
+[images]
+mean = [0.5]
+std = [0.5]
+[search]
+trials = 100
+population = 10
+dsp_shares = [0.25, 0.5]
+stop_after = 5
+[train]
+epochs = 3
+learning_rate = 1e-3
+threads = 1
+[tune]
+epochs = 2
+[splits]
+search_fraction = 0.2
+report_fraction = 0.2
+"""
+ODD: tuple[Any, ...] = (
+    *(None, True, -1, 0, 1, 3, 7, 2**31, 2**64, 10**400, -(10**30)),
+    *(0.5, -0.0, 1e-320, 1e308, float("nan"), float("inf"), float("-inf")),
+    *("", "x", "../x", "/", "a\0b", "\ud800", "x" * 5000, "nan", "9" * 30, "zcu102"),
+    *([], {}, [[]], [None], {"": 0}, [1, "a", {}], [0] * 300),
+)
+
+
+def _places(data: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value in plain data."""
+    items = data.items() if isinstance(data, dict) else ()
+    items = enumerate(data) if isinstance(data, list) else items
+    for key, value in items:
+        yield (*here, key)
+        yield from _places(value, (*here, key))
+
+
+def changed(data: Any, draw: st.DrawFn) -> Any:
+    """A copy with one to three values replaced, removed or added."""
+    copy = json.loads(json.dumps(data))
+    for _ in range(draw(st.integers(1, 3))):
+        places = list(_places(copy))
+        if not places:
+            break
+        *path, last = draw(st.sampled_from(places))
+        item = copy
+        for key in path:
+            item = item[key]
+        act = draw(st.integers(0, 5))
+        if act == 0:
+            del item[last]
+        elif act == 1 and isinstance(item, dict):
+            item[draw(st.sampled_from(("x", "", "name", "a.b", "\0")))] = 1
+        else:
+            item[last] = draw(st.sampled_from(ODD))
+    return copy
+
+
+def damaged(content: bytes, draw: st.DrawFn) -> bytes:
+    """A piece cut out, and noise or what means something to parsers in its place."""
+    start = draw(st.integers(0, len(content)))
+    length = draw(st.sampled_from((0, 1, 4, 40, len(content))))
+    noise = draw(
+        st.binary(max_size=8)
+        | st.sampled_from((b"[" * 3000, b"\0" * 9, b'"', b"\n", b"1" * 5000, b",,,", b"nan", b"="))
+    )
+    return content[:start] + noise + content[start + length :]
+
+
+@st.composite
+def json_files(draw: st.DrawFn, good: Any) -> bytes:
+    if draw(st.booleans()):
+        return json.dumps(changed(good, draw)).encode()
+    return damaged(json.dumps(good).encode(), draw)
+
+
+@st.composite
+def byte_files(draw: st.DrawFn, good: tuple[bytes, ...]) -> bytes:
+    return damaged(draw(st.sampled_from(good)), draw)
+
+
+@st.composite
+def toml_files(draw: st.DrawFn, good: str) -> bytes:
+    """A line's value replaced by an odd one, a line removed or doubled, or bytes damaged."""
+    lines = good.splitlines()
+    index = draw(st.integers(0, len(lines) - 1))
+    act = draw(st.integers(0, 5))
+    if act == 0:
+        return damaged(good.encode(), draw)
+    if act == 1:
+        lines.insert(index, draw(st.sampled_from([*lines, "x = 1", "[x]", "[[x]]", "a.b.c = []"])))
+    elif act == 2:
+        del lines[index]
+    else:
+        lines[index] = f"{lines[index].partition('=')[0]} = {draw(st.sampled_from(TOML_ODD))}"
+    return "\n".join(lines).encode()
+
+
+TOML_ODD = (
+    *("-1", "0", "1", "9" * 400, f"0x{'f' * 4000}", "1e308", "-0.0", "nan", "inf", "-inf"),
+    *('""', '"x"', '"../x"', '"/"', '"a\\u0000b"', '"a.toml"', '"m.py:x"', '"numpy:"', '":"'),
+    *("true", "[]", "{}", "[[]]", "{x = 1}", "1979-05-27", "07:32:00", "[0.5, 0.25]", "['a', 1]"),
+    *("[" * 2000, f'"{"x" * 5000}"', '"folder:~x"', '"~/w.pth"', '["error", "error"]'),
+)
+
+
+def never_a_traceback(read: Callable[[Path], object], content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+    try:
+        read(path)
+    except QnasError as error:
+        assert len(str(error)) < 20_000
+        str(error).encode()  # a terminal must be able to show it
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+SMALL = load_space("digits").smallest()
+PLAN = lower(SMALL, load_device("zcu102"), Folding(tm=4, tt=2, tk=4, vl=2))
+
+
+@fuzz
+@given(content=toml_files(STUDY))
+def test_studies(content: bytes, folder: Path) -> None:
+    never_a_traceback(load_config, content, folder / "s.toml")
+
+
+@fuzz
+@given(content=toml_files(DEVICE))
+def test_devices(content: bytes, folder: Path) -> None:
+    never_a_traceback(lambda path: load_device(path).limits(), content, folder / "b.toml")
+
+
+@fuzz
+@given(content=json_files(SMALL.to_json()))
+def test_architectures(content: bytes, folder: Path) -> None:
+    never_a_traceback(_explained, content, folder / "a.json")
+
+
+def _explained(path: Path) -> None:
+    explain_architecture(path, "zcu102", dsp_share=0.05)
+
+
+def _checked(path: Path) -> None:
+    check_plan(HardwarePlan.from_json(read_json(path)), load_device("zcu102"))
+
+
+@fuzz
+@given(content=json_files(encode(PLAN)))
+def test_plans(content: bytes, folder: Path) -> None:
+    never_a_traceback(_checked, content, folder / "plan.json")
+
+
+def _calibration() -> CalibrationFile:
+    designs = tuple(
+        MeasuredDesign(f"{i}", f"r{i}", Resources(i, i, i, i), Resources(2 * i, i, i, i), None)
+        for i in range(1, 7)
+    )
+    return CalibrationFile(MeasuredDesigns(Setup("t", "hls", "xczu9eg", 5.0), designs))
+
+
+@fuzz
+@given(content=json_files(encode(_calibration())))
+def test_calibrations(content: bytes, folder: Path) -> None:
+    never_a_traceback(read_calibration, content, folder / "c.json")
+
+
+HEADER = ",".join(("kernel", *REQUIRED))
+PAIRS = "\n".join([HEADER, *(f"k{i}" + f",{i}" * len(REQUIRED) for i in range(7))])
+
+
+@fuzz
+@given(content=byte_files((PAIRS.encode(),)))
+def test_pairs(content: bytes, folder: Path) -> None:
+    assert set(FEATURES) <= set(REQUIRED)
+    never_a_traceback(read_pairs, content, folder / "p.csv")
+
+
+@fuzz
+@given(content=byte_files((SHIPPED.read_bytes()[:2000].rpartition(b"\n")[0],)))
+def test_measured_blocks(content: bytes, folder: Path) -> None:
+    never_a_traceback(read_table, content, folder / "m.csv")
+
+
+IDX = struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 3, 3) + bytes(18)
+
+
+@fuzz
+@given(content=byte_files((IDX, gzip.compress(IDX))), suffix=st.sampled_from(("", ".gz")))
+def test_idx_files(content: bytes, suffix: str, folder: Path) -> None:
+    never_a_traceback(read_idx, content, folder / f"images{suffix}")
+
+
+def _npz(save: Callable[..., None], **arrays: Any) -> bytes:
+    stream = io.BytesIO()
+    save(stream, **arrays)
+    return stream.getvalue()
+
+
+IMAGES = {"images": np.zeros((6, 4, 4), np.uint8), "labels": np.arange(6) % 3}
+NPZ = tuple(_npz(save, **IMAGES) for save in (np.savez, np.savez_compressed))
+
+
+@fuzz
+@pytest.mark.filterwarnings("ignore")  # of zipfile and numpy, about what is then refused
+@given(content=byte_files(NPZ))
+def test_numpy_files(content: bytes, folder: Path) -> None:
+    read = PixelConfig()
+    never_a_traceback(lambda path: load_numpy(path, pixels=read), content, folder / "i.npz")
+
+
+@pytest.fixture(scope="module")
+def network(folder: Path) -> bytes:
+    save_integer(random_network(SMALL, 0), folder / "good.safetensors")
+    return (folder / "good.safetensors").read_bytes()
+
+
+@fuzz
+@given(data=st.data())
+def test_integer_networks(data: st.DataObject, network: bytes, folder: Path) -> None:
+    length = struct.unpack("<Q", network[:8])[0]
+    content = damaged(network[: 8 + length], data.draw)
+    never_a_traceback(load_integer, content + network[8 + length :], folder / "n.safetensors")
