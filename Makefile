@@ -3,13 +3,31 @@ PYTHON ?= python3
 BIN := .venv/bin
 STUDY ?= studies/digits_zcu102.toml
 
-.PHONY: demo test check docs verify-full clean
+.PHONY: demo test test-oldest coverage check docs bench verify-full clean
 
 demo: .venv/installed
 	$(BIN)/qnas run $(STUDY)
 
 test: .venv/installed-dev
 	$(BIN)/pytest -m "not slow and not demo" -n auto -q
+
+# The same tests with the oldest versions that pyproject.toml allows, in a venv of their own. Tests
+# of extras that are not installed there skip.
+test-oldest:
+	test -x build/oldest/bin/python || $(PYTHON) -m venv build/oldest
+	build/oldest/bin/python tests/oldest.py > build/oldest/constraints.txt
+	build/oldest/bin/pip install --quiet --disable-pip-version-check \
+	  -c build/oldest/constraints.txt -e . hypothesis markdown-it-py pytest pytest-xdist setuptools
+	build/oldest/bin/pytest -m "not slow and not demo" -n auto -q
+
+# Which lines of the package the fast tests execute, and which not.
+coverage: .venv/installed-dev
+	$(BIN)/pytest -m "not slow and not demo" -n auto -q --cov --cov-report=term:skip-covered
+
+# Every side-by-side comparison, at small budgets, into docs/benchmarks/latest.md: ten minutes on
+# two idle cores. `make bench ARGUMENTS=--smallest` only shows that all of them run.
+bench: .venv/installed-dev
+	$(BIN)/python -m tests.bench $(ARGUMENTS)
 
 # C++ against the integer reference on 60 random designs, and with Xilinx's headers 1,000 random
 # vectors of every kind of stage and the corners of every format. Minutes: see CONTRIBUTING.md.

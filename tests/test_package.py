@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -35,8 +36,10 @@ def test_every_file_that_is_not_python_is_package_data() -> None:
     assert len(files) > 200 and left_out == []
 
 
-@pytest.mark.slow
-def test_what_is_installed_from_a_wheel_works_without_the_checkout(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `site` holds what a wheel of the checkout installs."""
+    tmp_path = tmp_path_factory.mktemp("wheel")
     source = tmp_path / "source"
     shutil.copytree(ROOT / "qnas", source / "qnas", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -45,6 +48,12 @@ def test_what_is_installed_from_a_wheel_works_without_the_checkout(tmp_path: Pat
     _python(tmp_path, "-m", "pip", "wheel", *offline, "--wheel-dir", "wheels", "./source")
     (wheel,) = (tmp_path / "wheels").glob("*.whl")
     _python(tmp_path, "-m", "pip", "install", *offline, "--target", "site", str(wheel))
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_what_is_installed_from_a_wheel_works_without_the_checkout(installed: Path) -> None:
+    tmp_path = installed
     (tmp_path / "net.json").write_text(canonical_json(load_space("digits").smallest()))
 
     def qnas(*arguments: str) -> str:
@@ -53,12 +62,37 @@ def test_what_is_installed_from_a_wheel_works_without_the_checkout(tmp_path: Pat
     where = _python(tmp_path, "-c", "import qnas; print(qnas.__file__)")
     assert Path(where.strip()).is_relative_to(tmp_path / "site")
     assert "`tutorial` can be satisfied" in qnas("check", "tutorial")
+    assert "zcu102" in qnas("devices") and "digits" in qnas("spaces")
     assert "kv260" in qnas("explain", "--arch", "net.json", "--device", "kv260")
     assert qnas("measure", "--list")
     _python(tmp_path, "-c", EMIT)
     make = ("make", "-s", "-C", str(tmp_path / "project"), "check", "CXXFLAGS=-O0")
     assert "0 mismatches" in subprocess.run(make, capture_output=True, text=True).stdout
 
+
+@pytest.mark.slow
+def test_a_study_runs_from_the_wheel_from_images_to_a_verified_project(installed: Path) -> None:
+    (installed / "small.toml").write_text(STUDY)
+    said = _python(installed, "-m", "qnas", "run", "small.toml")
+    assert "projects are verified" in said or "Verified accelerators" in said
+    run = installed / "runs/small"
+    assert (run / "report.html").is_file() and (run / "front.csv").is_file()
+    (pick,) = json.loads((run / "summary.json").read_text())["picks"]
+    assert pick["verification"]["mismatches"] == 0 < pick["verification"]["images"]
+
+
+STUDY = """
+name = "small"
+space = "digits"
+data = "digits"
+device = "zcu102"
+verify_images = 2
+[search]
+trials = 4
+population = 2
+[train]
+epochs = 1
+"""
 
 EMIT = """
 from pathlib import Path

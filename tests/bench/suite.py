@@ -24,7 +24,10 @@ class Benchmark:
 
 def times(first: float, second: float) -> str:
     """A ratio."""
-    return f"{first / second:.2f} x" if second else "-"
+    if not second:
+        return "-"
+    ratio = first / second
+    return f"{ratio:.2f} x" if ratio < 100 else f"{ratio:,.0f} x"
 
 
 def _cost_model(found: Any) -> Iterator[Line]:
@@ -33,7 +36,8 @@ def _cost_model(found: Any) -> Iterator[Line]:
         yield f"plans priced a second, {name}", f"{speed:,} ({times(speed, one)})", "one at a time"
         searched = f"{x['foldings']:,} foldings in {x['folding_search_s']:.3f} s"
         yield f"search of the folding, {name}", searched, ""
-    yield "`qnas check`, interpreter included", f"{found['check_s']:.2f} s", ""
+    check = f"{found['check_s']:.2f} s, {found['check_cpu_s']:.2f} s of processor time"
+    yield "`qnas check`, interpreter included", check, ""
     low, high = found["rule4ml_published_ms"]
     each = 1e3 / found["pairs_per_s"]
     yield "a plan's price", f"{each:.4f} ms", f"rule4ml, as published: {low} to {high} ms"

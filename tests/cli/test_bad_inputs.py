@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from qnas.cli.main import cli
-from tests.cli.bad_inputs import Bad, cases
+from tests.cli.bad import Bad, cases
 
 CASES = cases()
 
