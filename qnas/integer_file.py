@@ -15,6 +15,7 @@ from safetensors.numpy import load, save
 from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, QnasError, problem
 from qnas.integer import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
+from qnas.safetensors_header import metadata_of
 from qnas.serial import canonical_json, encode, write_atomically
 
 # Arrays of scalars would lose their meaning; the header keeps them by name.
@@ -44,7 +45,7 @@ def load_integer(path: Path) -> IntegerNetwork:
     try:
         data = path.read_bytes()
         tensors = load(data)
-        header = json.loads(_metadata(data)[_HEADER])
+        header = json.loads(metadata_of(data)[_HEADER])
         return _network(tensors, header)
     except (
         *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
@@ -53,13 +54,6 @@ def load_integer(path: Path) -> IntegerNetwork:
         raise CheckpointError(
             problem(str(path), "must be a whole integer network", error, "Export it again.")
         ) from None
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """The header's metadata (safetensors: 8 bytes of length, then JSON)."""
-    length = int.from_bytes(data[:8], "little")
-    metadata: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
-    return metadata
 
 
 def _network(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> IntegerNetwork:

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from qnas.architecture import Architecture
+from qnas.safetensors_header import in_order
 from qnas.serial import write_atomically
 from qnas.supernet.weights import SubnetWeights
 
@@ -58,7 +59,7 @@ class StateDict:
             metadata["not timm"] = " ".join(self.obstacles)
         else:
             metadata["VisionTransformer"] = json.dumps(self.timm_arguments)
-        write_atomically(path, save(self.tensors, metadata=metadata))
+        write_atomically(path, in_order(save(self.tensors, metadata=metadata)))
 
 
 def state_dict(weights: SubnetWeights) -> StateDict:

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from qnas.errors import CheckpointError, problem
+from qnas.safetensors_header import in_order
 from qnas.serial import encode, write_atomically
 from qnas.supernet.model import Supernet
 from qnas.training.optimizing import WeightAverage
@@ -72,7 +73,7 @@ def save_checkpoint(directory: Path, state: State, *, place: Place, run: Run) ->
         tensors |= {f"average.{i}": t for i, t in enumerate(state.average.mean)}
         numbers["average"] = state.average.updates
     metadata = {"space": run.space, "run": run.digest, "place": json.dumps(encode(place))}
-    data = save(tensors, metadata=metadata | {"numbers": json.dumps(numbers)})
+    data = in_order(save(tensors, metadata=metadata | {"numbers": json.dumps(numbers)}))
     write_atomically(directory / CHECKPOINT, data)
 
 
