@@ -115,16 +115,19 @@ def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ranking_is_measured_once_and_remembered(tmp_path: Path) -> None:
     arguments = ["--data", "digits", "--ablations", "digits", "--subnets", "4"]
-    arguments += ["--epochs", "1", "--supernet-epochs", "1", "--train-images", "200"]
+    arguments += ["--peers", "4", "--epochs", "1", "--supernet-epochs", "1"]
+    arguments += ["--train-images", "100", "--test-images", "100"]
     arguments += ["--work", str(tmp_path), "--json", str(tmp_path / "out.json")]
     _run("ranking.py", *arguments)
     found = json.loads((tmp_path / "out.json").read_text())["digits"]
     assert found["subnets"] == len(found["points"]) == 4 and found["seeds"] == 2
     assert len(found["ablations"]) == len(found["counts"]) == 4
-    for x in (found, *found["ablations"].values(), *found["counts"].values()):
+    equal = found["equal_cost"]
+    assert equal["subnets"] == 4 and equal["mean_inherited"] != found["mean_inherited"]
+    for x in (found, equal, *found["ablations"].values(), *found["counts"].values()):
         assert x["ci_low"] <= x["kendall_tau"] <= x["ci_high"]
     trained = {p: p.stat().st_mtime_ns for p in tmp_path.glob("digits/*/supernet.safetensors")}
-    assert len(trained) == 1 + 4 + 2 * 4  # supernet, ablations, each subnet with two seeds
+    assert len(trained) == 1 + 4 + 2 * 4 + 4  # supernet, ablations, subnets with two seeds, peers
     _run("ranking.py", *arguments)
     assert json.loads((tmp_path / "out.json").read_text())["digits"] == found
     assert {p: p.stat().st_mtime_ns for p in trained} == trained
