@@ -123,7 +123,7 @@ def test_ranking_is_measured_once_and_remembered(tmp_path: Path) -> None:
     assert found["subnets"] == len(found["points"]) == 4 and found["seeds"] == 2
     assert len(found["ablations"]) == len(found["counts"]) == 4
     equal = found["equal_cost"]
-    assert equal["subnets"] == 4 and equal["mean_inherited"] != found["mean_inherited"]
+    assert equal["subnets"] == len(equal["points"]) == 4
     for x in (found, equal, *found["ablations"].values(), *found["counts"].values()):
         assert x["ci_low"] <= x["kendall_tau"] <= x["ci_high"]
     trained = {p: p.stat().st_mtime_ns for p in tmp_path.glob("digits/*/supernet.safetensors")}
