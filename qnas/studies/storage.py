@@ -147,12 +147,17 @@ def check_directions(study: optuna.Study, directions: Sequence[Direction], *, wh
 
 
 def _drop_torn_line(path: Path) -> None:
-    """Cut what follows the last newline: an append that was never finished was never made."""
+    """Cut what follows the last newline: an append that was never finished was never made.
+    ValueError for a line that is no object."""
     if not path.exists():
         return
     with path.open("r+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # nobody is in the middle of one
         content = stream.read()
         whole = content.rfind(b"\n") + 1
+        # Optuna would write into a file of something else before it notices.
+        for number, line in enumerate(content[:whole].splitlines(), 1):
+            if not (line.startswith(b"{") and line.endswith(b"}")):
+                raise ValueError(f"line {number} is {line[:40]!r}")
         if whole < len(content):
             stream.truncate(whole)

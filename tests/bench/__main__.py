@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -54,6 +55,7 @@ def _found(benchmark: Benchmark, arguments: str, timeout_s: float) -> Any:
         done = subprocess.run(
             [sys.executable, str(program), *words, "--json", str(out)],
             cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},  # some import another
             capture_output=True,
             text=True,
             check=True,

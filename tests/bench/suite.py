@@ -59,6 +59,15 @@ def _front_quality(found: Any) -> Iterator[Line]:
             yield "the same", times(ours, x["median"]), f"{name}: {x['median']:.2%}"
 
 
+def _ports(found: Any) -> Iterator[Line]:
+    for board, networks in found["fps"].items():
+        for name, (one, *wider) in networks.items():
+            for width, fps in zip(found["times"][1:], wider, strict=True):
+                if one and fps:
+                    what = f"weight stream {width} times as wide, {name} on {board}"
+                    yield what, times(fps, one), f"{one:,} FPS with one port, both modelled"
+
+
 def _racing(found: Any) -> Iterator[Line]:
     median, lost = found["median"], sum(row["lost"] for row in found["seeds"])
     beside = "the same search without racing"
@@ -135,6 +144,7 @@ SUITE = (
         *("", ""),
         _published,
     ),
+    Benchmark("ports", "What would a wider weight stream give?", "", "", _ports),
     Benchmark(
         "study_speed",
         "How many trials a second does a persisted study make?",

@@ -29,8 +29,18 @@ def sentence(case: Bad) -> re.Pattern[str]:
         re.escape, (case.subject, case.rule, case.value, case.remedy)
     )
     return re.compile(
-        rf"^qnas: .*`[^`]*{subject}[^`]*` {rule}.*; got .*{value}.*\. .*{remedy}", re.DOTALL
+        rf"^qnas: .*`[^`]*{subject}[^`]*` {rule}.*; got .*{value}.*\. .*{remedy}",
+        re.DOTALL | re.MULTILINE,
     )
+
+
+def refused(case: Bad, folder: Path) -> None:
+    """Run the case's command where it is told to be refused; `folder` stays as it is."""
+    before = listing(folder)
+    result = CliRunner().invoke(cli, shlex.split(case.command))
+    assert result.exit_code == 2, f"{result.output}\n{result.exception!r}"
+    assert sentence(case).search(result.stderr), result.stderr
+    assert listing(folder) == before
 
 
 def test_there_are_many_and_each_is_another() -> None:
@@ -44,8 +54,4 @@ def test_bad_input(case: Bad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    before = listing(tmp_path)
-    result = CliRunner().invoke(cli, shlex.split(case.command))
-    assert result.exit_code == 2, f"{result.output}\n{result.exception!r}"
-    assert sentence(case).search(result.stderr), result.stderr
-    assert listing(tmp_path) == before
+    refused(case, tmp_path)
