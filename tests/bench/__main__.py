@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=[b.name for b in SUITE], metavar="NAME")
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args()
-    where, outcomes = setting(ROOT), []
+    where, outcomes = setting(ROOT, smallest=options.smallest), []
     for benchmark in SUITE:
         if options.only and benchmark.name not in options.only:
             continue

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench.suite import Benchmark, Line
 
+SMALLEST = "the smallest: these figures show that every benchmark runs, and nothing more"
 PACKAGES = ("numpy", "torch", "timm", "optuna", "moocore", "scikit-learn")
 HEADING = """# Benchmarks: the latest run
 
@@ -41,12 +42,13 @@ class Setting:
     facts: tuple[tuple[str, str], ...]
 
 
-def setting(root: Path) -> Setting:
+def setting(root: Path, *, smallest: bool = False) -> Setting:
     """Of this machine, for the commit that is checked out in `root`."""
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return Setting(
         (
+            ("budgets", SMALLEST if smallest else "those of `make bench`"),
             ("date", f"{datetime.now(UTC):%Y-%m-%d}"),
             ("commit", _commit(root)),
             ("processor", f"{_processor()}, {len(os.sched_getaffinity(0))} cores used"),

@@ -36,6 +36,7 @@ def test_where_it_ran_names_nobody() -> None:
     found = page(setting(ROOT), [])
     for private in (platform.node(), str(Path.home()), str(ROOT), f"{getpass.getuser()}@"):
         assert private not in found
+    assert "show that every benchmark runs" in page(setting(ROOT, smallest=True), [])
     for title in ("date", "commit", "processor", "memory", "versions"):
         assert f"| {title} | " in found
 
