@@ -163,4 +163,4 @@ def _generator(*seeds: int) -> torch.Generator:
 
 def _mixed(*seeds: int) -> int:
     """One seed of several: near ones give unrelated streams."""
-    return int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]) >> 1

@@ -154,7 +154,7 @@ SUITE = (
     Benchmark(
         "front_quality",
         "How much of the true front does a budget of evaluations find?",
-        *("--seeds 3 --trials 400", "--seeds 1 --trials 60 --methods qnas random"),
+        *("--seeds 2 --trials 400", "--seeds 1 --trials 60 --methods qnas random"),
         _front_quality,
     ),
     Benchmark(
@@ -173,14 +173,13 @@ SUITE = (
     Benchmark(
         "calibration",
         "What does calibration make of an estimate?",
-        *("--seeds 3", "--no-pairs --seeds 1"),
+        *("--seeds 2", "--no-pairs --seeds 1"),
         _calibration,
     ),
     Benchmark(
         "ranking",
         "Does inherited accuracy rank subnets as training each alone would?",
-        "--data digits --ablations digits --subnets 8 --epochs 20 --supernet-epochs 40"
-        " --work {work}",
+        "--data digits --subnets 8 --epochs 20 --supernet-epochs 40 --work {work}",
         "--data digits --subnets 4 --epochs 1 --supernet-epochs 1 --train-images 200 --work {work}",
         _ranking,
     ),
