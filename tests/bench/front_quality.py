@@ -25,6 +25,7 @@ import argparse
 import json
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -140,7 +141,9 @@ def landscape(cache: Path) -> Landscape:
                 known = {}
     wanted = {cost_key(arch, share): (arch, share) for arch in archs for share in SHARES}
     if set(known) != set(wanted):
-        known = {key: price(*candidate) for key, candidate in wanted.items()}
+        with ProcessPoolExecutor() as pool:
+            prices = pool.map(price, *zip(*wanted.values(), strict=True), chunksize=64)
+            known = dict(zip(wanted, prices, strict=True))
         cache.write_text(json.dumps(known))
     return Landscape(known)
 
