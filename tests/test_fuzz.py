@@ -13,6 +13,7 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,8 @@ def changed(data: Any, draw: st.DrawFn) -> Any:
         elif act == 1 and isinstance(item, dict):
             item[draw(st.sampled_from(("x", "", "name", "a.b", "\0")))] = 1
         else:
-            item[last] = draw(st.sampled_from(ODD))
+            # A copy: a later change may go into it, and then into itself without end.
+            item[last] = deepcopy(draw(st.sampled_from(ODD)))
     return copy
 
 
