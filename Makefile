@@ -33,6 +33,7 @@ bench: .venv/installed-dev
 # vectors of every kind of stage and the corners of every format. Minutes: see CONTRIBUTING.md.
 verify-full: .venv/installed-dev
 	$(BIN)/python -m tests.accel.full
+	$(BIN)/pytest -q -m full
 
 # Types, style and the direction of imports.
 check: .venv/installed-dev
@@ -51,10 +52,11 @@ docs: .venv/installed-docs
 
 # Xilinx's own ap_int headers, for the test that compares them with the stand-in, lie inside the
 # hls4ml wheel; nothing else of hls4ml is used, so its dependencies stay out.
-.venv/installed-dev: .venv/installed
+.venv/installed-dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps hls4ml==1.3.0
-	touch $@
+	touch .venv/installed $@
 
 .venv/installed-docs: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"

@@ -47,6 +47,7 @@ def test_speed_of_a_study(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_racing(tmp_path: Path) -> None:
     arguments = ["--epochs", "2", "--seeds", "1", "--trials", "120"]
     _run("racing.py", *arguments, "--json", str(tmp_path / "out.json"))
@@ -99,6 +100,7 @@ def test_calibration(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_speed_of_c_simulation(tmp_path: Path) -> None:
     _run("csim_speed.py", "--small", "--json", str(tmp_path / "out.json"))
     found: dict[str, Any] = json.loads((tmp_path / "out.json").read_text())
@@ -113,6 +115,7 @@ def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_ranking_is_measured_once_and_remembered(tmp_path: Path) -> None:
     arguments = ["--data", "digits", "--ablations", "digits", "--subnets", "4"]
     arguments += ["--peers", "4", "--epochs", "1", "--supernet-epochs", "1"]

@@ -66,6 +66,7 @@ def test_every_benchmark_is_in_the_suite() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_the_command_writes_the_page(tmp_path: Path) -> None:
     out = tmp_path / "latest.md"
     command = [sys.executable, "-m", "tests.bench", "--smallest", "--page", str(out)]

@@ -111,6 +111,7 @@ def test_workers_of_one_machine_one_killed_then_all(
 
 @pytest.mark.slow
 @pytest.mark.postgres
+@pytest.mark.full
 def test_two_machines_on_postgres(trained: Path, alone: Path, tmp_path: Path) -> None:
     """Each has a run folder of its own; both end with the whole study and the same front.csv."""
     with postgres() as url:
