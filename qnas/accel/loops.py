@@ -17,7 +17,6 @@ from qnas.units import ceil_div
 
 ROW_PARAM_BITS = 64  # bias 26, mult 18, shift 6, kind 2, row 12
 NORM_PARAM_BITS = 64  # gain 18, bias 36
-SOFTMAX_PARAM_BITS = 64  # mult 18, shift 6, out_mult 18, out_shift 6
 GELU_ENTRY_BITS = 8
 RESIDUAL_BITS = 16
 PIXEL_BITS = 8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qnas.accel.device import Device
 from qnas.errors import ConfigError, problem
-from qnas.studies.config import CalibrationConfig
+from qnas.studies.sections import CalibrationConfig
 
 if TYPE_CHECKING:
     from qnas.objectives.calibration.file import Calibration

@@ -15,10 +15,10 @@ from optuna.samplers import BaseGASampler, BaseSampler
 from optuna.trial import FrozenTrial
 
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
-from qnas.studies.config import DEFAULT_SAMPLER, SearchConfig
 from qnas.studies.history import History
 from qnas.studies.records import KEY
 from qnas.studies.sampler import Params, Selection, SlotSampler, Space, place_of
+from qnas.studies.sections import DEFAULT_SAMPLER, SearchConfig
 
 ATTEMPTS = 20
 Identify = Callable[[Params], str]

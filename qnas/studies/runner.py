@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qnas.errors import EvaluationError, problem
 from qnas.studies.claims import Claims, Unclaimed
-from qnas.studies.config import SearchConfig
 from qnas.studies.evaluate import Evaluate
 from qnas.studies.focusing import Focus, Targets
 from qnas.studies.genome import Genome
@@ -20,6 +19,7 @@ from qnas.studies.progress import Progress
 from qnas.studies.proposing import Proposer, make_proposer
 from qnas.studies.records import KEY, REASON, Place, make_trial, read_result
 from qnas.studies.sampler import Params, place_of
+from qnas.studies.sections import SearchConfig
 
 SECONDS = "seconds"
 

@@ -74,12 +74,7 @@ def tune(
     """
     Toolchain().version()
     tuning.tune(work, progress, picks)
-    export(work, progress=progress)
-    verifying.verify(work, progress)
-    summary = summarise(work)
-    report(work, progress=progress)
-    verifying.check_verified(work)
-    return summary
+    return _to_report(work, progress)
 
 
 def run(work: Workspace, *, team: Team = ALONE, progress: Progress = SILENT) -> dict[str, Any]:
@@ -97,6 +92,11 @@ def run(work: Workspace, *, team: Team = ALONE, progress: Progress = SILENT) -> 
     except ConfigError:  # the front misses a target: its report shows by how much
         report(work, progress=progress)
         raise
+    return _to_report(work, progress)
+
+
+def _to_report(work: Workspace, progress: Progress) -> dict[str, Any]:
+    """From picks to the report. A mismatch is raised last: summary and report tell of it."""
     export(work, progress=progress)
     verifying.verify(work, progress)
     summary = summarise(work)

@@ -65,7 +65,6 @@ SHARES = (0.125, 0.25, 0.5)
 GENOME = Genome(SPACE, SHARES)
 DIRECTIONS = ["minimize"] * 3
 SENSITIVITY = {"qkv": 0.5, "proj": 1.0, "fc1": 0.7, "fc2": 1.6}  # % of error, all rows at 4 bits
-CACHE = "qnas_front_quality.json"
 LIMITS = 5  # latency limits of the method with one objective
 
 Params = dict[str, Any]

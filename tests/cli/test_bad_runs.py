@@ -64,7 +64,7 @@ def unharmed(run: Path) -> None:
     pass
 
 
-WISH, POSITIVE = "must be NAME=VALUE with a number", "must be positive"
+WISH = "must be NAME=VALUE with a number"
 JSON, AGAIN = "must be a whole JSON file", "Delete it and run again."
 CASES: list[tuple[str, Damage, str, str, str, str, str]] = [
     ("no value", unharmed, "pick s.toml --at-most dsp", "--at-most", WISH, "'dsp'", "dsp=400"),

@@ -12,7 +12,6 @@ from qnas.units import ceil_div
 SET, GO = 0, 1
 SHIFT_BITS, SUM_BITS, EXPONENTIAL_BITS = 6, 16, 8
 STAGE_ROWS, MOST_STEPS = 16, 12
-QUOTIENT_BITS = 17
 
 
 def maximum(block: Block, rng: np.random.Generator, count: int) -> Vectors:
