@@ -17,6 +17,7 @@ from qnas import numerics as num
 from qnas.architecture import Architecture
 from qnas.supernet import fused
 from qnas.supernet.quantizers import on_grid
+from qnas.supernet.stacks import Stack, plain_matrices, quantized_matrices
 from qnas.supernet.weights import SubnetWeights
 
 NORM_EPSILON = 1e-6
@@ -128,13 +129,13 @@ class _Forward:
         """Weight and bias by what they are called in `linear`."""
         found, blocks = self.w.matrices, range(self.w.architecture.depth)
         stacks = {
-            f"block{i}.qkv": fused.Stack(tuple(found[f"block{i}.{part}"] for part in "qkv"))
+            f"block{i}.qkv": Stack(tuple(found[f"block{i}.{part}"] for part in "qkv"))
             for i in blocks
         }
         names = [f"block{i}.{part}" for i in blocks for part in ("proj", "fc1", "fc2")]
         for name in ("stem", *names, "head"):
-            stacks[name] = fused.Stack((found[name],), self.w.layer_scales.get(name))
-        make = fused.quantized_matrices if self.quantize else fused.plain_matrices
+            stacks[name] = Stack((found[name],), self.w.layer_scales.get(name))
+        make = quantized_matrices if self.quantize else plain_matrices
         return dict(zip(stacks, make(list(stacks.values())), strict=True))
 
     def linear(self, name: str, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
-"""The passes of passes.cpp, for float32 on a CPU: compiled once with g++ and kept in the user's
-cache. Where there is no compiler, torch's operators do the same, more slowly.
+"""The passes of passes/*.cpp over activations and weights, for float32 on a CPU: each is one trip
+through memory where torch's operators take four to ten. Compiled once with g++ and kept in the
+user's cache; where there is no compiler, torch's operators do the same, more slowly.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from qnas.user_cache import user_cache
 
-SOURCE = Path(__file__).with_name("passes.cpp")
+FOLDER = Path(__file__).with_name("passes")
 # Sums may be vectorised, quotients must stay quotients: values are those of torch bit for bit.
 FLAGS = (
     *("-O3", "-march=native", "-std=c++17", "-fopenmp", "-shared", "-fPIC"),
@@ -44,43 +45,44 @@ ARGUMENTS = {
 SWITCH = "QNAS_NATIVE"  # "0" in the environment: torch's operators everywhere
 
 
-class Passes:
-    """The compiled functions: tensors go by their address, and are held by the caller."""
-
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
-        for name, arguments in ARGUMENTS.items():
-            function = getattr(library, name)
-            function.argtypes, function.restype = [KINDS[kind] for kind in arguments], None
-
-    def __call__(self, name: str, *arguments: Tensor | float | None) -> None:
-        """Run the pass of that name on torch's threads."""
-        plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)
-        getattr(self._library, name)(*plain, torch.get_num_threads())
+def takes(x: Tensor) -> bool:
+    """Whether the passes are compiled and take this tensor."""
+    return x.device.type == "cpu" and x.dtype is torch.float32 and _library() is not None
 
 
-def passes_for(x: Tensor) -> Passes | None:
-    """The compiled passes, if they take this tensor."""
-    return _library() if x.device.type == "cpu" and x.dtype is torch.float32 else None
+def run(name: str, *arguments: Tensor | float | None) -> None:
+    """The pass of that name on torch's threads. Tensors go by their address: float32 (or bool) on
+    the CPU, and held by the caller."""
+    library = _library()
+    assert library is not None, "only where `takes` says so"
+    plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)
+    getattr(library, name)(*plain, torch.get_num_threads())
 
 
 @functools.cache
-def _library() -> Passes | None:
+def _library() -> ctypes.CDLL | None:
     if os.environ.get(SWITCH) == "0":
         return None
     try:
-        return Passes(ctypes.CDLL(str(_compiled())))
+        library = ctypes.CDLL(str(_compiled()))
     except (OSError, subprocess.SubprocessError) as error:
         logging.getLogger(__name__).info("quantizers run on torch's operators: %s", error)
         return None
+    for name, arguments in ARGUMENTS.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = [KINDS[kind] for kind in arguments], None
+    return library
 
 
 def _compiled() -> Path:
-    """The library, compiled for this source, these flags and this processor."""
+    """The library, compiled for these sources, these flags and this processor."""
     compiler = shutil.which("g++")
     if not compiler:
         raise FileNotFoundError("no g++")
-    sha = hashlib.sha256(SOURCE.read_bytes())
+    sources = [str(path) for path in sorted(FOLDER.glob("*.cpp"))]
+    sha = hashlib.sha256()
+    for path in sorted(FOLDER.iterdir()):
+        sha.update(path.read_bytes())
     sha.update("\0".join((*FLAGS, compiler, _processor())).encode())
     cache = user_cache()
     library = cache / f"passes-{sha.hexdigest()[:16]}.so"
@@ -88,7 +90,7 @@ def _compiled() -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             built = Path(folder) / library.name
-            command = [compiler, *FLAGS, str(SOURCE), "-o", str(built)]
+            command = [compiler, *FLAGS, *sources, "-o", str(built)]
             subprocess.run(command, check=True, capture_output=True, timeout=120)
             os.replace(built, library)
     return library

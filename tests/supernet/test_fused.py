@@ -11,11 +11,12 @@ from torch import Tensor
 
 from qnas.supernet import fused, native
 from qnas.supernet.model import Supernet
+from qnas.supernet.stacks import Stack, quantized_matrices
 from qnas.supernet.weights import hidden_low
 from tests.tiny import TINY, digits
 
 pytestmark = pytest.mark.skipif(
-    native.passes_for(torch.empty(1)) is None, reason="no g++ to compile the passes with"
+    not native.takes(torch.empty(1)), reason="no g++ to compile the passes with"
 )
 STEP = torch.tensor(-2.3)
 
@@ -24,7 +25,7 @@ def both(monkeypatch: pytest.MonkeyPatch, work: Callable[[], list[Tensor]]) -> l
     """What `work` gives with the passes, and with torch's operators."""
     found = [work()]
     with monkeypatch.context() as patch:
-        patch.setattr(fused, "passes_for", lambda x: None)
+        patch.setattr(native, "takes", lambda x: False)
         found.append(work())
     return found
 
@@ -94,12 +95,10 @@ def test_a_step_of_the_supernet_is_that_of_torch(monkeypatch: pytest.MonkeyPatch
         net.zero_grad()
         for arch in (TINY.smallest(), TINY.sample(Random(4))):
             matrices = net.slice(arch).matrices
-            found = fused.quantized_matrices(
+            found = quantized_matrices(
                 [
-                    fused.Stack(tuple(matrices[f"block0.{p}"] for p in "qkv")),
-                    fused.Stack(
-                        (matrices["block0.fc2"],), net.block(0).fc2_scale[: arch.embed_dim]
-                    ),
+                    Stack(tuple(matrices[f"block0.{p}"] for p in "qkv")),
+                    Stack((matrices["block0.fc2"],), net.block(0).fc2_scale[: arch.embed_dim]),
                 ]
             )
             sum(t.square().sum() for pair in found for t in pair).backward()  # type: ignore[union-attr]
