@@ -14,19 +14,10 @@ from click.testing import CliRunner
 from qnas.cli.main import cli
 from tests.cli.bad import Bad
 from tests.cli.test_bad_inputs import refused
+from tests.cli.tiny_study import study
 
-STUDY = """
-name = "mine"
-space = "digits"
-data = "digits"
-device = "zcu102"
-[search]
-trials = 3
-population = 3
-[train]
-epochs = 1
-"""
-RUN = Path("runs/mine")
+STUDY = study(search={"trials": 3, "population": 3})
+RUN = Path("runs/tiny")
 Damage = Callable[[Path], object]
 
 
@@ -87,12 +78,12 @@ CASES: list[tuple[str, Damage, str, str, str, str, str]] = [
     (
         "no number",
         edited("supernet.json", input_step="x"),
-        *("export s.toml", "mine", "must hold a supernet of its space", "x", "Train again."),
+        *("export s.toml", "tiny", "must hold a supernet of its space", "x", "Train again."),
     ),
     (
         "no space",
         edited("supernet.json", space=5),
-        *("export s.toml", "mine", "must hold a supernet of its space", "int", "Train again."),
+        *("export s.toml", "tiny", "must hold a supernet of its space", "int", "Train again."),
     ),
     ("no run", written("manifest.json", b"[" * 100_000), "report s.toml", "", JSON, "", AGAIN),
     (
@@ -104,7 +95,7 @@ CASES: list[tuple[str, Damage, str, str, str, str, str]] = [
         "",
         "",
     ),
-    ("no other", unharmed, "compare runs/mine runs/other", "compare", "must", "other", ""),
+    ("no other", unharmed, "compare runs/tiny runs/other", "compare", "must", "other", ""),
 ]
 
 

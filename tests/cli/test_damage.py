@@ -18,26 +18,12 @@ from qnas.data import ImageSet
 from qnas.errors import ConfigError
 from qnas.spaces import load_space
 from qnas.studies.workspace import check_fit
+from tests.cli.tiny_study import qnas, study
 
-STUDY = """
-name = "tiny"
-space = "digits"
-data = "digits"
-device = "zcu102"
-[search]
-trials = 3
-population = 3
-[train]
-epochs = 1
-[splits]
-search_fraction = 0.45
-report_fraction = 0.05
-"""
-
-
-def qnas(command: str, folder: Path) -> Result:
-    arguments = [command, str(folder / "study.toml"), "--runs", str(folder / "runs")]
-    return CliRunner().invoke(cli, arguments)
+STUDY = study(
+    search={"trials": 3, "population": 3},
+    splits={"search_fraction": 0.45, "report_fraction": 0.05},
+)
 
 
 def refused(result: Result, *says: str) -> None:

@@ -15,28 +15,19 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from optuna_dashboard import wsgi
 
 from qnas.cli.main import cli
 from qnas.studies.config import load_config
 from qnas.studies.dashboard import Mirror
 from qnas.studies.workspace import Workspace
+from tests.cli.tiny_study import qnas, study
 
-STUDY = """
-name = "tiny"
-space = "digits"
-data = "digits"
-device = "zcu102"
-[search]
-trials = 6
-population = 4
-[train]
-epochs = 1
-[splits]
-search_fraction = 0.45
-report_fraction = 0.05
-"""
+STUDY = study(
+    search={"trials": 6, "population": 4},
+    splits={"search_fraction": 0.45, "report_fraction": 0.05},
+)
 FILES = (
     "manifest.json",
     "supernet.safetensors",
@@ -50,11 +41,6 @@ FILES = (
     "picks/knee/plan.json",
     "picks/knee/verification.json",
 )
-
-
-def qnas(command: str, folder: Path) -> Result:
-    arguments = [command, str(folder / "study.toml"), "--runs", str(folder / "runs")]
-    return CliRunner().invoke(cli, arguments)
 
 
 def contents(run: Path) -> dict[str, bytes]:

@@ -9,21 +9,8 @@ from pathlib import Path
 
 import pytest
 
-TINY = Path(__file__).parents[1] / "tiny.py"
-STUDY = f"""
-name = "tiny"
-space = "{TINY}:TINY"
-data = "digits"
-device = "zcu102"
-[search]
-trials = 4
-population = 2
-[train]
-epochs = 1
-batch_size = 64
-log_steps = 1
-accumulate = ACCUMULATE
-"""
+from tests.cli.tiny_study import TINY_SPACE, study
+
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
@@ -33,7 +20,13 @@ def test_two_processes_lose_what_one_does_that_accumulates_twice(tmp_path: Path)
     for accumulate, launcher in ((2, []), (1, TORCHRUN)):
         folder = tmp_path / str(accumulate)
         folder.mkdir()
-        (folder / "study.toml").write_text(STUDY.replace("ACCUMULATE", str(accumulate)))
+        (folder / "study.toml").write_text(
+            study(
+                space=TINY_SPACE,
+                search={"trials": 4, "population": 2},
+                train={"epochs": 1, "batch_size": 64, "log_steps": 1, "accumulate": accumulate},
+            )
+        )
         command = [sys.executable, *launcher, "-m", "qnas", "train", str(folder / "study.toml")]
         command += ["--runs", str(folder / "runs")]
         subprocess.run(command, check=True, capture_output=True, timeout=500)

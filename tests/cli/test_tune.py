@@ -8,31 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from qnas.cli.main import cli
 from qnas.studies import load_config, open_workspace, stages
 from qnas.studies.progress import Silent
+from tests.cli.tiny_study import TINY_SPACE, qnas, study
 
-TINY = Path(__file__).parents[1] / "tiny.py"
-STUDY = f"""
-name = "tiny"
-space = "{TINY}:TINY"
-data = "digits"
-device = "zcu102"
-[search]
-trials = 4
-population = 2
-[train]
-epochs = 3
-checkpoint_epochs = 1
-[tune]
-epochs = 3
-learning_rate = 3e-3
-[splits]
-search_fraction = 0.3
-report_fraction = 0.02
-"""
+TUNE = "[tune]\nepochs = 3\nlearning_rate = 0.003\n"
+STUDY = study(
+    space=TINY_SPACE,
+    search={"trials": 4, "population": 2},
+    train={"epochs": 3, "checkpoint_epochs": 1},
+    tune={"epochs": 3, "learning_rate": 3e-3},
+    splits={"search_fraction": 0.3, "report_fraction": 0.02},
+)
 
 
 class Killed(Exception):
@@ -51,11 +39,6 @@ class Killer(Silent):
     def advance(self, done: int, total: int, note: str) -> None:
         if self._stage == "tune" and done >= total * 2 / 3:
             raise Killed
-
-
-def qnas(command: str, folder: Path, *more: str) -> Result:
-    arguments = [command, str(folder / "study.toml"), "--runs", str(folder / "runs"), *more]
-    return CliRunner().invoke(cli, arguments)
 
 
 def summary_of(folder: Path) -> Any:
@@ -123,8 +106,8 @@ def test_another_recipe_tunes_again_and_a_worse_outcome_changes_nothing(
     tuned: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tuned, tmp_path / "copy")
-    worse = STUDY.replace("epochs = 3\nlearning_rate = 3e-3", "epochs = 1\nlearning_rate = 5.0")
-    (folder / "study.toml").write_text(worse)
+    worse = "[tune]\nepochs = 1\nlearning_rate = 5.0\n"
+    (folder / "study.toml").write_text(STUDY.replace(TUNE, worse))
     assert qnas("tune", folder).exit_code == 0
     (pick,) = summary_of(folder)["picks"]
     assert pick["tuning"]["weights"] == "inherited"
@@ -143,9 +126,7 @@ def test_bad_input_is_a_message_and_status_2(
     table: str, arguments: tuple[str, ...], says: str, searched: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(searched, tmp_path / "copy")
-    (folder / "study.toml").write_text(
-        STUDY.replace("[tune]\nepochs = 3\nlearning_rate = 3e-3\n", table)
-    )
+    (folder / "study.toml").write_text(STUDY.replace(TUNE, table))
     result = qnas("tune", folder, *arguments)
     assert result.exit_code == 2
     assert says in result.stderr

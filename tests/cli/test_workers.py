@@ -11,31 +11,16 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from qnas.cli.main import cli
 from qnas.studies.config import load_config
 from qnas.studies.workspace import Workspace
+from tests.cli.tiny_study import qnas, study
 from tests.studies.postgres import postgres
 
-STUDY = """
-name = "tiny"
-space = "digits"
-data = "digits"
-device = "zcu102"
-[search]
-trials = 36
-population = 12
-[train]
-epochs = 1
-[splits]
-search_fraction = 0.3
-report_fraction = 0.05
-"""
-
-
-def qnas(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
+STUDY = study(
+    search={"trials": 36, "population": 12},
+    splits={"search_fraction": 0.3, "report_fraction": 0.05},
+)
 
 
 def command(folder: Path, *options: str) -> list[str]:
@@ -69,7 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workers") / "trained"
     folder.mkdir()
     (folder / "study.toml").write_text(STUDY)
-    assert qnas("train", folder / "study.toml", "--runs", folder / "runs").exit_code == 0
+    assert qnas("train", folder).exit_code == 0
     return folder
 
 
@@ -77,7 +62,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(trained: Path) -> Path:
     """What one process finds."""
     folder = shutil.copytree(trained, trained.parent / "alone")
-    assert qnas("search", folder / "study.toml", "--runs", folder / "runs").exit_code == 0
+    assert qnas("search", folder).exit_code == 0
     return folder
 
 
@@ -129,5 +114,5 @@ def test_two_machines_on_postgres(trained: Path, alone: Path, tmp_path: Path) ->
 
 def test_workers_must_be_a_number_from_one(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(STUDY)
-    result = qnas("search", tmp_path / "study.toml", "--runs", tmp_path, "--workers", "0")
+    result = qnas("search", tmp_path, "--workers", "0")
     assert result.exit_code == 2
