@@ -70,6 +70,8 @@ class Mirror:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             self.study.set_metric_names(list(work.config.objectives))
+        for name, value in facts(work).items():
+            self.study.set_user_attr(name, value)
         self._attached: set[tuple[str, int]] = set()
 
     def update(self) -> int:
@@ -138,6 +140,19 @@ class Mirror:
     def _archive(self, project: Path) -> Path:
         name = self._folder / f"{project.parent.name}-project"
         return Path(shutil.make_archive(str(name), "zip", project))
+
+
+def facts(work: Workspace) -> dict[str, str | int]:
+    """What the study is of, for the dashboard's table of attributes."""
+    config = work.config
+    return {
+        "space": work.space.name,
+        "data": config.data,
+        "device": f"{work.device.name} ({work.device.part})",
+        "seed": config.seed,
+        "trials to make": config.search.trials,
+        "sampler": config.search.sampler,
+    }
 
 
 def study_note(work: Workspace, members: int, picks: Sequence[Pick]) -> str:

@@ -68,10 +68,12 @@ class Place:
 
 
 def make_trial(
-    place: Place, params: Params, space: Space, *, key: str, result: Result
+    place: Place, params: Params, space: Space, *, key: str, result: Result, begun: datetime
 ) -> FrozenTrial:
     """An ordinary Optuna trial: COMPLETE; PRUNED, with its constraints and without values, if it
-    was refused for a limit or dropped from a race; FAIL with its reason."""
+    was refused for a limit or dropped from a race; FAIL with its reason.
+
+    It took from `begun` until now: trials that were evaluated together took the same time."""
     attrs: dict[str, object] = {KEY: key}
     if isinstance(result, Failure):
         attrs[REASON] = result.reason
@@ -85,15 +87,14 @@ def make_trial(
             "errors": result.errors,
             "bound": list(result.bound),
         }
-    now = datetime.now()
     trial = FrozenTrial(
         number=-1,
         trial_id=-1,
         state=_state(result),
         value=None,
         values=list(result.values) if isinstance(result, Evaluation) else None,
-        datetime_start=now,
-        datetime_complete=now,
+        datetime_start=begun,
+        datetime_complete=datetime.now(),
         params=params,
         distributions=space,
         user_attrs=attrs,

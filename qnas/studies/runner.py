@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -98,6 +99,7 @@ class Runner:
 
     def _fill(self, generation: int, proposed: dict[int, Params]) -> None:
         """Evaluate each key once, unless it is known, and write a trial for every slot."""
+        begun = datetime.now()
         proposals = {slot: self.genome.decode(params) for slot, params in proposed.items()}
         fresh = {p.key: p for p in proposals.values() if p.key not in self._memory}
         evaluate = self.evaluate
@@ -114,6 +116,7 @@ class Runner:
                     self._space,
                     key=proposal.key,
                     result=results[proposal.key],
+                    begun=begun,
                 )
                 for slot, proposal in proposals.items()
             ]
