@@ -159,6 +159,8 @@ def test_the_dashboard_shows_the_run_and_leaves_it_alone(copy: Path, tmp_path: P
     assert mirror.update() == 6 and mirror.update() == 0
     app = wsgi(mirror.storage, artifact_store=mirror.artifacts)
     study = _get(app, f"/api/studies/{mirror.study._study_id}")
+    attributes = {one["key"]: one["value"] for one in study["user_attrs"]}
+    assert "digits" in attributes["space"]
     limits = [trial["constraints"] for trial in study["trials"]]
     assert all(len(violations) == 5 and max(violations) <= 0 for violations in limits)
     assert study["objective_names"] == ["error", "latency", "dsp"]
