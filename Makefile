@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/qnas run $(STUDY)
 
 test: .venv/installed-dev
-	$(BIN)/pytest -m "not slow and not demo" -n auto -q
+	$(BIN)/pytest -m "not slow" -n auto -q
 
 # The same tests with the oldest versions that pyproject.toml allows, in a venv of their own. Tests
 # of extras that are not installed there skip.
@@ -18,11 +18,11 @@ test-oldest:
 	build/oldest/bin/python tests/oldest.py > build/oldest/constraints.txt
 	build/oldest/bin/pip install --quiet --disable-pip-version-check \
 	  -c build/oldest/constraints.txt -e . hypothesis markdown-it-py pytest pytest-xdist setuptools
-	build/oldest/bin/pytest -m "not slow and not demo" -n auto -q
+	build/oldest/bin/pytest -m "not slow" -n auto -q
 
 # Which lines of the package the fast tests execute, and which not.
 coverage: .venv/installed-dev
-	$(BIN)/pytest -m "not slow and not demo" -n auto -q --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -m "not slow" -n auto -q --cov --cov-report=term:skip-covered
 
 # Every side-by-side comparison, at small budgets, into docs/benchmarks/latest.md: ten minutes on
 # two idle cores. `make bench ARGUMENTS=--smallest` only shows that all of them run.

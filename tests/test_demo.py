@@ -1,4 +1,4 @@
-"""The demo: the README's first command, whole (slow) and on a reduced budget (in CI)."""
+"""The demo: the README's first command, on a reduced budget, and whole."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def check_run(run: Path, *, largest: float, targets: list[int]) -> dict[str, Any
     return summary
 
 
-@pytest.mark.demo
+@pytest.mark.slow
 def test_demo_on_a_reduced_budget(tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
     study.write_text(REDUCED)
@@ -75,6 +75,7 @@ def test_demo_on_a_reduced_budget(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_the_whole_demo_and_a_second_run_with_the_same_front(tmp_path: Path) -> None:
     first = qnas_run(DEMO, tmp_path / "first")
     targets = tomllib.loads(DEMO.read_text())["fps_targets"]
