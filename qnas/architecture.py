@@ -88,6 +88,7 @@ class Architecture(Value):
 
     @property
     def num_patches(self) -> int:
+        """Patches of an image."""
         return (self.image_size // self.patch_size) ** 2
 
     @property
@@ -102,6 +103,7 @@ class Architecture(Value):
 
     @property
     def depth(self) -> int:
+        """How many blocks there are."""
         return len(self.blocks)
 
     def attention_dim(self, block: int) -> int:
@@ -120,6 +122,7 @@ class Architecture(Value):
         return digest(data, length=16)
 
     def to_json(self) -> dict[str, Any]:
+        """Every field, in plain JSON types."""
         data: dict[str, Any] = encode(self)
         return data
 

@@ -107,6 +107,7 @@ def requantize(acc: Ints, mult: Ints, shift: Ints, *, bias: Ints | int = 0) -> I
 
 
 def saturate(value: Ints, low: int, high: int) -> Ints:
+    """value within low..high, both included."""
     return np.clip(value, low, high)
 
 

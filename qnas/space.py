@@ -158,9 +158,11 @@ class SearchSpace(Value):
         return self.encode(self.decode(params))
 
     def smallest(self) -> Architecture:
+        """Every dimension at its first choice."""
         return self._uniform(0)
 
     def largest(self) -> Architecture:
+        """Every dimension at its last choice."""
         return self._uniform(-1)
 
     def middle(self) -> Architecture:
@@ -187,11 +189,13 @@ class SearchSpace(Value):
         return len(self.embed_dims) * sum(int(per_block**depth) for depth in self.depths)
 
     def corners(self) -> Iterator[Architecture]:
+        """The smallest, the middle and the largest."""
         yield self.smallest()
         yield self.middle()
         yield self.largest()
 
     def log10_size(self) -> float:
+        """Decimal logarithm of `size`."""
         return math.log10(self.size())
 
     def _uniform(self, index: int | None) -> Architecture:

@@ -29,13 +29,19 @@ class Objective(Protocol):
     """One number a candidate. Implementations keep what they can answer again by a key."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What studies and `front.csv` call it."""
+        ...
 
     @property
-    def unit(self) -> str: ...
+    def unit(self) -> str:
+        """The unit of its values, for people."""
+        ...
 
     @property
-    def direction(self) -> Direction: ...
+    def direction(self) -> Direction:
+        """Which values are better."""
+        ...
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         """Values in the order of `candidates`; NaN or an exception fails the trial."""

@@ -94,14 +94,14 @@ class Evaluator:
         """One result a proposal, in order. Exceptions become Failures, interrupts do not."""
         planned = [self.planned(proposal) for proposal in proposals]
         candidates = [c for c in planned if isinstance(c, Candidate)]
-        found = self.found(candidates, [o for o in self.all() if not isinstance(o, MODELLED)])
+        found = self.values(candidates, [o for o in self.wanted() if not isinstance(o, MODELLED)])
         rest = iter(zip(candidates, found, strict=True))
         return [
-            self.result(p, *next(rest)) if isinstance(c, Candidate) else c
+            self.evaluation(p, *next(rest)) if isinstance(c, Candidate) else c
             for p, c in zip(proposals, planned, strict=True)
         ]
 
-    def all(self) -> list[Objective]:
+    def wanted(self) -> list[Objective]:
         """Objectives, and those that are only bounded."""
         bounded = {bound.objective.name: bound.objective for bound in self.bounds}
         return list({**bounded, **{o.name: o for o in self.objectives}}.values())
@@ -114,13 +114,13 @@ class Evaluator:
             return failure("plan", error)
         candidate = Candidate(proposal.architecture, plan, estimate)
         modelled = [b.objective for b in self.bounds if isinstance(b.objective, MODELLED)]
-        (values,) = self.found([candidate], modelled)
+        (values,) = self.values([candidate], modelled)
         if isinstance(values, Failure):
             return values
         found = self.constraints(proposal, estimate, values)
         return Refusal(found, estimate) if max(found.values()) > 0 else candidate
 
-    def found(
+    def values(
         self, candidates: Sequence[Candidate], objectives: Sequence[Objective]
     ) -> list[dict[str, float] | Failure]:
         """Of each candidate, the values of `objectives` by name."""
@@ -133,7 +133,7 @@ class Evaluator:
             if len(candidates) == 1:
                 return [failure("objective", error)]
             # One candidate must not fail its whole generation: find out which it is.
-            return [self.found([candidate], objectives)[0] for candidate in candidates]
+            return [self.values([candidate], objectives)[0] for candidate in candidates]
         return [_finite(row) for row in rows]
 
     def constraints(
@@ -147,11 +147,12 @@ class Evaluator:
         }
         return {**constraints(estimate, self.limits, dsp_share=proposal.dsp_share), **own}
 
-    def result(
+    def evaluation(
         self, proposal: Proposal, candidate: Candidate, found: dict[str, float] | Failure
     ) -> Evaluation | Failure:
         """`found` are the values that are not modelled, by name."""
-        (modelled,) = self.found([candidate], [o for o in self.all() if isinstance(o, MODELLED)])
+        told_by_plan = [o for o in self.wanted() if isinstance(o, MODELLED)]
+        (modelled,) = self.values([candidate], told_by_plan)
         if isinstance(found, Failure):
             return found
         if isinstance(modelled, Failure):

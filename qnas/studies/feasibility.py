@@ -50,6 +50,7 @@ class Corner:
 
     @property
     def fits(self) -> bool:
+        """Whether there is a plan within every limit."""
         return self.estimate is not None and not self.over
 
     @property

@@ -77,6 +77,7 @@ class StudyRecords:
         return tuple(sorted(members, key=lambda t: (t.values["error"], t.place)))
 
     def knee(self) -> TrialRecord:
+        """The member of the front with the best balance: see `qnas.pareto.knee`."""
         front = self.front()
         return front[knee(self.minimised(front))]
 

@@ -87,8 +87,8 @@ class RacingEvaluator:
         ]
 
     def _raced(self, proposal: Proposal, candidate: Candidate) -> Result:
-        others = [o for o in self.evaluator.all() if o.name != self.error.name]
-        (costs,) = self.evaluator.found([candidate], others)
+        others = [o for o in self.evaluator.wanted() if o.name != self.error.name]
+        (costs,) = self.evaluator.values([candidate], others)
         if isinstance(costs, Failure):
             return costs
         signed = [
@@ -108,7 +108,7 @@ class RacingEvaluator:
         in_place = np.zeros(len(wrong), dtype=bool)
         in_place[self.race.order] = wrong
         values = {**costs, self.error.name: 100.0 * (1.0 - (~wrong).mean())}
-        result = self.evaluator.result(proposal, candidate, values)
+        result = self.evaluator.evaluation(proposal, candidate, values)
         if isinstance(result, Evaluation):
             return Evaluation(result.values, result.constraints, result.estimate, pack(in_place))
         return result

@@ -35,10 +35,12 @@ class TrialRecord:
 
     @property
     def architecture(self) -> Architecture:
+        """The subnet."""
         return self.proposal.architecture
 
     @property
     def key(self) -> str:
+        """Of the subnet and its share of the DSPs."""
         return self.proposal.key
 
     @property
@@ -48,6 +50,7 @@ class TrialRecord:
 
     @property
     def feasible(self) -> bool:
+        """Whether it keeps every limit."""
         return all(value <= 0 for value in self.constraints.values())
 
     def amount(self, name: str) -> float:

@@ -45,18 +45,22 @@ class Workspace:
 
     @cached_property
     def space(self) -> SearchSpace:
+        """The space of the study."""
         return load_space(self.config.space)
 
     @cached_property
     def genome(self) -> Genome:
+        """The genes of the space, and the share of the DSPs."""
         return Genome(self.space, self.config.search.dsp_shares)
 
     @cached_property
     def device(self) -> Device:
+        """The board of the study."""
         return load_device(self.config.device)
 
     @cached_property
     def calibration(self) -> Calibration | None:
+        """What `[calibration]` names, if it names anything."""
         return load_calibration(self.config.calibration, self.device)
 
     @cached_property
@@ -66,6 +70,7 @@ class Workspace:
 
     @cached_property
     def images(self) -> ImageSet:
+        """The data of the study, in the size and the channels of its space."""
         config, space = self.config, self.space
         return load_data(
             config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
@@ -73,6 +78,7 @@ class Workspace:
 
     @cached_property
     def splits(self) -> Splits:
+        """Who sees which images: follows from the seed and the labels."""
         fractions = self.config.splits
         return Splits.make(
             self.images.labels,
@@ -95,6 +101,7 @@ class Workspace:
 
     @cached_property
     def study(self) -> optuna.Study:
+        """The study in the run's journal."""
         from qnas.objectives.registry import objective_info
         from qnas.studies.storage import open_study
 
@@ -131,6 +138,7 @@ class Workspace:
         return images[:], labels
 
     def trained(self) -> bool:
+        """Whether a supernet is there."""
         return all(path.exists() for path in self.files.supernet)
 
     def supernet_digest(self) -> str:
@@ -142,6 +150,7 @@ class Workspace:
         return dict(read_manifest(self.files.manifest).stages.get(stage, {}))
 
     def record_stage(self, stage: str, **facts: float | int | str) -> None:
+        """Add facts of a stage to the manifest."""
         record_stage(self.files.manifest, stage, facts)
 
     def need(self, stage: str, holds: bool, before: str) -> None:

@@ -37,12 +37,15 @@ class Estimate(Value):
 
     @property
     def cycles(self) -> int:
+        """Cycles of one image."""
         return self.loop_cycles + self.fill_cycles
 
     @property
     def latency_ms(self) -> float:
+        """Milliseconds of one image."""
         return units.cycles_to_ms(self.cycles, clock_mhz=self.clock_mhz)
 
     @property
     def fps(self) -> float:
+        """Images a second, one after the other."""
         return units.fps(self.cycles, clock_mhz=self.clock_mhz)
