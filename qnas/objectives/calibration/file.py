@@ -73,7 +73,7 @@ class Calibration:
         return {name: self.range_of(name, getattr(estimated, name)) for name in RESOURCES}
 
     def range_of(self, resource: str, estimated: float) -> Range:
-        """What `estimated` of a resource foretells: predicted value, and its 90 % interval's ends."""
+        """What `estimated` of a resource foretells: value, and ends of its 90 % interval."""
         index = RESOURCES.index(resource)
         middle = math.log1p(estimated) + self.shift[index]
         value, low, high = (math.expm1(middle + s * self.half[index]) for s in (0, -1, 1))
