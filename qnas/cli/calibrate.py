@@ -70,7 +70,7 @@ def command(
     if html is not None:
         from qnas.studies.report.calibration import page
 
-        write_atomically(html, page(test, found))
+        write_atomically(html, page(test, found, scores))
 
 
 def _from_reports(reports: Path, file: Path) -> None:
