@@ -62,7 +62,7 @@ def hypervolume(points: ArrayLike, box: Box) -> float:
 def knee(points: ArrayLike) -> int:
     """Index of the point of a front farthest below the plane through its extreme points.
 
-    After min-max normalisation the extreme points of an objective is the unit point on its axis,
+    After min-max normalisation the extreme point of an objective is the unit point on its axis,
     so that the plane is sum(x) = 1 and its distance (1 - sum(x)) / sqrt(m). For two objectives
     these are exactly the front's two ends (Das 1999, "On characterizing the knee of the Pareto
     curve"); for more, individual optima may coincide and span no plane, the unit points always
