@@ -65,13 +65,7 @@ def pair(content: ReportContent, *, x: str, y: str) -> go.Figure:
         showlegend=False,
         meta={"role": "steps"},
     )
-    figure.add_scatter(
-        **_points(front, x=x, y=y),
-        name="front",
-        mode="markers",
-        marker=points_of(FRONT, 8),
-        meta={"role": "front"},
-    )
+    figure.add_scatter(**_front(front, 8, x=x, y=y))
     for style, trial in _pick_styles(content, 18):
         figure.add_scatter(**_points([trial], x=x, y=y), **style)
     figure.update_xaxes(**across.axis)
@@ -84,13 +78,7 @@ def front_3d(content: ReportContent) -> go.Figure:
     x, y, z = names = content.records.objectives[:3]
     front = content.records.front()
     figure = new_figure(margin={"l": 0, "r": 0, "t": 30, "b": 0})
-    figure.add_scatter3d(
-        **_points(front, x=x, y=y, z=z),
-        name="front",
-        mode="markers",
-        marker=points_of(FRONT, 4),
-        meta={"role": "front"},
-    )
+    figure.add_scatter3d(**_front(front, 4, x=x, y=y, z=z))
     for style, trial in _pick_styles(content, 11):
         figure.add_scatter3d(**_points([trial], x=x, y=y, z=z), **style)
     columns = [column_of(content.records, name) for name in names]
@@ -238,6 +226,17 @@ def _points(trials: Sequence[TrialRecord], **axes: str) -> dict[str, Any]:
         **{axis: [trial.amount(name) for trial in trials] for axis, name in axes.items()},
         "customdata": [trial.number for trial in trials],
         "hovertemplate": f"trial %{{customdata}}{shown}<extra></extra>",
+    }
+
+
+def _front(trials: Sequence[TrialRecord], size: int, **axes: str) -> dict[str, Any]:
+    """The front's markers, which the page's script knows by their role."""
+    return {
+        **_points(trials, **axes),
+        "name": "front",
+        "mode": "markers",
+        "marker": points_of(FRONT, size),
+        "meta": {"role": "front"},
     }
 
 
