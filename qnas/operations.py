@@ -11,7 +11,7 @@ network's `activation_bits`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from qnas.architecture import Architecture, w8_rows
@@ -43,6 +43,16 @@ class Epilogue(StrEnum):
     RESIDUAL = "residual"  # requantize and add to the 16-bit residual stream
     RAW = "raw"  # keep the accumulator (scores)
     LOGITS = "logits"  # requantize to 32 bits
+
+
+# Of a block's weight matrix, by what it makes.
+MATRIX_EPILOGUES = {
+    Tensor.QUERY: Epilogue.ACTIVATION,
+    Tensor.KEY: Epilogue.NIBBLES,
+    Tensor.VALUE: Epilogue.ACTIVATION,
+    Tensor.HIDDEN: Epilogue.GELU,
+    Tensor.RESIDUAL: Epilogue.RESIDUAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,47 +175,34 @@ def gelu_entries(arch: Architecture) -> int:
 def _block(arch: Architecture, index: int) -> list[Operation]:
     block, name = arch.blocks[index], f"block{index}"
     n, d, width = arch.num_tokens, arch.embed_dim, arch.attention_dim(index)
+    w8, hidden, normed = block.w8, block.mlp_hidden, Tensor.NORMED
 
-    def weights(
-        kind: str, right: Tensor, dst: Tensor, epilogue: Epilogue, rows: int, share: int, inner: int
-    ) -> Gemm:
+    def matrix(part: str, src: Tensor, dst: Tensor, *, rows: int, inner: int, w8: int) -> Gemm:
+        epilogue = MATRIX_EPILOGUES[dst]
         return Gemm(
-            name=f"{name}.{kind}",
+            name=f"{name}.{part}",
             left=Tensor.WEIGHTS,
-            right=right,
+            right=src,
             dst=dst,
             epilogue=epilogue,
             rows=rows,
-            w8_rows=w8_rows(rows, share),
+            w8_rows=w8_rows(rows, w8),
             tokens=n,
             inner=inner,
             dst_channels=rows,
+            table=gelu_entries(arch) if epilogue is Epilogue.GELU else 0,
         )
 
-    qkv, normed, activation = block.w8.qkv, Tensor.NORMED, Epilogue.ACTIVATION
     return [
         LayerNorm(f"{name}.norm1", n, d),
-        weights("q", normed, Tensor.QUERY, activation, width, qkv, d),
-        weights("k", normed, Tensor.KEY, Epilogue.NIBBLES, width, qkv, d),
-        weights("v", normed, Tensor.VALUE, activation, width, qkv, d),
+        matrix("q", normed, Tensor.QUERY, rows=width, inner=d, w8=w8.qkv),
+        matrix("k", normed, Tensor.KEY, rows=width, inner=d, w8=w8.qkv),
+        matrix("v", normed, Tensor.VALUE, rows=width, inner=d, w8=w8.qkv),
         *(op for head in range(block.num_heads) for op in _attention(arch, name, width, head)),
-        weights(
-            "proj", Tensor.ATTENDED, Tensor.RESIDUAL, Epilogue.RESIDUAL, d, block.w8.proj, width
-        ),
+        matrix("proj", Tensor.ATTENDED, Tensor.RESIDUAL, rows=d, inner=width, w8=w8.proj),
         LayerNorm(f"{name}.norm2", n, d),
-        replace(
-            weights("fc1", normed, Tensor.HIDDEN, Epilogue.GELU, block.mlp_hidden, block.w8.fc1, d),
-            table=gelu_entries(arch),
-        ),
-        weights(
-            "fc2",
-            Tensor.HIDDEN,
-            Tensor.RESIDUAL,
-            Epilogue.RESIDUAL,
-            d,
-            block.w8.fc2,
-            block.mlp_hidden,
-        ),
+        matrix("fc1", normed, Tensor.HIDDEN, rows=hidden, inner=d, w8=w8.fc1),
+        matrix("fc2", Tensor.HIDDEN, Tensor.RESIDUAL, rows=d, inner=hidden, w8=w8.fc2),
     ]
 
 

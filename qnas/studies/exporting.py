@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qnas.accel.emit.tools import Expected
 
 STAGE = "export"
-CALIBRATION_IMAGES = 2048
+LOGIT_IMAGES = 2048  # of the training split: what the step of the logits is set by
 
 
 def picks(work: Workspace) -> tuple[Pick, ...]:
@@ -110,7 +110,7 @@ def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
     images, labels = work.few("report", SAMPLE_IMAGES)
     plan = plan_of(work, pick)
     supernet, architecture = supernet_of(work, pick.trial.architecture), pick.trial.architecture
-    network = to_integer(supernet, architecture, work.few("train", CALIBRATION_IMAGES)[0])
+    network = to_integer(supernet, architecture, work.few("train", LOGIT_IMAGES)[0])
     project = emit_project(
         network,
         plan,

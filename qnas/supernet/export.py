@@ -22,24 +22,24 @@ from qnas.supernet.forward import NORM_EPSILON
 from qnas.supernet.model import Subnet, Supernet
 from qnas.supernet.weights import SubnetWeights, hidden_bounds
 
-LOGIT_BITS = 16  # logits of calibration images use about this many bits
+LOGIT_BITS = 16  # logits of the images at hand use about this many bits
 Floats = NDArray[np.float64]
 
 
 def to_integer(
-    supernet: Supernet, arch: Architecture, calibration_images: NDArray[np.float32]
+    supernet: Supernet, arch: Architecture, images: NDArray[np.float32]
 ) -> IntegerNetwork:
-    """The integer network of a subnet. Calibration (on training images) sets the step of the
-    logits alone; all others belong to the supernet.
+    """The integer network of a subnet. `images` (B, C, H, W), of those trained on, set the step of
+    the logits; all other steps belong to the supernet.
 
     Raises CapacityError if a scale does not fit its format.
     """
-    return integer_network(supernet.extract(arch), calibration_images)
+    return integer_network(supernet.extract(arch), images)
 
 
-def integer_network(subnet: Subnet, calibration_images: NDArray[np.float32]) -> IntegerNetwork:
+def integer_network(subnet: Subnet, images: NDArray[np.float32]) -> IntegerNetwork:
     """As `to_integer`, of an extracted subnet."""
-    step = _logit_step(subnet, torch.from_numpy(calibration_images))
+    step = _logit_step(subnet, torch.from_numpy(images))
     return _Export(subnet.weights, step).network()
 
 
