@@ -21,8 +21,10 @@ from qnas.space import SearchSpace
 from qnas.studies.claims import Ledger
 from qnas.studies.config import SearchConfig
 from qnas.studies.evaluate import Evaluate, Evaluator, Result
+from qnas.studies.front import StudyRecords, front_csv
 from qnas.studies.genome import Genome, Proposal
 from qnas.studies.progress import Silent
+from qnas.studies.records import read_records
 from qnas.studies.runner import Runner
 from qnas.studies.sampler import Params
 from qnas.studies.shared import open_storage, shared_study
@@ -126,3 +128,14 @@ def share(
         claims = Ledger(storage, "small", patience_s=5, pause_s=0.05)
         with claims.beating():
             Runner(study, GENOME, config, 0, slowly, Silent(), claims=claims).run()
+
+
+def outcome(study: optuna.Study) -> list[tuple[str, dict[str, float], int]]:
+    """What a study found, trial by trial, without the numbers that an interruption shifts."""
+    records = read_records(study, GENOME, OBJECTIVES)
+    return [(r.key, dict(r.values), r.generation) for r in records]
+
+
+def csv(study: optuna.Study) -> list[str]:
+    records = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
+    return sorted(line.split(",", 1)[1] for line in front_csv(records).splitlines())

@@ -1,31 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import optuna
 import pytest
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from qnas.errors import CapacityError, CheckpointError, ConfigError, EvaluationError
+from qnas.errors import CapacityError, ConfigError, EvaluationError
 from qnas.objectives.base import Candidate
 from qnas.objectives.cost.estimate import Estimate, Resources
 from qnas.objectives.hardware import LatencyObjective
 from qnas.studies.config import SearchConfig
-from qnas.studies.evaluate import Bound, Evaluate, Evaluator, Result, constraints
+from qnas.studies.evaluate import Bound, Evaluator, constraints
 from qnas.studies.front import StudyRecords, front_csv
-from qnas.studies.genome import Genome, Proposal
+from qnas.studies.genome import Genome
 from qnas.studies.progress import Silent
 from qnas.studies.records import read_records
-from qnas.studies.runner import SECONDS, Runner
+from qnas.studies.runner import Runner
 from qnas.studies.sampler import Selection
 from qnas.studies.seeding import read_seeds
 from qnas.studies.storage import open_study
@@ -37,20 +29,10 @@ from tests.studies.analytic import (
     OBJECTIVES,
     SizeError,
     evaluator,
+    outcome,
     plan,
     search,
 )
-
-
-def outcome(study: optuna.Study) -> list[tuple[str, dict[str, float], int]]:
-    """What a study found, trial by trial, without the numbers that an interruption shifts."""
-    records = read_records(study, GENOME, OBJECTIVES)
-    return [(r.key, dict(r.values), r.generation) for r in records]
-
-
-def csv(study: optuna.Study) -> list[str]:
-    records = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
-    return sorted(line.split(",", 1)[1] for line in front_csv(records).splitlines())
 
 
 def test_equal_seeds_find_the_same_and_others_do_not(tmp_path: Path) -> None:
@@ -129,80 +111,6 @@ def test_twenty_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
     assert sum(t.state == TrialState.FAIL for t in study.trials) == 20
 
 
-def test_an_interruption_between_evaluation_and_tell_changes_nothing(tmp_path: Path) -> None:
-    whole = outcome(search(tmp_path / "whole", trials=40))
-
-    def stop_in_third(evaluate: Evaluate) -> Evaluate:
-        calls = iter(range(100))
-
-        def call(proposals: Sequence[Proposal]) -> list[Result]:
-            if next(calls) == 2:
-                raise KeyboardInterrupt
-            return evaluate(proposals)
-
-        return call
-
-    with pytest.raises(KeyboardInterrupt):
-        search(tmp_path / "a", trials=40, wrap=stop_in_third)
-    resumed = search(tmp_path / "a", trials=40)
-    assert outcome(resumed) == whole
-    assert not [t for t in resumed.trials if t.state == TrialState.RUNNING]
-    assert resumed.user_attrs[SECONDS] > 0
-
-
-SCRIPT = """
-import sys, time
-from pathlib import Path
-from tests.studies.analytic import search
-
-def slowly(evaluate):
-    def call(proposals):
-        time.sleep(0.05)
-        return evaluate(proposals)
-    return call
-
-search(Path(sys.argv[1]), trials=int(sys.argv[2]), wrap=slowly)
-"""
-
-
-def test_kill_minus_nine_again_and_again_then_the_same_front(tmp_path: Path) -> None:
-    whole = search(tmp_path / "whole", trials=60)
-    journal, root = tmp_path / "killed", Path(__file__).parents[2]
-    sizes = []
-    for written in (8_000, 40_000, 60_000):
-        process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(journal), "60"], cwd=root)
-        while not journal.exists() or journal.stat().st_size < written:
-            assert process.poll() is None, "ended before it could be killed"
-            time.sleep(0.002)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        sizes.append(journal.stat().st_size)
-    assert sizes == sorted(sizes)
-    start = time.perf_counter()
-    resumed = search(journal, trials=60)
-    assert time.perf_counter() - start < 15, "waited for a dead process's lock"
-    assert outcome(resumed) == outcome(whole)
-    assert csv(resumed) == csv(whole)
-
-
-def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
-    whole = outcome(search(tmp_path / "whole", trials=20))
-    search(tmp_path / "torn", trials=14)
-    content = (tmp_path / "torn").read_bytes()
-    (tmp_path / "torn").write_bytes(content[:-25])
-    assert outcome(search(tmp_path / "torn", trials=20)) == whole
-
-
-def test_a_damaged_journal_is_a_clear_error(tmp_path: Path) -> None:
-    for damage in ("this is no journal\nat all\n", "[]\n", "5\n", '{"op_code": 0}\n', "null\n"):
-        (tmp_path / "a").write_text(damage)
-        with pytest.raises(CheckpointError, match="Optuna journal"):
-            open_study(tmp_path / "a", name="small", directions=DIRECTIONS)
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(CheckpointError, match="Optuna journal"):
-        open_study(tmp_path / "folder", name="small", directions=DIRECTIONS)
-
-
 def test_a_share_that_is_exceeded_is_a_violation_and_one_that_is_kept_is_none() -> None:
     estimate = Estimate(1, 0, 200.0, Resources(dsp=60), 0)
     limits = {**LIMITS, "dsp": 200}
@@ -210,28 +118,6 @@ def test_a_share_that_is_exceeded_is_a_violation_and_one_that_is_kept_is_none() 
     assert constraints(estimate, limits, dsp_share=0.3)["dsp"] == 60 / 200 - 1
     assert constraints(estimate, limits, dsp_share=0.25)["dsp"] == 60 / 50 - 1
     assert constraints(estimate, limits, dsp_share=0.001)["dsp"] == 60
-
-
-def test_another_study_s_directions_are_a_clear_error(tmp_path: Path) -> None:
-    search(tmp_path / "a", trials=2, population=2)
-    with pytest.raises(CheckpointError, match="must hold a study"):
-        open_study(tmp_path / "a", name="small", directions=("minimize", "maximize"))
-
-
-def test_optuna_reads_from_the_journal_what_we_hold_in_memory(tmp_path: Path) -> None:
-    """Ordinary trials: the file, read by Optuna's own backend, equals the study that wrote it."""
-    ours = search(tmp_path / "a", trials=60)
-    storage = JournalStorage(JournalFileBackend(str(tmp_path / "a")))
-    theirs = optuna.load_study(study_name="small", storage=storage)
-    assert theirs.trials == ours.trials
-    assert [t.number for t in theirs.trials] == list(range(60))
-    assert all(t.constraints and len(t.params) == 15 for t in theirs.trials)
-    refused = [t for t in theirs.trials if t.state == TrialState.PRUNED]
-    assert refused and all(t.values is None and max(t.constraints.values()) > 0 for t in refused)
-    # And Optuna's own NSGA-II goes on from there, with our last generation as its parents.
-    theirs.sampler = optuna.samplers.NSGAIISampler(population_size=10, seed=0)
-    asked = theirs.ask(GENOME.distributions()).number
-    assert theirs.trials[asked].system_attrs["NSGAIISampler:generation"] >= 5
 
 
 @pytest.mark.parametrize("name", ["RandomSampler", "TPESampler", "NSGAIIISampler"])
