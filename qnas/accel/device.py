@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from qnas.accel.folding import MAX_WEIGHT_PORTS
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.plugins import load_plugin, plugin_names
 from qnas.serial import Value, decode, read_toml
@@ -18,6 +19,8 @@ RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram18", "uram")
 MemoryKind = Literal["DDR3", "DDR4", "LPDDR4", "HBM2"]
 MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
 MIN_DSP_BITS, MAX_DSP_BITS = 8, 64
+OTHER_PORTS = 2  # of a kernel, beside those of the weight stream: image and logits
+MIN_AXI_PORTS = 1 + OTHER_PORTS
 MOST = 10**9  # far beyond any board: a number that slipped
 _MOST_RULE = f"must be at most {MOST:,}"
 _DSP_RULE = f"must be from {MIN_DSP_BITS} to {MAX_DSP_BITS}"
@@ -55,7 +58,8 @@ class Device(Value):
     """A board: its resources as the data sheet counts them, its memory, and an assumed clock.
 
     `bram18` counts halves of RAMB36. `dram_gbytes_per_s` is the peak (1 GB = 1e9 bytes), of which
-    `dram_efficiency` is reached by long bursts. `port_bits` is the width of one AXI port.
+    `dram_efficiency` is reached by long bursts. `port_bits` is the width of one AXI port, and
+    `axi_ports` how many a kernel may have: by default what it needs at least.
     `dsp_wide_bits` x `dsp_narrow_bits` is the signed multiplier of one DSP block, by default the
     DSP48E2's (AMD UG579).
     """
@@ -77,6 +81,7 @@ class Device(Value):
     memory: MemoryKind = "DDR4"
     dsp_wide_bits: int = 27
     dsp_narrow_bits: int = 18
+    axi_ports: int = MIN_AXI_PORTS
 
     def __post_init__(self) -> None:
         for name in ("lut", "ff", "dsp", "bram18", "clock_mhz", "dram_gbytes_per_s"):
@@ -102,6 +107,12 @@ class Device(Value):
             f"{self.port_gbytes_per_s:g} GB/s",
             remedy="Choose a narrower port or a slower clock.",
         )
+        _require(
+            MIN_AXI_PORTS <= self.axi_ports <= MOST,
+            "axi_ports",
+            f"must be at least {MIN_AXI_PORTS} (weights, image, logits)",
+            self.axi_ports,
+        )
 
     @property
     def port_gbytes_per_s(self) -> float:
@@ -111,6 +122,19 @@ class Device(Value):
     @property
     def dram_sustained_gbytes_per_s(self) -> float:
         return self.dram_gbytes_per_s * self.dram_efficiency
+
+    @property
+    def most_weight_ports(self) -> int:
+        """The most AXI ports, a power of two, that the weight stream may come through: its word is
+        at most MAX_PORT_BITS wide, the memory sustains one a cycle, and the kernel's other ports
+        remain."""
+        most = min(
+            MAX_WEIGHT_PORTS,
+            MAX_PORT_BITS // self.port_bits,
+            int(self.dram_sustained_gbytes_per_s / self.port_gbytes_per_s),
+            self.axi_ports - OTHER_PORTS,
+        )
+        return 1 << (most.bit_length() - 1)
 
     def limit(self, resource: Resource) -> int:
         """How much of `resource` a plan may use: the margin's share, rounded down."""

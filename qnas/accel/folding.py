@@ -9,6 +9,7 @@ from qnas.serial import Value
 
 MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
 MAX_LANES = 1 << 16  # of one kind: far beyond any device
+MAX_WEIGHT_PORTS = 8  # more than any device has to spare; a digit names each
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Folding(Value):
     own. In attention all rows are pairs of slots, and `drain_pairs` of them leave the array a
     cycle: neighbouring keys must lie in different lanes, neighbouring queries in different token
     banks. `head_buffers` is 1 or 2: of 2 the softmax of a head runs beside the array's products
-    for its neighbours. Fields may be integer arrays that broadcast inside the folding search
+    for its neighbours. The weight stream comes through `weight_ports` AXI ports side by side, each
+    of the device's width. Fields may be integer arrays that broadcast inside the folding search
     (never outside it).
     """
 
@@ -34,6 +36,7 @@ class Folding(Value):
     lut_slots: int = 0
     drain_pairs: int = 1
     head_buffers: int = 1
+    weight_ports: int = 1
 
     @property
     def atoms_per_cycle(self) -> int:
@@ -83,10 +86,19 @@ class Folding(Value):
                 "must be 1 or 2",
                 self.head_buffers,
             ),
+            (
+                "weight_ports",
+                _power_of_two(self.weight_ports) and self.weight_ports <= MAX_WEIGHT_PORTS,
+                f"must be a power of two, at most {MAX_WEIGHT_PORTS}",
+                self.weight_ports,
+            ),
         ]
         for name, holds, rule, value in rules:
             if not holds:
                 raise ConfigError(problem(name, rule, value, "Choose another folding."))
+
+
+FIELDS = tuple(field.name for field in fields(Folding))
 
 
 def _power_of_two(value: int) -> bool:

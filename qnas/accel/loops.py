@@ -38,6 +38,11 @@ class Trips:
     hidden: Count = 0
 
 
+def stream_bits(folding: Folding, port_bits: int) -> Count:
+    """Width of a word of the weight stream: a word of each of its ports, side by side."""
+    return folding.weight_ports * port_bits
+
+
 def patch_lanes(folding: Folding, port_bits: int) -> Count:
     """Pixels that one word of the image port carries: never across a bank row."""
     return np.minimum(folding.tk, port_bits // PIXEL_BITS)
@@ -45,7 +50,7 @@ def patch_lanes(folding: Folding, port_bits: int) -> Count:
 
 def residual_lanes(folding: Folding, port_bits: int) -> Count:
     """Values of the residual stream that one word brings: never across a bank row."""
-    return np.minimum(folding.vl, port_bits // RESIDUAL_BITS)
+    return np.minimum(folding.vl, stream_bits(folding, port_bits) // RESIDUAL_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +86,19 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
         drain_steps=drain_steps,
         tile_steps=np.maximum(beats, drain_steps),
         load_steps=load_steps,
+        # A port's width of each word alone: a wider table would take more LUTs than it saves time.
         table_words=ceil_div(op.table * GELU_ENTRY_BITS, port_bits),
     )
 
 
 def row_param_words(folding: Folding, port_bits: int) -> Count:
-    """Port words that hold the parameters of one row tile."""
-    return ceil_div(folding.tm * ROW_PARAM_BITS, port_bits)
+    """Words of the stream that hold the parameters of one row tile."""
+    return ceil_div(folding.tm * ROW_PARAM_BITS, stream_bits(folding, port_bits))
 
 
 def beat_words(folding: Folding, port_bits: int) -> Count:
-    """Port words that hold one beat (TM x TK nibbles) of a row tile."""
-    return ceil_div(folding.tm * folding.tk * 4, port_bits)
+    """Words of the stream that hold one beat (TM x TK nibbles) of a row tile."""
+    return ceil_div(folding.tm * folding.tk * 4, stream_bits(folding, port_bits))
 
 
 def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips, ...]:
@@ -116,7 +122,7 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         return (Trips("load", stream_words(op, folding, port_bits), 1),)
     if isinstance(op, LayerNorm):
         return (
-            Trips("parameters", 1 + ceil_div(op.channels * NORM_PARAM_BITS, port_bits), 1),
+            Trips("parameters", stream_words(op, folding, port_bits), 1),
             *_passes("statistics", "normalise", op.tokens, ceil_div(op.channels, folding.vl)),
         )
     if isinstance(op, Softmax):
@@ -135,12 +141,12 @@ def _passes(first: str, second: str, tokens: int, vectors: Count) -> tuple[Trips
 
 
 def stream_words(op: object, folding: Folding, port_bits: int) -> Count:
-    """Words of the weight port that an operation consumes."""
+    """Words of the weight stream that an operation consumes."""
     if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS:
         shape = gemm_shape(op, folding, port_bits)
         return shape.table_words + shape.row_tiles * shape.load_steps
     if isinstance(op, LoadResidual):
         return op.tokens * ceil_div(op.channels, residual_lanes(folding, port_bits))
     if isinstance(op, LayerNorm):
-        return 1 + ceil_div(op.channels * NORM_PARAM_BITS, port_bits)
+        return 1 + ceil_div(op.channels * NORM_PARAM_BITS, stream_bits(folding, port_bits))
     return 1 if isinstance(op, Softmax) else 0

@@ -29,7 +29,7 @@ from qnas.accel.memory import (
 from qnas.accel.multipliers import packing, plan_multipliers
 from qnas.accel.placement import Placement, check_placement, storage_of
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Port, Stage
-from qnas.accel.ports import plan_ports
+from qnas.accel.ports import check_weight_ports, plan_ports
 from qnas.accel.walk import half_of, walk
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
@@ -56,11 +56,12 @@ def lower(
     """The plan of `arch` under `folding`. Pure and total for what the formats can hold.
 
     `placement` names buffers that lie elsewhere than the rule of depth says (PLAN.md, section 4).
-    Raises ConfigError for a folding or placement that breaks its rules, CapacityError for a network
-    that the number formats of NUMERICS.md cannot hold. Whether it fits the device is the cost
-    model's say.
+    Raises ConfigError for a folding or placement that breaks its rules or the device's, and
+    CapacityError for a network that the number formats of NUMERICS.md cannot hold. Whether it fits
+    the device is the cost model's say.
     """
     folding.check()
+    check_weight_ports(folding, device)
     check_formats(arch)
     placement = placement or {}
     check_placement(placement, device)

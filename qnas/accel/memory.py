@@ -20,6 +20,7 @@ from qnas.accel.loops import (
     NORM_PARAM_BITS,
     RESIDUAL_BITS,
     ROW_PARAM_BITS,
+    stream_bits,
 )
 from qnas.architecture import Architecture
 from qnas.numerics import (
@@ -120,6 +121,8 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
     token_groups = ceil_div(n, f.tt)
     _, act_rows = activation_map(arch, f)
     acc, gelu_lanes = accumulator_bits(arch), port_bits // GELU_ENTRY_BITS
+    word_bits = stream_bits(f, port_bits)
+    norm_banks = np.maximum(f.vl, word_bits // NORM_PARAM_BITS)
     return (
         Array("act", arch.activation_bits, f.tt * f.tk, act_rows),
         Array("key", KEY_BITS, f.tt * f.tk, heads * token_groups * ceil_div(arch.head_dim, f.tk)),
@@ -133,13 +136,13 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
         ),
         Array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * ceil_div(d, f.vl)),
         Array("weight", 4, f.tm * f.tk, 2 * ceil_div(inner, f.tk)),
-        # A port word holds several parameters, so that many banks; four row tiles: one arriving,
-        # one multiplied, one drained, and a power of two for the address.
+        # A word of the stream holds several parameters, so that many banks; four row tiles: one
+        # arriving, one multiplied, one drained, and a power of two for the address.
         Array(
             "row_param",
             ROW_PARAM_BITS,
-            port_bits // ROW_PARAM_BITS,
-            4 * ceil_div(f.tm * ROW_PARAM_BITS, port_bits),
+            word_bits // ROW_PARAM_BITS,
+            4 * ceil_div(f.tm * ROW_PARAM_BITS, word_bits),
         ),
         Array(
             "query_scale",
@@ -148,20 +151,15 @@ def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[A
             ceil_div(n, f.drain_pairs),
             copies=f.head_buffers,
         ),
-        Array(
-            "norm_param",
-            NORM_BITS,
-            np.maximum(f.vl, port_bits // NORM_PARAM_BITS),
-            ceil_div(d, np.maximum(f.vl, port_bits // NORM_PARAM_BITS)),
-        ),
-        # A port word brings several entries of the table, each to a bank of its own.
+        Array("norm_param", NORM_BITS, norm_banks, ceil_div(d, norm_banks)),
+        # A port's width of a word brings several entries of the table, each to a bank of its own.
         Array("gelu", arch.activation_bits, f.tt * gelu_lanes, gelu_entries(arch) // gelu_lanes),
         Array("exp", 15, f.vl, 2**EXP_FRACTION),
         Array("rsqrt", 16, 1, len(RSQRT_TABLE)),
         Array("logit", LOGIT_BITS, 1, arch.num_classes),
         Array("accumulator", acc, f.tm * f.tt, 1, registers=True),
         Array("drain", acc, f.tm * f.tt, 1, registers=True),
-        Array("stream", port_bits, 1, STREAM_DEPTH),
+        Array("stream", word_bits, 1, STREAM_DEPTH),
         _pass_stream("score_stream", f.vl * score_bits(arch), ceil_div(n, f.vl)),
         Array("maximum_stream", score_bits(arch), 1, RESULT_DEPTH),
         _pass_stream("residual_stream", f.vl * RESIDUAL_BITS, ceil_div(d, f.vl)),

@@ -35,7 +35,7 @@ class Stage(Value):
     Shapes: `rows` x `inner` times `tokens` x `inner` for a GEMM; `tokens` x `channels` (in `rows`)
     for a LayerNorm or load; `tokens` queries x `inner` keys for a softmax. Zero where unused.
     `src_base`/`dst_base` are rows of the activation memory (or of key memory for keys), already
-    offset to the head; `*_stride` bank rows a token group. `stream_words` port words it consumes.
+    offset to the head; `*_stride` bank rows a token group. `stream_words`: of the weight stream.
     Stages of one `step` run side by side: a softmax, on its `half` of the attention buffers, and
     products on the other.
     """
@@ -144,6 +144,25 @@ class HardwarePlan(Value):
     activation_bits: int
     accumulator_bits: int
     score_bits: int
+
+    @property
+    def weight_ports(self) -> tuple[Port, ...]:
+        """Those of the weight stream, which bring a word of it together, lowest bits first."""
+        return self.ports[: self.folding.weight_ports]
+
+    @property
+    def image_port(self) -> Port:
+        return self.ports[self.folding.weight_ports]
+
+    @property
+    def stream_bits(self) -> int:
+        """Width of a word of the weight stream."""
+        return sum(port.bits for port in self.weight_ports)
+
+    @property
+    def stream_words(self) -> int:
+        """Words of the weight stream, of one image."""
+        return self.ports[0].words
 
     @property
     def digest(self) -> str:

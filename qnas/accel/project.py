@@ -22,14 +22,20 @@ from qnas.accel.emit.lint import check_sources
 from qnas.accel.emit.stages import stages_header
 from qnas.accel.emit.tools import Expected, design_json, readme, tool_files
 from qnas.accel.emit.top import top_header, top_source
+from qnas.accel.folding import MAX_WEIGHT_PORTS
 from qnas.accel.plan import HardwarePlan
-from qnas.accel.weights import weight_stream
+from qnas.accel.weights import weight_files
 from qnas.errors import ConfigError, problem
 from qnas.integer import IntegerNetwork
 from qnas.serial import encode
 
 SAMPLE_IMAGES = 4
 SAMPLE_VALUES = 1 << 20  # a larger network travels with fewer images, but one at least
+# Of one weight port, or of several.
+WEIGHT_FILES = (
+    "data/weights.bin",
+    *(f"data/weights_{index}.bin" for index in range(MAX_WEIGHT_PORTS)),
+)
 PLAN_FILES = (  # beside those of the library, which are equal in every project
     "README.md",
     "build.tcl",
@@ -38,7 +44,7 @@ PLAN_FILES = (  # beside those of the library, which are equal in every project
     "link.cfg",  # for a card
     "vivado.tcl",  # for a Zynq
     "data/vectors.bin",
-    "data/weights.bin",
+    *WEIGHT_FILES,
     "plan.json",
     "src/plan.hpp",
     "src/qnas_top.cpp",
@@ -120,14 +126,14 @@ def emit_project(
     device = load_device(plan.device) if device is None else device
     for word in (device.name, device.part):
         check_word("device or part", word)
-    weights = weight_stream(network, plan)
+    weights = weight_files(network, plan)
     count = max(1, min(SAMPLE_IMAGES, SAMPLE_VALUES // sum(stage_values(plan)), len(images)))
     patches, samples = network.quantize_images(images[:count]), np.asarray(labels[:count])
     texts = {
         "src/plan.hpp": plan_header(plan),
         "src/tables.hpp": tables_header(),
         "src/stages.hpp": stages_header(plan),
-        "src/qnas_top.hpp": top_header(),
+        "src/qnas_top.hpp": top_header(plan),
         "src/qnas_top.cpp": top_source(plan),
         "tb/project.hpp": project_header(plan, weights),
         **tool_files(plan, device, name=name),
@@ -144,7 +150,7 @@ def emit_project(
         "plan.json": json.dumps(encode(plan), indent=2, allow_nan=False) + "\n",
     }
     data = {
-        "data/weights.bin": weights,
+        **weights,
         "data/vectors.bin": vectors_file(network, patches, samples),
     }
     files = {**library_files(), **{path: text.encode() for path, text in texts.items()}, **data}
@@ -154,7 +160,8 @@ def emit_project(
 
 def emitted_files() -> tuple[str, ...]:
     """Relative path of every file that a project may have, sorted: a Zynq's has no link.cfg, a
-    card's no vivado.tcl; otherwise equal for all networks and plans."""
+    card's no vivado.tcl, and weights lie in a file a port; otherwise equal for all networks and
+    plans."""
     return tuple(sorted({*library_files(), *PLAN_FILES}))
 
 

@@ -24,7 +24,7 @@ from qnas.accel.check import first_difference
 from qnas.accel.emit.bench import stage_values, vectors, vectors_header
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.toolchain import LOG_LINES, Toolchain
-from qnas.accel.weights import weight_stream
+from qnas.accel.weights import weight_files
 from qnas.errors import CheckpointError, VerificationError, problem
 from qnas.integer import IntegerNetwork
 from qnas.numerics import Ints
@@ -110,7 +110,7 @@ def verify_project(
         program = compiling.submit(toolchain.compile, directory.resolve(), work)
         patches = network.quantize_images(images)
         packed = len(patches) if packed_images is None else packed_images
-        run = _Run(program, directory.resolve() / "data" / "weights.bin", work, packed)
+        run = _Run(program, directory.resolve(), work, packed)
         parts = _run_parts(run, network, patches, np.asarray(labels))
     outcome = _merge(parts, plan)
     return replace(outcome, seconds=time.monotonic() - start, compiler=compiler)
@@ -132,9 +132,10 @@ def _project_plan(
                 f"Delete {directory} and export again.",
             )
         )
-    path = directory / "data" / "weights.bin"
-    same = plan.architecture == network.architecture and path.is_file()
-    if not same or path.read_bytes() != weight_stream(network, plan):
+    if plan.architecture != network.architecture or not all(
+        (directory / name).is_file() and (directory / name).read_bytes() == content
+        for name, content in weight_files(network, plan).items()
+    ):
         raise CheckpointError(
             problem(
                 str(directory),
@@ -152,7 +153,7 @@ class _Run:
     reference computes what it is compared with."""
 
     program: Future[Path]
-    weights: Path
+    project: Path
     work: Path
     packed_images: int
 
@@ -169,7 +170,7 @@ def _run_parts(
         vectors_path, result_path = run.work / f"vectors{job}.bin", run.work / f"result{job}.json"
         write_vectors(vectors_path, network, patches[chosen], labels[chosen])
         try:
-            files = (run.program.result(), run.weights, vectors_path, result_path)
+            files = (run.program.result(), run.project, vectors_path, result_path)
             _simulate([*map(str, files), str(run.packed_images)])
         finally:
             vectors_path.unlink()

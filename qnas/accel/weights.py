@@ -1,11 +1,13 @@
 """The weight stream: every parameter of a network in the order in which the hardware reads it.
 
-Words of the weight port, little-endian; each segment starts on a word boundary; stages in order:
+Words of the stream, little-endian; each segment starts on a word boundary; stages in order. A word
+is as wide as the ports that bring it together: `weight_files` gives each port its share of all.
 
-- load_residual: a token's channels, as many values of 16 bits a word as the port and `vl` allow.
+- load_residual: a token's channels, as many values of 16 bits as a word and `vl` allow.
 - gemm over weights: GELU's table where the epilogue needs it (256 entries of 8 bits, entry
-  value + 128), then for each row tile its row parameters (64 bits: bias 26, mult 18, shift 6,
-  kind 2, row 12), then its nibbles, beat by beat (nibble slot * TK + k of a beat).
+  value + 128, as many a word as fill one port), then for each row tile its row parameters (64 bits:
+  bias 26, mult 18, shift 6, kind 2, row 12), then its nibbles, beat by beat (nibble slot * TK + k
+  of a beat).
 - layer_norm: one word (shift at bit 0, epsilon at 8), then 64 bits a channel (gain 18, bias 36).
 - softmax: one word (mult at bit 0, shift at 18, out_mult at 24, out_shift at 42).
 
@@ -57,13 +59,27 @@ def weight_stream(network: IntegerNetwork, plan: HardwarePlan) -> bytes:
             )
         )
     stream = b"".join(_segment(network, plan, stage) for stage in plan.stages)
-    port = plan.ports[0]
-    assert len(stream) == port.words * port.bits // 8, "the stream is not what the plan reads"
+    size = plan.stream_words * plan.stream_bits // 8
+    assert len(stream) == size, "the stream is not what the plan reads"
     return stream
 
 
+def weight_files(network: IntegerNetwork, plan: HardwarePlan) -> dict[str, bytes]:
+    """Path in a project -> what the port of that name reads, in the plan's order: of every word of
+    the stream its own bits. Errors as `weight_stream`."""
+    ports = plan.weight_ports
+    stream = np.frombuffer(weight_stream(network, plan), dtype=np.uint8)
+    words = stream.reshape(-1, len(ports), ports[0].bits // 8)
+    return {path: words[:, index].tobytes() for index, path in enumerate(weight_file_names(plan))}
+
+
+def weight_file_names(plan: HardwarePlan) -> tuple[str, ...]:
+    """One a port of the weight stream, lowest bits first."""
+    return tuple(f"data/{port.name}.bin" for port in plan.weight_ports)
+
+
 def _segment(network: IntegerNetwork, plan: HardwarePlan, stage: Stage) -> bytes:
-    word_bytes = plan.ports[0].bits // 8
+    word_bytes = plan.stream_bits // 8
     if stage.kind == "load_residual":
         lanes = int(residual_lanes(plan.folding, plan.ports[0].bits))
         part = _rows(network.position, RESIDUAL_BITS, lanes, word_bytes)
@@ -121,7 +137,7 @@ def _softmax(params: SoftmaxParams, word_bytes: int) -> Bytes:
 
 
 def _gemm(params: MatrixParams, table: Ints | None, plan: HardwarePlan, stage: Stage) -> Bytes:
-    word_bytes, folding = plan.ports[0].bits // 8, plan.folding
+    word_bytes, folding = plan.stream_bits // 8, plan.folding
     kinds, rows, nibbles = row_slots(params, stage.row_tiles * folding.tm)
     fields = _row_params(params, kinds, rows).reshape(stage.row_tiles, folding.tm)
     tiles = [
@@ -131,7 +147,7 @@ def _gemm(params: MatrixParams, table: Ints | None, plan: HardwarePlan, stage: S
     body = np.concatenate(tiles, axis=1).ravel()
     if table is None:
         return body
-    entries = _little(table[None], GELU_ENTRY_BITS // 8)
+    entries = _little(table[None], GELU_ENTRY_BITS // 8).reshape(-1, plan.ports[0].bits // 8)
     return np.concatenate([_words(entries, word_bytes).ravel(), body])
 
 
@@ -164,12 +180,8 @@ def _row_params(params: MatrixParams, kinds: Ints, rows: Ints) -> Ints:
 def _beats(nibbles: Ints, plan: HardwarePlan, stage: Stage) -> Bytes:
     """(row tiles * TM, inner) nibbles to (row tiles, beats, bytes of whole words)."""
     tm, tk = plan.folding.tm, plan.folding.tk
-    port_bits = plan.ports[0].bits
-    shape = (
-        stage.row_tiles,
-        stage.beats,
-        int(beat_words(plan.folding, port_bits)) * port_bits // 4,
-    )
+    words = int(beat_words(plan.folding, plan.ports[0].bits))
+    shape = (stage.row_tiles, stage.beats, words * plan.stream_bits // 4)
     padded = np.zeros((len(nibbles), stage.beats * tk), dtype=np.uint8)
     padded[:, : nibbles.shape[1]] = nibbles & 15
     tiles = padded.reshape(stage.row_tiles, tm, stage.beats, tk).transpose(0, 2, 1, 3)

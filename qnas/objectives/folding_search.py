@@ -32,11 +32,12 @@ def candidate_foldings(
     arch: Architecture, device: Device, *, lut_lanes: bool = False
 ) -> tuple[Folding, NDArray[np.bool_]]:
     """Foldings as arrays that broadcast over (tm, lut share, tt, tk, vl, drain pairs, head
-    buffers), and which are legal.
+    buffers, weight ports), and which are legal.
 
     TM: even, to 64. TT: the smallest value for each number of tiles of the network's token counts.
     TK, VL, drain pairs: powers of two. LUT share: none; a quarter and half of the row slots too
-    with `lut_lanes`. Head buffers: 1, and 2 where a block has several heads.
+    with `lut_lanes`. Head buffers: 1, and 2 where a block has several heads. Weight ports: as many
+    as the device feeds.
     """
     axes: tuple[Any, ...] = np.ix_(
         np.arange(2, MAX_LANES + 1, 2),
@@ -46,16 +47,23 @@ def candidate_foldings(
         2 ** np.arange(MAX_LANES.bit_length()),
         2 ** np.arange(MAX_DRAIN_PAIRS.bit_length()),
         np.array((1, 2)),
+        2 ** np.arange(device.most_weight_ports.bit_length()),
     )
-    tm, share, tt, tk, vl, pairs, heads = axes
+    tm, share, tt, tk, vl, pairs, heads, ports = axes
     lut_slots = 2 * (tm * share // 16)
-    folding = Folding(tm, tt, tk, vl, lut_slots, drain_pairs=pairs, head_buffers=heads)
+    folding = Folding(
+        *(tm, tt, tk, vl, lut_slots),
+        drain_pairs=pairs,
+        head_buffers=heads,
+        weight_ports=ports,
+    )
     drains = (pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
     legal = drains & (tt <= tk) & (vl <= tk)
     # Of few row slots a share may be none, or the same as a smaller one.
     smaller = 2 * (tm * np.maximum(share - 2, 0) // 16)
     several = max(block.num_heads for block in arch.blocks) > 1
-    return folding, legal & ((share == 0) | (lut_slots > smaller)) & ((heads == 1) | several)
+    legal = legal & ((share == 0) | (lut_slots > smaller)) & ((heads == 1) | several)
+    return folding, np.broadcast_to(legal, np.broadcast_shapes(*(axis.shape for axis in axes)))
 
 
 def best_plan(
@@ -68,13 +76,14 @@ def best_plan(
 ) -> tuple[HardwarePlan, Estimate]:
     """The fastest plan of `arch` that fits the device with at most `dsp_share` of its DSP limit.
 
-    Ties go to fewer DSPs, then fewer LUTs, then the smallest folding (as a tuple). Large buffers
-    leave the memories that their depth suggests only where that makes a faster folding fit. If
-    nothing fits, the plan whose worst resource is over its limit by the smallest factor: the
-    estimate then tells by how much. `lut_lanes` lets up to half of the products be built from LUTs;
-    never more, or small networks would need hardly any DSP and there would be nothing to trade
-    latency for. `limits` of the estimates, where they are not the device's own (a calibration's are
-    not). ConfigError for a share outside 0..1, CapacityError as `lower`.
+    Ties go to fewer weight ports, then fewer DSPs, then fewer LUTs, then the smallest folding (as a
+    tuple). Large buffers leave the memories that their depth suggests only where that makes a
+    faster folding fit. If nothing fits, the plan whose worst resource is over its limit by the
+    smallest factor: the estimate then tells by how much. `lut_lanes` lets up to half of the
+    products be built from LUTs; never more, or small networks would need hardly any DSP and there
+    would be nothing to trade latency for. `limits` of the estimates, where they are not the
+    device's own (a calibration's are not). ConfigError for a share outside 0..1, CapacityError as
+    `lower`.
     """
     sweep = _sweep(arch, device, lut_lanes=lut_lanes)
     bounds = _limits(device, dsp_share, limits)

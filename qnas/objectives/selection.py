@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.accel.folding import Folding
+from qnas.accel.folding import FIELDS, Folding
 from qnas.accel.placement import Placement
 from qnas.objectives.cost.analytic import Prices
 from qnas.objectives.cost.design import Memory
 from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.objectives.placing import Placed, contenders, first_that_fits, least_of_its_limits
 
-FIELDS = ("tm", "tt", "tk", "vl", "lut_slots", "drain_pairs", "head_buffers")
 Limits = Mapping[str, int]
 
 
@@ -58,9 +57,9 @@ class Choice:
 def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
     """The fastest folding that fits under some placement; None if none does.
 
-    Of those that fit by the rule of depth ties go to fewer DSPs, then LUTs, then the smallest
-    folding. A faster one that fits elsewhere alone takes the placement whose worst share of a limit
-    is least.
+    Of those that fit by the rule of depth ties go to fewer weight ports, then DSPs, then LUTs, then
+    the smallest folding. A faster one that fits elsewhere alone takes the placement whose worst
+    share of a limit is least.
     """
     used = sweep.prices.resources
     faster = sweep.legal & (used["dsp"] <= limits["dsp"])
@@ -69,7 +68,8 @@ def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
     if fits.any():
         fewest = sweep.cycles[fits].min()
         tied = np.flatnonzero(fits & (sweep.cycles == fewest))
-        first = tied[sweep.order(tied, used["dsp"], used["lut"])[0]]
+        ports = np.broadcast_to(sweep.folding.weight_ports, sweep.cycles.shape)
+        first = tied[sweep.order(tied, ports, used["dsp"], used["lut"])[0]]
         by_rule = Choice(int(first), {}, sweep.prices.at(int(first)))
         faster = faster & (sweep.cycles < fewest)
     among = np.flatnonzero(faster)

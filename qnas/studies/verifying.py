@@ -121,7 +121,7 @@ def check_verified(work: Workspace) -> None:
 def _command(files: PickDirectory) -> str:
     """What runs the image of the first mismatch alone, every stage compared."""
     project, image = files.project.resolve(), files.mismatch.resolve()
-    return f"cd {project} && make build/csim && build/csim data/weights.bin {image}"
+    return f"cd {project} && make build/csim && build/csim . {image}"
 
 
 def _verify(work: Workspace, pick: Pick) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from qnas.accel.check import check_plan
-from qnas.accel.device import RESOURCES, Device
+from qnas.accel.device import MAX_PORT_BITS, OTHER_PORTS, RESOURCES, Device
 from qnas.architecture import Architecture
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import encode
@@ -51,10 +51,17 @@ class DeviceContract:
     def test_one_port_never_asks_more_than_the_memory_gives(self, device: Device) -> None:
         assert device.port_gbytes_per_s <= device.dram_sustained_gbytes_per_s
 
+    def test_all_weight_ports_together_do_not_either(self, device: Device) -> None:
+        most = device.most_weight_ports
+        assert most * device.port_gbytes_per_s <= device.dram_sustained_gbytes_per_s
+        assert most + OTHER_PORTS <= device.axi_ports
+        assert most * device.port_bits <= MAX_PORT_BITS
+
     def test_a_small_subnet_has_a_plan_that_fits(
         self, device: Device, architecture: Architecture
     ) -> None:
         plan, estimate = best_plan(architecture, device)
         assert all(getattr(estimate.resources, r) <= device.limit(r) for r in RESOURCES)
         assert plan.architecture == architecture
+        assert len(plan.ports) <= device.axi_ports
         check_plan(plan, device)

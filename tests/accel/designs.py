@@ -9,6 +9,7 @@ from qnas.accel.folding import Folding
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 
 PORT_BITS = 128
+WEIGHT_PORTS = (1, 2, 4)  # of a ZCU102
 
 
 def zcu102() -> Device:
@@ -67,6 +68,7 @@ def foldings(draw: st.DrawFn) -> Folding:
         lut_slots=2 * draw(st.integers(0, tm // 2)),
         drain_pairs=draw(st.sampled_from(drain_widths(tm, tt, vl))),
         head_buffers=draw(st.sampled_from((1, 2))),
+        weight_ports=draw(st.sampled_from(WEIGHT_PORTS)),
     )
 
 

@@ -88,13 +88,20 @@ def small() -> Design:
     return design(arch, Folding(tm=6, tt=3, tk=8, vl=4, lut_slots=2))
 
 
+def several_ports() -> Design:
+    """`small`, its weight stream through four ports."""
+    arch = small().network.architecture
+    return design(arch, Folding(tm=6, tt=3, tk=8, vl=4, lut_slots=2, weight_ports=4))
+
+
 def random_design(seed: int, *, images: int = 3) -> Design:
     """Any architecture of a few thousand parameters, under any folding that lanes allow; every
     fifth on a board of DSP48E1s."""
     rng = random.Random(seed)
     port_bits = rng.choice((64, 128, 256))
     board = replace(load_device("pynq_z2"), clock_mhz=40.0) if seed % 5 == 4 else zcu102()
-    device = replace(board, port_bits=port_bits)
+    # Memory and ports enough for any number of weight ports.
+    device = replace(board, port_bits=port_bits, dram_gbytes_per_s=100.0, axi_ports=10)
     tk = rng.choice((1, 2, 4, 8, 16, 32))
     tm = rng.choice((2, 4, 6, 8, 10, 12, 16, 16))
     lanes = [vl for vl in (1, 2, 4, 8, 16) if vl <= tk]
@@ -107,8 +114,14 @@ def random_design(seed: int, *, images: int = 3) -> Design:
         lut_slots=2 * rng.randint(0, tm // 2),
         drain_pairs=rng.choice(drain_widths(tm, tt, vl)),
         head_buffers=1 + seed % 2,
+        weight_ports=weight_ports_of(seed, device),
     )
     return design(_random_architecture(rng), folding, seed=seed, images=images, device=device)
+
+
+def weight_ports_of(seed: int, device: Device) -> int:
+    """One for a third of the seeds, else two, four or eight, as far as the device feeds them."""
+    return min((1, 2, 4, 1, 8, 2)[seed % 6], device.most_weight_ports)
 
 
 def _random_architecture(rng: random.Random) -> Architecture:

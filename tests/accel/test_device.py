@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def test_unknown_resource() -> None:
         ("port_bits = 128", "port_bits = 96", "port_bits"),
         ("port_bits = 128", "port_bits = 32", "port_bits"),
         ("port_bits = 128", "port_bits = 128\nport_bit = 1", "port_bit"),
+        ("port_bits = 128", "port_bits = 128\naxi_ports = 2", "axi_ports"),
         ("dsp = 10", "dsp = 10\ndsp_wide_bits = 0", "dsp_wide_bits"),
         ("dsp = 10", 'dsp = 10\nmemory = "DDR9"', "memory"),
         ("lut = 0.7", "lut = 0.0", "margins.lut"),
@@ -93,6 +95,30 @@ def test_unknown_resource() -> None:
 def test_bad_numbers_are_refused_by_name(tmp_path: Path, old: str, new: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         _load(tmp_path, old, new)
+
+
+@pytest.mark.parametrize(
+    ("new", "most"),
+    [
+        ("port_bits = 128", 1),  # three ports, as a kernel needs at least
+        ("port_bits = 128\naxi_ports = 4", 2),
+        ("port_bits = 128\naxi_ports = 5", 2),
+        ("port_bits = 64\naxi_ports = 99", 4),  # 5 GB/s for ports of 0.8
+        ("port_bits = 128\naxi_ports = 99", 2),  # for ports of 1.6
+        ("port_bits = 256\naxi_ports = 99", 1),  # for ports of 3.2
+    ],
+)
+def test_weight_ports_are_what_memory_and_interconnect_feed(
+    tmp_path: Path, new: str, most: int
+) -> None:
+    assert _load(tmp_path, "port_bits = 128", new).most_weight_ports == most
+
+
+def test_a_word_of_the_stream_is_at_most_as_wide_as_axi() -> None:
+    card = load_device("u280")
+    assert card.port_bits * card.most_weight_ports == 1024
+    many = dataclasses.replace(card, port_bits=64)
+    assert many.most_weight_ports == 8, "a digit names each"
 
 
 def test_absent_file(tmp_path: Path) -> None:

@@ -113,7 +113,8 @@ def _plan(
         *("ACT_ROWS", "KEY_ROWS", "PROB_ROWS", "SCORE_ROWS", "RESIDUAL_ROWS", "WEIGHT_ROWS"),
         *("ROW_PARAM_ROWS", "ROW_PARAM_BANKS", "NORM_PARAM_ROWS", "NORM_PARAM_BANKS"),
     )
-    names |= {**dict.fromkeys(others, 1), "PORT_BITS": 64, "SCORE_BITS": 20}
+    names |= {**dict.fromkeys(others, 1), "PORT_BITS": 64, "STREAM_BITS": 64}
+    names["SCORE_BITS"] = 20
     lines = [f"constexpr int {name} = {number};" for name, number in names.items()]
     return "#pragma once\nnamespace plan {\n" + "\n".join(lines) + "\n}\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -14,7 +15,15 @@ from qnas.accel.toolchain import Toolchain, find_ap_int
 from qnas.accel.verify import verify_project
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 from tests.accel.corners import CORNERS, Corner, at_corner
-from tests.accel.projects import QUICK, Design, design, lanes, random_design, small
+from tests.accel.projects import (
+    QUICK,
+    Design,
+    design,
+    lanes,
+    random_design,
+    several_ports,
+    small,
+)
 
 FAST_SEEDS = range(3)
 MORE_SEEDS = range(3, 42)
@@ -101,6 +110,9 @@ def test_the_designs_of_this_file_are_fifty_of_every_sort() -> None:
         for d in designs
     )
     assert min(heads[2, count] for count in (1, 2, 3)) >= 3
+    ports = Counter(d.plan.folding.weight_ports for d in designs)
+    assert ports[1] > ports[2] >= 8 and ports[4] >= 8 and ports[8] >= 3
+    assert {d.plan.stream_bits for d in designs} == {64, 128, 256, 512, 1024}
 
 
 @pytest.mark.slow
@@ -117,15 +129,17 @@ def test_products_one_by_one_give_the_same(tmp_path: Path) -> None:
     check(small(), tmp_path, packed_images=0)
 
 
-def test_no_undefined_behaviour(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", [small, several_ports])
+def test_no_undefined_behaviour(tmp_path: Path, chosen: Callable[[], Design]) -> None:
     """AddressSanitizer and UndefinedBehaviorSanitizer find nothing."""
     flags = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    check(small(), tmp_path, Toolchain(flags=flags))
+    check(chosen(), tmp_path, Toolchain(flags=flags))
 
 
-def test_xilinx_headers_give_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", [small, several_ports])
+def test_xilinx_headers_give_the_same(tmp_path: Path, chosen: Callable[[], Design]) -> None:
     """Vendor C simulation: Xilinx's ap_int and unbounded streams, one process after the other."""
     ap_int = find_ap_int()
     if ap_int is None:
         pytest.skip("Xilinx's ap_int headers are not installed (pip install --no-deps hls4ml)")
-    check(small(), tmp_path, Toolchain(flags=("-O0",), ap_int=ap_int))
+    check(chosen(), tmp_path, Toolchain(flags=("-O0",), ap_int=ap_int))

@@ -19,15 +19,15 @@ import pytest
 from qnas.accel.device import device_names, load_device
 from qnas.accel.emit.tools import Expected
 from qnas.accel.project import emit_project
-from qnas.accel.weights import weight_stream
+from qnas.accel.weights import weight_files
 from qnas.errors import ConfigError
-from tests.accel.projects import Design, design, random_design, small
+from tests.accel.projects import Design, design, random_design, several_ports, small
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project on disk with its library of the kernel."""
-    folder = small().write(tmp_path_factory.mktemp("project") / "small")
+@pytest.fixture(scope="module", params=[small, several_ports])
+def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A project on disk with its library of the kernel, of one weight port or of four."""
+    folder: Path = request.param().write(tmp_path_factory.mktemp("project") / "small")
     subprocess.run(["make", "-s", "sim", "CXXFLAGS=-O0"], cwd=folder, check=True)
     return folder
 
@@ -42,11 +42,12 @@ def host(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNames
         sys.modules.pop(name)
 
 
-def on(name: str) -> Design:
+def on(name: str, *, weight_ports: int = 1) -> Design:
     """The small design on another board."""
     device = load_device(name)
     first = small()
-    return design(first.network.architecture, first.plan.folding, device=device)
+    folding = replace(first.plan.folding, weight_ports=weight_ports)
+    return design(first.network.architecture, folding, device=device)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -57,7 +58,9 @@ def test_the_host_converts_images_like_the_integer_reference(
     found = host.qnas_host.Design(chosen.write(tmp_path / "project"))
     patches = chosen.network.quantize_images(chosen.images * 1.3)
     assert np.array_equal(found.quantize(chosen.images * 1.3), patches)
-    assert found.weights().tobytes() == weight_stream(chosen.network, chosen.plan)
+    files = weight_files(chosen.network, chosen.plan)
+    assert [part.tobytes() for part in found.weights().values()] == [*files.values()]
+    assert list(found.weights()) == [port.name for port in chosen.plan.weight_ports]
     # Read back as the kernel's loader does: pixels of a patch by word, then by lane.
     words = found.pack(found.quantize(chosen.images * 1.3))
     lanes = words.reshape(len(patches), patches.shape[1], -1, found.word_bytes)
@@ -123,7 +126,8 @@ def test_the_pynq_host_drives_the_registers(
     """Against a board whose kernel is the C simulation: addresses, start, done, bytes."""
     found = host.qnas_host.Design(project)
     simulated, buffers = host.backends.Simulated(found), {}
-    offsets = {"weights": 0x10, "image": 0x1C, "logits": 0x28}
+    names = [*found.weights(), "image", "logits"]
+    offsets = {name: 0x10 + 12 * index for index, name in enumerate(names)}
     registers: dict[int, int] = {}
 
     def allocate(size: int, dtype: type) -> Memory:
@@ -136,7 +140,8 @@ def test_the_pynq_host_drives_the_registers(
         registers[offset] = value
         if offset == 0 and value & 1:
             at = {n: buffers[registers[o] | registers[o + 4] << 32] for n, o in offsets.items()}
-            assert np.array_equal(at["weights"], found.weights())
+            for name, part in found.weights().items():
+                assert np.array_equal(at[name], part)
             at["logits"][:] = np.frombuffer(simulated.run(at["image"]), dtype=np.uint8)
             registers[0] = 2
 
@@ -183,12 +188,40 @@ def test_every_board_gets_its_scripts_from_the_same_facts(name: str) -> None:
         assert f"m_axi port={port} " in bench
 
 
-def test_facts_of_the_host_are_those_of_the_plan() -> None:
-    chosen = small()
+@pytest.mark.parametrize("name", device_names())
+def test_every_port_gets_a_way_to_memory_of_its_own(name: str) -> None:
+    """As many weight ports as each board feeds: a slave port of the PS each, or a channel."""
+    chosen = on(name, weight_ports=load_device(name).most_weight_ports)
+    files = {path: data.decode() for path, data in chosen.files().items() if "bin" not in path}
+    ports = chosen.plan.ports
+    readme = files["README.md"]
+    assert all(f"- `{port.name}`, " in readme for port in ports)
+    if "vivado.tcl" in files:
+        joined = re.findall(
+            r"\njoined memory\d qnas_top_0/m_axi_gmem(\d) ps/(\w+)", files["vivado.tcl"]
+        )
+        assert [int(index) for index, _ in joined] == list(range(len(ports)))
+        assert len({slave for _, slave in joined}) == len(ports)
+        clocks = re.findall(r"foreach pin \{(.*)\}", files["vivado.tcl"])[0].lower()
+        for _, slave in joined:
+            assert slave.lower().replace("s_axi_hp", "").split("_")[0] in clocks
+    elif not chosen.device.family.startswith("versal"):
+        banks = dict(re.findall(r"sp=qnas_top_1\.(\w+):(\w+\[\d+\])", files["link.cfg"]))
+        assert list(banks) == [port.name for port in ports]
+        weights = [banks[port.name] for port in chosen.plan.weight_ports]
+        assert len(set(weights)) == len(weights)
+
+
+@pytest.mark.parametrize("chosen", [small(), several_ports()])
+def test_facts_of_the_host_are_those_of_the_plan(chosen: Design) -> None:
     facts = json.loads(chosen.files()["host/design.json"])
-    stream, image, logits = chosen.plan.ports
-    assert (facts["weight_words"], facts["image_words"]) == (stream.words, image.words)
-    assert facts["classes"] == logits.words and facts["port_bits"] == stream.bits
+    *streams, image, logits = chosen.plan.ports
+    assert [part["port"] for part in facts["weights"]] == [port.name for port in streams]
+    assert {(port.words, port.bits) for port in streams} == {
+        (facts["weight_words"], facts["port_bits"])
+    }
+    assert facts["image_words"] == image.words
+    assert facts["classes"] == logits.words and facts["port_bits"] == image.bits
 
 
 def test_expected_numbers_are_labelled_in_the_readme() -> None:

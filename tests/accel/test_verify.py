@@ -15,7 +15,7 @@ from qnas.accel.toolchain import Toolchain
 from qnas.accel.verify import Verification, verify_project
 from qnas.errors import CheckpointError, CompileError, ToolMissingError, VerificationError
 from qnas.random_network import random_network
-from tests.accel.projects import QUICK, Design, change, small
+from tests.accel.projects import QUICK, Design, change, several_ports, small
 
 
 def run(project: Path, design: Design, **options: object) -> Verification:
@@ -107,9 +107,8 @@ def test_a_loop_that_iterates_once_more_is_a_mismatch(tmp_path: Path) -> None:
     [
         ("i < plan::WEIGHT_STREAM_WORDS", "i < plan::WEIGHT_STREAM_WORDS - 1", "reading empty"),
         (
-            "words.write(weights[i]);",
-            "words.write(weights[i]);\n        if (i + 1 == plan::WEIGHT_STREAM_WORDS) "
-            "words.write(weights[i]);",
+            "words.write(word);",
+            "words.write(word); if (i + 1 == plan::WEIGHT_STREAM_WORDS) words.write(word);",
             "1 words left behind in stream 'words'",
         ),
     ],
@@ -119,7 +118,7 @@ def test_a_stream_too_short_or_too_long_is_a_fault(
 ) -> None:
     design = small()
     project = design.write(tmp_path / "project")
-    change(project, "src/loads.hpp", before, after)
+    change(project, "src/qnas_top.cpp", before, after)
     with pytest.raises(VerificationError, match=message):
         run(project, design)
 
@@ -189,6 +188,14 @@ def test_a_project_of_other_weights_is_refused(tmp_path: Path) -> None:
         run(project, design)
 
 
+def test_swapped_ports_are_mismatches(tmp_path: Path) -> None:
+    """Each port has its place in a word: what the second brings is not what the first does."""
+    design = several_ports()
+    project = design.write(tmp_path / "project")
+    change(project, "src/qnas_top.cpp", "place<1>(weights_1[i]", "place<1>(weights_2[i]")
+    assert not run(project, design).passed
+
+
 def test_a_project_of_another_plan_is_refused(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")
@@ -200,7 +207,8 @@ def test_a_project_of_another_plan_is_refused(tmp_path: Path) -> None:
 def test_the_files_of_a_project_are_those_that_its_digest_counts(tmp_path: Path) -> None:
     project = small().write(tmp_path / "project")
     files = (p.relative_to(project).as_posix() for p in project.rglob("*") if p.is_file())
-    assert sorted([*files, "link.cfg"]) == list(emitted_files())  # of a card alone
+    of_a_card, of_several_ports = ["link.cfg"], [f"data/weights_{i}.bin" for i in range(8)]
+    assert sorted([*files, *of_a_card, *of_several_ports]) == list(emitted_files())
 
 
 def test_make_check_runs_the_sample_images_and_refuses_damaged_files(tmp_path: Path) -> None:

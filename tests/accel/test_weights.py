@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from qnas.accel.plan import Stage
-from qnas.accel.weights import weight_stream
+from qnas.accel.weights import weight_files, weight_stream
 from qnas.errors import ConfigError
 from qnas.random_network import random_network
 from tests.accel.designs import tiny
-from tests.accel.projects import Design, random_design, small
+from tests.accel.projects import Design, random_design, several_ports, small
 
 
 def segment(design: Design, name: str) -> tuple[Stage, list[int]]:
     """The words of one stage, as integers."""
-    bits = design.plan.ports[0].bits
+    bits = design.plan.stream_bits
     stream = weight_stream(design.network, design.plan)
     first = 0
     for stage in design.plan.stages:
@@ -37,16 +37,31 @@ def signed(value: int, bits: int) -> int:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_length_is_what_the_plan_reads(seed: int) -> None:
     design = random_design(seed)
-    port = design.plan.ports[0]
-    stream = weight_stream(design.network, design.plan)
-    assert len(stream) == port.words * port.bits // 8
+    plan = design.plan
+    assert len(weight_stream(design.network, plan)) == plan.stream_words * plan.stream_bits // 8
 
 
-def test_rows_come_back_from_nibbles_and_parameters() -> None:
-    design = small()
+@pytest.mark.parametrize("design", [small(), several_ports(), *map(random_design, (1, 2, 4))])
+def test_the_ports_bring_the_stream_together(design: Design) -> None:
+    """Word by word, the first port the lowest bits; each port a file as long as the plan says."""
+    ports = design.plan.weight_ports
+    files = weight_files(design.network, design.plan)
+    assert list(files) == [f"data/{port.name}.bin" for port in ports]
+    size = ports[0].bits // 8
+    assert {len(content) for content in files.values()} == {design.plan.stream_words * size}
+    words = (
+        content[size * word : size * (word + 1)]
+        for word in range(design.plan.stream_words)
+        for content in files.values()
+    )
+    assert b"".join(words) == weight_stream(design.network, design.plan)
+
+
+@pytest.mark.parametrize("design", [small(), several_ports()])
+def test_rows_come_back_from_nibbles_and_parameters(design: Design) -> None:
     stage, words = segment(design, "block0.fc2")
     params, f = design.network.weights[stage.name], design.plan.folding
-    bits = design.plan.ports[0].bits
+    bits = design.plan.stream_bits
     param_words = -(-f.tm * 64 // bits)
     beat_words = -(-f.tm * f.tk * 4 // bits)
     rebuilt = np.zeros((stage.rows, stage.beats * f.tk), dtype=np.int64)
@@ -86,17 +101,19 @@ def _join(words: list[int], bits: int) -> int:
     return sum(word << (bits * i) for i, word in enumerate(words))
 
 
-def test_the_table_of_gelu_comes_first() -> None:
-    design = small()
+@pytest.mark.parametrize("design", [small(), several_ports()])
+def test_the_table_of_gelu_comes_first_a_ports_width_a_word(design: Design) -> None:
     stage, words = segment(design, "block1.fc1")
     table = design.network.gelus[stage.name]
-    packed = _join(words[: 2048 // design.plan.ports[0].bits], design.plan.ports[0].bits)
+    width = design.plan.ports[0].bits
+    packed = _join(words[: 2048 // width], width)
+    assert max(words[: 2048 // width]) < 1 << width
     assert [signed(packed >> (8 * i) & 255, 8) for i in range(256)] == table.tolist()
 
 
-def test_norm_softmax_and_position() -> None:
-    design = small()
-    bits, vl = design.plan.ports[0].bits, design.plan.folding.vl
+@pytest.mark.parametrize("design", [small(), several_ports()])
+def test_norm_softmax_and_position(design: Design) -> None:
+    bits, vl = design.plan.stream_bits, design.plan.folding.vl
     stage, words = segment(design, "block0.norm1")
     norm = design.network.norms[stage.name]
     assert (words[0] & 63, words[0] >> 8) == (norm.shift, norm.epsilon)

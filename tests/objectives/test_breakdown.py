@@ -27,7 +27,7 @@ def test_slices_add_up_to_the_estimate(arch: Architecture, folding: Folding) -> 
     loops, fills, atoms, _, stream, stages = _totals(parts)
     assert (loops, fills, stages) == (whole.loop_cycles, whole.fill_cycles, len(plan.stages))
     assert atoms == sum(op.atoms for op in network_operations(arch) if isinstance(op, Gemm))
-    assert stream == plan.ports[0].bits * plan.ports[0].words
+    assert stream == plan.stream_bits * plan.stream_words
     assert _totals(by_kind(parts)) == _totals(by_block(parts)) == _totals(parts)
 
 

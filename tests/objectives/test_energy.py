@@ -100,7 +100,7 @@ def test_every_memory_of_a_plan_is_counted(arch: Architecture, folding: Folding)
     memories = {b.name for b in plan.buffers if b.storage != "registers"}
     assert {name for name, bits in total.items() if bits > 0} == memories
     words = sum(stage.stream_words for stage in plan.stages)
-    assert total["stream"] == 2 * words * plan.ports[0].bits
+    assert total["stream"] == 2 * words * plan.stream_bits
     assert memory_bits(plan) == total.total() + 2 * estimate(plan).dram_bits
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnas.accel.device import Device, Margins
-from qnas.accel.folding import Folding
+from qnas.accel.folding import FIELDS, Folding
 from qnas.accel.lower import lower
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError
@@ -25,7 +25,6 @@ from qnas.objectives.folding_search import (
     candidate_foldings,
     smallest_plan,
 )
-from qnas.objectives.selection import FIELDS
 from qnas.spaces import load_space
 from tests.accel.designs import architectures, tiny, zcu102
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qnas.accel.check import check_plan
 from qnas.accel.device import Device, load_device
 from qnas.accel.emit.top import top_source
-from qnas.accel.folding import Folding
+from qnas.accel.folding import FIELDS, Folding
 from qnas.accel.lower import lower
 from qnas.accel.placement import MEMORIES, PLACED, Placement, placement_of
 from qnas.architecture import Architecture
@@ -23,7 +23,7 @@ from qnas.objectives.cost.analytic import estimate, parts, price
 from qnas.objectives.cost.design import memories_of_foldings
 from qnas.objectives.cost.estimate import RESOURCES
 from qnas.objectives.folding_search import best_plan, smallest_plan
-from qnas.objectives.selection import FIELDS, Choice, Sweep, quickest, tightest
+from qnas.objectives.selection import Choice, Sweep, quickest, tightest
 from tests.accel.designs import architectures, foldings, tiny, zcu102
 
 ZCU104 = load_device("zcu104")

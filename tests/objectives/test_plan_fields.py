@@ -18,6 +18,7 @@ from qnas.accel.emit.top import top_source
 from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
 from qnas.accel.plan import Buffer, HardwarePlan, Loop, Multiplier, Packing, Port, Stage
+from qnas.accel.weights import weight_file_names
 from qnas.objectives.cost.analytic import estimate
 from qnas.objectives.cost.energy import energy
 from tests.accel.designs import tiny, zcu102
@@ -167,7 +168,8 @@ def _changed(item: Any, path: str) -> Any:
 
 
 def text(of: HardwarePlan) -> list[str]:
-    parts = [plan_header(of), stages_header(of), top_source(of), project_header(of, b"")]
+    weights = dict.fromkeys(weight_file_names(of), b"")
+    parts = [plan_header(of), stages_header(of), top_source(of), project_header(of, weights)]
     return [*parts, *tool_files(of, zcu102(), name="plan").values()]
 
 

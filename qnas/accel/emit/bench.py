@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
 import numpy as np
@@ -52,15 +52,21 @@ def pixels(arch: Architecture) -> int:
     return arch.num_patches * arch.patch_dim
 
 
-def project_header(plan: HardwarePlan, weights: bytes) -> str:
-    """What the test bench knows of the network: names, shapes, the checksum of its weights."""
+def project_header(plan: HardwarePlan, weights: Mapping[str, bytes]) -> str:
+    """What the test bench knows of the network: names, shapes, its `weights` (a file a port) by
+    their checksums, and how the kernel is called."""
     offsets = _offsets(plan)
     values = [offsets.get(stage.name, (0, 0)) for stage in plan.stages]
     out = Writer()
-    out.line(f'{GENERATED}\n#pragma once\n#include <cstdint>\n\n#include "shapes.hpp"\n')
-    out.line("namespace project {\n")
+    out.line(f"{GENERATED}\n#pragma once\n#include <cstdint>\n")
+    out.line('#include "qnas_top.hpp"\n#include "shapes.hpp"\n\nnamespace project {\n')
     _memory_checks(out, plan)
-    out.line(f"constexpr uint32_t WEIGHTS_CRC32 = 0x{zlib.crc32(weights):08X};")
+    with out.block("const char* const WEIGHTS[plan::WEIGHT_PORTS] =", end="};"):
+        for path in weights:
+            out.line(f"{json.dumps(path)},")
+    with out.block("const uint32_t WEIGHTS_CRC32[plan::WEIGHT_PORTS] =", end="};"):
+        for content in weights.values():
+            out.line(f"0x{zlib.crc32(content):08X},")
     out.line(f"constexpr int PIXELS = {pixels(plan.architecture)};")
     out.line(f"constexpr int ALL_VALUES = {sum(stage_values(plan))};")
     out.line(
@@ -73,8 +79,18 @@ def project_header(plan: HardwarePlan, weights: bytes) -> str:
         with out.block(f"const int {name}[plan::STAGES] =", end="};"):
             for value in column:
                 out.line(f"{value},")
+    out.line()
+    _call(out, plan)
     out.line("\n}  // namespace project")
     return out.text()
+
+
+def _call(out: Writer, plan: HardwarePlan) -> None:
+    """The kernel with its weight ports in an array: the same call of every project."""
+    head = "const qnas::port_word_t* const* weights, const qnas::port_word_t* image"
+    weights = "".join(f"weights[{index}], " for index in range(len(plan.weight_ports)))
+    with out.block(f"inline void kernel({head},\n                   ap_int<32>* logits)"):
+        out.line(f"qnas_top({weights}image, logits);")
 
 
 def _memory_checks(out: Writer, plan: HardwarePlan) -> None:

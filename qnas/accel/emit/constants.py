@@ -104,14 +104,16 @@ def _lanes(buffer: Buffer, copies: int) -> int:
 
 
 def _ports(plan: HardwarePlan) -> dict[str, int]:
-    weights, image, _ = plan.ports
+    port_bits = plan.image_port.bits
     return {
-        "PORT_BITS": weights.bits,
-        "BEAT_WORDS": int(beat_words(plan.folding, weights.bits)),
-        "RESIDUAL_LANES": int(residual_lanes(plan.folding, weights.bits)),
-        "PATCH_LANES": int(patch_lanes(plan.folding, weights.bits)),
-        "WEIGHT_STREAM_WORDS": weights.words,
-        "IMAGE_WORDS": image.words,
+        "PORT_BITS": port_bits,
+        "WEIGHT_PORTS": len(plan.weight_ports),
+        "STREAM_BITS": plan.stream_bits,
+        "BEAT_WORDS": int(beat_words(plan.folding, port_bits)),
+        "RESIDUAL_LANES": int(residual_lanes(plan.folding, port_bits)),
+        "PATCH_LANES": int(patch_lanes(plan.folding, port_bits)),
+        "WEIGHT_STREAM_WORDS": plan.stream_words,
+        "IMAGE_WORDS": plan.image_port.words,
         **{f"{b.name.upper()}_DEPTH": b.depth for b in plan.buffers if b.name in PASS_STREAMS},
     }
 

@@ -63,18 +63,22 @@ def board_name(device: Device) -> str:
 
 
 def _banks(device: Device, plan: HardwarePlan) -> dict[str, str]:
-    """HBM has a channel a port; DDR cards hold all in the first; Versal's NoC finds its way."""
+    """HBM has a channel a port; DDR cards a DIMM a port of the weight stream, the first for all
+    else; Versal's NoC finds its way."""
     if device.family.startswith("versal"):
         return {}
-    kind = "HBM" if device.memory.startswith("HBM") else "DDR"
-    return {
-        port.name: f"{kind}[{index if kind == 'HBM' else 0}]"
-        for index, port in enumerate(plan.ports)
-    }
+    if device.memory.startswith("HBM"):
+        return {port.name: f"HBM[{index}]" for index, port in enumerate(plan.ports)}
+    dimms = {port.name: f"DDR[{index}]" for index, port in enumerate(plan.weight_ports)}
+    return {port.name: dimms.get(port.name, "DDR[0]") for port in plan.ports}
+
+
+# Slave ports of a Zynq UltraScale+ into its memory, the plain ones first, and PG201's numbers.
+ULTRASCALE_PORTS = (("HP0", 2), ("HP1", 3), ("HP2", 4), ("HP3", 5), ("HPC0", 0), ("HPC1", 1))
 
 
 def _zynq_ultrascale(plan: HardwarePlan) -> Processors:
-    ports = range(len(plan.ports))
+    ports = ULTRASCALE_PORTS[: len(plan.ports)]
     width = min(plan.ports[0].bits, 128)
     return Processors(
         ip="zynq_ultra_ps_e",
@@ -85,14 +89,14 @@ def _zynq_ultrascale(plan: HardwarePlan) -> Processors:
             "PSU__USE__M_AXI_GP0": 1,
             "PSU__USE__M_AXI_GP1": 0,
             "PSU__USE__M_AXI_GP2": 0,
-            **{f"PSU__USE__S_AXI_GP{port + 2}": 1 for port in ports},
-            **{f"PSU__SAXIGP{port + 2}__DATA_WIDTH": width for port in ports},
+            **{f"PSU__USE__S_AXI_GP{number}": 1 for _, number in ports},
+            **{f"PSU__SAXIGP{number}__DATA_WIDTH": width for _, number in ports},
         },
         clock="pl_clk0",
         reset="pl_resetn0",
-        clock_pins=("maxihpm0_fpd_aclk", *(f"saxihp{port}_fpd_aclk" for port in ports)),
+        clock_pins=("maxihpm0_fpd_aclk", *(f"saxi{name.lower()}_fpd_aclk" for name, _ in ports)),
         control="M_AXI_HPM0_FPD",
-        memories=tuple(f"S_AXI_HP{port}_FPD" for port in ports),
+        memories=tuple(f"S_AXI_{name}_FPD" for name, _ in ports),
     )
 
 

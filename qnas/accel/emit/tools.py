@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -17,6 +17,7 @@ from qnas.accel.emit.bench import stage_values
 from qnas.accel.emit.platform import board_name, platform_of
 from qnas.accel.loops import patch_lanes
 from qnas.accel.plan import HardwarePlan
+from qnas.accel.weights import weight_file_names
 from qnas.integer import IntegerNetwork
 from qnas.numerics import Ints
 
@@ -58,9 +59,12 @@ def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, st
     return {**files, "link.cfg": _render("link.cfg.j2", **facts, **system)}
 
 
-def design_json(network: IntegerNetwork, plan: HardwarePlan, *, name: str, weights: bytes) -> str:
-    """host/design.json: what the host must know of images, weights and answers."""
-    arch, (stream, image, _) = plan.architecture, plan.ports
+def design_json(
+    network: IntegerNetwork, plan: HardwarePlan, *, name: str, weights: Mapping[str, bytes]
+) -> str:
+    """host/design.json: what the host must know of images, weights (a file a port) and answers."""
+    arch, image = plan.architecture, plan.image_port
+    digests = (hashlib.sha256(content).hexdigest() for content in weights.values())
     facts = {
         "name": name,
         "architecture": arch.key,
@@ -69,11 +73,14 @@ def design_json(network: IntegerNetwork, plan: HardwarePlan, *, name: str, weigh
         "classes": arch.num_classes,
         "input_step": network.input_step,
         "activation_max": network.act_max,
-        "port_bits": stream.bits,
-        "pixels_per_word": int(patch_lanes(plan.folding, stream.bits)),
+        "port_bits": image.bits,
+        "pixels_per_word": int(patch_lanes(plan.folding, image.bits)),
         "image_words": image.words,
-        "weight_words": stream.words,
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "weight_words": plan.stream_words,
+        "weights": [
+            {"port": port.name, "file": path, "sha256": digest}
+            for port, path, digest in zip(plan.weight_ports, weights, digests, strict=True)
+        ],
     }
     return json.dumps(facts, indent=2, allow_nan=False) + "\n"
 
@@ -89,7 +96,7 @@ def readme(
     expected: Sequence[Expected] = (),
 ) -> str:
     """README.md: how to run the project, and the numbers to expect."""
-    weights, image, _ = plan.ports
+    image = plan.image_port
     return _render(
         "README.md.j2",
         name=name,
@@ -105,11 +112,14 @@ def readme(
         clock_mhz=plan.clock_mhz,
         folding=plan.folding,
         loop_trips=sum(loop.trips for stage in plan.stages for loop in stage.loops),
-        weight_bytes=weights.words * weights.bits // 8,
-        weight_words=weights.words,
-        port_bits=weights.bits,
+        ports=len(plan.ports),
+        weight_ports=plan.weight_ports,
+        weight_files=weight_file_names(plan),
+        stream_bits=plan.stream_bits,
+        weight_bytes=plan.stream_words * plan.stream_bits // 8,
+        port_bits=image.bits,
         image_words=image.words,
-        patch_lanes=int(patch_lanes(plan.folding, weights.bits)),
+        patch_lanes=int(patch_lanes(plan.folding, image.bits)),
         input_step=network.input_step,
         act_max=network.act_max,
         classes=plan.architecture.num_classes,

@@ -32,18 +32,14 @@ PRODUCTS = (
 )
 # What a softmax and the products beside it have one of each, or a copy a head.
 ATTENTION = ("prob", "score", "query_scale")
-SIGNATURE = (
-    "void qnas_top(const ap_uint<plan::PORT_BITS>* weights,\n"
-    "              const ap_uint<plan::PORT_BITS>* image, ap_int<32>* logits)"
-)
 
 
-def top_header() -> str:
+def top_header(plan: HardwarePlan) -> str:
     """Declaration of the kernel, for the test bench and the host."""
     out = Writer()
     out.line(f'{GENERATED}\n#pragma once\n#include <ap_int.h>\n\n#include "plan.hpp"\n')
     out.line("// One image: the weight stream and the packed patches in, the logits out.")
-    out.line(f"{SIGNATURE};")
+    out.line(f"{_signature(plan)};")
     return out.text()
 
 
@@ -54,15 +50,38 @@ def top_source(plan: HardwarePlan) -> str:
     headers = ("qnas_top", "dataflow", "layer_norm", "loads", "stages", "step")
     out.line("\n".join(f'#include "{name}.hpp"' for name in headers))
     out.line("\nnamespace qnas {\n")
+    _stream_in(out, plan)
+    out.line()
     _run(out, plan)
     out.line("\n}  // namespace qnas\n")
     _kernel(out, plan)
     return out.text()
 
 
+def _signature(plan: HardwarePlan) -> str:
+    inputs = [port.name for port in (*plan.weight_ports, plan.image_port)]
+    words = (f"const ap_uint<plan::PORT_BITS>* {name}" for name in inputs)
+    return "void qnas_top(" + ",\n              ".join((*words, "ap_int<32>* logits)"))
+
+
+def _stream_in(out: Writer, plan: HardwarePlan) -> None:
+    names = [port.name for port in plan.weight_ports]
+    out.line("// The whole weight stream, each port in one sequential burst, side by side.")
+    arguments = (*(f"const port_word_t* {name}" for name in names), "WordStream& words)")
+    with out.block("static void stream_in(" + ",\n                      ".join(arguments)):
+        out.pragma("INLINE off")
+        out.margin("stream:")
+        with out.block("for (int i = 0; i < plan::WEIGHT_STREAM_WORDS; ++i)"):
+            out.pragma("PIPELINE II=1")
+            out.line("word_t word = 0;")
+            for index, name in enumerate(names):
+                out.line(f"place<{index}>({name}[i], word);")
+            out.line("words.write(word);")
+
+
 def _run(out: Writer, plan: HardwarePlan) -> None:
     out.line("// All steps of one image, one after the other, on shared memories.")
-    head = "static void run(WordStream& words, const word_t* image, ap_int<32>* logits)"
+    head = "static void run(WordStream& words, const port_word_t* image, ap_int<32>* logits)"
     with out.block(head):
         out.pragma("INLINE off")
         if plan.folding.head_buffers > 1:
@@ -122,10 +141,11 @@ def _sides(out: Writer, *, softmax: dict[str, str], products: dict[str, str]) ->
 
 def _kernel(out: Writer, plan: HardwarePlan) -> None:
     depth = next(b.depth for b in plan.buffers if b.name == "stream")
-    with out.block(SIGNATURE):
+    weights = ", ".join(port.name for port in plan.weight_ports)
+    with out.block(_signature(plan)):
         for index, port in enumerate(plan.ports):
             options = f"offset=slave bundle=gmem{index} depth={port.words}"
-            if port.name == "weights":
+            if port in plan.weight_ports:
                 options += " max_read_burst_length=64 num_read_outstanding=16"
             out.pragma(f"INTERFACE m_axi port={port.name} {options}")
         for port in plan.ports:
@@ -135,6 +155,6 @@ def _kernel(out: Writer, plan: HardwarePlan) -> None:
         out.line('qnas::WordStream words("words");')
         out.pragma(f"STREAM variable=words depth={depth}")
         out.line(f"QNAS_DEPTH(words, {depth});")
-        out.line("QNAS_PROCESS(qnas::stream_in(weights, words));")
+        out.line("QNAS_PROCESS(qnas::stream_in(" + weights + ", words));")
         out.line("QNAS_PROCESS(qnas::run(words, image, logits));")
         out.line("QNAS_JOIN();")

@@ -2,7 +2,7 @@
 
 Cycles: every iteration of every pipelined loop (exact: the C++ counts them), and assumed pipeline
 fills. Steps run one after the other, and one with a softmax and products of the array takes what
-the longer of the two takes; the weight stream is read ahead of them, one port word a
+the longer of the two takes; the weight stream is read ahead of them, a word a
 cycle, which the device's memory sustains (`Device` checks it), so it hides nothing and adds
 nothing beyond the loops that consume it.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.device import Device
-from qnas.accel.folding import Folding
+from qnas.accel.folding import FIELDS, Folding
 from qnas.accel.plan import HardwarePlan, Multiplier
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
@@ -37,6 +37,7 @@ from qnas.objectives.cost.memories import (
     lutram_luts,
     uram_blocks,
 )
+from qnas.objectives.cost.units import Amount
 from qnas.units import ceil_div
 
 Count = Any
@@ -134,13 +135,10 @@ def _priced(design: Design, c: Coefficients) -> Prices:
     counts = [
         _add_up(x.times * x.cycles for x in design.loops) - hidden_loops,
         _add_up((fixed, *fills)) - hidden_fills,
-        _add_up(port.bits * port.words for port in design.ports),
+        _add_up(port.count * port.bits * port.words for port in design.ports),
         *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
     ]
-    f = design.folding
-    shape = np.broadcast_shapes(
-        *(np.shape(x) for x in (f.tm, f.tt, f.tk, f.vl, f.lut_slots, f.drain_pairs, f.head_buffers))
-    )
+    shape = np.broadcast_shapes(*(np.shape(getattr(design.folding, name)) for name in FIELDS))
     loops, fill, dram, *used = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
     return Prices(loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz)
 
@@ -167,7 +165,8 @@ def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
     for port in design.ports:
         # A FIFO of 512 words a port, made of 36-bit wide blocks.
         blocks = bram18_blocks(port.bits, 512)
-        yield Part(f"port {port.name}", lut=c.axi_port_lut, ff=c.axi_port_ff, bram18=blocks)
+        one = Amount(c.axi_port_lut, c.axi_port_ff) * port.count
+        yield Part(f"port {port.name}", lut=one.lut, ff=one.ff, bram18=blocks * port.count)
     for memory in design.memories:
         yield memory_part(memory)
     for multiplier in design.multipliers:

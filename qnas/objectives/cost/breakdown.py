@@ -53,7 +53,7 @@ class Slice:
 def slices(plan: HardwarePlan) -> tuple[Slice, ...]:
     """One a stage, in order, behind what starts an image."""
     start = Slice("start", "start", "input", 0, START_CYCLES, stages=0)
-    found = [_slice(stage, plan.ports[0].bits) for stage in plan.stages]
+    found = [_slice(stage, plan.stream_bits) for stage in plan.stages]
     hidden = {overlap.softmax: overlap for overlap in overlaps_of_plan(plan)}
     return start, *(_shown(part, hidden.get(part.name)) for part in found)
 
@@ -70,7 +70,7 @@ def by_block(parts: Iterable[Slice]) -> tuple[Slice, ...]:
     return _merged(parts, lambda part: f"{part.block}/{part.kind}")
 
 
-def _slice(stage: Stage, port_bits: int) -> Slice:
+def _slice(stage: Stage, stream_bits: int) -> Slice:
     gemm = stage.kind == "gemm"
     fills = sum(loop.entries * FILL_CYCLES[loop.name] for loop in stage.loops)
     return Slice(
@@ -81,7 +81,7 @@ def _slice(stage: Stage, port_bits: int) -> Slice:
         fill_cycles=STAGE_CYCLES + fills,
         atoms=stage.slots * stage.tokens * stage.inner if gemm else 0,
         macs=stage.rows * stage.tokens * stage.inner if gemm else 0,
-        stream_bits=stage.stream_words * port_bits,
+        stream_bits=stage.stream_words * stream_bits,
     )
 
 

@@ -19,7 +19,7 @@ from qnas.accel.folding import Folding
 from qnas.accel.loops import operation_trips, stream_words
 from qnas.accel.memory import LUTRAM_DEPTH, accumulator_bits, plan_arrays, score_bits
 from qnas.accel.multipliers import packing, plan_multipliers
-from qnas.accel.plan import HardwarePlan, Multiplier, Packing, Port, Storage
+from qnas.accel.plan import HardwarePlan, Multiplier, Packing, Storage
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
@@ -60,6 +60,16 @@ class CountedLoop:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedPort:
+    """`count` equal AXI ports; `words` of `bits` cross each."""
+
+    name: str
+    bits: int
+    words: Count
+    count: Count = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Design:
     """`overlaps` are hidden in the foldings where `overlapped` is 1, and not where it is 0."""
 
@@ -70,7 +80,7 @@ class Design:
     overlapped: Count
     memories: tuple[Memory, ...]
     multipliers: tuple[Multiplier, ...]
-    ports: tuple[Port, ...]
+    ports: tuple[CountedPort, ...]
     dsp_ports: tuple[int, int]
     packing: Packing
     activation_bits: int
@@ -99,7 +109,7 @@ def design_of_plan(plan: HardwarePlan) -> Design:
             Memory(b.name, b.bits, b.banks * b.copies, b.depth, b.storage) for b in plan.buffers
         ),
         multipliers=plan.multipliers,
-        ports=plan.ports,
+        ports=tuple(CountedPort(port.name, port.bits, port.words) for port in plan.ports),
         dsp_ports=(plan.dsp_wide_bits, plan.dsp_narrow_bits),
         packing=plan.packing,
         activation_bits=plan.activation_bits,
@@ -127,7 +137,7 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         overlapped=foldings.head_buffers - 1,
         memories=memories_of_foldings(arch, device, foldings),
         multipliers=plan_multipliers(arch, device, foldings),
-        ports=plan_ports(arch, foldings, weight_words=words, port_bits=port_bits),
+        ports=_ports_of_foldings(arch, foldings, words, port_bits),
         dsp_ports=(device.dsp_wide_bits, device.dsp_narrow_bits),
         packing=packing(device, arch.activation_bits),
         activation_bits=arch.activation_bits,
@@ -135,6 +145,17 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         score_bits=score_bits(arch),
         clock_mhz=device.clock_mhz,
     )
+
+
+def _ports_of_foldings(
+    arch: Architecture, foldings: Folding, words: Count, port_bits: int
+) -> tuple[CountedPort, ...]:
+    one = replace(foldings, weight_ports=1)
+    weights, *others = (
+        CountedPort(port.name, port.bits, port.words)
+        for port in plan_ports(arch, one, weight_words=words, port_bits=port_bits)
+    )
+    return (replace(weights, count=foldings.weight_ports), *others)
 
 
 def memories_of_foldings(

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qnas.accel.loops import GELU_ENTRY_BITS, RESIDUAL_BITS
-from qnas.accel.memory import KEY_BITS, QUERY_SCALE_BITS
+from qnas.accel.loops import GELU_ENTRY_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
+from qnas.accel.memory import KEY_BITS, NORM_BITS, QUERY_SCALE_BITS
 from qnas.objectives.cost import units
 from qnas.objectives.cost.coefficients import Coefficients
 from qnas.objectives.cost.design import Design
@@ -79,7 +79,16 @@ def _wiring(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (mux(f.tt, RESIDUAL_BITS, c) + mux(f.tt, design.score_bits, c))
     yield "key_read", f.tk * mux(f.tt, KEY_BITS, c)
+    yield "parameter_read", _parameter_read(design, c)
     yield "ping_pong", (f.head_buffers - 1) * _ping_pong(design, c)
+
+
+def _parameter_read(design: Design, c: Coefficients) -> Count:
+    """One of the row parameters that a word of the stream brings; of a norm's the lanes' share."""
+    f = design.folding
+    a_word = f.weight_ports * design.ports[0].bits // ROW_PARAM_BITS
+    norm = f.vl * mux(np.maximum(a_word // f.vl, 1), NORM_BITS, c)
+    return mux(a_word, ROW_PARAM_BITS, c) + norm
 
 
 def _ping_pong(design: Design, c: Coefficients) -> Count:

@@ -24,7 +24,7 @@ RESULTS = {
 
 def memory_traffic(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     """Bits read and written, by buffer. A word of the weight stream passes its FIFO: in and out."""
-    found = Counter({"stream": 2 * stage.stream_words * plan.ports[0].bits})
+    found = Counter({"stream": 2 * stage.stream_words * plan.stream_bits})
     if stage.kind == "gemm":
         found += _operands(stage, plan) + _parameters(stage, plan) + _results(stage, plan)
     elif stage.kind == "layer_norm":

@@ -35,7 +35,8 @@ class Simulated:
         if not path.is_file():
             raise HostError(f"`{path}` must be built; got nothing. Run `make sim`.")
         self._call = ctypes.CDLL(str(path.resolve())).qnas_simulate
-        self._weights, self._bytes = design.weights().tobytes(), design.classes * LOGIT_BYTES
+        self._weights = b"".join(part.tobytes() for part in design.weights().values())
+        self._bytes = design.classes * LOGIT_BYTES
 
     def run(self, image: Bytes) -> bytes:
         answer = ctypes.create_string_buffer(self._bytes)
@@ -44,7 +45,7 @@ class Simulated:
 
 
 class Pynq:
-    """A Zynq board: bitstream and .hwh made by vivado.tcl, three buffers in the board's memory."""
+    """A Zynq board: bitstream and .hwh made by vivado.tcl, and a buffer a port in its memory."""
 
     def __init__(self, design: Design, bitstream: str | Path) -> None:
         pynq: Any = import_module("pynq")
@@ -53,10 +54,10 @@ class Pynq:
         if name is None:
             raise HostError(f"`{bitstream}` must hold {KERNEL}; got {sorted(overlay.ip_dict)}.")
         self._ip, registers = getattr(overlay, name), overlay.ip_dict[name]["registers"]
-        self._weights = _filled(pynq, design.weights())
+        self._weights = {port: _filled(pynq, part) for port, part in design.weights().items()}
         self._image = pynq.allocate(design.image_bytes, dtype=np.uint8)
         self._logits = pynq.allocate(design.classes * LOGIT_BYTES, dtype=np.uint8)
-        ports = {"weights": self._weights, "image": self._image, "logits": self._logits}
+        ports = {**self._weights, "image": self._image, "logits": self._logits}
         for port, buffer in ports.items():
             for word, offset in enumerate(address_registers(registers, port)):
                 self._ip.write(offset, buffer.device_address >> (32 * word) & 0xFFFFFFFF)
@@ -88,20 +89,22 @@ class Xrt:
         card = self._xrt.device(device)
         uuid = card.load_xclbin(self._xrt.xclbin(str(xclbin)))
         self._kernel = self._xrt.kernel(card, uuid, KERNEL)
-        sizes = (design.weight_bytes, design.image_bytes, design.classes * LOGIT_BYTES)
-        self._buffers = [
+        weights = [*design.weights().values()]
+        sizes = [*map(len, weights), design.image_bytes, design.classes * LOGIT_BYTES]
+        self._buffers = [  # in the order of the kernel's arguments
             self._xrt.bo(card, size, self._xrt.bo.normal, self._kernel.group_id(index))
             for index, size in enumerate(sizes)
         ]
         self._sizes = sizes
-        self._send(0, design.weights())
+        for index, part in enumerate(weights):
+            self._send(index, part)
 
     def run(self, image: Bytes) -> bytes:
-        self._send(1, image)
+        self._send(len(self._buffers) - 2, image)
         self._kernel(*self._buffers).wait()
         back = self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE
-        self._buffers[2].sync(back, self._sizes[2], 0)
-        return bytes(self._buffers[2].map())[: self._sizes[2]]
+        self._buffers[-1].sync(back, self._sizes[-1], 0)
+        return bytes(self._buffers[-1].map())[: self._sizes[-1]]
 
     def _send(self, index: int, data: Bytes) -> None:
         buffer, size = self._buffers[index], self._sizes[index]

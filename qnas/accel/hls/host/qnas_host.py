@@ -37,17 +37,21 @@ class Design:
         self.word_bytes: int = facts["port_bits"] // 8
         self.pixels_per_word: int = facts["pixels_per_word"]
         self.image_bytes: int = facts["image_words"] * self.word_bytes
-        self.weight_bytes: int = facts["weight_words"] * self.word_bytes
-        self.weights_sha256: str = facts["weights_sha256"]
+        self.weight_files: list[dict[str, str]] = facts["weights"]  # port, file, sha256
+        self.weight_bytes: int = facts["weight_words"] * self.word_bytes  # of each port
 
-    def weights(self) -> Bytes:
-        """data/weights.bin, once its length and SHA-256 are what the project was made with."""
-        path = self.project / "data" / "weights.bin"
+    def weights(self) -> dict[str, Bytes]:
+        """What each port of the weight stream reads, by its name: data/weights*.bin, once lengths
+        and SHA-256 are what the project was made with."""
+        return {facts["port"]: self._weight_file(facts) for facts in self.weight_files}
+
+    def _weight_file(self, facts: dict[str, str]) -> Bytes:
+        path = self.project / facts["file"]
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        if len(data) != self.weight_bytes or digest != self.weights_sha256:
+        if len(data) != self.weight_bytes or digest != facts["sha256"]:
             raise HostError(
-                f"`{path}` must be {self.weight_bytes} bytes with SHA-256 {self.weights_sha256}; "
+                f"`{path}` must be {self.weight_bytes} bytes with SHA-256 {facts['sha256']}; "
                 f"got {len(data)} bytes with {digest}. Copy the project again."
             )
         return np.frombuffer(data, dtype=np.uint8)

@@ -131,10 +131,12 @@ struct Storage<W, S, true> {
         return bits & ones(high - low + 1);
     }
     void set(int high, int low, uint64_t bits) {
-        for (int bit = low; bit <= high; ++bit) {
-            const uint64_t mask = 1ULL << (bit % 64);
-            const bool on = (bits >> (bit - low)) & 1;
-            v[bit / 64] = on ? v[bit / 64] | mask : v[bit / 64] & ~mask;
+        const int index = low / 64, offset = low % 64;
+        const uint64_t mask = ones(high - low + 1);
+        v[index] = (v[index] & ~(mask << offset)) | ((bits & mask) << offset);
+        if (offset != 0 && high / 64 != index) {
+            const int rest = 64 - offset;
+            v[index + 1] = (v[index + 1] & ~(mask >> rest)) | ((bits & mask) >> rest);
         }
     }
 };

@@ -40,8 +40,8 @@ inline void next_step(const Stage& stage, Schedule& now, Tile& tile) {
     tile = first_tile(stage, now.phase - 1);
 }
 
-// GELU's table from the stream, entries of 8 bits. A word brings GELU_LANES entries, each to a
-// bank of its own, one copy a token.
+// GELU's table from the stream, entries of 8 bits. A word brings GELU_LANES entries (a port's width
+// of it), each to a bank of its own, one copy a token.
 inline void load_gelu(WordStream& words, GeluMemory& gelu) {
 #pragma HLS INLINE off
     QNAS_ENTER(trace::TABLE);

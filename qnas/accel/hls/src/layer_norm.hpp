@@ -56,7 +56,7 @@ inline TokenScale reciprocal_sqrt(ap_uint<52> value) {
 inline NormScalars load_norm_parameters(const Stage& stage, WordStream& words,
                                         NormParamMemory& norm_param) {
 #pragma HLS INLINE off
-    constexpr int per_word = plan::PORT_BITS / 64, banks = plan::NORM_PARAM_BANKS;
+    constexpr int per_word = plan::STREAM_BITS / 64, banks = plan::NORM_PARAM_BANKS;
     constexpr int parts = banks / per_word;
     NormScalars scalars;
     QNAS_ENTER(trace::PARAMETERS);

@@ -32,10 +32,10 @@ inline void load_row_params(const word_t& word, int tile, int step, RowParamMemo
     }
 }
 
-// Nibbles of one word: word `part` of a beat holds banks part * PORT_BITS / 4 and following.
+// Nibbles of one word: word `part` of a beat holds banks part * STREAM_BITS / 4 and following.
 inline void load_nibbles(const word_t& word, int row, int part, WeightMemory& weight) {
 #pragma HLS INLINE
-    constexpr int per_word = plan::PORT_BITS / 4;
+    constexpr int per_word = plan::STREAM_BITS / 4;
     for (int p = 0; p < plan::BEAT_WORDS; ++p) {
 #pragma HLS UNROLL
         if (p != part) continue;

@@ -1,4 +1,4 @@
-// Filling the memories: the weight stream, the image, the residual stream's start.
+// Filling the memories: the image, the residual stream's start.
 #pragma once
 #include "fixed_point.hpp"
 #include "stage.hpp"
@@ -9,18 +9,8 @@ namespace qnas {
 
 constexpr int MOST_WORDS = plan::IMAGE_WORDS;
 
-// The whole weight stream, in one sequential burst read after the other.
-inline void stream_in(const word_t* weights, WordStream& words) {
-#pragma HLS INLINE off
-stream:
-    for (int i = 0; i < plan::WEIGHT_STREAM_WORDS; ++i) {
-#pragma HLS PIPELINE II=1
-        words.write(weights[i]);
-    }
-}
-
 // Patches from the image port, PATCH_LANES pixels of 8 bits a word.
-inline void load_patches(const Stage& stage, const word_t* image, ActMemory& act) {
+inline void load_patches(const Stage& stage, const port_word_t* image, ActMemory& act) {
 #pragma HLS INLINE off
     constexpr int lanes = plan::PATCH_LANES, parts = plan::TK / lanes;
     const int groups = (stage.rows + lanes - 1) / lanes;
@@ -32,7 +22,7 @@ load:
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=MOST_WORDS max=MOST_WORDS
         QNAS_COUNT(trace::LOAD);
-        const word_t word = image[i];
+        const port_word_t word = image[i];
         for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
             if (k / lanes == group % parts)

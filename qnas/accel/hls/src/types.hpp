@@ -10,7 +10,8 @@
 
 namespace qnas {
 
-typedef ap_uint<plan::PORT_BITS> word_t;
+typedef ap_uint<plan::PORT_BITS> port_word_t;
+typedef ap_uint<plan::STREAM_BITS> word_t;  // of the weight stream: a word of each of its ports
 typedef ap_int<4> nibble_t;
 typedef ap_int<plan::ACT_BITS> act_t;
 typedef ap_int<4 + plan::ACT_BITS> product_t;  // nibble x activation
@@ -52,10 +53,21 @@ typedef hls::stream<ResidualVector> ResidualStream;
 typedef hls::stream<ap_uint<51>> ScaleStream;
 
 // Field number `index` of fields of W bits each, lowest first.
-template <int W>
-ap_uint<W> field(const word_t& word, int index) {
+template <int W, class Word>
+ap_uint<W> field(const Word& word, int index) {
 #pragma HLS INLINE
     return ap_uint<W>(word.range(W * index + W - 1, W * index));
+}
+
+// Puts what port number PORT brought in its place in a word of the weight stream.
+template <int PORT>
+void place(const port_word_t& part, word_t& word) {
+#pragma HLS INLINE
+    for (int bit = 0; bit < plan::PORT_BITS; bit += 64) {
+#pragma HLS UNROLL
+        const int to = PORT * plan::PORT_BITS + bit;
+        word.range(to + 63, to) = part.range(bit + 63, bit);
+    }
 }
 
 }  // namespace qnas

@@ -1,7 +1,9 @@
 // Test bench: runs images through the kernel and compares every value of every stage with the
 // integer reference. Also counts the iterations of every pipelined loop.
 //
-//   tb [weights.bin [vectors.bin [result.json [packed images]]]]
+//   tb [project [vectors.bin [result.json [packed images]]]]
+//
+// `project`: its folder, for the weights.
 //
 // Products are made four a DSP, as in hardware, for so many images (by default for all), and for the
 // others one by one: the sums are the same, the simulation is twice as fast.
@@ -13,7 +15,6 @@
 #include <ctime>
 
 #include "project.hpp"
-#include "qnas_top.hpp"
 #include "taps.hpp"
 #include "vectors.hpp"
 
@@ -127,9 +128,14 @@ void print_verdict(int images, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::string weights_path = argc > 1 ? argv[1] : "data/weights.bin";
-    const std::string vectors_path = argc > 2 ? argv[2] : "data/vectors.bin";
-    const std::vector<qnas::word_t> weights = tb::read_weights(weights_path, project::WEIGHTS_CRC32);
+    const std::string folder = argc > 1 ? std::string(argv[1]) + "/" : "";
+    const std::string vectors_path = argc > 2 ? argv[2] : folder + "data/vectors.bin";
+    std::vector<qnas::port_word_t> weights[plan::WEIGHT_PORTS];
+    const qnas::port_word_t* weight_ports[plan::WEIGHT_PORTS];
+    for (int p = 0; p < plan::WEIGHT_PORTS; ++p) {
+        weights[p] = tb::read_weights(folder + project::WEIGHTS[p], project::WEIGHTS_CRC32[p]);
+        weight_ports[p] = weights[p].data();
+    }
     tb::Vectors vectors(vectors_path, project::PIXELS, project::ALL_VALUES);
     const int packed = argc > 4 ? std::min(std::atoi(argv[4]), vectors.images()) : vectors.images();
     tb::on_stage = check_stage;
@@ -137,13 +143,14 @@ int main(int argc, char** argv) {
     double seconds = 0;
     for (int image = 0; image < vectors.images(); ++image) {
         vectors.next();
-        const std::vector<qnas::word_t> words = tb::pack_image(vectors.pixels, plan::TOKENS - 1);
+        const std::vector<qnas::port_word_t> words =
+            tb::pack_image(vectors.pixels, plan::TOKENS - 1);
         std::vector<ap_int<32>> logits(plan::CLASSES, ap_int<32>(0));
         report.image = image;
         qnas::trace::packed = image < packed;
         report.expected = vectors.values.data();
         const std::clock_t start = std::clock();
-        qnas_top(weights.data(), words.data(), logits.data());
+        project::kernel(weight_ports, words.data(), logits.data());
         seconds += double(std::clock() - start) / CLOCKS_PER_SEC;
         check_logits(logits, vectors.values.data() + project::ALL_VALUES - plan::CLASSES,
                      vectors.labels[image]);

@@ -47,20 +47,21 @@ inline uint32_t crc32(const std::vector<uint8_t>& bytes) {
 }
 
 // Bytes to port words, lowest byte first.
-inline void pack(const uint8_t* bytes, qnas::word_t* words, int count) {
+inline void pack(const uint8_t* bytes, qnas::port_word_t* words, int count) {
     for (int w = 0; w < count; ++w)
         for (int b = 0; b < plan::PORT_BITS / 8; ++b)
             words[w].range(8 * b + 7, 8 * b) = *bytes++;
 }
 
-// The weight stream, once its length and its checksum are what the project was made with.
-inline std::vector<qnas::word_t> read_weights(const std::string& path, uint32_t crc) {
+// What one port brings of the weight stream, once its length and its checksum are what the project
+// was made with.
+inline std::vector<qnas::port_word_t> read_weights(const std::string& path, uint32_t crc) {
     std::vector<uint8_t> bytes(size_t(plan::WEIGHT_STREAM_WORDS) * plan::PORT_BITS / 8);
     File file(path);
     file.read(bytes);
     if (!file.at_end()) stop(path + " is too long");
     if (crc32(bytes) != crc) stop(path + " is damaged: its CRC-32 differs from the project's");
-    std::vector<qnas::word_t> words(plan::WEIGHT_STREAM_WORDS, qnas::word_t(0));
+    std::vector<qnas::port_word_t> words(plan::WEIGHT_STREAM_WORDS, qnas::port_word_t(0));
     pack(bytes.data(), words.data(), plan::WEIGHT_STREAM_WORDS);
     return words;
 }
@@ -98,7 +99,7 @@ class Vectors {
 };
 
 // One image as the port delivers it: each patch starts a word.
-inline std::vector<qnas::word_t> pack_image(const std::vector<int8_t>& pixels, int patches) {
+inline std::vector<qnas::port_word_t> pack_image(const std::vector<int8_t>& pixels, int patches) {
     const int channels = int(pixels.size()) / patches;
     const int groups = (channels + plan::PATCH_LANES - 1) / plan::PATCH_LANES;
     std::vector<uint8_t> bytes(size_t(plan::IMAGE_WORDS) * plan::PORT_BITS / 8, 0);
@@ -108,7 +109,7 @@ inline std::vector<qnas::word_t> pack_image(const std::vector<int8_t>& pixels, i
             bytes[size_t(word) * plan::PORT_BITS / 8 + c % plan::PATCH_LANES] =
                 uint8_t(pixels[size_t(patch) * channels + c]);
         }
-    std::vector<qnas::word_t> words(plan::IMAGE_WORDS, qnas::word_t(0));
+    std::vector<qnas::port_word_t> words(plan::IMAGE_WORDS, qnas::port_word_t(0));
     pack(bytes.data(), words.data(), plan::IMAGE_WORDS);
     return words;
 }
