@@ -53,7 +53,7 @@ def _list(devices: list[Device]) -> Table:
     table = Table(title="Boards", title_justify="left")
     table.add_column("name")
     table.add_column("part")
-    for title in (*RESOURCE_TITLES.values(), "MHz", "memory", "GB/s", "port"):
+    for title in (*RESOURCE_TITLES.values(), "MHz", "memory", "GB/s", "ports"):
         table.add_column(title, justify="right")
     for device in sorted(devices, key=lambda d: d.lut):
         table.add_row(
@@ -63,7 +63,7 @@ def _list(devices: list[Device]) -> Table:
             f"{device.clock_mhz:g}",
             device.memory,
             f"{device.dram_gbytes_per_s:g}",
-            f"{device.port_bits}",
+            f"{device.axi_ports} x {device.port_bits}",
         )
     return table
 

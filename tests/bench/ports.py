@@ -1,29 +1,33 @@
-"""What a wider weight stream would give: the fastest folding with ports of one, two and four times
-the device's width.
+"""What several ports for the weight stream give: the fastest folding of the search beside the
+fastest one whose weights come through one port.
 
     python tests/bench/ports.py [--json OUT]
 
-A stream twice as wide is what two ports side by side bring. The image port widens with it here, so
-the ratios are a little more than what the weight stream alone would give. Widths that the memory
-does not sustain are left out (null).
+Both modelled, within the same limits of the same board; the side of one port is the board without
+the AXI ports that more of them would need. Boards whose memory feeds one port alone are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from qnas.accel.device import Device, load_device
+from qnas.accel.device import MIN_AXI_PORTS, Device, device_names, load_device
 from qnas.architecture import Architecture
-from qnas.errors import ConfigError
 from qnas.objectives.folding_search import best_plan
 from qnas.spaces import load_space
 from tests.bench.cost_model import deit_small
 
-BOARDS = ("zcu102", "zcu104", "kv260", "ultra96", "pynq_z2")
-TIMES = (1, 2, 4)
+
+@dataclass(frozen=True)
+class Pair:
+    """Images a second with one port and with as many as the search takes; None: nothing fits."""
+
+    one_fps: float | None
+    fps: float | None
+    weight_ports: int
 
 
 def networks() -> dict[str, Architecture]:
@@ -36,25 +40,27 @@ def networks() -> dict[str, Architecture]:
     }
 
 
-def fps(arch: Architecture, device: Device, times: int) -> float | None:
-    """Images a second; None if memory does not sustain the width, or nothing fits."""
-    try:
-        wider = replace(device, port_bits=times * device.port_bits)
-    except ConfigError:
-        return None
-    _, found = best_plan(arch, wider)
-    fits = all(getattr(found.resources, r) <= n for r, n in wider.limits().items())
-    return round(found.fps, 1) if fits else None
+def boards() -> tuple[str, ...]:
+    return tuple(name for name in device_names() if load_device(name).most_weight_ports > 1)
 
 
-def measure(boards: tuple[str, ...] = BOARDS) -> dict[str, dict[str, list[float | None]]]:
-    """Of each board and network the rate at each of `TIMES`."""
+def compared(arch: Architecture, device: Device) -> Pair:
+    one, _ = _best(arch, replace(device, axi_ports=MIN_AXI_PORTS))
+    rate, weight_ports = _best(arch, device)
+    return Pair(one, rate, weight_ports)
+
+
+def _best(arch: Architecture, device: Device) -> tuple[float | None, int]:
+    plan, found = best_plan(arch, device)
+    fits = all(getattr(found.resources, r) <= n for r, n in device.limits().items())
+    return round(found.fps, 1) if fits else None, plan.folding.weight_ports
+
+
+def measure(names: tuple[str, ...]) -> dict[str, dict[str, Pair]]:
+    """By board and network."""
     return {
-        board: {
-            name: [fps(arch, load_device(board), times) for times in TIMES]
-            for name, arch in networks().items()
-        }
-        for board in boards
+        board: {name: compared(arch, load_device(board)) for name, arch in networks().items()}
+        for board in names
     }
 
 
@@ -62,14 +68,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
-    found = measure()
+    found = measure(boards())
     if options.json:
-        options.json.write_text(json.dumps({"times": TIMES, "fps": found}, indent=1) + "\n")
-    for board, rates in found.items():
-        for name, row in rates.items():
-            base = row[0]
-            shown = (f"{x:9,.1f} ({x / base:.2f}x)" if x and base else "-" for x in row)
-            print(f"{board:8} {name:10} {'  '.join(shown)}")
+        plain = {
+            board: {name: asdict(pair) for name, pair in rows.items()}
+            for board, rows in found.items()
+        }
+        options.json.write_text(json.dumps(plain, indent=1) + "\n")
+    for board, rows in found.items():
+        for name, pair in rows.items():
+            if pair.one_fps and pair.fps:
+                times = f"{pair.fps / pair.one_fps:.2f}x with {pair.weight_ports}"
+                print(f"{board:8} {name:10} {pair.one_fps:9,.1f} {pair.fps:9,.1f} ({times})")
+            else:
+                print(f"{board:8} {name:10} nothing fits")
 
 
 if __name__ == "__main__":

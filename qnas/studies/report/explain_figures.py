@@ -78,10 +78,11 @@ def cycles_by_kind(found: Explanation) -> go.Figure:
 
 def roofline(found: Explanation) -> go.Figure:
     """Each GEMM at its products a byte of the weight stream, and its products a second; roofs of
-    the array, of the weight port and of the memory. Those that stream nothing stand at the right.
+    the array, of the weight ports and of the memory. Those that stream nothing stand at the right.
     """
     gemms = [part for part in found.slices if part.atoms]
-    port, memory = found.device.port_gbytes_per_s, found.device.dram_sustained_gbytes_per_s
+    memory = found.device.dram_sustained_gbytes_per_s
+    port = len(found.plan.weight_ports) * found.device.port_gbytes_per_s
     roof = found.compute_roof
     streamed = [_intensity(part) for part in gemms if part.stream_bits]
     low = min([*streamed, roof / (memory * 1e9)]) / RESERVE
@@ -89,7 +90,7 @@ def roofline(found: Explanation) -> go.Figure:
     high = on_chip * RESERVE**0.5
     figure = new_figure(x="products a byte of weights", y="products a second", margin=LEGEND)
     _roof(figure, f"memory, {memory:g} GB/s", [low, roof / (memory * 1e9)], memory, dash="dot")
-    _roof(figure, f"weight port, {port:g} GB/s", [low, roof / (port * 1e9)], port, dash="solid")
+    _roof(figure, f"weight ports, {port:g} GB/s", [low, roof / (port * 1e9)], port, dash="solid")
     _roof(figure, f"array, {roof / 1e9:,.0f} G/s", [low, high], 0.0, dash="solid", top=roof)
     for kind in dict.fromkeys(part.kind for part in gemms):
         mine = [part for part in gemms if part.kind == kind]
