@@ -4,9 +4,10 @@
 
 Ours is limited to their DSPs, LUTs, clock and, where it is known, block RAM, has the memory and the
 AXI ports of the board for the search to share out, and is MODELLED: exact iterations of the plan's
-loops and assumed pipeline fills. Theirs is what they published, of boards. Theirs use 8-bit weights and activations (or as their row says); ours all 8-bit rows with 8-bit and
-with 6-bit activations, half of them, and all 4-bit. The roof is that of their DSPs alone, each with
-the products that it packs: four of 6-bit activations, two of 8-bit ones.
+loops and assumed pipeline fills. Theirs is what they published, of boards. Theirs use 8-bit weights
+and activations (or as their row says); ours all 8-bit rows with 8-bit and with 6-bit activations,
+half of them, and all 4-bit. The roof is that of their DSPs alone, each with the products that it
+packs: four of 6-bit activations, two of 8-bit ones.
 
 The aim is 1.4 times theirs with all 8-bit rows, 2.5 times with all 4-bit. Where it is missed:
 `aim_above_roof` if those DSPs could not do it were they never idle; `binds` names resources without
