@@ -131,7 +131,7 @@ def contenders(
     limits: Mapping[str, int],
 ) -> Contenders:
     """The foldings at flat `indices` of `prices`, which counts `memories` by the rule of depth."""
-    shape = prices.cycles.shape
+    shape = prices.loop_cycles.shape
     at = np.unravel_index(indices, shape)
     kinds = MEMORIES if limits["uram"] else MEMORIES[:2]
     movable = [memory for memory in memories if memory.name in PLACED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import and_
 from typing import Any
 
@@ -21,7 +21,7 @@ from qnas.objectives.placing import Placed, contenders, first_that_fits, least_o
 Limits = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sweep:
     """Candidates, which are `legal`, and their `prices` where the rule of depth places `memories`.
     `cycles` are what is to be few: those of `prices`, or of several networks together."""
@@ -31,6 +31,19 @@ class Sweep:
     prices: Prices
     memories: tuple[Memory, ...]
     cycles: NDArray[Any]
+
+    @cached_property
+    def candidates(self) -> NDArray[np.intp]:
+        """Flat indices of the legal ones: a tenth of all, which every choice looks at."""
+        return np.flatnonzero(self.legal)
+
+    @cached_property
+    def candidate_cycles(self) -> NDArray[Any]:
+        return self.cycles.ravel()[self.candidates]
+
+    @cached_property
+    def candidate_resources(self) -> dict[str, NDArray[np.int64]]:
+        return {r: self.prices.resources[r].ravel()[self.candidates] for r in RESOURCES}
 
     def folding_at(self, index: int) -> Folding:
         """The candidate at a flat index."""
@@ -61,22 +74,23 @@ def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
     the smallest folding. A faster one that fits elsewhere alone takes the placement whose worst
     share of a limit is least.
     """
-    used = sweep.prices.resources
-    faster = sweep.legal & (used["dsp"] <= limits["dsp"])
+    used, cycles = sweep.candidate_resources, sweep.candidate_cycles
+    faster = used["dsp"] <= limits["dsp"]
     fits = reduce(and_, (used[r] <= limits[r] for r in RESOURCES), faster)
+    priced = sweep.prices.resources
     by_rule: Choice | None = None
     if fits.any():
-        fewest = sweep.cycles[fits].min()
-        tied = np.flatnonzero(fits & (sweep.cycles == fewest))
+        fewest = cycles[fits].min()
+        tied = sweep.candidates[fits & (cycles == fewest)]
         ports = np.broadcast_to(sweep.folding.weight_ports, sweep.cycles.shape)
-        first = tied[sweep.order(tied, ports, used["dsp"], used["lut"])[0]]
+        first = tied[sweep.order(tied, ports, priced["dsp"], priced["lut"])[0]]
         by_rule = Choice(int(first), {}, sweep.prices.at(int(first)))
-        faster = faster & (sweep.cycles < fewest)
-    among = np.flatnonzero(faster)
+        faster = faster & (cycles < fewest)
+    among = sweep.candidates[faster]
     if not len(among):
         return by_rule
     found = contenders(sweep.prices, sweep.memories, among, limits=limits).bounded(1.0)
-    found = found.at(sweep.order(found.indices, sweep.cycles, used["dsp"]))
+    found = found.at(sweep.order(found.indices, sweep.cycles, priced["dsp"]))
     placed = first_that_fits(found, limits)
     return _choice(sweep, placed) if placed else by_rule
 

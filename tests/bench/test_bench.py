@@ -72,7 +72,8 @@ def test_published_designs(tmp_path: Path) -> None:
     keys = {"design", "model", "w8_share", "dsp", "clock_mhz", "fps_theirs", "fps_ours"}
     for x in found:
         assert keys | {"roof_share"} <= set(x)
-        assert x["fits"] and 0 < x["roof_share"] < 1 and x["dsp_used"] <= x["dsp"] == 1552
+        # Products made in LUTs come on top of what the roof counts, that of the DSPs alone.
+        assert x["fits"] and 0 < x["roof_share"] < 1.5 and x["dsp_used"] <= x["dsp"] == 1552
         assert x["fps_ours"] < x["fps_overlapped"]
     eight, six, _, four = found
     assert eight["roof_fps"] == pytest.approx(six["roof_fps"] / 2, rel=0.01)
