@@ -15,7 +15,7 @@ from qnas.serial import decode
 from qnas.studies.history import History
 from qnas.studies.proposing import Identify, Proposer
 from qnas.studies.records import ESTIMATE, KEY
-from qnas.studies.sampler import Params, Space, place_of
+from qnas.studies.sampler import Distributions, Params, place_of
 
 PARENTS = 5  # of each target
 ATTEMPTS = 30
@@ -50,7 +50,7 @@ class Focus:
     inner: Proposer
     targets: Targets
     every: int
-    space: Space
+    distributions: Distributions
     seed: int
     identify: Identify
 
@@ -109,7 +109,7 @@ class Focus:
         return fastest
 
     def _mutant(self, parent: Params, random: Random) -> Params:
-        names = list(self.space)
+        names = list(self.distributions)
         changed = {name for name in names if random.random() < MUTATIONS / len(names)}
         changed = changed or {random.choice(names)}
         return {
@@ -118,7 +118,7 @@ class Focus:
         }
 
     def _moved(self, name: str, value: object, random: Random) -> object:
-        distribution = self.space[name]
+        distribution = self.distributions[name]
         assert isinstance(distribution, CategoricalDistribution)
         choices = distribution.choices
         index = choices.index(value)

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.studies.history import History
 from qnas.studies.records import KEY
-from qnas.studies.sampler import Params, Selection, SlotSampler, Space, place_of
+from qnas.studies.sampler import Distributions, Params, Selection, SlotSampler, place_of
 from qnas.studies.sections import DEFAULT_SAMPLER, SearchConfig
 
 ATTEMPTS = 20
@@ -42,14 +42,15 @@ class Evolution:
     def __init__(
         self,
         study: Study,
-        space: Space,
+        distributions: Distributions,
         search: SearchConfig,
         seed: int,
         *,
         identify: Identify,
         seeds: Sequence[Params] = (),
     ) -> None:
-        self._study, self._space, self._seed, self._identify = study, space, seed, identify
+        self._study, self._distributions = study, distributions
+        self._seed, self._identify = seed, identify
         self._settings: dict[str, Any] = {**search.settings, "population_size": search.population}
         self._selection = Selection(**self._settings)
         self._seeds = list(seeds)
@@ -72,7 +73,7 @@ class Evolution:
             parents = self._selection.select(self._study, pool + self._parents[last])
             self._parents.append(parents)
         self._sampler = SlotSampler(
-            self._space,
+            self._distributions,
             parents=self._parents[generation],
             generation=generation,
             settings=self._settings,
@@ -100,17 +101,19 @@ class Sampling:
     trials before it: slower than one that lives on, but the same after any interruption.
     """
 
-    def __init__(self, study: Study, space: Space, search: SearchConfig, seed: int) -> None:
+    def __init__(
+        self, study: Study, distributions: Distributions, search: SearchConfig, seed: int
+    ) -> None:
         self._directions = study.directions
-        self._space, self._search, self._seed = space, search, seed
-        self._generation, self._asked = -1, [Params()][:0]
+        self._distributions, self._search, self._seed = distributions, search, seed
+        self._generation, self._asked = -1, list[Params]()
 
     def propose(self, history: History, generation: int, slots: range) -> list[Params]:
         if generation != self._generation:
             self._copy = self._begin(history, generation)
             self._generation, self._asked = generation, []
         while len(self._asked) < slots.stop:
-            self._asked.append(self._copy.ask(self._space).params)
+            self._asked.append(self._copy.ask(self._distributions).params)
         return self._asked[slots.start : slots.stop]
 
     def _begin(self, history: History, generation: int) -> Study:
@@ -131,7 +134,7 @@ class Sampling:
 
 def make_proposer(
     study: Study,
-    space: Space,
+    distributions: Distributions,
     search: SearchConfig,
     seed: int,
     *,
@@ -140,8 +143,8 @@ def make_proposer(
 ) -> Proposer:
     """The proposer of the sampler that `search` names."""
     if search.sampler == DEFAULT_SAMPLER:
-        return Evolution(study, space, search, seed, identify=identify, seeds=seeds)
-    return Sampling(study, space, search, seed)
+        return Evolution(study, distributions, search, seed, identify=identify, seeds=seeds)
+    return Sampling(study, distributions, search, seed)
 
 
 def sampler_names() -> list[str]:

@@ -14,7 +14,7 @@ from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.serial import decode, encode
 from qnas.studies.evaluate import Dropped, Evaluation, Failure, Refusal, Result
 from qnas.studies.genome import Genome, Proposal
-from qnas.studies.sampler import DROPPED, GENERATION, SLOT, Params, Space, is_ours, place_of
+from qnas.studies.sampler import DROPPED, GENERATION, SLOT, Distributions, Params, is_ours, place_of
 
 ESTIMATE, KEY, REASON = "estimate", "key", "reason"
 AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
@@ -71,7 +71,13 @@ class Place:
 
 
 def make_trial(
-    place: Place, params: Params, space: Space, *, key: str, result: Result, begun: datetime
+    place: Place,
+    params: Params,
+    distributions: Distributions,
+    *,
+    key: str,
+    result: Result,
+    begun: datetime,
 ) -> FrozenTrial:
     """An ordinary Optuna trial: COMPLETE; PRUNED, with its constraints and without values, if it
     was refused for a limit or dropped from a race; FAIL with its reason.
@@ -99,7 +105,7 @@ def make_trial(
         datetime_start=begun,
         datetime_complete=datetime.now(),
         params=params,
-        distributions=space,
+        distributions=distributions,
         user_attrs=attrs,
         system_attrs={GENERATION: place.generation, SLOT: place.slot},
         intermediate_values={},

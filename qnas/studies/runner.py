@@ -53,7 +53,7 @@ class Runner:
 
         Raises EvaluationError after `search.stop_after` failed trials in a row.
         """
-        self._space = self.genome.distributions()
+        self._distributions = self.genome.distributions()
         self._proposer = self._make_proposer()
         self._history = History(self.study)
         self._memory: dict[str, FrozenTrial] = {}
@@ -87,12 +87,12 @@ class Runner:
         return True
 
     def _make_proposer(self) -> Proposer:
-        space, search, seed = self._space, self.search, self.seed
-        inner = make_proposer(self.study, space, search, seed, identify=self._key, seeds=self.seeds)
+        genes, search, seed = self._distributions, self.search, self.seed
+        inner = make_proposer(self.study, genes, search, seed, identify=self._key, seeds=self.seeds)
         if not (self.targets and search.focus_every):
             return inner
         every = search.focus_every
-        return Focus(inner, self.targets, every, space, seed, identify=self._key)
+        return Focus(inner, self.targets, every, genes, seed, identify=self._key)
 
     def _open(self) -> tuple[int, list[int]]:
         return self._history.open_slots(self.search.population, self.search.trials)
@@ -113,7 +113,7 @@ class Runner:
                 make_trial(
                     Place(generation, slot),
                     proposed[slot],
-                    self._space,
+                    self._distributions,
                     key=proposal.key,
                     result=results[proposal.key],
                     begun=begun,

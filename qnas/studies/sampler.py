@@ -19,7 +19,7 @@ from optuna.samplers import NSGAIISampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-Space = dict[str, BaseDistribution]
+Distributions = dict[str, BaseDistribution]
 Params = dict[str, Any]
 
 GENERATION = "NSGAIISampler:generation"  # where the stock sampler looks for it too
@@ -38,19 +38,20 @@ def place_of(trial: FrozenTrial) -> tuple[int, int]:
 
 
 class SlotSampler(NSGAIISampler):
-    """Stock NSGA-II for the slots of `generation`, told its space and its parents."""
+    """Stock NSGA-II for the slots of `generation`, told its distributions and its parents."""
 
     def __init__(
         self,
-        space: Space,
+        distributions: Distributions,
         *,
         parents: Sequence[FrozenTrial],
         generation: int,
         settings: Mapping[str, Any],
     ) -> None:
         super().__init__(**{**settings, "seed": 0})
-        self._space, self._parents, self._generation = space, list(parents), generation
-        self._evolved = {name: d for name, d in sorted(space.items()) if not d.single()}
+        self._distributions = distributions
+        self._parents, self._generation = list(parents), generation
+        self._evolved = {name: d for name, d in sorted(distributions.items()) if not d.single()}
         self._trial = create_trial(state=TrialState.RUNNING)
 
     def propose(self, study: Study, state: Sequence[int]) -> Params:
@@ -61,7 +62,7 @@ class SlotSampler(NSGAIISampler):
             name: params[name]
             if name in params
             else self.sample_independent(study, self._trial, name, distribution)
-            for name, distribution in self._space.items()
+            for name, distribution in self._distributions.items()
         }
 
     def _reseed(self, state: Sequence[int]) -> None:
