@@ -9,7 +9,7 @@ base + (token // tt) * stride + channel // tk. Tensors with a head axis repeat t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from qnas.accel.device import Device
 from qnas.accel.folding import Folding
@@ -46,6 +46,11 @@ from qnas.units import ceil_div
 
 MAX_ROWS = 1 << 12  # row field of a row parameter
 MAX_CHANNELS = 1023  # what LayerNorm's widths are proven for
+
+# What a stage has no use for is 0, or no name.
+UNUSED: Mapping[str, object] = {
+    field.name: 0 if field.type in (int, "int") else "" for field in fields(Stage)
+}
 
 Regions = Mapping[Tensor, Region]
 
@@ -118,49 +123,21 @@ def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) ->
         Loop(t.name, trips=int(t.trips), entries=int(t.entries), hidden=int(t.hidden))
         for t in operation_trips(op, folding, port_bits)
     )
-    fields: dict[str, object] = dict.fromkeys(_NUMBERS, 0)
-    fields |= {"left": "", "right": "", "epilogue": ""}
-    fields |= {"name": op.name, "dst": str(op.dst), "loops": loops, "tokens": 0}
-    fields["stream_words"] = int(stream_words(op, folding, port_bits))
+    words = int(stream_words(op, folding, port_bits))
+    entry = {**UNUSED, "name": op.name, "dst": str(op.dst), "loops": loops, "stream_words": words}
     if isinstance(op, Gemm):
-        fields |= _gemm_fields(op, folding, regions, port_bits)
+        entry |= _gemm_fields(op, folding, regions, port_bits)
     elif isinstance(op, Softmax):
-        fields |= {"kind": "softmax", "tokens": op.queries, "inner": op.keys, "head": op.head}
+        entry |= {"kind": "softmax", "tokens": op.queries, "inner": op.keys, "head": op.head}
     elif isinstance(op, LayerNorm):
-        fields |= {"kind": "layer_norm", "tokens": op.tokens, "rows": op.channels}
-        fields |= _destination(op.dst, regions, op.channels, folding)
+        entry |= {"kind": "layer_norm", "tokens": op.tokens, "rows": op.channels}
+        entry |= _destination(op.dst, regions, op.channels, folding)
     elif isinstance(op, LoadPatches):
-        fields |= {"kind": "load_patches", "tokens": op.tokens, "rows": op.channels}
-        fields |= _destination(op.dst, regions, op.channels, folding)
+        entry |= {"kind": "load_patches", "tokens": op.tokens, "rows": op.channels}
+        entry |= _destination(op.dst, regions, op.channels, folding)
     else:
-        fields |= {"kind": "load_residual", "tokens": op.tokens, "rows": op.channels}
-    return Stage(**fields)  # type: ignore[arg-type]
-
-
-_NUMBERS = (
-    *(
-        "step",
-        "half",
-        "rows",
-        "slots",
-        "inner",
-        "head",
-        "token_offset",
-        "row_tiles",
-        "token_tiles",
-        "beats",
-    ),
-    *(
-        "drain_steps",
-        "tile_steps",
-        "load_steps",
-        "src_base",
-        "src_stride",
-        "left_base",
-        "left_stride",
-    ),
-    *("dst_base", "dst_stride", "dst_group_stride"),
-)
+        entry |= {"kind": "load_residual", "tokens": op.tokens, "rows": op.channels}
+    return Stage(**entry)  # type: ignore[arg-type]
 
 
 def _gemm_fields(
@@ -168,7 +145,7 @@ def _gemm_fields(
 ) -> dict[str, int | str]:
     shape = gemm_shape(op, folding, port_bits)
     src = regions[op.right]
-    fields: dict[str, int | str] = {
+    entry: dict[str, int | str] = {
         "kind": "gemm",
         "left": str(op.left),
         "right": str(op.right),
@@ -190,13 +167,13 @@ def _gemm_fields(
     }
     if op.left is Tensor.KEY:
         key = regions[Tensor.KEY]
-        fields |= {
+        entry |= {
             "left_base": int(key.base + op.head * key.group_stride),
             "left_stride": int(key.stride),
         }
     elif op.left is Tensor.PROBS:
-        fields |= {"left_stride": ceil_div(op.inner, folding.tk)}
-    return fields | _destination(op.dst, regions, op.dst_channels, folding)
+        entry |= {"left_stride": ceil_div(op.inner, folding.tk)}
+    return entry | _destination(op.dst, regions, op.dst_channels, folding)
 
 
 def _destination(
