@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from tests.cli.bad.case import STUDY, Bad
 
@@ -17,7 +18,8 @@ def cases() -> Iterator[Bad]:
         rule = "must be two or more different runs" if runs != "a b" else "must be"
         yield Bad(f"compare {runs}", {}, f"compare {runs}", "", rule, "", "")
     reach = "must reach an Optuna storage at"
-    for storage in ("mysqll://x", "postgresql://nobody:secret@127.0.0.1:1/none", "here"):
+    databases = ("postgresql://nobody:secret@127.0.0.1:1/none",) if find_spec("psycopg") else ()
+    for storage in ("mysqll://x", *databases, "here"):
         command = f"run s.toml --storage {storage}"
         yield Bad(f"storage {storage}", good, command, "--storage", reach, "Error", "grpc://")
     yield Bad("no workers", good, "run s.toml --workers 0", "workers", "must be", "0", "")
