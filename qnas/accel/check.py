@@ -1,27 +1,30 @@
 """check_plan: refuse a plan that PLAN.md does not allow.
 
-A plan is a function of architecture, device, folding and placement of its buffers, so the
-specification is `lower` itself: lowering once more must give the very plan. Whether
-it fits the device is the cost model's say.
+A plan is a function of architecture, device, folding, placement of its buffers and the networks
+that its kernel has room for, so the specification is `lower` itself: lowering once more must give
+the very plan. Whether it fits the device is the cost model's say.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from qnas.accel.device import Device
 from qnas.accel.lower import lower
 from qnas.accel.placement import placement_of
 from qnas.accel.plan import HardwarePlan
+from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 
 
-def check_plan(plan: HardwarePlan, device: Device) -> None:
+def check_plan(plan: HardwarePlan, device: Device, *, room: Sequence[Architecture] = ()) -> None:
     """ConfigError naming the first field that differs from what PLAN.md says; CapacityError and
-    ConfigError as `lower` for a network or folding that has no plan at all."""
+    ConfigError as `lower` for a network or folding that has no plan at all. `room`: the other
+    networks of its kernel."""
     placement = placement_of(plan)
-    again = lower(plan.architecture, device, plan.folding, placement=placement)
+    again = lower(plan.architecture, device, plan.folding, placement=placement, room=room)
     difference = first_difference(plan, again)
     if difference is None:
         return

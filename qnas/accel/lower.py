@@ -8,7 +8,7 @@ base + (token // tt) * stride + channel // tk. Tensors with a head axis repeat t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 from qnas.accel.device import Device
@@ -56,11 +56,18 @@ Regions = Mapping[Tensor, Region]
 
 
 def lower(
-    arch: Architecture, device: Device, folding: Folding, *, placement: Placement | None = None
+    arch: Architecture,
+    device: Device,
+    folding: Folding,
+    *,
+    placement: Placement | None = None,
+    room: Sequence[Architecture] = (),
 ) -> HardwarePlan:
     """The plan of `arch` under `folding`. Pure and total for what the formats can hold.
 
     `placement` names buffers that lie elsewhere than the rule of depth says (PLAN.md, section 4).
+    `room`: other networks of the same kernel, for which buffers and widths are large enough too;
+    stages and the words of ports are those of `arch` alone.
     Raises ConfigError for a folding or placement that breaks its rules or the device's, and
     CapacityError for a network that the number formats of NUMERICS.md cannot hold. Whether it fits
     the device is the cost model's say.
@@ -70,6 +77,7 @@ def lower(
     check_formats(arch)
     placement = placement or {}
     check_placement(placement, device)
+    everyone = (arch, *room)
     regions, _ = activation_map(arch, folding)
     stages = tuple(
         replace(
@@ -86,14 +94,16 @@ def lower(
         clock_mhz=device.clock_mhz,
         folding=folding,
         stages=stages,
-        buffers=tuple(_buffer(a, placement) for a in plan_arrays(arch, folding, device.port_bits)),
+        buffers=tuple(
+            _buffer(a, placement) for a in plan_arrays(everyone, folding, device.port_bits)
+        ),
         multipliers=plan_multipliers(arch, device, folding),
         ports=_ports(arch, folding, stages, device.port_bits),
         dsp_wide_bits=device.dsp_wide_bits,
         dsp_narrow_bits=device.dsp_narrow_bits,
         packing=packing(device, arch.activation_bits),
         activation_bits=arch.activation_bits,
-        accumulator_bits=accumulator_bits(arch),
+        accumulator_bits=max(accumulator_bits(one) for one in everyone),
         score_bits=score_bits(arch),
     )
 

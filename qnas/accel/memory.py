@@ -7,8 +7,9 @@ Formulas serve scalars and arrays of foldings alike (see loops.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -113,8 +114,25 @@ def score_bits(arch: Architecture) -> int:
     return (NIBBLE_MAX * act_max(arch.activation_bits) * arch.head_dim).bit_length() + 1
 
 
-def plan_arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array, ...]:
-    """Every on-chip array of the accelerator."""
+def plan_arrays(
+    archs: Sequence[Architecture], folding: Folding, port_bits: int
+) -> tuple[Array, ...]:
+    """Every on-chip array of a kernel with room for `archs`: each as large as any of them needs it.
+    They are alike (sharing.py), so that banks and copies are the same for all."""
+    groups = zip(*(_arrays(arch, folding, port_bits) for arch in archs), strict=True)
+    return tuple(
+        replace(
+            group[0], bits=_largest(a.bits for a in group), depth=_largest(a.depth for a in group)
+        )
+        for group in groups
+    )
+
+
+def _largest(counts: Iterable[Count]) -> Count:
+    return reduce(np.maximum, counts)
+
+
+def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array, ...]:
     f, n, d = folding, arch.num_tokens, arch.embed_dim
     heads = max(block.num_heads for block in arch.blocks)
     inner = max(op.inner for op in network_operations(arch) if isinstance(op, Gemm))

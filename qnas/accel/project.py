@@ -1,4 +1,5 @@
-"""emit_project: a network and its plan as the files of an HLS project, in memory."""
+"""emit_project and emit_kernel: networks and their plans as the files of an HLS project, in memory:
+a kernel of one network, or of several."""
 
 from __future__ import annotations
 
@@ -15,27 +16,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.device import Device, load_device
-from qnas.accel.emit.bench import project_header, stage_values, vectors_file
+from qnas.accel.emit.bench import Input, project_header, stage_values, vectors_file
 from qnas.accel.emit.constants import plan_header, tables_header
 from qnas.accel.emit.library import library_files
 from qnas.accel.emit.lint import check_sources
+from qnas.accel.emit.member import Expected, Member, data_folders, weights_of_members
 from qnas.accel.emit.stages import stages_header
-from qnas.accel.emit.tools import Expected, design_json, readme, tool_files
+from qnas.accel.emit.tools import design_json, readme, tool_files
 from qnas.accel.emit.top import top_header, top_source
 from qnas.accel.folding import MAX_WEIGHT_PORTS
 from qnas.accel.plan import HardwarePlan
-from qnas.accel.weights import weight_files
+from qnas.accel.ports import weight_port_names
+from qnas.accel.sharing import check_together, encode_plans
 from qnas.errors import ConfigError, problem
 from qnas.integer import IntegerNetwork
-from qnas.serial import encode
+from qnas.numerics import Ints
 
 SAMPLE_IMAGES = 4
 SAMPLE_VALUES = 1 << 20  # a larger network travels with fewer images, but one at least
 # Of one weight port, or of several.
-WEIGHT_FILES = (
-    "data/weights.bin",
-    *(f"data/weights_{index}.bin" for index in range(MAX_WEIGHT_PORTS)),
-)
+WEIGHT_PORT_NAMES = (*weight_port_names(1), *weight_port_names(MAX_WEIGHT_PORTS))
 PLAN_FILES = (  # beside those of the library, which are equal in every project
     "README.md",
     "build.tcl",
@@ -44,7 +44,6 @@ PLAN_FILES = (  # beside those of the library, which are equal in every project
     "link.cfg",  # for a card
     "vivado.tcl",  # for a Zynq
     "data/vectors.bin",
-    *WEIGHT_FILES,
     "plan.json",
     "src/plan.hpp",
     "src/qnas_top.cpp",
@@ -115,54 +114,82 @@ def emit_project(
     device: Device | None = None,
     expected: Sequence[Expected] = (),
 ) -> ProjectFiles:
-    """The project of `network` under `plan`: equal arguments give equal bytes.
+    """`emit_kernel` of one network; `expected` are numbers for its README."""
+    only = Member(network, plan, name, expected)
+    return emit_kernel([only], name=name, images=images, labels=labels, device=device)
+
+
+def emit_kernel(
+    members: Sequence[Member],
+    *,
+    name: str,
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    device: Device | None = None,
+) -> ProjectFiles:
+    """The project of a kernel that runs each of `members`, by its index: equal arguments give equal
+    bytes.
 
     `images` (B, C, H, W), normalised as for `network.quantize_images`, and `labels` (B,): the
-    first few travel with the project. `device` defaults to the plan's. `expected` are numbers for
-    its README. Raises ConfigError for a name that is no plain file name, or a network that is not
-    the plan's.
+    first few travel with the project. `device` defaults to the plans'. Raises ConfigError for a
+    name that is no plain file name, a network that is not its plan's, or plans that are not of one
+    kernel (`check_together`).
     """
     check_name(name)
-    device = load_device(plan.device) if device is None else device
+    check_labels([member.label for member in members])
+    plans = [member.plan for member in members]
+    check_together(plans)
+    device = load_device(plans[0].device) if device is None else device
     for word in (device.name, device.part):
         check_word("device or part", word)
-    weights = weight_files(network, plan)
-    count = max(1, min(SAMPLE_IMAGES, SAMPLE_VALUES // sum(stage_values(plan)), len(images)))
-    patches, samples = network.quantize_images(images[:count]), np.asarray(labels[:count])
+    weights = weights_of_members(members)
+    inputs, samples = _samples(members, images, labels)
     texts = {
-        "src/plan.hpp": plan_header(plan),
+        "src/plan.hpp": plan_header(plans),
         "src/tables.hpp": tables_header(),
-        "src/stages.hpp": stages_header(plan),
-        "src/qnas_top.hpp": top_header(plan),
-        "src/qnas_top.cpp": top_source(plan),
-        "tb/project.hpp": project_header(plan, weights),
-        **tool_files(plan, device, name=name),
-        "host/design.json": design_json(network, plan, name=name, weights=weights),
+        "src/stages.hpp": stages_header(plans),
+        "src/qnas_top.hpp": top_header(plans),
+        "src/qnas_top.cpp": top_source(plans),
+        "tb/project.hpp": project_header(plans, weights),
+        **tool_files(plans[0], device, name=name),
+        "host/design.json": design_json(members, name=name, weights=weights),
         "README.md": readme(
-            network,
-            plan,
+            members,
             device,
             name=name,
-            logits=network.logits(patches),
+            logits=[one.network.logits(one.patches) for one in inputs],
             labels=samples,
-            expected=expected,
         ),
-        "plan.json": json.dumps(encode(plan), indent=2, allow_nan=False) + "\n",
+        "plan.json": json.dumps(encode_plans(plans), indent=2, allow_nan=False) + "\n",
     }
-    data = {
-        **weights,
-        "data/vectors.bin": vectors_file(network, patches, samples),
-    }
+    data = {"data/vectors.bin": vectors_file(inputs, samples)}
+    for files in weights:
+        data |= files
     files = {**library_files(), **{path: text.encode() for path, text in texts.items()}, **data}
     check_sources({path: files[path].decode() for path in files if path.startswith("src/")})
     return ProjectFiles(files)
 
 
-def emitted_files() -> tuple[str, ...]:
-    """Relative path of every file that a project may have, sorted: a Zynq's has no link.cfg, a
-    card's no vivado.tcl, and weights lie in a file a port; otherwise equal for all networks and
-    plans."""
-    return tuple(sorted({*library_files(), *PLAN_FILES}))
+def _samples(
+    members: Sequence[Member], images: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[list[Input], Ints]:
+    """The images that travel with a project, as each network takes them, and their labels."""
+    values = sum(sum(stage_values(member.plan)) for member in members)
+    count = max(1, min(SAMPLE_IMAGES, SAMPLE_VALUES // values, len(images)))
+    inputs = [
+        Input(index, member.network, member.network.quantize_images(images[:count]))
+        for index, member in enumerate(members)
+    ]
+    return inputs, np.asarray(labels[:count])
+
+
+def emitted_files(networks: int = 1) -> tuple[str, ...]:
+    """Relative path of every file that a project of so many networks may have, sorted: a Zynq's has
+    no link.cfg, a card's no vivado.tcl, and weights lie in a file a port."""
+    weights = (
+        f"{folder}/{name}.bin" for folder in data_folders(networks) for name in WEIGHT_PORT_NAMES
+    )
+    return tuple(sorted({*library_files(), *PLAN_FILES, *weights}))
 
 
 def check_name(name: str) -> None:
@@ -170,6 +197,15 @@ def check_name(name: str) -> None:
     if not PLAIN_NAME.fullmatch(name):
         rule = "must be letters, digits, `_`, `.` and `-`, starting with a letter or digit"
         raise ConfigError(problem("name", rule, repr(name), "Choose a plain file name."))
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """ConfigError unless the networks of a kernel have names of their own."""
+    for label in labels:
+        check_name(label)
+    if len(set(labels)) < len(labels):
+        rule = "must differ from network to network"
+        raise ConfigError(problem("labels", rule, list(labels), "Call each by its own name."))
 
 
 def check_word(subject: str, word: str) -> None:

@@ -1,4 +1,4 @@
-"""verify_project: C simulation of a written project against the integer reference.
+"""verify_project, verify_kernel: C simulation of a project against the integer reference.
 
 Every value of every stage of every image is compared, and every pipelined loop's iterations are
 counted and compared with the plan.
@@ -11,7 +11,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,14 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.check import first_difference
-from qnas.accel.emit.bench import stage_values, vectors, vectors_header
+from qnas.accel.emit.bench import Input, stage_values, vectors, vectors_header
+from qnas.accel.emit.member import Member, weights_of_members
 from qnas.accel.plan import HardwarePlan
+from qnas.accel.sharing import read_plans
 from qnas.accel.toolchain import LOG_LINES, Toolchain
-from qnas.accel.weights import weight_files
 from qnas.errors import CheckpointError, VerificationError, problem
 from qnas.integer import IntegerNetwork
 from qnas.numerics import Ints
-from qnas.serial import Value, read_json
+from qnas.serial import Value
 
 EQUAL, UNEQUAL = 0, 1  # exit statuses of the test bench that come with a result
 BATCH_VALUES = 1 << 23  # values of the reference held in memory at once
@@ -86,12 +87,40 @@ def verify_project(
     toolchain: Toolchain | None = None,
     packed_images: int | None = 1,
 ) -> Verification:
-    """Compile the project in `directory`, run `images` (B, C, H, W) through it, compare.
+    """`verify_kernel` of a project of one network."""
+    (found,) = verify_kernel(
+        directory,
+        [network],
+        images,
+        labels,
+        plans=None if plan is None else [plan],
+        workdir=workdir,
+        toolchain=toolchain,
+        packed_images=packed_images,
+    )
+    return found
 
-    `plan` is the one that the project must be of; by default the one it says it is of. Mismatches
-    are returned. Raises CheckpointError for a project of another network or plan, ToolMissingError
-    without g++, CompileError if the simulation does not compile, VerificationError if it breaks
-    down (a deadlock, a stream read empty). `workdir` keeps the build; otherwise nothing stays.
+
+def verify_kernel(
+    directory: Path,
+    networks: Sequence[IntegerNetwork],
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    plans: Sequence[HardwarePlan] | None = None,
+    workdir: Path | None = None,
+    toolchain: Toolchain | None = None,
+    packed_images: int | None = 1,
+) -> tuple[Verification, ...]:
+    """Compile the project in `directory`, run `images` (B, C, H, W) through each of its networks,
+    compare.
+
+    Of several networks each image runs through one after the other, so that each finds what another
+    one left in the memories. `plans` are those that the project must be of; by default the ones it
+    says it is of. Mismatches are returned, by network. Raises CheckpointError for a project of
+    other networks or plans, ToolMissingError without g++, CompileError if the simulation does not
+    compile, VerificationError if it breaks down (a deadlock, a stream read empty). `workdir` keeps
+    the build; otherwise nothing stays.
 
     Of each process's images (a process a core) the first `packed_images` are simulated with packed
     products, which every row slot and every token lane then went through with the network's own
@@ -99,7 +128,7 @@ def verify_project(
     """
     toolchain = toolchain or Toolchain()
     start = time.monotonic()
-    plan = _project_plan(directory, network, plan)
+    found = _project_plans(directory, networks, plans)
     compiler = toolchain.version()
     with (
         tempfile.TemporaryDirectory(prefix="qnas-verify-") as temporary,
@@ -108,43 +137,77 @@ def verify_project(
         work = Path(temporary) if workdir is None else workdir
         work.mkdir(parents=True, exist_ok=True)
         program = compiling.submit(toolchain.compile, directory.resolve(), work)
-        patches = network.quantize_images(images)
-        packed = len(patches) if packed_images is None else packed_images
+        packed = len(images) if packed_images is None else packed_images
         run = _Run(program, directory.resolve(), work, packed)
-        parts = _run_parts(run, network, patches, np.asarray(labels))
-    outcome = _merge(parts, plan)
-    return replace(outcome, seconds=time.monotonic() - start, compiler=compiler)
+        parts = _run_parts(run, inputs_of(networks, images), np.asarray(labels))
+    seconds = time.monotonic() - start
+    return tuple(
+        replace(
+            _merge([(first, results[index]) for first, results in parts], plan),
+            seconds=seconds,
+            compiler=compiler,
+        )
+        for index, plan in enumerate(found)
+    )
 
 
-def _project_plan(
-    directory: Path, network: IntegerNetwork, expected: HardwarePlan | None
-) -> HardwarePlan:
-    """The project's plan, once it is found to be `expected` and its weights those of `network`."""
-    plan = HardwarePlan.from_json(read_json(directory / "plan.json"))
-    difference = first_difference(plan, expected) if expected else None
+def inputs_of(networks: Sequence[IntegerNetwork], images: NDArray[np.float32]) -> list[Input]:
+    """(B, C, H, W) images as each network of a kernel takes them."""
+    return [
+        Input(index, network, network.quantize_images(images))
+        for index, network in enumerate(networks)
+    ]
+
+
+def _project_plans(
+    directory: Path,
+    networks: Sequence[IntegerNetwork],
+    expected: Sequence[HardwarePlan] | None,
+) -> tuple[HardwarePlan, ...]:
+    """The project's plans, once they are found to be `expected`, and its weights those of
+    `networks`."""
+    plans = read_plans(directory / "plan.json")
+    for index, (plan, wanted) in enumerate(zip(plans, expected or (), strict=False)):
+        _check_plan(directory, plan, wanted, "" if len(plans) == 1 else f" of network {index}")
+    if not _is_of(directory, networks, plans):
+        raise CheckpointError(
+            problem(
+                str(directory),
+                "must be a project of this network"
+                if len(networks) == 1
+                else f"must be a project of these {len(networks)} networks",
+                "one whose plan or weights differ",
+                "Export the network again.",
+            )
+        )
+    return plans
+
+
+def _check_plan(directory: Path, plan: HardwarePlan, expected: HardwarePlan, whose: str) -> None:
+    difference = first_difference(plan, expected)
     if difference:
         field, got, wanted = difference
         raise CheckpointError(
             problem(
-                f"{directory / 'plan.json'}: {field}",
+                f"{directory / 'plan.json'}: {field}{whose}",
                 f"must be {wanted!r}, as in the plan that was priced",
                 repr(got),
                 f"Delete {directory} and export again.",
             )
         )
-    if plan.architecture != network.architecture or not all(
+
+
+def _is_of(
+    directory: Path, networks: Sequence[IntegerNetwork], plans: Sequence[HardwarePlan]
+) -> bool:
+    if [plan.architecture for plan in plans] != [network.architecture for network in networks]:
+        return False
+    members = [Member(network, plan, "") for network, plan in zip(networks, plans, strict=True)]
+    return all(
         (directory / name).is_file() and (directory / name).read_bytes() == content
-        for name, content in weight_files(network, plan).items()
-    ):
-        raise CheckpointError(
-            problem(
-                str(directory),
-                "must be a project of this network",
-                "one whose plan or weights differ",
-                "Export the network again.",
-            )
-        )
-    return plan
+        for files in weights_of_members(members)
+        for name, content in files.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +222,16 @@ class _Run:
 
 
 def _run_parts(
-    run: _Run, network: IntegerNetwork, patches: Ints, labels: Ints
-) -> list[tuple[int, dict[str, Any]]]:
-    """(first image, result) of each process; one a core, on neighbouring images."""
-    jobs = max(1, min(os.cpu_count() or 1, len(patches)))
-    bounds = [len(patches) * job // jobs for job in range(jobs + 1)]
+    run: _Run, inputs: Sequence[Input], labels: Ints
+) -> list[tuple[int, list[dict[str, Any]]]]:
+    """(first image, results by network) of each process; one a core, on neighbouring images."""
+    jobs = max(1, min(os.cpu_count() or 1, len(labels)))
+    bounds = [len(labels) * job // jobs for job in range(jobs + 1)]
 
-    def part(job: int) -> tuple[int, dict[str, Any]]:
-        chosen = slice(bounds[job], bounds[job + 1])
+    def part(job: int) -> tuple[int, list[dict[str, Any]]]:
+        images = slice(bounds[job], bounds[job + 1])
         vectors_path, result_path = run.work / f"vectors{job}.bin", run.work / f"result{job}.json"
-        write_vectors(vectors_path, network, patches[chosen], labels[chosen])
+        write_vectors(vectors_path, inputs, labels, images=images)
         try:
             files = (run.program.result(), run.project, vectors_path, result_path)
             _simulate([*map(str, files), str(run.packed_images)])
@@ -180,14 +243,16 @@ def _run_parts(
         return list(pool.map(part, range(jobs)))
 
 
-def write_vectors(path: Path, network: IntegerNetwork, patches: Ints, labels: Ints) -> None:
-    """The vectors file of the test bench, a batch of images in memory at a time."""
+def write_vectors(path: Path, inputs: Sequence[Input], labels: Ints, *, images: slice) -> None:
+    """The vectors file of the test bench for some of the images, a batch of them in memory at a
+    time."""
     with path.open("wb") as out:
-        header, values = vectors_header(network, labels)
+        header, values = vectors_header(inputs, labels[images])
         out.write(header)
         step = max(1, BATCH_VALUES // values)
-        for first in range(0, len(patches), step):
-            out.writelines(vectors(network, patches[first : first + step]))
+        first, last, _ = images.indices(len(labels))
+        for begin in range(first, last, step):
+            out.writelines(vectors(inputs, slice(begin, min(begin + step, last))))
 
 
 def _simulate(command: list[str]) -> None:

@@ -64,18 +64,21 @@ def weight_stream(network: IntegerNetwork, plan: HardwarePlan) -> bytes:
     return stream
 
 
-def weight_files(network: IntegerNetwork, plan: HardwarePlan) -> dict[str, bytes]:
+def weight_files(
+    network: IntegerNetwork, plan: HardwarePlan, *, folder: str = "data"
+) -> dict[str, bytes]:
     """Path in a project -> what the port of that name reads, in the plan's order: of every word of
     the stream its own bits. Errors as `weight_stream`."""
     ports = plan.weight_ports
     stream = np.frombuffer(weight_stream(network, plan), dtype=np.uint8)
     words = stream.reshape(-1, len(ports), ports[0].bits // 8)
-    return {path: words[:, index].tobytes() for index, path in enumerate(weight_file_names(plan))}
+    names = weight_file_names(plan, folder=folder)
+    return {path: words[:, index].tobytes() for index, path in enumerate(names)}
 
 
-def weight_file_names(plan: HardwarePlan) -> tuple[str, ...]:
+def weight_file_names(plan: HardwarePlan, *, folder: str = "data") -> tuple[str, ...]:
     """One a port of the weight stream, lowest bits first."""
-    return tuple(f"data/{port.name}.bin" for port in plan.weight_ports)
+    return tuple(f"{folder}/{port.name}.bin" for port in plan.weight_ports)
 
 
 def _segment(network: IntegerNetwork, plan: HardwarePlan, stage: Stage) -> bytes:

@@ -86,20 +86,19 @@ def command(
 
 def _next(count: int, plans: Path, cache: Path) -> list[Block]:
     """Of all that may be measured and was not."""
-    from qnas.accel.plan import HardwarePlan
+    from qnas.accel.sharing import read_plans
     from qnas.accel.twin.grid import candidates
     from qnas.accel.twin.measure import remembered
     from qnas.accel.twin.of_plan import blocks_of
     from qnas.accel.twin.table import read_table
     from qnas.errors import ConfigError, problem
     from qnas.objectives.calibration.active import propose, shares
-    from qnas.serial import read_json
 
     files = sorted(plans.rglob("plan.json"))
     if not files:
         rule = "must hold plans (plan.json)"
         raise ConfigError(problem(str(plans), rule, "none", "Give a run, or its picks."))
-    targets = [blocks_of(HardwarePlan.from_json(read_json(file))) for file in files]
+    targets = [blocks_of(read_plans(file)[0]) for file in files]
     possible = candidates()
     known = {row.block: row for row in (*read_table(), *remembered(possible, cache=cache))}
     return list(propose(tuple(known.values()), shares(targets), candidates=possible, count=count))

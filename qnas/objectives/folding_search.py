@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from qnas.accel.device import RESOURCES, Device, Resource
 from qnas.accel.folding import Folding
 from qnas.accel.lower import check_formats, lower
 from qnas.accel.plan import HardwarePlan
+from qnas.accel.sharing import check_alike
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, problem
 from qnas.objectives.cost.analytic import estimate, price, price_together
-from qnas.objectives.cost.design import memories_of_foldings, memories_together
+from qnas.objectives.cost.design import memories_of_foldings
 from qnas.objectives.cost.estimate import Estimate, Resources
 from qnas.objectives.selection import Choice, Sweep, quickest, tightest
 from qnas.units import ceil_div
@@ -140,17 +141,17 @@ def smallest_plan(
 
 @dataclass(frozen=True, slots=True)
 class SharedFolding:
-    """One folding for several architectures. `plans` and `estimates` are those of each alone;
-    `resources` what a kernel with room for all of them takes: each buffer as large as the largest.
-
-    A budget, not a design: `emit_project` prints each of `plans` as a kernel of its own, and no
-    kernel that holds several networks' stage tables (PLAN.md, section 9).
-    """
+    """One folding for several architectures, and the kernel that runs them all: `plans`, each made
+    with room for the others (`emit_kernel` prints them together), and `estimates` of each network
+    in that kernel: cycles of its own, resources of the kernel."""
 
     folding: Folding
     plans: tuple[HardwarePlan, ...]
     estimates: tuple[Estimate, ...]
-    resources: Resources
+
+    @property
+    def resources(self) -> Resources:
+        return self.estimates[0].resources
 
 
 def best_plan_for_all(
@@ -160,35 +161,39 @@ def best_plan_for_all(
     *,
     weights: Sequence[float] | None = None,
     lut_lanes: bool = False,
+    limits: Mapping[str, int] | None = None,
 ) -> SharedFolding:
-    """The folding under which the slowest architecture is fastest, with room for all of them.
+    """The folding under which the slowest architecture is fastest, in a kernel of all of them.
 
     With `weights`, one an architecture, what counts is the weighted sum of their cycles. Choice
-    and errors else as in `best_plan`.
+    and errors else as in `best_plan`; ConfigError too for networks that cannot share a kernel.
     """
-    if not archs or (weights is not None and len(weights) != len(archs)):
-        rule = "must be at least one, with a weight for each or none"
-        raise ConfigError(problem("archs", rule, len(archs), "Give some."))
+    check_alike(archs)
+    if weights is not None and len(weights) != len(archs):
+        rule = f"must be one for each of {len(archs)} architectures"
+        raise ConfigError(problem("weights", rule, len(weights), "Give as many, or none."))
     for arch in archs:
         check_formats(arch)
-    largest = max(archs, key=lambda arch: arch.num_tokens)
-    folding, legal = candidate_foldings(largest, device, lut_lanes=lut_lanes)
+    most_heads = max(archs, key=lambda arch: max(block.num_heads for block in arch.blocks))
+    folding, legal = candidate_foldings(most_heads, device, lut_lanes=lut_lanes)
     prices = [price(arch, device, folding) for arch in archs]
     cycles: Any = np.max([p.cycles for p in prices], axis=0)
     if weights is not None:
         cycles = sum(w * p.cycles for w, p in zip(weights, prices, strict=True))
     together = price_together(archs, device, folding)
-    memories = memories_together(archs, device, folding)
+    memories = memories_of_foldings(archs, device, folding)
     sweep = Sweep(folding, legal, prices=together, memories=memories, cycles=cycles)
-    limits = _limits(device, dsp_share)
-    best = quickest(sweep, limits) or tightest(sweep, limits)
+    bounds = _limits(device, dsp_share, limits)
+    best = quickest(sweep, bounds) or tightest(sweep, bounds)
     chosen = sweep.folding_at(best.index)
-    plans = tuple(lower(arch, device, chosen, placement=best.placement) for arch in archs)
+    plans = tuple(
+        lower(arch, device, chosen, placement=best.placement, room=archs) for arch in archs
+    )
+    kernel = best.estimate.resources
     return SharedFolding(
         folding=chosen,
         plans=plans,
-        estimates=tuple(estimate(plan) for plan in plans),
-        resources=best.estimate.resources,
+        estimates=tuple(replace(estimate(plan), resources=kernel) for plan in plans),
     )
 
 
@@ -197,7 +202,7 @@ def _sweep(arch: Architecture, device: Device, *, lut_lanes: bool) -> Sweep:
     check_formats(arch)
     folding, legal = candidate_foldings(arch, device, lut_lanes=lut_lanes)
     prices = price(arch, device, folding)
-    memories = memories_of_foldings(arch, device, folding)
+    memories = memories_of_foldings((arch,), device, folding)
     return Sweep(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
 
 

@@ -19,7 +19,7 @@ from qnas.studies.tuning_record import supernet_of
 from qnas.studies.workspace import Workspace
 
 if TYPE_CHECKING:
-    from qnas.accel.emit.tools import Expected
+    from qnas.accel.emit.member import Expected
 
 STAGE = "export"
 LOGIT_IMAGES = 2048  # of the training split: what the step of the logits is set by
@@ -132,7 +132,7 @@ def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
 
 def _expected(work: Workspace, pick: Pick) -> list[Expected]:
     """What the study says of `pick`, for the README of its project."""
-    from qnas.accel.emit.tools import Expected
+    from qnas.accel.emit.member import Expected
 
     trial, model = pick.trial, "modelled, not synthesised"
     estimate = trial.estimate

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.toolchain import Toolchain
-from qnas.accel.verify import Mismatch, verify_project, write_vectors
+from qnas.accel.verify import Mismatch, inputs_of, verify_project, write_vectors
 from qnas.errors import CheckpointError, VerificationError
 from qnas.integer_file import load_integer
 from qnas.serial import Value, encode, read_value, write_json
@@ -136,8 +136,7 @@ def _verify(work: Workspace, pick: Pick) -> None:
     verification = verify_project(files.project, network, images, labels, plan=plan_of(work, pick))
     if verification.first_mismatch:
         chosen = slice(verification.first_mismatch.image, verification.first_mismatch.image + 1)
-        patches = network.quantize_images(images[chosen])
-        write_vectors(files.mismatch, network, patches, labels[chosen])
+        write_vectors(files.mismatch, inputs_of([network], images), labels, images=chosen)
     supernet = supernet_of(work, architecture)
     (fake_quant,) = AccuracyEvaluator(supernet, images, labels).top1([architecture])
     integer = float(np.mean(network.predict(images) == labels))

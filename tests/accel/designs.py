@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from qnas.accel.device import Device, load_device
 from qnas.accel.folding import Folding
+from qnas.accel.sharing import ALIKE
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 
 PORT_BITS = 128
@@ -52,6 +55,11 @@ def architectures(draw: st.DrawFn) -> Architecture:
         head_w8=draw(share),
         activation_bits=draw(st.sampled_from(ACTIVATION_BITS)),
     )
+
+
+def alike(arch: Architecture, first: Architecture) -> Architecture:
+    """`arch` with what networks that share a kernel with `first` have of it."""
+    return replace(arch, **{name: getattr(first, name) for name in ALIKE})
 
 
 @st.composite

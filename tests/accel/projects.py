@@ -10,17 +10,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.device import Device, load_device
+from qnas.accel.emit.member import Member
 from qnas.accel.folding import Folding
 from qnas.accel.lower import lower
 from qnas.accel.plan import HardwarePlan
-from qnas.accel.project import ProjectFiles, emit_project
+from qnas.accel.project import ProjectFiles, emit_kernel, emit_project
 from qnas.accel.toolchain import Toolchain
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 from qnas.integer import IntegerNetwork
 from qnas.random_network import random_network
-from tests.accel.designs import drain_widths, zcu102
+from tests.accel.designs import alike, drain_widths, zcu102
 
 QUICK = Toolchain(flags=("-O0",))  # the compiler takes longer than these simulations
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Networks that share a kernel, under their plans, and images to run through each."""
+
+    members: tuple[Member, ...]
+    device: Device
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    @property
+    def networks(self) -> list[IntegerNetwork]:
+        return [member.network for member in self.members]
+
+    @property
+    def plans(self) -> list[HardwarePlan]:
+        return [member.plan for member in self.members]
+
+    def files(self) -> ProjectFiles:
+        return emit_kernel(
+            self.members,
+            name="shared",
+            images=self.images,
+            labels=self.labels,
+            device=self.device,
+        )
+
+    def write(self, directory: Path) -> Path:
+        self.files().write(directory)
+        return directory
 
 
 @dataclass(frozen=True)
@@ -122,6 +154,26 @@ def random_design(seed: int, *, images: int = 3) -> Design:
 def weight_ports_of(seed: int, device: Device) -> int:
     """One for a third of the seeds, else two, four or eight, as far as the device feeds them."""
     return min((1, 2, 4, 1, 8, 2)[seed % 6], device.most_weight_ports)
+
+
+def random_kernel(seed: int, *, images: int = 3) -> Kernel:
+    """A random design, and one or two random networks that may share its kernel."""
+    first = random_design(seed, images=images)
+    rng = random.Random(1000 + seed)
+    arch = first.network.architecture
+    others = [alike(_random_architecture(rng), arch) for _ in range(1 + seed % 2)]
+    return kernel([arch, *others], first.plan.folding, device=first.device, images=first)
+
+
+def kernel(
+    archs: list[Architecture], folding: Folding, *, device: Device, images: Design
+) -> Kernel:
+    """Networks of `archs`, and the images of a design whose data set is theirs."""
+    members = [
+        Member(random_network(arch, index), lower(arch, device, folding, room=archs), f"net{index}")
+        for index, arch in enumerate(archs)
+    ]
+    return Kernel(tuple(members), device, images.images, images.labels)
 
 
 def _random_architecture(rng: random.Random) -> Architecture:

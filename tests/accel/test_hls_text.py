@@ -102,13 +102,13 @@ MUTANTS = {
     "third reader": (
         TOP_FILE,
         "    QNAS_JOIN();",
-        "    QNAS_PROCESS(qnas::run(words, image, logits));\n    QNAS_JOIN();",
+        "    QNAS_PROCESS(qnas::run(words, image, 0, logits));\n    QNAS_JOIN();",
         "two processes, not 3",
     ),
     "two writers": (
         TOP_FILE,
-        "QNAS_PROCESS(qnas::run(words, image, logits))",
-        "QNAS_PROCESS(qnas::stream_in(weights, words))",
+        "QNAS_PROCESS(qnas::run(words, image, 0, logits))",
+        "QNAS_PROCESS(qnas::stream_in(weights, 0, words))",
         "earlier process alone",
     ),
     "code in a region": (TOP_FILE, "    QNAS_JOIN();", "    logits[0] = 0;\n    QNAS_JOIN();",

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from qnas.accel.device import device_names, load_device
-from qnas.accel.emit.tools import Expected
+from qnas.accel.emit.member import Expected
 from qnas.accel.project import emit_project
 from qnas.accel.weights import weight_files
 from qnas.errors import ConfigError
@@ -216,9 +216,10 @@ def test_every_port_gets_a_way_to_memory_of_its_own(name: str) -> None:
 def test_facts_of_the_host_are_those_of_the_plan(chosen: Design) -> None:
     facts = json.loads(chosen.files()["host/design.json"])
     *streams, image, logits = chosen.plan.ports
-    assert [part["port"] for part in facts["weights"]] == [port.name for port in streams]
+    (network,) = facts["networks"]
+    assert [part["port"] for part in network["weights"]] == [port.name for port in streams]
     assert {(port.words, port.bits) for port in streams} == {
-        (facts["weight_words"], facts["port_bits"])
+        (network["weight_words"], facts["port_bits"])
     }
     assert facts["image_words"] == image.words
     assert facts["classes"] == logits.words and facts["port_bits"] == image.bits

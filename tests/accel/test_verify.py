@@ -105,10 +105,10 @@ def test_a_loop_that_iterates_once_more_is_a_mismatch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("i < plan::WEIGHT_STREAM_WORDS", "i < plan::WEIGHT_STREAM_WORDS - 1", "reading empty"),
+        ("i < count;", "i < count - 1;", "reading empty"),
         (
             "words.write(word);",
-            "words.write(word); if (i + 1 == plan::WEIGHT_STREAM_WORDS) words.write(word);",
+            "words.write(word); if (i + 1 == count) words.write(word);",
             "1 words left behind in stream 'words'",
         ),
     ],

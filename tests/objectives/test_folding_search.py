@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from qnas.accel.device import Device, Margins
 from qnas.accel.folding import FIELDS, Folding
 from qnas.accel.lower import lower
+from qnas.accel.sharing import check_plans
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError
-from qnas.objectives.cost.analytic import estimate, price
+from qnas.objectives.cost.analytic import estimate, estimate_together, price, price_together
 from qnas.objectives.cost.estimate import RESOURCES, Estimate
 from qnas.objectives.folding_search import (
     best_plan,
@@ -26,7 +28,7 @@ from qnas.objectives.folding_search import (
     smallest_plan,
 )
 from qnas.spaces import load_space
-from tests.accel.designs import architectures, tiny, zcu102
+from tests.accel.designs import alike, architectures, foldings, tiny, zcu102
 
 SHARES = st.sampled_from((1.0, 0.5, 0.1, 0.03, 0.001))
 
@@ -146,14 +148,39 @@ def test_one_folding_for_several_architectures() -> None:
     space, device = load_space("digits"), zcu102()
     archs = [space.smallest(), space.largest()]
     shared = best_plan_for_all(archs, device)
-    for arch, plan, alone in zip(archs, shared.plans, shared.estimates, strict=True):
-        assert plan == lower(arch, device, shared.folding) and alone == estimate(plan)
-        for resource in RESOURCES:
+    check_plans(shared.plans, device)
+    for arch, plan, found in zip(archs, shared.plans, shared.estimates, strict=True):
+        alone = estimate(lower(arch, device, shared.folding))
+        assert plan.architecture == arch and plan.folding == shared.folding
+        assert found.cycles == alone.cycles and found.dram_bits == alone.dram_bits
+        assert found.resources == shared.resources
+        for resource in ("dsp", "bram18", "uram"):
             assert getattr(shared.resources, resource) >= getattr(alone.resources, resource)
     assert all(getattr(shared.resources, r) <= n for r, n in device.limits().items())
     assert shared.estimates[1].cycles >= best_plan(archs[1], device)[1].cycles
     small = best_plan_for_all(archs, device, weights=(1.0, 0.0)).estimates[0].cycles
     assert small <= shared.estimates[0].cycles
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(architectures(), min_size=1, max_size=3), foldings(), st.data())
+def test_a_kernel_of_several_is_priced_as_its_plans_say(
+    archs: list[Architecture], folding: Folding, data: st.DataObject
+) -> None:
+    """Field by field: the sweep over foldings, and the set of plans that is printed."""
+    archs = [alike(arch, archs[0]) for arch in archs]
+    device = zcu102()
+    plans = [lower(arch, device, folding, room=archs) for arch in archs]
+    together = estimate_together(plans)
+    assert price_together(archs, device, folding).at(0) == together
+    assert together.cycles == sum(estimate(plan).cycles for plan in plans)
+    assert together.dram_bits == sum(estimate(plan).dram_bits for plan in plans)
+    assert estimate_together(plans[:1]) == estimate(plans[0])
+    for arch in archs:
+        alone = lower(arch, device, folding)
+        assert together.resources.dsp == estimate(alone).resources.dsp
+        for ours, own in zip(plans[0].buffers, alone.buffers, strict=True):
+            assert ours.depth >= own.depth and ours.bits >= own.bits
 
 
 def test_the_union_of_one_is_the_one() -> None:
@@ -163,6 +190,10 @@ def test_the_union_of_one_is_the_one() -> None:
     assert shared.resources == result.resources
     with pytest.raises(ConfigError, match="archs"):
         best_plan_for_all([], zcu102())
+    with pytest.raises(ConfigError, match="weights"):
+        best_plan_for_all([tiny()], zcu102(), weights=(1.0, 2.0))
+    with pytest.raises(ConfigError, match="head_dim"):
+        best_plan_for_all([tiny(), replace(tiny(), head_dim=8)], zcu102())
 
 
 @settings(deadline=None, max_examples=8)

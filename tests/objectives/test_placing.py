@@ -33,7 +33,7 @@ Amounts = tuple[int, ...]
 def sweep_of(arch: Architecture, device: Device, chosen: list[Folding]) -> Sweep:
     folding = Folding(*(np.array([getattr(f, name) for f in chosen]) for name in FIELDS))
     prices = price(arch, device, folding)
-    memories = memories_of_foldings(arch, device, folding)
+    memories = memories_of_foldings((arch,), device, folding)
     legal = np.ones(len(chosen), bool)
     return Sweep(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
 
@@ -139,7 +139,7 @@ def _limits(device: Device) -> dict[str, int]:
 def test_the_kernel_says_where_a_buffer_lies(kind: str) -> None:
     placement: Placement = dict.fromkeys(PLACED, kind)  # type: ignore[arg-type]
     plan = lower(tiny(), ZCU104, Folding(tm=4, tt=2, tk=4, vl=2), placement=placement)
-    source = top_source(plan)
+    source = top_source([plan])
     for name in PLACED:
         assert f"#pragma HLS BIND_STORAGE variable={name} type=ram_s2p impl={kind}" in source
     used = {part.name: part for part in parts(plan)}

@@ -169,7 +169,10 @@ def _changed(item: Any, path: str) -> Any:
 
 def text(of: HardwarePlan) -> list[str]:
     weights = dict.fromkeys(weight_file_names(of), b"")
-    parts = [plan_header(of), stages_header(of), top_source(of), project_header(of, weights)]
+    parts = [
+        *(emit([of]) for emit in (plan_header, stages_header, top_source)),
+        project_header([of], [weights]),
+    ]
     return [*parts, *tool_files(of, zcu102(), name="plan").values()]
 
 

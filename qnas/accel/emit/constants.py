@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from qnas.accel.emit.writer import Writer
@@ -15,11 +17,12 @@ GENERATED = "// Generated from plan.json; do not edit."
 TABLE_COLUMNS = 12
 
 
-def plan_header(plan: HardwarePlan) -> str:
-    """`namespace plan`: folding, shapes, memory sizes, formats and ports as constexpr."""
+def plan_header(plans: Sequence[HardwarePlan]) -> str:
+    """`namespace plan`: folding, shapes, memory sizes, formats and ports as constexpr: what the
+    plans of a kernel have in common, or the largest of any."""
     out = Writer()
     out.line(f"{GENERATED}\n#pragma once\n\nnamespace plan {{\n")
-    for comment, values in _constants(plan):
+    for comment, values in _constants(plans):
         out.line(f"// {comment}")
         for name, value in values.items():
             out.line(f"constexpr int {name} = {value};")
@@ -28,15 +31,16 @@ def plan_header(plan: HardwarePlan) -> str:
     return out.text()
 
 
-def _constants(plan: HardwarePlan) -> list[tuple[str, dict[str, int]]]:
+def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, dict[str, int]]]:
+    plan = plans[0]
     return [
         ("Folding: row slots x tokens x inputs a cycle, lanes of the vector unit.", _folding(plan)),
-        ("Shapes of the network.", _shapes(plan)),
-        ("Memories: rows, and what a token group or a query takes of them.", _memories(plan)),
+        ("Shapes, of the largest network where there are several.", _shapes(plans)),
+        ("Memories: rows, and what a token group or a query takes of them.", _memories(plans)),
         ("DSPs: ports; row slots x tokens in one, bits a field, products summed.", _dsp(plan)),
         ("Formats.", _formats(plan)),
         ("Ports and streams, in words.", _ports(plan)),
-        ("Largest trip counts, for reports.", _trips(plan)),
+        ("Fewest and most iterations, for reports.", _trips(plans)),
     ]
 
 
@@ -67,36 +71,47 @@ def _formats(plan: HardwarePlan) -> dict[str, int]:
     }
 
 
-def _shapes(plan: HardwarePlan) -> dict[str, int]:
-    arch = plan.architecture
+def _shapes(plans: Sequence[HardwarePlan]) -> dict[str, int]:
+    archs = [plan.architecture for plan in plans]
     return {
-        "TOKENS": arch.num_tokens,
-        "EMBED_DIM": arch.embed_dim,
-        "HEAD_DIM": arch.head_dim,
-        "MAX_HEADS": max(block.num_heads for block in arch.blocks),
-        "CLASSES": arch.num_classes,
-        "STAGES": len(plan.stages),
-        "STEPS": len({stage.step for stage in plan.stages}),
+        "NETWORKS": len(plans),
+        "TOKENS": archs[0].num_tokens,
+        "MAX_EMBED_DIM": max(arch.embed_dim for arch in archs),
+        "HEAD_DIM": archs[0].head_dim,
+        "MAX_HEADS": max(block.num_heads for arch in archs for block in arch.blocks),
+        "CLASSES": archs[0].num_classes,
+        "STAGES": sum(len(plan.stages) for plan in plans),
+        "STEPS": sum(walk_length(plan) for plan in plans),
     }
 
 
-def _memories(plan: HardwarePlan) -> dict[str, int]:
-    arch, f, port_bits = plan.architecture, plan.folding, plan.ports[0].bits
+def walk_length(plan: HardwarePlan) -> int:
+    """Steps of the network."""
+    return len({stage.step for stage in plan.stages})
+
+
+def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
+    plan = plans[0]
+    f, port_bits = plan.folding, plan.ports[0].bits
     buffers = {b.name: b for b in plan.buffers}
     names = ("act", "key", "prob", "score", "residual", "weight", "row_param", "norm_param")
     return {
         **{f"{name.upper()}_ROWS": buffers[name].depth for name in names},
         "QUERY_SCALE_ROWS": buffers["query_scale"].depth,
         "MAX_BEATS": buffers["weight"].depth // 2,
-        "PROB_STRIDE": ceil_div(arch.num_tokens, f.tk),
-        "SCORE_STRIDE": ceil_div(arch.num_tokens, f.vl),
-        "RESIDUAL_STRIDE": ceil_div(arch.embed_dim, f.vl),
+        "PROB_STRIDE": ceil_div(plan.architecture.num_tokens, f.tk),
+        "SCORE_STRIDE": ceil_div(plan.architecture.num_tokens, f.vl),
+        "RESIDUAL_STRIDE": max(map(_residual_vectors, plans)),
         "ROW_PARAM_WORDS": int(row_param_words(f, port_bits)),
         "ROW_PARAM_BANKS": buffers["row_param"].banks,
         "NORM_PARAM_BANKS": buffers["norm_param"].banks,
         "GELU_LANES": _lanes(buffers["gelu"], f.tt),
         "GELU_ROWS": buffers["gelu"].depth,
     }
+
+
+def _residual_vectors(plan: HardwarePlan) -> int:
+    return ceil_div(plan.architecture.embed_dim, plan.folding.vl)
 
 
 def _lanes(buffer: Buffer, copies: int) -> int:
@@ -112,16 +127,19 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
         "BEAT_WORDS": int(beat_words(plan.folding, port_bits)),
         "RESIDUAL_LANES": int(residual_lanes(plan.folding, port_bits)),
         "PATCH_LANES": int(patch_lanes(plan.folding, port_bits)),
-        "WEIGHT_STREAM_WORDS": plan.stream_words,
         "IMAGE_WORDS": plan.image_port.words,
         **{f"{b.name.upper()}_DEPTH": b.depth for b in plan.buffers if b.name in PASS_STREAMS},
     }
 
 
-def _trips(plan: HardwarePlan) -> dict[str, int]:
-    gemms = [s for s in plan.stages if s.kind == "gemm"]
+def _trips(plans: Sequence[HardwarePlan]) -> dict[str, int]:
+    stages = [stage for plan in plans for stage in plan.stages]
+    residual_words = [stage.stream_words for stage in stages if stage.kind == "load_residual"]
     return {
-        "MAX_STEPS": max(engine_steps(s) for s in gemms),
+        "MAX_STEPS": max(stage_steps(stage) for stage in stages if stage.kind == "gemm"),
+        "MIN_RESIDUAL_VECTORS": min(map(_residual_vectors, plans)),
+        "MIN_RESIDUAL_WORDS": min(residual_words),
+        "MAX_RESIDUAL_WORDS": max(residual_words),
     }
 
 
@@ -130,9 +148,12 @@ def row_steps(token_tiles: int, tile_steps: int, load_steps: int) -> int:
     return max(token_tiles * tile_steps, load_steps)
 
 
-def engine_steps(stage: Stage) -> int:
-    """Iterations of the engine's loop in one stage, all phases together."""
-    return sum(loop.trips for loop in stage.loops if loop.name in ENGINE_LOOPS)
+def stage_steps(stage: Stage) -> int:
+    """Iterations of a stage's loop over its tiles (all phases of the engine's) or tokens (of a
+    vector unit's passes either one)."""
+    if stage.kind == "gemm":
+        return sum(loop.trips for loop in stage.loops if loop.name in ENGINE_LOOPS)
+    return stage.loops[-1].trips
 
 
 def tables_header() -> str:

@@ -156,7 +156,8 @@ def loops_are_pipelined_unrolled_or_named(sources: Sources) -> Iterator[Finding]
 
 
 def top_arguments_have_interfaces(sources: Sources) -> Iterator[Finding]:
-    """Each pointer one AXI master with a bundle of its own, and its address a register."""
+    """Each pointer one AXI master with a bundle of its own, and its address a register; a scalar a
+    register alone."""
     top = next(
         (f for f in functions(TOP_FILE, sources[TOP_FILE]) if f"void {TOP}(" in f.code), None
     )
@@ -165,14 +166,14 @@ def top_arguments_have_interfaces(sources: Sources) -> Iterator[Finding]:
         return
     own = [p for p in pragmas(sources) if p.function == top and p.kind == "INTERFACE"]
     signature = top.code[top.code.index(f"void {TOP}(") :].partition("{")[0]
-    arguments = re.findall(r"(\w+)\s*[,)]", signature)
+    arguments = re.findall(r"(\*?) ?(\w+)\s*[,)]", signature)
     bundles: list[str | None] = []
-    for name in arguments:
+    for pointer, name in arguments:
         masters = [p for p in own if p.options.startswith(f"m_axi port={name} ")]
         registers = [p for p in own if p.options == f"s_axilite port={name} bundle=control"]
         bundles += [p.option("bundle") for p in masters]
-        if len(masters) != 1 or len(registers) != 1:
-            rule = "an argument must have one m_axi and one s_axilite interface"
+        if len(masters) != len(pointer) or len(registers) != 1:
+            rule = "a pointer must have one m_axi and one s_axilite interface, a scalar the latter"
             yield Finding(TOP_FILE, top.first_line, rule, name)
     if len(set(bundles)) != len(bundles):
         yield Finding(TOP_FILE, top.first_line, "bundles must differ", str(bundles))

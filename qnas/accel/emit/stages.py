@@ -1,11 +1,12 @@
-"""stages.hpp: the stage table, one line a stage of the plan, and the steps of the walk."""
+"""stages.hpp: the stage table, one line a stage of the plan, the steps of the walk, and which of
+them are of which network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, groupby
 
-from qnas.accel.emit.constants import GENERATED, engine_steps, row_steps
+from qnas.accel.emit.constants import GENERATED, row_steps, stage_steps, walk_length
 from qnas.accel.emit.writer import Writer
 from qnas.accel.plan import HardwarePlan, Stage
 
@@ -19,27 +20,44 @@ LONG_FIELDS = (
 )
 
 
-def stages_header(plan: HardwarePlan) -> str:
-    """The table in execution order; field order is that of `Stage` in stage.hpp."""
+def stages_header(plans: Sequence[HardwarePlan]) -> str:
+    """The tables of all networks, one after the other, in execution order; field order is that of
+    stage.hpp."""
     out = Writer()
     out.line(f'{GENERATED}\n#pragma once\n#include "plan.hpp"\n#include "stage.hpp"\n')
     out.line("namespace qnas {\n")
     out.line(f"// kind, left, right, dst, epilogue, {', '.join(FIELDS)},")
     out.line(f"// load_steps, row_steps, steps, {', '.join(LONG_FIELDS)}")
     with out.block("static const Stage STAGES[plan::STAGES] =", end="};"):
-        for row in _aligned([[f"/* {s.name} */", *_values(s)] for s in plan.stages]):
+        stages = [stage for plan in plans for stage in plan.stages]
+        for row in _aligned([[f"/* {s.name} */", *_values(s)] for s in stages]):
             name, *values = row
             out.line(f"{name} {{{', '.join(values)}}},")
     out.line("\n// softmax (-1: none), first of the other stages, how many, their half.")
     with out.block("static const Step STEPS[plan::STEPS] =", end="};"):
-        for step in _steps(plan):
-            out.line(f"{{{', '.join(map(str, step))}}},")
+        for plan, first in zip(plans, first_stages(plans), strict=True):
+            for step in _steps(plan, first):
+                out.line(f"{{{', '.join(map(str, step))}}},")
+    out.line("\n// first step, steps, words of the weight stream.")
+    with out.block("static const Network NETWORKS[plan::NETWORKS] =", end="};"):
+        for plan, first in zip(plans, _firsts(map(walk_length, plans)), strict=True):
+            out.line(f"{{{first}, {walk_length(plan)}, {plan.stream_words}}},")
     out.line("\n}  // namespace qnas")
     return out.text()
 
 
-def _steps(plan: HardwarePlan) -> Iterator[tuple[int, int, int, int]]:
-    for _, group in groupby(enumerate(plan.stages), lambda item: item[1].step):
+def first_stages(plans: Sequence[HardwarePlan]) -> list[int]:
+    """Where the stages of each network begin in the table of all."""
+    return _firsts(len(plan.stages) for plan in plans)
+
+
+def _firsts(counts: Iterable[int]) -> list[int]:
+    return [0, *accumulate(counts)][:-1]
+
+
+def _steps(plan: HardwarePlan, first_stage: int) -> Iterator[tuple[int, int, int, int]]:
+    numbered = enumerate(plan.stages, start=first_stage)
+    for _, group in groupby(numbered, lambda item: item[1].step):
         stages = list(group)
         softmax = next((index for index, s in stages if s.kind == "softmax"), -1)
         others = [(index, s) for index, s in stages if s.kind != "softmax"]
@@ -66,7 +84,7 @@ def _values(stage: Stage) -> list[str]:
         *(str(getattr(stage, name)) for name in FIELDS),
         str(stage.load_steps),
         str(steps),
-        str(engine_steps(stage)),
+        str(stage_steps(stage)),
         *(str(getattr(stage, name)) for name in LONG_FIELDS),
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -14,25 +13,16 @@ from jinja2 import Environment, StrictUndefined
 
 from qnas.accel.device import Device
 from qnas.accel.emit.bench import stage_values
+from qnas.accel.emit.member import Member, data_folders
 from qnas.accel.emit.platform import board_name, platform_of
 from qnas.accel.loops import patch_lanes
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.weights import weight_file_names
-from qnas.integer import IntegerNetwork
 from qnas.numerics import Ints
 
 TOP = "qnas_top"
 STANDARD = "-std=c++14"
 SOURCE, BENCH = "src/qnas_top.cpp", "tb/tb.cpp"
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """A number for the README: what, how much, and how it is known ("modelled")."""
-
-    what: str
-    value: str
-    how: str
 
 
 def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, str]:
@@ -60,68 +50,92 @@ def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, st
 
 
 def design_json(
-    network: IntegerNetwork, plan: HardwarePlan, *, name: str, weights: Mapping[str, bytes]
+    members: Sequence[Member], *, name: str, weights: Sequence[Mapping[str, bytes]]
 ) -> str:
-    """host/design.json: what the host must know of images, weights (a file a port) and answers."""
+    """host/design.json: what the host must know of images, weights (a file a port) and answers.
+    What differs from network to network is in `networks`, in the order of their indices."""
+    plan = members[0].plan
     arch, image = plan.architecture, plan.image_port
-    digests = (hashlib.sha256(content).hexdigest() for content in weights.values())
     facts = {
         "name": name,
-        "architecture": arch.key,
         "image_shape": [arch.in_channels, arch.image_size, arch.image_size],
         "patch_size": arch.patch_size,
         "classes": arch.num_classes,
-        "input_step": network.input_step,
-        "activation_max": network.act_max,
+        "activation_max": members[0].network.act_max,
         "port_bits": image.bits,
         "pixels_per_word": int(patch_lanes(plan.folding, image.bits)),
         "image_words": image.words,
-        "weight_words": plan.stream_words,
-        "weights": [
-            {"port": port.name, "file": path, "sha256": digest}
-            for port, path, digest in zip(plan.weight_ports, weights, digests, strict=True)
+        "networks": [
+            {
+                "label": member.label,
+                "architecture": member.plan.architecture.key,
+                "input_step": member.network.input_step,
+                "weight_words": member.plan.stream_words,
+                "weights": _weight_facts(member.plan, files),
+            }
+            for member, files in zip(members, weights, strict=True)
         ],
     }
     return json.dumps(facts, indent=2, allow_nan=False) + "\n"
 
 
+def _weight_facts(plan: HardwarePlan, files: Mapping[str, bytes]) -> list[dict[str, str]]:
+    return [
+        {"port": port.name, "file": path, "sha256": hashlib.sha256(content).hexdigest()}
+        for port, (path, content) in zip(plan.weight_ports, files.items(), strict=True)
+    ]
+
+
 def readme(
-    network: IntegerNetwork,
-    plan: HardwarePlan,
+    members: Sequence[Member],
     device: Device,
     *,
     name: str,
-    logits: Ints,
+    logits: Sequence[Ints],
     labels: Ints,
-    expected: Sequence[Expected] = (),
 ) -> str:
-    """README.md: how to run the project, and the numbers to expect."""
-    image = plan.image_port
+    """README.md: how to run the project, and the numbers to expect. `logits`: of each network, on
+    the sample images that have `labels`."""
+    plan = members[0].plan
+    image, count = plan.image_port, len(members)
     return _render(
         "README.md.j2",
         name=name,
-        key=plan.architecture.key,
         zynq=platform_of(device, plan).processors is not None,
-        expected=expected,
-        images=len(logits),
-        stages=len(plan.stages),
-        values=sum(stage_values(plan)),
-        answers=_answers(logits, labels),
+        images=len(labels),
+        networks=[
+            {
+                "index": index,
+                "key": member.plan.architecture.key,
+                "label": member.label,
+                "verdict": "" if count == 1 else f"network {index}: ",
+                "stages": len(member.plan.stages),
+                "outputs": sum(stage_values(member.plan)),
+                "answers": _answers(answers, labels),
+                "expected": member.expected,
+                "loop_trips": sum(
+                    loop.trips for stage in member.plan.stages for loop in stage.loops
+                ),
+                "weight_words": member.plan.stream_words,
+                "weight_bytes": member.plan.stream_words * plan.stream_bits // 8,
+                "files": weight_file_names(member.plan, folder=folder),
+                "input_step": member.network.input_step,
+            }
+            for index, (member, answers, folder) in enumerate(
+                zip(members, logits, data_folders(count), strict=True)
+            )
+        ],
         device=device.name,
         part=device.part,
         clock_mhz=plan.clock_mhz,
         folding=plan.folding,
-        loop_trips=sum(loop.trips for stage in plan.stages for loop in stage.loops),
         ports=len(plan.ports),
         weight_ports=plan.weight_ports,
-        weight_files=weight_file_names(plan),
         stream_bits=plan.stream_bits,
-        weight_bytes=plan.stream_words * plan.stream_bits // 8,
         port_bits=image.bits,
         image_words=image.words,
         patch_lanes=int(patch_lanes(plan.folding, image.bits)),
-        input_step=network.input_step,
-        act_max=network.act_max,
+        act_max=members[0].network.act_max,
         classes=plan.architecture.num_classes,
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qnas.accel.emit.constants import GENERATED
+from collections.abc import Sequence
+
+from qnas.accel.emit.constants import GENERATED, walk_length
 from qnas.accel.emit.writer import Writer
 from qnas.accel.plan import Buffer, HardwarePlan
 
@@ -22,7 +24,7 @@ MEMORIES = {
 }
 CALLS = {
     "LOAD_PATCHES": "load_patches(stage, image, act)",
-    "LOAD_RESIDUAL": "load_residual(words, residual)",
+    "LOAD_RESIDUAL": "load_residual(stage, words, residual)",
     "LAYER_NORM": "layer_norm(stage, words, residual, norm_param, act)",
 }
 SOFTMAX = "softmax(step, scalars, {score}, {prob}, {query_scale});"
@@ -34,55 +36,66 @@ PRODUCTS = (
 ATTENTION = ("prob", "score", "query_scale")
 
 
-def top_header(plan: HardwarePlan) -> str:
+def top_header(plans: Sequence[HardwarePlan]) -> str:
     """Declaration of the kernel, for the test bench and the host."""
     out = Writer()
     out.line(f'{GENERATED}\n#pragma once\n#include <ap_int.h>\n\n#include "plan.hpp"\n')
     out.line("// One image: the weight stream and the packed patches in, the logits out.")
-    out.line(f"{_signature(plan)};")
+    if len(plans) > 1:
+        out.line("// `network` says whose: 0 to plan::NETWORKS - 1, and nothing else.")
+    out.line(f"{_signature(plans)};")
     return out.text()
 
 
-def top_source(plan: HardwarePlan) -> str:
+def top_source(plans: Sequence[HardwarePlan]) -> str:
     """The kernel: a DATAFLOW of the weight stream's reader and of the walk through the stages."""
     out = Writer()
     out.line(f"{GENERATED}\n")
     headers = ("qnas_top", "dataflow", "layer_norm", "loads", "stages", "step")
     out.line("\n".join(f'#include "{name}.hpp"' for name in headers))
     out.line("\nnamespace qnas {\n")
-    _stream_in(out, plan)
+    _stream_in(out, plans)
     out.line()
-    _run(out, plan)
+    _run(out, plans)
     out.line("\n}  // namespace qnas\n")
-    _kernel(out, plan)
+    _kernel(out, plans)
     return out.text()
 
 
-def _signature(plan: HardwarePlan) -> str:
-    inputs = [port.name for port in (*plan.weight_ports, plan.image_port)]
+def _signature(plans: Sequence[HardwarePlan]) -> str:
+    inputs = [port.name for port in (*plans[0].weight_ports, plans[0].image_port)]
     words = (f"const ap_uint<plan::PORT_BITS>* {name}" for name in inputs)
-    return "void qnas_top(" + ",\n              ".join((*words, "ap_int<32>* logits)"))
+    arguments = (*words, "ap_int<32>* logits", *("int network" for _ in plans[1:2]))
+    return "void qnas_top(" + ",\n              ".join(arguments) + ")"
 
 
-def _stream_in(out: Writer, plan: HardwarePlan) -> None:
-    names = [port.name for port in plan.weight_ports]
+def _stream_in(out: Writer, plans: Sequence[HardwarePlan]) -> None:
+    names = [port.name for port in plans[0].weight_ports]
     out.line("// The whole weight stream, each port in one sequential burst, side by side.")
-    arguments = (*(f"const port_word_t* {name}" for name in names), "WordStream& words)")
+    ports = (f"const port_word_t* {name}" for name in names)
+    arguments = (*ports, "int network, WordStream& words)")
     with out.block("static void stream_in(" + ",\n                      ".join(arguments)):
         out.pragma("INLINE off")
+        out.line("const int count = NETWORKS[network].stream_words;")
         out.margin("stream:")
-        with out.block("for (int i = 0; i < plan::WEIGHT_STREAM_WORDS; ++i)"):
+        with out.block("for (int i = 0; i < count; ++i)"):
             out.pragma("PIPELINE II=1")
+            _trip_count(out, [plan.stream_words for plan in plans])
             out.line("word_t word = 0;")
             for index, name in enumerate(names):
                 out.line(f"place<{index}>({name}[i], word);")
             out.line("words.write(word);")
 
 
-def _run(out: Writer, plan: HardwarePlan) -> None:
+def _trip_count(out: Writer, counts: Sequence[int]) -> None:
+    out.pragma(f"LOOP_TRIPCOUNT min={min(counts)} max={max(counts)}")
+
+
+def _run(out: Writer, plans: Sequence[HardwarePlan]) -> None:
+    plan = plans[0]
     out.line("// All steps of one image, one after the other, on shared memories.")
-    head = "static void run(WordStream& words, const port_word_t* image, ap_int<32>* logits)"
-    with out.block(head):
+    arguments = "WordStream& words, const port_word_t* image, int network"
+    with out.block(f"static void run({arguments},\n                ap_int<32>* logits)"):
         out.pragma("INLINE off")
         if plan.folding.head_buffers > 1:
             for side in ("softmax", "products"):
@@ -91,10 +104,11 @@ def _run(out: Writer, plan: HardwarePlan) -> None:
             if buffer.name in MEMORIES:
                 for name in _copies(buffer.name, buffer.copies):
                     _memory(out, buffer, name)
-        out.line()
+        out.line("const Network of = NETWORKS[network];\n")
         out.margin("steps:")
-        with out.block("for (int index = 0; index < plan::STEPS; ++index)"):
-            out.line("const Step step = STEPS[index];")
+        with out.block("for (int index = 0; index < of.steps; ++index)"):
+            _trip_count(out, [walk_length(one) for one in plans])
+            out.line("const Step step = STEPS[of.first_step + index];")
             out.line("const Stage stage = STAGES[step.first];")
             _dispatch(out, plan.folding.head_buffers)
 
@@ -139,22 +153,26 @@ def _sides(out: Writer, *, softmax: dict[str, str], products: dict[str, str]) ->
     out.line(PRODUCTS.format(**products))
 
 
-def _kernel(out: Writer, plan: HardwarePlan) -> None:
+def _kernel(out: Writer, plans: Sequence[HardwarePlan]) -> None:
+    plan, network = plans[0], "network" if len(plans) > 1 else "0"
     depth = next(b.depth for b in plan.buffers if b.name == "stream")
     weights = ", ".join(port.name for port in plan.weight_ports)
-    with out.block(_signature(plan)):
+    with out.block(_signature(plans)):
         for index, port in enumerate(plan.ports):
-            options = f"offset=slave bundle=gmem{index} depth={port.words}"
+            words = max(one.ports[index].words for one in plans)
+            options = f"offset=slave bundle=gmem{index} depth={words}"
             if port in plan.weight_ports:
                 options += " max_read_burst_length=64 num_read_outstanding=16"
             out.pragma(f"INTERFACE m_axi port={port.name} {options}")
         for port in plan.ports:
             out.pragma(f"INTERFACE s_axilite port={port.name} bundle=control")
+        if len(plans) > 1:
+            out.pragma("INTERFACE s_axilite port=network bundle=control")
         out.pragma("INTERFACE s_axilite port=return bundle=control")
         out.pragma("DATAFLOW")
         out.line('qnas::WordStream words("words");')
         out.pragma(f"STREAM variable=words depth={depth}")
         out.line(f"QNAS_DEPTH(words, {depth});")
-        out.line("QNAS_PROCESS(qnas::stream_in(" + weights + ", words));")
-        out.line("QNAS_PROCESS(qnas::run(words, image, logits));")
+        out.line(f"QNAS_PROCESS(qnas::stream_in({weights}, {network}, words));")
+        out.line(f"QNAS_PROCESS(qnas::run(words, image, {network}, logits));")
         out.line("QNAS_JOIN();")

@@ -13,11 +13,12 @@ from qnas.accel.device import MOST, load_device
 from qnas.accel.measurement import Measurement
 from qnas.accel.plan import HardwarePlan
 from qnas.accel.reports import read_reports
+from qnas.accel.sharing import encode_plans, read_plans
 from qnas.errors import ConfigError, problem
 from qnas.objectives.calibration.pairs import MIN_PAIRS, TWINS, Floats
-from qnas.objectives.cost.analytic import estimate
+from qnas.objectives.cost.analytic import estimate_together
 from qnas.objectives.cost.estimate import RESOURCES, Resources
-from qnas.serial import Value, read_json
+from qnas.serial import Value, digest
 
 # What HLS says, and what logic synthesis or place and route made of it: two stages to learn. Of
 # several reports of the second the one that came furthest counts.
@@ -125,7 +126,7 @@ def read_designs(directory: Path) -> MeasuredDesigns:
 
 
 def _read_project(folder: Path) -> tuple[tuple[Setup, ...], MeasuredDesign]:
-    plan = HardwarePlan.from_json(read_json(folder / "plan.json"))
+    plans = read_plans(folder / "plan.json")
     reports = read_reports([folder])
     first = [m for m in reports if m.stage == HLS]
     last = sorted((m for m in reports if m.stage in BUILT), key=lambda m: BUILT.index(m.stage))
@@ -134,11 +135,12 @@ def _read_project(folder: Path) -> tuple[tuple[Setup, ...], MeasuredDesign]:
         rule = "must hold a report of synthesis or implementation"
         raise ConfigError(problem(str(folder), rule, "none", "Run the tool on the project."))
     amounts = {report.stage == HLS: _amounts(report) for report in chosen}
-    setups = tuple(_setup(plan, report) for report in chosen)
+    setups = tuple(_setup(plans[0], report) for report in chosen)
     source = " + ".join(report.source for report in chosen)
-    estimated = estimate(plan).resources
+    estimated = estimate_together(plans).resources
+    hls, built = amounts.get(True), amounts.get(False)
     return setups, MeasuredDesign(
-        plan.digest, source, estimated, hls=amounts.get(True), built=amounts.get(False)
+        digest(encode_plans(plans)), source, estimated, hls=hls, built=built
     )
 
 

@@ -91,6 +91,14 @@ def estimate(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> Est
     return _priced(design_of_plan(plan), coefficients).at(0)
 
 
+def estimate_together(
+    plans: Sequence[HardwarePlan], *, coefficients: Coefficients = DEFAULT
+) -> Estimate:
+    """The kernel that these plans share: its resources, and what all networks take in turn, an
+    image each. The plans are of one kernel (`check_together`)."""
+    return _priced(union([design_of_plan(plan) for plan in plans]), coefficients).at(0)
+
+
 def price(
     arch: Architecture,
     device: Device,
@@ -113,8 +121,8 @@ def price_together(
     *,
     coefficients: Coefficients = DEFAULT,
 ) -> Prices:
-    """One kernel with room for all architectures: resources of its union, cycles of all in turn."""
-    designs = [design_of_foldings(arch, device, foldings) for arch in archs]
+    """`estimate_together` of the plans of all architectures, of every folding in one sweep."""
+    designs = [design_of_foldings(arch, device, foldings, room=archs) for arch in archs]
     return _priced(union(designs), coefficients)
 
 
@@ -128,7 +136,7 @@ def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[
 
 def _priced(design: Design, c: Coefficients) -> Prices:
     every_part = list(_parts(design, c))
-    fixed = START_CYCLES + design.stages * STAGE_CYCLES
+    fixed = design.networks * START_CYCLES + design.stages * STAGE_CYCLES
     fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
     hidden_loops = design.overlapped * _add_up(x.times * x.loops for x in design.overlaps)
     hidden_fills = design.overlapped * _add_up(x.times * x.fills for x in design.overlaps)

@@ -7,9 +7,8 @@ than the plan describes. In the second the numbers are arrays over foldings, whi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from qnas.accel.multipliers import packing, plan_multipliers
 from qnas.accel.plan import HardwarePlan, Multiplier, Packing, Storage
 from qnas.accel.ports import plan_ports
 from qnas.architecture import Architecture
-from qnas.errors import ConfigError, problem
 from qnas.objectives.cost.overlap import Overlap, overlaps_of_foldings, overlaps_of_plan
 from qnas.operations import Epilogue, Gemm, Operation, Softmax, Tensor, network_operations
 
@@ -71,7 +69,8 @@ class CountedPort:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """`overlaps` are hidden in the foldings where `overlapped` is 1, and not where it is 0."""
+    """Of one network, or of several that run one image each (`union`). `overlaps` are hidden in
+    the foldings where `overlapped` is 1, and not where it is 0."""
 
     folding: Folding
     stages: int
@@ -87,6 +86,7 @@ class Design:
     accumulator_bits: int
     score_bits: int
     clock_mhz: float
+    networks: int = 1
 
     def multipliers_called(self, name: str) -> Count:
         """How many; 0 of none."""
@@ -119,8 +119,15 @@ def design_of_plan(plan: HardwarePlan) -> Design:
     )
 
 
-def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) -> Design:
-    """The designs of every folding at once: fields of `foldings` are arrays that broadcast."""
+def design_of_foldings(
+    arch: Architecture,
+    device: Device,
+    foldings: Folding,
+    *,
+    room: Sequence[Architecture] = (),
+) -> Design:
+    """The designs of every folding at once: fields of `foldings` are arrays that broadcast. `room`:
+    the other networks of its kernel, as in `lower`."""
     port_bits = device.port_bits
     operations = network_operations(arch)
     distinct = Counter(_shape(op) for op in operations)
@@ -135,13 +142,13 @@ def design_of_foldings(arch: Architecture, device: Device, foldings: Folding) ->
         ),
         overlaps=overlaps_of_foldings(arch, foldings, port_bits),
         overlapped=foldings.head_buffers - 1,
-        memories=memories_of_foldings(arch, device, foldings),
+        memories=memories_of_foldings((arch, *room), device, foldings),
         multipliers=plan_multipliers(arch, device, foldings),
         ports=_ports_of_foldings(arch, foldings, words, port_bits),
         dsp_ports=(device.dsp_wide_bits, device.dsp_narrow_bits),
         packing=packing(device, arch.activation_bits),
         activation_bits=arch.activation_bits,
-        accumulator_bits=accumulator_bits(arch),
+        accumulator_bits=max(accumulator_bits(one) for one in (arch, *room)),
         score_bits=score_bits(arch),
         clock_mhz=device.clock_mhz,
     )
@@ -159,66 +166,30 @@ def _ports_of_foldings(
 
 
 def memories_of_foldings(
-    arch: Architecture, device: Device, foldings: Folding
+    archs: Sequence[Architecture], device: Device, foldings: Folding
 ) -> tuple[Memory, ...]:
-    """Every on-chip array under each folding, where the rule of depth puts it."""
+    """Every on-chip array of a kernel with room for `archs`, under each folding, where the rule of
+    depth puts it."""
     return tuple(
         Memory(a.name, a.bits, a.banks * a.copies, a.depth, "registers" if a.registers else None)
-        for a in plan_arrays(arch, foldings, device.port_bits)
+        for a in plan_arrays(archs, foldings, device.port_bits)
     )
 
 
-def memories_together(
-    archs: Sequence[Architecture], device: Device, foldings: Folding
-) -> tuple[Memory, ...]:
-    """The same, each as large as any of the architectures needs it."""
-    groups = (memories_of_foldings(arch, device, foldings) for arch in archs)
-    return tuple(map(_largest, zip(*groups, strict=True)))
-
-
 def union(designs: Sequence[Design]) -> Design:
-    """A kernel that holds each of `designs`, all of one folding: every buffer, width and multiplier
-    as large as the largest; the loops, stages and words of all."""
-    first = designs[0]
-    widths = {d.activation_bits for d in designs}
-    if len(widths) > 1:
-        rule = "must have activations of one width to share a kernel"
-        raise ConfigError(problem("archs", rule, sorted(widths), "Give networks of one space."))
+    """One kernel of several networks, from the design of each, made with room for the others: the
+    loops, stages and words of all, each network running one image."""
     return replace(
-        first,
+        designs[0],
+        networks=len(designs),
         stages=sum(d.stages for d in designs),
         loops=tuple(loop for d in designs for loop in d.loops),
         overlaps=tuple(overlap for d in designs for overlap in d.overlaps),
-        memories=tuple(map(_largest, zip(*(d.memories for d in designs), strict=True))),
-        multipliers=tuple(
-            replace(
-                group[0],
-                a_bits=max(m.a_bits for m in group),
-                count=_maximum(m.count for m in group),
-            )
-            for group in zip(*(d.multipliers for d in designs), strict=True)
-        ),
         ports=tuple(
             replace(group[0], words=sum(port.words for port in group))
             for group in zip(*(d.ports for d in designs), strict=True)
         ),
-        accumulator_bits=max(d.accumulator_bits for d in designs),
-        score_bits=max(d.score_bits for d in designs),
     )
-
-
-def _largest(group: Sequence[Memory]) -> Memory:
-    return Memory(
-        name=group[0].name,
-        bits=_maximum(m.bits for m in group),
-        banks=_maximum(m.banks for m in group),
-        depth=_maximum(m.depth for m in group),
-        storage=group[0].storage,
-    )
-
-
-def _maximum(counts: Iterable[Count]) -> Count:
-    return reduce(np.maximum, counts)
 
 
 def _shape(op: Operation) -> Operation:

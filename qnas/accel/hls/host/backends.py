@@ -1,7 +1,7 @@
 """What moves bytes to the kernel and back: PYNQ (Zynq), XRT (Alveo, Versal) or the C simulation.
 
 Each backend takes the packed words of one image and returns the bytes of its logits; the weights
-are loaded once. `pynq` and `pyxrt` come with the board's or the card's software.
+of every network are loaded once. `pynq` and `pyxrt` come with the board's or the card's software.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TIMEOUT_S = 30.0
 
 
 class Backend(Protocol):
-    """One image in, one answer out."""
+    """One image in, one answer out, by the network of that index."""
 
-    def run(self, image: Bytes) -> bytes: ...
+    def run(self, image: Bytes, network: int = 0) -> bytes: ...
 
 
 class Simulated:
@@ -35,17 +35,22 @@ class Simulated:
         if not path.is_file():
             raise HostError(f"`{path}` must be built; got nothing. Run `make sim`.")
         self._call = ctypes.CDLL(str(path.resolve())).qnas_simulate
-        self._weights = b"".join(part.tobytes() for part in design.weights().values())
-        self._bytes = design.classes * LOGIT_BYTES
+        self._weights = [
+            b"".join(part.tobytes() for part in design.weights(network.index).values())
+            for network in design.networks
+        ]
+        self._design = design
 
-    def run(self, image: Bytes) -> bytes:
-        answer = ctypes.create_string_buffer(self._bytes)
-        self._call(self._weights, image.tobytes(), answer)
+    def run(self, image: Bytes, network: int = 0) -> bytes:
+        index = self._design.network(network).index
+        answer = ctypes.create_string_buffer(self._design.classes * LOGIT_BYTES)
+        self._call(index, self._weights[index], image.tobytes(), answer)
         return answer.raw
 
 
 class Pynq:
-    """A Zynq board: bitstream and .hwh made by vivado.tcl, and a buffer a port in its memory."""
+    """A Zynq board: bitstream and .hwh made by vivado.tcl, and in its memory a buffer a port, for
+    weights one of each network: to change networks is to write registers."""
 
     def __init__(self, design: Design, bitstream: str | Path) -> None:
         pynq: Any = import_module("pynq")
@@ -53,16 +58,18 @@ class Pynq:
         name = next((n for n in overlay.ip_dict if KERNEL in n or n == "kernel"), None)
         if name is None:
             raise HostError(f"`{bitstream}` must hold {KERNEL}; got {sorted(overlay.ip_dict)}.")
-        self._ip, registers = getattr(overlay, name), overlay.ip_dict[name]["registers"]
-        self._weights = {port: _filled(pynq, part) for port, part in design.weights().items()}
+        self._ip, self._registers = getattr(overlay, name), overlay.ip_dict[name]["registers"]
+        self._design, self._chosen = design, -1
+        self._weights = [
+            {port: _filled(pynq, part) for port, part in design.weights(network.index).items()}
+            for network in design.networks
+        ]
         self._image = pynq.allocate(design.image_bytes, dtype=np.uint8)
         self._logits = pynq.allocate(design.classes * LOGIT_BYTES, dtype=np.uint8)
-        ports = {**self._weights, "image": self._image, "logits": self._logits}
-        for port, buffer in ports.items():
-            for word, offset in enumerate(address_registers(registers, port)):
-                self._ip.write(offset, buffer.device_address >> (32 * word) & 0xFFFFFFFF)
+        self._point({"image": self._image, "logits": self._logits})
 
-    def run(self, image: Bytes) -> bytes:
+    def run(self, image: Bytes, network: int = 0) -> bytes:
+        self._choose(self._design.network(network).index)
         self._image[:] = image
         self._image.flush()
         self._ip.write(CONTROL, START)
@@ -73,6 +80,22 @@ class Pynq:
         self._logits.invalidate()
         return bytes(np.asarray(self._logits))
 
+    def _choose(self, index: int) -> None:
+        if index == self._chosen:
+            return
+        self._point(self._weights[index])
+        if len(self._design.networks) > 1:
+            self._write("network", index)
+        self._chosen = index
+
+    def _point(self, ports: dict[str, Any]) -> None:
+        for port, buffer in ports.items():
+            self._write(port, buffer.device_address)
+
+    def _write(self, name: str, value: int) -> None:
+        for word, offset in enumerate(address_registers(self._registers, name)):
+            self._ip.write(offset, value >> (32 * word) & 0xFFFFFFFF)
+
 
 def _filled(pynq: Any, data: Bytes) -> Any:
     buffer = pynq.allocate(len(data), dtype=np.uint8)
@@ -82,34 +105,43 @@ def _filled(pynq: Any, data: Bytes) -> Any:
 
 
 class Xrt:
-    """An Alveo card or a Versal board: the .xclbin that v++ linked with link.cfg."""
+    """An Alveo card or a Versal board: the .xclbin that v++ linked with link.cfg. Weights of all
+    networks stay in its memory."""
 
     def __init__(self, design: Design, xclbin: str | Path, *, device: int = 0) -> None:
         self._xrt: Any = import_module("pyxrt")
-        card = self._xrt.device(device)
-        uuid = card.load_xclbin(self._xrt.xclbin(str(xclbin)))
-        self._kernel = self._xrt.kernel(card, uuid, KERNEL)
-        weights = [*design.weights().values()]
-        sizes = [*map(len, weights), design.image_bytes, design.classes * LOGIT_BYTES]
-        self._buffers = [  # in the order of the kernel's arguments
-            self._xrt.bo(card, size, self._xrt.bo.normal, self._kernel.group_id(index))
-            for index, size in enumerate(sizes)
+        self._card, self._design = self._xrt.device(device), design
+        uuid = self._card.load_xclbin(self._xrt.xclbin(str(xclbin)))
+        self._kernel = self._xrt.kernel(self._card, uuid, KERNEL)
+        self._weights = [  # in the order of the kernel's arguments
+            [self._filled(i, part) for i, part in enumerate(design.weights(one.index).values())]
+            for one in design.networks
         ]
-        self._sizes = sizes
-        for index, part in enumerate(weights):
-            self._send(index, part)
+        ports = len(self._weights[0])
+        self._image = self._buffer(ports, design.image_bytes)
+        self._logits = self._buffer(ports + 1, design.classes * LOGIT_BYTES)
 
-    def run(self, image: Bytes) -> bytes:
-        self._send(len(self._buffers) - 2, image)
-        self._kernel(*self._buffers).wait()
-        back = self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE
-        self._buffers[-1].sync(back, self._sizes[-1], 0)
-        return bytes(self._buffers[-1].map())[: self._sizes[-1]]
+    def run(self, image: Bytes, network: int = 0) -> bytes:
+        index = self._design.network(network).index
+        self._send(self._image, image)
+        which = (index,) if len(self._design.networks) > 1 else ()
+        self._kernel(*self._weights[index], self._image, self._logits, *which).wait()
+        size = self._design.classes * LOGIT_BYTES
+        self._logits.sync(self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE, size, 0)
+        return bytes(self._logits.map())[:size]
 
-    def _send(self, index: int, data: Bytes) -> None:
-        buffer, size = self._buffers[index], self._sizes[index]
-        np.frombuffer(buffer.map(), dtype=np.uint8)[:size] = data
-        buffer.sync(self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE, size, 0)
+    def _buffer(self, argument: int, size: int) -> Any:
+        bank = self._kernel.group_id(argument)
+        return self._xrt.bo(self._card, size, self._xrt.bo.normal, bank)
+
+    def _filled(self, argument: int, data: Bytes) -> Any:
+        buffer = self._buffer(argument, len(data))
+        self._send(buffer, data)
+        return buffer
+
+    def _send(self, buffer: Any, data: Bytes) -> None:
+        np.frombuffer(buffer.map(), dtype=np.uint8)[: len(data)] = data
+        buffer.sync(self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_TO_DEVICE, len(data), 0)
 
 
 BACKENDS: dict[str, Callable[..., Backend]] = {"sim": Simulated, "pynq": Pynq, "xrt": Xrt}

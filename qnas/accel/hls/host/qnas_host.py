@@ -22,8 +22,21 @@ class HostError(ValueError):
     """Images, weights or answers that do not belong to this design."""
 
 
+class Network:
+    """A network that the kernel can run, by its `index`: facts from design.json."""
+
+    def __init__(self, index: int, facts: dict[str, Any], *, word_bytes: int) -> None:
+        self.index = index
+        self.label: str = facts["label"]
+        self.architecture: str = facts["architecture"]
+        self.input_step: float = facts["input_step"]
+        self.weight_files: list[dict[str, str]] = facts["weights"]  # port, file, sha256
+        self.weight_bytes: int = facts["weight_words"] * word_bytes  # of each port
+
+
 class Design:
-    """One exported network: shapes, steps and digests from design.json, weights from data/."""
+    """An exported kernel: shapes, and steps and digests of its networks, from design.json, weights
+    from data/. Methods take the index of a network; a kernel of one has number 0 alone."""
 
     def __init__(self, project: str | Path) -> None:
         self.project = Path(project)
@@ -32,42 +45,55 @@ class Design:
         self.image_shape: tuple[int, int, int] = tuple(facts["image_shape"])
         self.patch_size: int = facts["patch_size"]
         self.classes: int = facts["classes"]
-        self.input_step: float = facts["input_step"]
         self.activation_max: int = facts["activation_max"]
         self.word_bytes: int = facts["port_bits"] // 8
         self.pixels_per_word: int = facts["pixels_per_word"]
         self.image_bytes: int = facts["image_words"] * self.word_bytes
-        self.weight_files: list[dict[str, str]] = facts["weights"]  # port, file, sha256
-        self.weight_bytes: int = facts["weight_words"] * self.word_bytes  # of each port
+        self.networks = tuple(
+            Network(index, network, word_bytes=self.word_bytes)
+            for index, network in enumerate(facts["networks"])
+        )
 
-    def weights(self) -> dict[str, Bytes]:
-        """What each port of the weight stream reads, by its name: data/weights*.bin, once lengths
-        and SHA-256 are what the project was made with."""
-        return {facts["port"]: self._weight_file(facts) for facts in self.weight_files}
+    def network(self, which: int | str) -> Network:
+        """By index or label."""
+        for network in self.networks:
+            if which in (network.index, str(network.index), network.label):
+                return network
+        known = ", ".join(f"{network.index} ({network.label})" for network in self.networks)
+        raise HostError(f"`network` must be one of {known}; got {which!r}. Choose one of them.")
 
-    def _weight_file(self, facts: dict[str, str]) -> Bytes:
+    def weights(self, network: int = 0) -> dict[str, Bytes]:
+        """What each port of the weight stream reads, by its name: weights*.bin in data/, once
+        lengths and SHA-256 are what the project was made with."""
+        chosen = self.network(network)
+        return {
+            facts["port"]: self._weight_file(facts, chosen.weight_bytes)
+            for facts in chosen.weight_files
+        }
+
+    def _weight_file(self, facts: dict[str, str], size: int) -> Bytes:
         path = self.project / facts["file"]
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
-        if len(data) != self.weight_bytes or digest != facts["sha256"]:
+        if len(data) != size or digest != facts["sha256"]:
             raise HostError(
-                f"`{path}` must be {self.weight_bytes} bytes with SHA-256 {facts['sha256']}; "
+                f"`{path}` must be {size} bytes with SHA-256 {facts['sha256']}; "
                 f"got {len(data)} bytes with {digest}. Copy the project again."
             )
         return np.frombuffer(data, dtype=np.uint8)
 
-    def quantize(self, images: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+    def quantize(self, images: NDArray[np.floating[Any]], network: int = 0) -> NDArray[np.int8]:
         """(B, C, H, W) normalised images to (B, patches, pixels of a patch) integers.
 
-        In input steps, rounded half to even, clipped. Patches in rows from the top left; the pixels
-        of a patch by channel, row, column.
+        In input steps of the network, rounded half to even, clipped. Patches in rows from the top
+        left; the pixels of a patch by channel, row, column.
         """
         if images.ndim != 4 or images.shape[1:] != self.image_shape:
             raise HostError(
                 f"`images` must be (B, {', '.join(map(str, self.image_shape))}); "
                 f"got {images.shape}. Resize or convert them."
             )
-        steps = np.rint(images.astype(np.float64) / self.input_step)
+        steps = np.rint(images.astype(np.float64) / self.network(network).input_step)
         if not np.isfinite(steps).all():
             raise HostError("`images` must be finite; got NaN or infinity. Correct them.")
         pixels = np.clip(steps, -self.activation_max, self.activation_max).astype(np.int8)
@@ -95,9 +121,9 @@ class Design:
             )
         return packed
 
-    def image_words(self, images: NDArray[np.floating[Any]]) -> Bytes:
+    def image_words(self, images: NDArray[np.floating[Any]], network: int = 0) -> Bytes:
         """(B, C, H, W) normalised images to (B, image bytes), as the port takes them."""
-        return self.pack(self.quantize(images))
+        return self.pack(self.quantize(images, network))
 
     def logits(self, raw: bytes | Bytes) -> NDArray[np.int32]:
         """The bytes of one answer to (classes,) integers of one common scale."""
@@ -111,7 +137,8 @@ class Design:
 
 
 def address_registers(registers: dict[str, Any], port: str) -> list[int]:
-    """Offsets of the words of a port's address in the register file, low word first.
+    """Offsets of the words of a port's address (or of a number, one word) in the register file, low
+    word first.
 
     Vitis HLS calls them `port` or, of 64 bits, `port_1` and `port_2` (`port_r` for a reserved
     name). `registers` is name -> {"address_offset": ...}, as PYNQ reads it from the .hwh file.

@@ -23,17 +23,19 @@ def main() -> int:
     parser.add_argument("images", help=".npy file with (B, C, H, W) normalised floats")
     parser.add_argument("--backend", choices=sorted(BACKENDS), default="sim")
     parser.add_argument("--binary", help="bitstream (pynq), .xclbin (xrt) or library (sim)")
+    parser.add_argument("--network", default="0", help="index or label, where there are several")
     parser.add_argument("--logits", help="write (B, classes) integers to this .npy file")
     options = parser.parse_args()
     try:
         design = Design(HERE.parent)
         images = np.load(options.images, allow_pickle=False)
-        words = design.image_words(images)
+        network = design.network(options.network).index
+        words = design.image_words(images, network)
         if options.backend != "sim" and not options.binary:
             raise HostError(f"`--binary` must be given for {options.backend}; got nothing.")
         arguments = (options.binary,) if options.binary else ()
         backend = BACKENDS[options.backend](design, *arguments)
-        logits = np.stack([design.logits(backend.run(image)) for image in words])
+        logits = np.stack([design.logits(backend.run(image, network)) for image in words])
     except (HostError, OSError, ValueError, ImportError) as error:
         print(f"run.py: {error}", file=sys.stderr)
         return 2

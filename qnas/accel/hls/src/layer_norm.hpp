@@ -11,8 +11,8 @@
 
 namespace qnas {
 
-constexpr int MOST_PARAMETERS = plan::EMBED_DIM + 1;
-constexpr int FEWEST_VECTORS = plan::RESIDUAL_STRIDE;
+constexpr int MOST_PARAMETERS = plan::MAX_EMBED_DIM + 1;
+constexpr int FEWEST_VECTORS = plan::MIN_RESIDUAL_VECTORS;
 constexpr int MOST_VECTORS = plan::RESIDUAL_STRIDE * plan::TOKENS;
 constexpr int RESIDUAL_DEPTH = plan::RESIDUAL_STREAM_DEPTH;
 constexpr int SCALE_DEPTH = plan::SCALE_STREAM_DEPTH;
@@ -114,13 +114,13 @@ inline void token_statistics(const Stage& stage, ap_uint<32> epsilon,
                              const ResidualMemory& residual, ResidualStream& channels,
                              ScaleStream& scales) {
 #pragma HLS INLINE off
-    const int count = address_product(stage.tokens, plan::RESIDUAL_STRIDE);
+    const int vectors = vectors_of(stage.rows);
     VectorCursor at = first_vector(0);
     ap_int<27> total = 0;
     ap_int<41> squares = 0;
     QNAS_ENTER(trace::STATISTICS);
 statistics:
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_VECTORS max=MOST_VECTORS
         QNAS_COUNT(trace::STATISTICS);
@@ -141,9 +141,9 @@ statistics:
             }
         }
         channels.write(values);
-        if (at.v == plan::RESIDUAL_STRIDE - 1)
+        if (at.v == vectors - 1)
             scales.write(packed(token_scale_of(stage.rows, total, squares, epsilon)));
-        next_vector(at, plan::RESIDUAL_STRIDE, 0);
+        next_vector(at, vectors, plan::RESIDUAL_STRIDE, 0);
     }
 }
 
@@ -172,12 +172,12 @@ inline void normalise_tokens(const Stage& stage, shift_t shift, ResidualStream& 
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL;
     constexpr int param_parts = plan::NORM_PARAM_BANKS / plan::VL;
-    const int count = address_product(stage.tokens, plan::RESIDUAL_STRIDE);
+    const int vectors = vectors_of(stage.rows);
     VectorCursor at = first_vector(stage.dst_base);
     TokenScale scale = unpacked(0);
     QNAS_ENTER(trace::NORMALISE);
 normalise:
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_VECTORS max=MOST_VECTORS
         QNAS_COUNT(trace::NORMALISE);
@@ -196,7 +196,7 @@ normalise:
             if (k / plan::VL == at.v % parts)
                 act[at.out_row + at.v / parts][at.bank][k] = values[k % plan::VL];
         }
-        next_vector(at, plan::RESIDUAL_STRIDE, stage.dst_stride);
+        next_vector(at, vectors, plan::RESIDUAL_STRIDE, stage.dst_stride);
     }
 }
 

@@ -8,17 +8,18 @@
 namespace qnas {
 
 constexpr int MOST_WORDS = plan::IMAGE_WORDS;
+constexpr int FEWEST_RESIDUAL_WORDS = plan::MIN_RESIDUAL_WORDS;
+constexpr int MOST_RESIDUAL_WORDS = plan::MAX_RESIDUAL_WORDS;
 
 // Patches from the image port, PATCH_LANES pixels of 8 bits a word.
 inline void load_patches(const Stage& stage, const port_word_t* image, ActMemory& act) {
 #pragma HLS INLINE off
     constexpr int lanes = plan::PATCH_LANES, parts = plan::TK / lanes;
     const int groups = (stage.rows + lanes - 1) / lanes;
-    const int count = address_product(stage.tokens, groups);
     int bank = 0, row = stage.dst_base, group = 0;
     QNAS_ENTER(trace::LOAD);
 load:
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=MOST_WORDS max=MOST_WORDS
         QNAS_COUNT(trace::LOAD);
@@ -39,16 +40,16 @@ load:
 }
 
 // Class token and position embedding, RESIDUAL_LANES channels of 16 bits a word.
-inline void load_residual(WordStream& words, ResidualMemory& residual) {
+inline void load_residual(const Stage& stage, WordStream& words, ResidualMemory& residual) {
 #pragma HLS INLINE off
-    constexpr int stride = plan::RESIDUAL_STRIDE, lanes = plan::RESIDUAL_LANES;
-    constexpr int parts = plan::VL / lanes, groups = (plan::EMBED_DIM + lanes - 1) / lanes;
-    constexpr int count = plan::TOKENS * groups;
+    constexpr int lanes = plan::RESIDUAL_LANES, parts = plan::VL / lanes;
+    const int groups = (stage.rows + lanes - 1) / lanes;
     int bank = 0, row = 0, group = 0;
     QNAS_ENTER(trace::LOAD);
 load:
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
+#pragma HLS LOOP_TRIPCOUNT min=FEWEST_RESIDUAL_WORDS max=MOST_RESIDUAL_WORDS
         QNAS_COUNT(trace::LOAD);
         const word_t word = words.read();
         for (int lane = 0; lane < plan::VL; ++lane) {
@@ -61,7 +62,7 @@ load:
             group = 0;
             if (++bank == plan::TT) {
                 bank = 0;
-                row += stride;
+                row += plan::RESIDUAL_STRIDE;
             }
         }
     }

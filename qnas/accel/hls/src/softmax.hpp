@@ -38,12 +38,11 @@ inline SoftmaxScalars load_softmax_parameters(WordStream& words) {
 inline void maxima(const Stage& stage, const ScoreMemory& score, ScoreStream& scores,
                    MaximumStream& maximum_of_query) {
 #pragma HLS INLINE off
-    const int count = address_product(stage.tokens, plan::SCORE_STRIDE);
     VectorCursor at = first_vector(0);
     score_t largest = 0;
     QNAS_ENTER(trace::MAXIMUM);
 maximum:
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
         QNAS_COUNT(trace::MAXIMUM);
@@ -60,7 +59,7 @@ maximum:
         }
         scores.write(values);
         if (at.v == plan::SCORE_STRIDE - 1) maximum_of_query.write(largest);
-        next_vector(at, plan::SCORE_STRIDE, 0);
+        next_vector(at, plan::SCORE_STRIDE, plan::SCORE_STRIDE, 0);
     }
 }
 
@@ -109,14 +108,13 @@ inline void exponentials_of(const Stage& stage, const SoftmaxScalars& scalars, S
                             QueryScaleMemory& query_scale) {
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL;
-    const int count = address_product(stage.tokens, plan::SCORE_STRIDE);
     VectorCursor at = first_vector(0);
     int out_row = 0;
     ap_uint<16> total = 0;
     score_t largest = 0;
     QNAS_ENTER(trace::EXPONENTIALS);
 exponentials:
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < stage.steps; ++i) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
         QNAS_COUNT(trace::EXPONENTIALS);
@@ -146,7 +144,7 @@ exponentials:
                 row_scale(total, scalars);
             out_row += plan::PROB_STRIDE;
         }
-        next_vector(at, plan::SCORE_STRIDE, 0);
+        next_vector(at, plan::SCORE_STRIDE, plan::SCORE_STRIDE, 0);
     }
 }
 

@@ -12,8 +12,8 @@ enum Epilogue {
     NO_EPILOGUE, TO_ACTIVATION, TO_NIBBLES, TO_GELU, TO_RESIDUAL, TO_RAW, TO_LOGITS
 };
 
-// Fields as in the plan; `row_steps` is the number of iterations of one row tile,
-// `steps` that of the whole stage.
+// Fields as in the plan; `row_steps` is the number of iterations of one row tile, `steps` that of
+// the stage's loop over all of its tiles or tokens.
 struct Stage {
     Kind kind;
     Tensor left, right, dst;
@@ -29,6 +29,12 @@ struct Stage {
 // softmax the other half.
 struct Step {
     short softmax, first, count, half;
+};
+
+// A network that the kernel can run: its entries of the step table, and its weight stream.
+struct Network {
+    short first_step, steps;
+    int stream_words;
 };
 
 }  // namespace qnas

@@ -4,6 +4,12 @@
 
 namespace qnas {
 
+// Vectors that hold so many values.
+inline int vectors_of(int values) {
+#pragma HLS INLINE
+    return (values + plan::VL - 1) / plan::VL;
+}
+
 // Vector `v` of token `token`, whose first vector lies in `bank` at `row`; its result begins at
 // `out_row`.
 struct VectorCursor {
@@ -16,9 +22,10 @@ inline VectorCursor first_vector(int out_row) {
     return cursor;
 }
 
-inline void next_vector(VectorCursor& cursor, int stride, int out_stride) {
+// A token has `vectors`; a group of TT tokens takes `stride` rows, its result `out_stride`.
+inline void next_vector(VectorCursor& cursor, int vectors, int stride, int out_stride) {
 #pragma HLS INLINE
-    if (++cursor.v < stride) return;
+    if (++cursor.v < vectors) return;
     cursor.v = 0;
     ++cursor.token;
     if (++cursor.bank == plan::TT) {

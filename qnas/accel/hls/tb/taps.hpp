@@ -45,9 +45,9 @@ void heads(const Memory& memory, const Stage& stage, int tokens, int channels, V
                channels, out);
 }
 
-void residual_stream(const qnas::ResidualMemory& residual, Values& out) {
+void residual_stream(const Stage& stage, const qnas::ResidualMemory& residual, Values& out) {
     for (int token = 0; token < plan::TOKENS; ++token)
-        for (int channel = 0; channel < plan::EMBED_DIM; ++channel)
+        for (int channel = 0; channel < stage.rows; ++channel)
             out.push_back(residual[token / plan::TT * plan::RESIDUAL_STRIDE + channel / plan::VL]
                                   [token % plan::TT][channel % plan::VL]);
 }
@@ -83,7 +83,7 @@ void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::Key
                  const qnas::ScoreMemory& score, const qnas::ResidualMemory& residual,
                  const qnas::LogitMemory& logit, Values& out) {
     switch (stage.dst) {
-        case qnas::RESIDUAL: residual_stream(residual, out); break;
+        case qnas::RESIDUAL: residual_stream(stage, residual, out); break;
         case qnas::QUERY: heads(act, stage, stage.tokens, plan::HEAD_DIM, out); break;
         case qnas::KEY: heads(key, stage, stage.tokens, plan::HEAD_DIM, out); break;
         case qnas::VALUE: heads(act, stage, plan::HEAD_DIM, stage.tokens, out); break;

@@ -5,6 +5,9 @@
 //
 // `project`: its folder, for the weights.
 //
+// Of several networks in one kernel each image runs through one after the other, so that each finds
+// what another one left in the memories.
+//
 // Products are made four a DSP, as in hardware, for so many images (by default for all), and for the
 // others one by one: the sums are the same, the simulation is twice as fast.
 //
@@ -15,6 +18,7 @@
 #include <ctime>
 
 #include "project.hpp"
+#include "stages.hpp"
 #include "taps.hpp"
 #include "vectors.hpp"
 
@@ -30,75 +34,81 @@ struct Mismatch {
     long long expected, got;
 };
 
-// What the callback of the running image writes to.
+// What is found of one network.
 struct Report {
-    int image = 0;
-    const int32_t* expected = nullptr;  // of this image
     long long stages = 0, values = 0, mismatches = 0, correct = 0, varying_loops = 0;
-    std::vector<int32_t> logits;  // as the last stage left them; empty in co-simulation
+    double seconds = 0;
     Mismatch first = Mismatch();
-    std::vector<Counts> loops = std::vector<Counts>(plan::STAGES);
-} report;
+};
+
+Report reports[plan::NETWORKS];
+std::vector<Counts> loops(plan::STAGES);  // of the first image
+
+// The image that runs, whose stages the callback compares.
+struct Running {
+    int image = 0, network = 0;
+    const int32_t* expected = nullptr;
+    std::vector<int32_t> logits;  // as the last stage left them; empty in co-simulation
+} now;
+
+const project::Network& network() { return project::NETWORKS[now.network]; }
+Report& report() { return reports[now.network]; }
+int last_stage() { return network().first_stage + network().stages - 1; }
 
 void compare(int stage, int index, long long expected, long long got) {
     if (expected == got) return;
-    if (report.mismatches++ == 0) report.first = {report.image, stage, index, expected, got};
+    if (report().mismatches++ == 0) report().first = {now.image, stage, index, expected, got};
 }
 
 void count_loops(int stage, const Counts& counts) {
-    if (report.image == 0) report.loops[stage] = counts;
-    if (std::memcmp(&report.loops[stage], &counts, sizeof(Counts)) != 0) ++report.varying_loops;
+    if (now.image == 0) loops[stage] = counts;
+    if (std::memcmp(&loops[stage], &counts, sizeof(Counts)) != 0) ++report().varying_loops;
 }
 
 void check_stage(int stage, const std::vector<int32_t>& values, const Counts& counts) {
+    if (stage < network().first_stage || stage > last_stage())
+        tb::stop(std::string("stage ") + project::NAMES[stage] + " is of another network");
     if (int(values.size()) != project::VALUES[stage])
         tb::stop(std::string("stage ") + project::NAMES[stage] + " has another shape");
-    const int32_t* expected = report.expected + project::FIRST[stage];
+    const int32_t* expected = now.expected + project::FIRST[stage];
     if (std::memcmp(values.data(), expected, values.size() * sizeof(int32_t)) != 0)
         for (size_t i = 0; i < values.size(); ++i)
             compare(stage, int(i), expected[i], values[i]);
-    report.values += (long long)values.size();
-    if (stage == plan::STAGES - 1) report.logits = values;
-    ++report.stages;
+    report().values += (long long)values.size();
+    if (stage == last_stage()) now.logits = values;
+    ++report().stages;
     count_loops(stage, counts);
 }
 
 // The kernel's answer on its port, against the last stage of the reference. A logit that was wrong
 // before it left is counted once.
-void check_logits(const std::vector<ap_int<32>>& logits, const int32_t* expected, int label) {
+void check_logits(const std::vector<ap_int<32>>& logits, int label) {
+    const int32_t* expected = now.expected + network().values - plan::CLASSES;
     int best = 0;
     for (int i = 0; i < plan::CLASSES; ++i) {
-        const bool counted = !report.logits.empty() && report.logits[i] != expected[i];
-        if (!counted) compare(plan::STAGES - 1, i, expected[i], int(logits[i]));
+        const bool counted = !now.logits.empty() && now.logits[i] != expected[i];
+        if (!counted) compare(last_stage(), i, expected[i], int(logits[i]));
         if (logits[i] > logits[best]) best = i;
     }
-    report.correct += best == label;
+    report().correct += best == label;
 }
 
-void write_loops(std::FILE* out) {
-    for (int s = 0; s < plan::STAGES; ++s) {
-        std::fprintf(out, "%s\n    {\"stage\": \"%s\", \"loops\": [", s ? "," : "", project::NAMES[s]);
+void write_loops(std::FILE* out, const project::Network& of) {
+    for (int s = of.first_stage; s < of.first_stage + of.stages; ++s) {
+        std::fprintf(out, "%s\n    {\"stage\": \"%s\", \"loops\": [",
+                     s > of.first_stage ? "," : "", project::NAMES[s]);
         const char* separator = "";
         for (int l = 0; l < qnas::trace::LOOPS; ++l) {
-            if (report.loops[s].entries[l] + report.loops[s].trips[l] == 0) continue;
+            if (loops[s].entries[l] + loops[s].trips[l] == 0) continue;
             std::fprintf(out, "%s{\"name\": \"%s\", \"trips\": %lld, \"entries\": %lld}", separator,
-                         LOOP_NAMES[l], report.loops[s].trips[l], report.loops[s].entries[l]);
+                         LOOP_NAMES[l], loops[s].trips[l], loops[s].entries[l]);
             separator = ", ";
         }
         std::fprintf(out, "]}");
     }
 }
 
-void write_result(const std::string& path, int images, int packed, double seconds) {
-    std::FILE* out = std::fopen(path.c_str(), "w");
-    if (!out) tb::stop("cannot write " + path);
-    std::fprintf(out, "{\n  \"images\": %d,\n  \"stages\": %lld,\n  \"values\": %lld,\n", images,
-                 report.stages, report.values);
-    std::fprintf(out, "  \"packed_images\": %d,\n", packed);
-    std::fprintf(out, "  \"mismatches\": %lld,\n  \"correct\": %lld,\n", report.mismatches,
-                 report.correct);
-    std::fprintf(out, "  \"accuracy\": %.17g,\n", images ? double(report.correct) / images : 0.0);
-    std::fprintf(out, "  \"seconds\": %.6f,\n  \"first_mismatch\": ", seconds);
+void write_mismatch(std::FILE* out, const Report& report) {
     const Mismatch& first = report.first;
     if (report.mismatches == 0)
         std::fprintf(out, "null");
@@ -108,16 +118,41 @@ void write_result(const std::string& path, int images, int packed, double second
                      "\"got\": %lld}",
                      project::NAMES[first.stage], first.image, first.index, first.expected,
                      first.got);
+}
+
+void write_network(std::FILE* out, int index, int images, int packed) {
+    const Report& report = reports[index];
+    std::fprintf(out, "{\n  \"network\": %d,\n  \"images\": %d,\n", index, images);
+    std::fprintf(out, "  \"stages\": %lld,\n  \"values\": %lld,\n", report.stages, report.values);
+    std::fprintf(out, "  \"packed_images\": %d,\n", packed);
+    std::fprintf(out, "  \"mismatches\": %lld,\n  \"correct\": %lld,\n", report.mismatches,
+                 report.correct);
+    std::fprintf(out, "  \"accuracy\": %.17g,\n", images ? double(report.correct) / images : 0.0);
+    std::fprintf(out, "  \"seconds\": %.6f,\n  \"first_mismatch\": ", report.seconds);
+    write_mismatch(out, report);
     std::fprintf(out, ",\n  \"varying_loops\": %lld,\n  \"loops\": [", report.varying_loops);
-    write_loops(out);
-    std::fprintf(out, "\n  ]\n}\n");
+    write_loops(out, project::NETWORKS[index]);
+    std::fprintf(out, "\n  ]\n}");
+}
+
+void write_result(const std::string& path, const tb::Vectors& vectors, int packed) {
+    std::FILE* out = std::fopen(path.c_str(), "w");
+    if (!out) tb::stop("cannot write " + path);
+    std::fprintf(out, "[");
+    for (size_t n = 0; n < vectors.networks.size(); ++n) {
+        std::fputs(n ? ", " : "", out);
+        write_network(out, vectors.networks[n], vectors.images(), packed);
+    }
+    std::fprintf(out, "]\n");
     std::fclose(out);
 }
 
-void print_verdict(int images, double seconds) {
+void print_verdict(int index, int images) {
+    const Report& report = reports[index];
+    if (plan::NETWORKS > 1) std::printf("network %d: ", index);
     std::printf("%s: %d images, %lld stages, %lld values, %lld mismatches, %.2f %% correct, %.2f s\n",
                 report.mismatches ? "MISMATCH" : "EQUAL", images, report.stages, report.values,
-                report.mismatches, images ? 100.0 * report.correct / images : 0.0, seconds);
+                report.mismatches, images ? 100.0 * report.correct / images : 0.0, report.seconds);
     const Mismatch& first = report.first;
     if (report.mismatches)
         std::printf("first mismatch: stage %s, image %d, index %d: expected %lld, got %lld\n",
@@ -125,37 +160,56 @@ void print_verdict(int images, double seconds) {
                     first.got);
 }
 
+// What the ports read, of one network.
+struct Weights {
+    std::vector<qnas::port_word_t> words[plan::WEIGHT_PORTS];
+    const qnas::port_word_t* ports[plan::WEIGHT_PORTS];
+};
+
+void read_weights(const std::string& folder, int index, Weights& weights) {
+    for (int p = 0; p < plan::WEIGHT_PORTS; ++p) {
+        weights.words[p] = tb::read_weights(folder + project::WEIGHTS[index][p],
+                                            project::WEIGHTS_CRC32[index][p],
+                                            qnas::NETWORKS[index].stream_words);
+        weights.ports[p] = weights.words[p].data();
+    }
+}
+
+void run_image(const Weights& weights, const tb::Vectors& vectors) {
+    const std::vector<qnas::port_word_t> words = tb::pack_image(vectors.pixels, plan::TOKENS - 1);
+    std::vector<ap_int<32>> logits(plan::CLASSES, ap_int<32>(0));
+    now.expected = vectors.values.data();
+    now.logits.clear();
+    const std::clock_t start = std::clock();
+    project::kernel(weights.ports, words.data(), logits.data(), now.network);
+    report().seconds += double(std::clock() - start) / CLOCKS_PER_SEC;
+    check_logits(logits, vectors.labels[now.image]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string folder = argc > 1 ? std::string(argv[1]) + "/" : "";
     const std::string vectors_path = argc > 2 ? argv[2] : folder + "data/vectors.bin";
-    std::vector<qnas::port_word_t> weights[plan::WEIGHT_PORTS];
-    const qnas::port_word_t* weight_ports[plan::WEIGHT_PORTS];
-    for (int p = 0; p < plan::WEIGHT_PORTS; ++p) {
-        weights[p] = tb::read_weights(folder + project::WEIGHTS[p], project::WEIGHTS_CRC32[p]);
-        weight_ports[p] = weights[p].data();
-    }
-    tb::Vectors vectors(vectors_path, project::PIXELS, project::ALL_VALUES);
+    std::vector<Weights> weights(plan::NETWORKS);
+    for (int index = 0; index < plan::NETWORKS; ++index)
+        read_weights(folder, index, weights[index]);
+    tb::Vectors vectors(vectors_path);
     const int packed = argc > 4 ? std::min(std::atoi(argv[4]), vectors.images()) : vectors.images();
     tb::on_stage = check_stage;
 
-    double seconds = 0;
-    for (int image = 0; image < vectors.images(); ++image) {
-        vectors.next();
-        const std::vector<qnas::port_word_t> words =
-            tb::pack_image(vectors.pixels, plan::TOKENS - 1);
-        std::vector<ap_int<32>> logits(plan::CLASSES, ap_int<32>(0));
-        report.image = image;
-        qnas::trace::packed = image < packed;
-        report.expected = vectors.values.data();
-        const std::clock_t start = std::clock();
-        project::kernel(weight_ports, words.data(), logits.data());
-        seconds += double(std::clock() - start) / CLOCKS_PER_SEC;
-        check_logits(logits, vectors.values.data() + project::ALL_VALUES - plan::CLASSES,
-                     vectors.labels[image]);
+    for (now.image = 0; now.image < vectors.images(); ++now.image)
+        for (int index : vectors.networks) {
+            now.network = index;
+            qnas::trace::packed = now.image < packed;
+            vectors.next(index);
+            run_image(weights[index], vectors);
+        }
+    if (argc > 3) write_result(argv[3], vectors, packed);
+    bool passed = true;
+    for (int index : vectors.networks) {
+        print_verdict(index, vectors.images());
+        passed = passed && reports[index].mismatches + reports[index].varying_loops == 0;
     }
-    if (argc > 3) write_result(argv[3], vectors.images(), packed, seconds);
-    print_verdict(vectors.images(), seconds);
-    return report.mismatches == 0 && report.varying_loops == 0 ? 0 : 1;
+    return passed ? 0 : 1;
 }

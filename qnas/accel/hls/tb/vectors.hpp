@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "project.hpp"
 #include "types.hpp"
 
 namespace tb {
@@ -55,46 +56,60 @@ inline void pack(const uint8_t* bytes, qnas::port_word_t* words, int count) {
 
 // What one port brings of the weight stream, once its length and its checksum are what the project
 // was made with.
-inline std::vector<qnas::port_word_t> read_weights(const std::string& path, uint32_t crc) {
-    std::vector<uint8_t> bytes(size_t(plan::WEIGHT_STREAM_WORDS) * plan::PORT_BITS / 8);
+inline std::vector<qnas::port_word_t> read_weights(const std::string& path, uint32_t crc,
+                                                   int count) {
+    std::vector<uint8_t> bytes(size_t(count) * plan::PORT_BITS / 8);
     File file(path);
     file.read(bytes);
     if (!file.at_end()) stop(path + " is too long");
     if (crc32(bytes) != crc) stop(path + " is damaged: its CRC-32 differs from the project's");
-    std::vector<qnas::port_word_t> words(plan::WEIGHT_STREAM_WORDS, qnas::port_word_t(0));
-    pack(bytes.data(), words.data(), plan::WEIGHT_STREAM_WORDS);
+    std::vector<qnas::port_word_t> words(size_t(count), qnas::port_word_t(0));
+    pack(bytes.data(), words.data(), count);
     return words;
 }
 
-// Vectors, an image at a time: "QNASVEC1", then int32 images, pixels and values of one image,
-// int32 labels of all images, and for each image int8 pixels and int32 values.
+// Vectors, an image at a time: "QNASVEC2", then int32 images, pixels of one image, and networks;
+// for each network its int32 index and values of one image; int32 labels of all images; and for each
+// image and each network int8 pixels (as the network quantizes them) and int32 values.
 class Vectors {
   public:
-    Vectors(const std::string& path, int expected_pixels, int expected_values) : file_(path) {
+    explicit Vectors(const std::string& path) : path_(path), file_(path) {
         std::vector<char> magic(8);
         file_.read(magic);
-        if (std::memcmp(magic.data(), "QNASVEC1", 8) != 0) stop(path + " holds no vectors");
+        if (std::memcmp(magic.data(), "QNASVEC2", 8) != 0) stop(path + " holds no vectors");
         std::vector<int32_t> header(3);
         file_.read(header);
-        if (header[1] != expected_pixels || header[2] != expected_values)
+        if (header[1] != project::PIXELS || header[2] < 1 || header[2] > plan::NETWORKS)
             stop(path + " belongs to another network");
+        for (int n = 0; n < header[2]; ++n) read_network();
         labels.resize(size_t(header[0]));
         file_.read(labels);
-        pixels.resize(size_t(expected_pixels));
-        values.resize(size_t(expected_values));
+        pixels.resize(size_t(project::PIXELS));
     }
 
     int images() const { return int(labels.size()); }
-    void next() {
+    void next(int network) {
+        values.resize(size_t(project::NETWORKS[network].values));
         file_.read(pixels);
         file_.read(values);
     }
 
+    std::vector<int> networks;    // their indices, in the order in which they run
     std::vector<int32_t> labels;
     std::vector<int8_t> pixels;   // (patches, patch_dim) of the image read last
     std::vector<int32_t> values;  // results of all its stages, one after the other
 
   private:
+    void read_network() {
+        std::vector<int32_t> facts(2);
+        file_.read(facts);
+        const bool known = facts[0] >= 0 && facts[0] < plan::NETWORKS;
+        if (!known || facts[1] != project::NETWORKS[facts[0]].values)
+            stop(path_ + " belongs to another network");
+        networks.push_back(facts[0]);
+    }
+
+    std::string path_;
     File file_;
 };
 
