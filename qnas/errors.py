@@ -51,6 +51,10 @@ class GeneratorError(QnasError, RuntimeError):
     """Generated text breaks a rule of HLS: a fault of the generator, not of its input."""
 
 
+class TrainingError(QnasError, FloatingPointError):
+    """Training diverged: a loss or a weight is no number any more."""
+
+
 class EvaluationError(QnasError, RuntimeError):
     """The search cannot evaluate its candidates."""
 

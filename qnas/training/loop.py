@@ -20,10 +20,10 @@ from qnas.training.checkpoint import Run
 from qnas.training.logs import OnInterval
 from qnas.training.processes import Processes, joined
 from qnas.training.recipe import Recipe
-from qnas.training.session import CALIBRATION_IMAGES, Session, TrainingError
+from qnas.training.session import CALIBRATION_IMAGES, Session
 from qnas.training.source import BatchSource, check_source
 
-__all__ = ["CALIBRATION_IMAGES", "TrainingError", "initial_supernet", "train_supernet"]
+__all__ = ["CALIBRATION_IMAGES", "initial_supernet", "train_supernet"]
 
 
 def train_supernet(

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from qnas.errors import QnasError, problem
+from qnas.errors import TrainingError, problem
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import save_supernet
 from qnas.training.checkpoint import (
@@ -31,10 +31,6 @@ from qnas.training.step import Stepper
 from qnas.training.teacher import load_teacher
 
 CALIBRATION_IMAGES = 512
-
-
-class TrainingError(QnasError, FloatingPointError):
-    """Training diverged."""
 
 
 class Session:

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from qnas.errors import CheckpointError, ConfigError
+from qnas.errors import CheckpointError, ConfigError, TrainingError
 from qnas.space import Singleton
 from qnas.supernet.model import Supernet
 from qnas.training.augment import Affine, augment
 from qnas.training.logs import Interval
-from qnas.training.loop import TrainingError, train_supernet
+from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
 from qnas.training.source import ArraySource
 from qnas.training.step import step_subnets
