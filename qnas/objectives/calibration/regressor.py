@@ -4,7 +4,8 @@ Nonconformity is the error on a group left out, divided by a scale that grows wi
 the trees and the distance to the nearest training design (normalised conformal prediction,
 Papadopoulos et al. 2002). How fast it grows with distance is learned from harder tasks: a group
 whose kin are left out with it, and one whose designs are larger than all of training. Coverage
-holds for groups like the known ones; farther away the widening is a rule, not a guarantee.
+holds for groups like the known ones; farther away the widening is a rule, not a guarantee. It ends where intervals are as wide as all
+that estimates were ever off, since a factor of a hundred would say nothing.
 
 Trees alone, as a linear part extrapolates worse: trained on the smaller half of the ZCU102 pairs,
 the larger fifth is missed by 20, 16 and 9 % (LUT, logic LUT, FF), by 19, 28 and 12 % with a ridge
@@ -31,12 +32,11 @@ Split = tuple[Mask, Mask]  # designs known, designs left out
 TREES, LEAF = 50, 2
 FLOOR = 0.02  # of the scale: no interval is narrower than trees that agree by chance would make it
 FOLDS = 5  # where all designs are of one group
-SMALL, LARGE = (
-    0.6,
-    0.8,
-)  # quantiles of size: growth is learned from below the one to above the other
+SMALL, LARGE = 0.6, 0.8  # quantiles of size: growth is learned from below one to above the other
 SLOPES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 STRANGE = 3.0  # an interval for another part or clock is so much wider: a rule, not a guarantee
+FEW_GROUPS = 2  # so many do not tell how unlike groups are: what is far from them is strange, too
+ALWAYS = np.log(2.0)  # half an interval may reach so far, and as far as estimates were ever off
 SAME_CLOCK_NS = 0.006  # reports round to hundredths or thousandths
 LEAST = 0.25  # of the quantile: resources that were always exact are not certain for ever
 
@@ -97,7 +97,8 @@ class Forest:
 @dataclass(frozen=True, slots=True)
 class PairsRegressor:
     """Made by `fit_pairs`. `learned`: resources whose trees beat the estimate on groups left out;
-    of the others the estimate itself is the prediction."""
+    of the others the estimate itself is the prediction. `widest`: half an interval at most, in
+    logarithms. `few`: known are FEW_GROUPS at most."""
 
     forest: Forest
     resources: tuple[str, ...]
@@ -107,16 +108,19 @@ class PairsRegressor:
     quantile: Floats
     slope: Floats
     reach: float
+    widest: Floats
+    few: bool
 
     def predict(self, pairs: Pairs) -> Prediction:
         raw = self.forest.predict(pairs)
-        strange = self._strange(pairs)
+        strange, distant = self._strange(pairs), raw.distance > self.reach
         half = self.quantile * raw.scale(self.reach, self.slope)
-        half *= np.where(strange, STRANGE, 1.0)[:, None]
+        half *= np.where(strange | (distant & self.few), STRANGE, 1.0)[:, None]
+        half = np.minimum(half, self.widest)
         middle = np.log1p(pairs.estimates(self.resources)) + raw.residual * self.learned
         value, low, high = (np.expm1(middle + sign * half) for sign in (0, -1, 1))
-        far = strange | (raw.distance > self.reach)
-        return Prediction(self.resources, value, np.maximum(0.0, low), high, far)
+        low = np.maximum(0.0, low)
+        return Prediction(self.resources, value, low, high, strange | distant)
 
     def _strange(self, pairs: Pairs) -> Mask:
         """Of another part or clock, as they are named or as the period that HLS expects tells. On
@@ -151,8 +155,24 @@ def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegres
     conditions = frozenset(train.conditions.tolist())
     clocks = np.unique(train.columns[CLOCK]) if CLOCK in train.columns else None
     return PairsRegressor(
-        forest, train.resources, conditions, clocks, learned, quantile, slope, reach
+        forest,
+        train.resources,
+        conditions,
+        clocks,
+        learned,
+        quantile,
+        slope,
+        reach,
+        widest=_range_with_zero(train.log_residuals()),
+        few=len(np.unique(train.groups)) <= FEW_GROUPS,
     )
+
+
+def _range_with_zero(residuals: Floats) -> Floats:
+    """(resources)."""
+    least, most = np.minimum(0.0, residuals.min(axis=0)), np.maximum(0.0, residuals.max(axis=0))
+    found: Floats = np.maximum(ALWAYS, most - least)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

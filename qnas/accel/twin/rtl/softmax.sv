@@ -83,18 +83,20 @@ module block_exponential #(
       logic [3:0] octave;
       logic [14:0] entry;
       logic signed [15:0] p;
+      logic [7:0] index, exponential;  // Yosys takes no slice of a signed value as a port
+      assign {index, exponential} = {z[7:0], p[7:0]};
       always_ff @(posedge clk)
         distance <= (SCORE + 1)'($signed(payload[LANES*SCORE+:SCORE])) -
             (SCORE + 1)'($signed(payload[i*SCORE+:SCORE]));
       multiply_add #(.WA(SCORE + 1), .WB(18)) scale (
           .clk(clk), .a(distance), .b(mult), .c(48'b0), .p(scaled));
       round_shift #(.W(W)) shift_scaled (.clk(clk), .value(scaled), .shift(shift), .q(z));
-      exp_table entries (.clk(clk), .index(z[7:0]), .q(entry));
+      exp_table entries (.clk(clk), .index(index), .q(entry));
       always_ff @(posedge clk) octave <= z[W-1:8] > 15 ? 4'd15 : z[11:8];
       round_shift #(.W(16)) shift_entry (
           .clk(clk), .value({1'b0, entry}), .shift(6'd8 + 6'(octave)), .q(p));
-      assign found[i*9+:9] = {1'b0, p[7:0]};
-      delay #(.BITS(8), .CLOCKS(2)) wait_p (.clk(clk), .d(p[7:0]), .q(out_data[i*8+:8]));
+      assign found[i*9+:9] = {1'b0, exponential};
+      delay #(.BITS(8), .CLOCKS(2)) wait_p (.clk(clk), .d(exponential), .q(out_data[i*8+:8]));
     end
   endgenerate
   logic [8+LEVELS:0] total, total_q;
