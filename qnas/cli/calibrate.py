@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.table import Table
 
-    from qnas.objectives.calibration.evaluation import Scores
+    from qnas.objectives.calibration.evaluation import Foretold, Scores
+
+SHIPPED = Path("the table that comes with qnas")
 
 SHARES = ("mape_raw", "mape", "coverage_90", "width_90", "extrapolated")
 TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapolated", "order (tau)")
@@ -23,6 +27,13 @@ TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapola
 @click.option("--out", "file", type=click.Path(path_type=Path, dir_okay=False), help="With it.")
 @click.option("--evaluate", type=click.Path(path_type=Path), help="CSV to predict.")
 @click.option("--leave-one-out", is_flag=True, help="Predict each kernel from the others.")
+@click.option(
+    "--blocks",
+    type=click.Path(path_type=Path),
+    is_flag=False,
+    flag_value=SHIPPED,
+    help="Predict each block of `qnas measure` from the others: of a table, or the shipped one.",
+)
 @click.option("--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Scores.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Plots.")
 def command(
@@ -31,6 +42,7 @@ def command(
     file: Path | None,
     evaluate: Path | None,
     leave_one_out: bool,
+    blocks: Path | None,
     out: Path | None,
     html: Path | None,
 ) -> None:
@@ -40,37 +52,66 @@ def command(
     impl_lut (all LUTs), impl_logic_lut (less those used as memory or shift register), impl_ff; if
     there: impl_dsp, impl_bram18 (or impl_ramb36 and impl_ramb18), design, part, clk_target_ns.
     """
-    from qnas.cli.console import printer
     from qnas.errors import ConfigError, problem
+
+    given = [name for name in (pairs, reports, blocks) if name is not None]
+    if len(given) != 1 or (reports is None) != (file is None):
+        rule = "must be given --pairs, --blocks, or --reports with --out"
+        got = "several" if len(given) > 1 else "one alone" if given or file else "none"
+        raise ConfigError(problem("calibrate", rule, got, "See its --help."))
+    if pairs is None and (evaluate is not None or leave_one_out):
+        rule = "must go with --pairs"
+        raise ConfigError(problem("--evaluate, --leave-one-out", rule, "none of it", "See --help."))
+    if reports is not None and file is not None:
+        _from_reports(reports, file)
+    elif blocks is not None:
+        _say(*_of_blocks(blocks), out, html)
+    elif pairs is not None:
+        if (evaluate is None) != leave_one_out:
+            rule = "must be either --evaluate or --leave-one-out"
+            got = "both" if leave_one_out else "neither"
+            raise ConfigError(problem("calibrate", rule, got, "See `qnas calibrate --help`."))
+        _say(*_of_pairs(pairs, evaluate), out, html)
+
+
+def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Foretold], str, str]:
+    """What was foretold of each resource, what of, and a title."""
     from qnas.objectives.calibration import evaluation
     from qnas.objectives.calibration.pairs import read_pairs
-    from qnas.serial import write_atomically, write_json
 
-    if (pairs is None) == (reports is None) or (reports is None) != (file is None):
-        rule = "must be given --pairs, or --reports with --out"
-        raise ConfigError(problem("calibrate", rule, "neither or both", "See its --help."))
-    if pairs is None:
-        if reports is not None and file is not None:
-            _from_reports(reports, file)
-        return
-    if (evaluate is None) != leave_one_out:
-        rule = "must be either --evaluate or --leave-one-out"
-        got = "both" if leave_one_out else "neither"
-        raise ConfigError(problem("calibrate", rule, got, "See `qnas calibrate --help`."))
     train = read_pairs(pairs)
     if evaluate is None:
         test, found = train, evaluation.leave_one_out(train)
     else:
         test = read_pairs(evaluate, at_least=1)
         found = evaluation.evaluate(train, test)
-    scores = evaluation.score(test, found)
-    printer().print(_table(scores))
+    return evaluation.foretold(test, found), "designs", "Estimate -> implemented"
+
+
+def _of_blocks(blocks: Path) -> tuple[Mapping[str, Foretold], str, str]:
+    from qnas.accel.twin import table
+    from qnas.objectives.calibration.block_scores import leave_one_block_out
+
+    rows = table.read_table(table.SHIPPED if blocks == SHIPPED else blocks)
+    title = f"Estimate -> synthesized RTL: {len(rows)} blocks, each left out"
+    return leave_one_block_out(rows), "blocks", title
+
+
+def _say(
+    told: Mapping[str, Foretold], what: str, title: str, out: Path | None, html: Path | None
+) -> None:
+    from qnas.cli.console import printer
+    from qnas.objectives.calibration.evaluation import score
+    from qnas.serial import write_atomically, write_json
+
+    scores = score(told)
+    printer().print(_table(scores, title))
     if out is not None:
         write_json(out, scores)
     if html is not None:
         from qnas.studies.report.calibration import page
 
-        write_atomically(html, page(test, found, scores))
+        write_atomically(html, page(told, scores, what=what))
 
 
 def _from_reports(reports: Path, file: Path) -> None:
@@ -96,10 +137,10 @@ def _from_reports(reports: Path, file: Path) -> None:
     printer().print(table)
 
 
-def _table(scores: Scores) -> Table:
+def _table(scores: Scores, title: str) -> Table:
     from rich.table import Table
 
-    table = Table(title="Estimate -> implemented", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("resource")
     for title in TITLES:
         table.add_column(title, justify="right")

@@ -28,7 +28,7 @@ from qnas.accel.twin.table import Row, read_table
 from qnas.objectives.calibration.active import propose, widths
 from qnas.objectives.calibration.block_scores import error_of, error_with, leave_one_block_out
 from qnas.objectives.calibration.blocks import LEARNED
-from qnas.objectives.calibration.evaluation import leave_one_out, score
+from qnas.objectives.calibration.evaluation import Scores, foretold, leave_one_out, score
 from qnas.objectives.calibration.pairs import read_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
     rows = read_table()
-    found: dict[str, Any] = dict(leave_one_block_out(rows))
+    found: dict[str, Any] = named(score(leave_one_block_out(rows)))
     show("Blocks of the measured table, each left out", found)
     found["few"] = few(rows, found, options.seeds)
     found["next"] = active(rows, options.seeds)
@@ -61,11 +61,14 @@ def main() -> None:
         print("SKIPPED: " + ("pairs" if options.no_pairs else f"no {options.pairs}"))
     else:
         pairs = read_pairs(options.pairs)
-        scores = score(pairs, leave_one_out(pairs))
-        found["pairs"] = {n: {new: x[old] for old, new in NAMES.items()} for n, x in scores.items()}
+        found["pairs"] = named(score(foretold(pairs, leave_one_out(pairs))))
         show("Designs, each kernel left out", found["pairs"])
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def named(scores: Scores) -> dict[str, Any]:
+    return {name: {new: x[old] for old, new in NAMES.items()} for name, x in scores.items()}
 
 
 def show(title: str, found: dict[str, Any]) -> None:

@@ -13,7 +13,13 @@ from click.testing import CliRunner
 
 from qnas.cli.calibrate import command
 from qnas.errors import ConfigError
-from qnas.objectives.calibration.evaluation import Scores, evaluate, leave_one_out, score
+from qnas.objectives.calibration.evaluation import (
+    Scores,
+    evaluate,
+    foretold,
+    leave_one_out,
+    score,
+)
 from qnas.objectives.calibration.pairs import FEATURES, REQUIRED, Pairs, read_pairs
 from qnas.objectives.calibration.regressor import fit_pairs
 
@@ -37,7 +43,7 @@ def _pairs(designs: int = 200, *, scale: float = 1.0, seed: int = 0) -> Pairs:
 
 
 def _scores(train: Pairs, test: Pairs) -> Scores:
-    return score(test, evaluate(train, test))
+    return score(foretold(test, evaluate(train, test)))
 
 
 def _rows(designs: int, columns: int = len(HEADER) - 1) -> list[list[object]]:
@@ -52,7 +58,7 @@ def _write(path: Path, rows: list[list[object]], header: list[str] = HEADER) -> 
 
 def test_calibration_beats_the_estimate_and_covers() -> None:
     pairs = _pairs(120)
-    scores = score(pairs, leave_one_out(pairs))
+    scores = score(foretold(pairs, leave_one_out(pairs)))
     assert list(scores) == ["lut", "logic_lut", "ff", "dsp"]
     exact = scores.pop("dsp")
     assert (exact["mape"] or 0) < 1e-9 and exact["mape_raw"] == 0 and exact["coverage_90"] == 1
@@ -116,7 +122,7 @@ def test_nothing_estimated_or_built_is_no_infinity(tmp_path: Path) -> None:
     pairs = read_pairs(_write(tmp_path / "zeros.csv", rows))
     found = evaluate(pairs, pairs)
     assert np.isfinite(found.high).all() and (found.low >= 0).all()
-    assert all(np.isfinite(x["mape"] or 0) for x in score(pairs, found).values())
+    assert all(np.isfinite(x["mape"] or 0) for x in score(foretold(pairs, found)).values())
 
 
 def test_blocks_of_memory_are_counted_in_halves(tmp_path: Path) -> None:

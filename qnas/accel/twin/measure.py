@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -91,15 +92,9 @@ def _measured(
     start = time.perf_counter()
     stimuli = kind.vectors(block, np.random.default_rng(SEED), vectors)
     simulation = simulate(block, kind, stimuli, library=prepare(cache))
-    counts = synthesize(block, kind)
     return Row(
+        **asdict(synthesize(block, kind)),
         block=block,
-        lut=counts.lut,
-        lut_paired=counts.lut_paired,
-        ff=counts.ff,
-        dsp=counts.dsp,
-        bram18=counts.bram18,
-        uram=counts.uram,
         vectors=len(stimuli.inputs),
         latency_cycles=simulation.latency_cycles,
         busy_cycles=simulation.busy_cycles,

@@ -16,6 +16,7 @@ from typing import Any
 
 from qnas.accel.twin.block import Block, Kind, folder
 from qnas.errors import CompileError, DependencyError, problem
+from qnas.serial import Value
 
 # Reads commands from a file, one a line, and runs them.
 RUNNER = """
@@ -38,7 +39,7 @@ _DSP = re.compile(r"DSP48E[12]")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Value):
     """Cells after synthesis. `lut`: every LUT, inverter, shift register and LUT of a memory by
     itself, an upper bound. `lut_paired`: small functions share a LUT as Yosys estimates, a lower
     one. `bram18`: halves of RAMB36."""

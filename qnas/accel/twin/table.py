@@ -12,27 +12,24 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from qnas.accel.measurement import Measurement
-from qnas.accel.twin.block import Block
+from qnas.accel.twin.block import Block, known
+from qnas.accel.twin.kinds import KINDS
+from qnas.accel.twin.synthesize import Counts
 from qnas.errors import CheckpointError, problem
-from qnas.serial import Value, write_atomically
+from qnas.serial import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Value):
+class Row(Counts):
     """What was measured of one block; see above."""
 
     block: Block
-    lut: int
-    lut_paired: int
-    ff: int
-    dsp: int
-    bram18: int
-    uram: int
     vectors: int
     latency_cycles: int
     busy_cycles: int
@@ -63,10 +60,13 @@ SHIPPED = Path(__file__).with_name("measured.csv")
 
 
 def read_table(path: Path = SHIPPED) -> tuple[Row, ...]:
-    """CheckpointError if the file is absent or damaged."""
+    """CheckpointError if the file is absent or damaged, or has a block twice; ConfigError for a
+    block that no kind has."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return tuple(_row(record) for record in csv.DictReader(file))
+            rows = tuple(_row(record) for record in csv.DictReader(file))
+        _refuse_twins(rows)
+        return rows
     except (OSError, csv.Error, KeyError, TypeError, ValueError, AttributeError) as error:
         rule, remedy = "must be a whole table of measured blocks", "Make it again: `qnas measure`."
         raise CheckpointError(problem(str(path), rule, error, remedy)) from None
@@ -87,13 +87,26 @@ def write_table(path: Path, rows: Iterable[Row]) -> None:
     write_atomically(path, text.getvalue())
 
 
+def _refuse_twins(rows: Iterable[Row]) -> None:
+    for block, count in Counter(row.block for row in rows).items():
+        if count > 1:
+            raise ValueError(f"{block.label} twice")
+
+
 def _row(record: dict[str, str]) -> Row:
     pairs = (item.split("=") for item in record["parameters"].split())
     block = Block(
         record["kind"],
         record["family"],  # type: ignore[arg-type]
-        tuple((name, int(value)) for name, value in pairs),
+        tuple((name, _amount(value)) for name, value in pairs),
     )
-    numbers = {name: int(record[name]) for name in NUMBERS}
+    known(KINDS, block.kind).check(block)
+    numbers = {name: _amount(record[name]) for name in NUMBERS}
     seconds, tools = float(record["seconds"]), record["tools"]
     return Row(block=block, **numbers, seconds=seconds, tools=tools, digest=record["digest"])
+
+
+def _amount(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r}, which is no amount")
+    return int(text)

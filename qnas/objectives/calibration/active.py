@@ -1,7 +1,7 @@
-"""Which block to measure next: the one that would shrink the intervals of given blocks most.
+"""What to measure next: what would shrink the intervals of given blocks, or designs, most.
 
 A Gaussian process knows the spread that it would have with one more measurement before it is made:
-the spread depends on where was measured, not on what came. Blocks are chosen one after the other,
+the spread depends on where was measured, not on what came. Points are chosen one after the other,
 each with those before it taken as measured (greedy, as in Krause et al. 2008).
 """
 
@@ -14,9 +14,29 @@ import numpy as np
 
 from qnas.accel.twin.block import Block
 from qnas.accel.twin.table import Row
-from qnas.objectives.calibration.blocks import BlockModel, features, fit_blocks
+from qnas.objectives.calibration.blocks import features, fit_blocks
 from qnas.objectives.calibration.pairs import Floats
+from qnas.objectives.calibration.processes import Processes
 from qnas.objectives.cost.blocks import block_resources
+
+
+def choose(
+    processes: Processes,
+    known: Floats,
+    candidates: Floats,
+    *,
+    goals: Floats,
+    weights: Floats,
+    count: int,
+) -> list[int]:
+    """Indices of `count` rows of `candidates`, the best first; fewer if there are no more. Rows of
+    features each; `weights` are those of `goals`."""
+    left, chosen = list(range(len(candidates))), list[int]()
+    while left and len(chosen) < count:
+        taken = np.concatenate([known, candidates[chosen]])
+        gains = processes.gains(taken, candidates[left], goals, weights)
+        chosen.append(left.pop(int(np.argmax(gains))))
+    return chosen
 
 
 def propose(
@@ -32,13 +52,19 @@ def propose(
     plan: what share of it they are). ConfigError for fewer than MIN_PAIRS rows.
     """
     weights = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
-    model, known = fit_blocks(rows), [row.block for row in rows]
+    known = [row.block for row in rows]
     left = [block for block in candidates if block not in set(known)]
-    chosen: list[Block] = []
-    while left and len(chosen) < count:
-        gains = _gains(model, [*known, *chosen], left, weights)
-        chosen.append(left.pop(int(np.argmax(gains))))
-    return tuple(chosen)
+    if not left:
+        return ()
+    found = choose(
+        fit_blocks(rows).processes,
+        features(known),
+        features(left),
+        goals=features(tuple(weights)),
+        weights=np.array(list(weights.values())),
+        count=count,
+    )
+    return tuple(left[i] for i in found)
 
 
 def shares(plans: Iterable[Sequence[Block]]) -> dict[Block, float]:
@@ -56,22 +82,3 @@ def widths(rows: Sequence[Row], targets: Sequence[Block]) -> float:
     """Mean width of the targets' 90 % intervals over their values."""
     found = fit_blocks(rows).predict(targets)
     return float(np.mean((found.high - found.low) / np.maximum(found.value, 1)))
-
-
-def _gains(
-    model: BlockModel, known: Sequence[Block], left: Sequence[Block], weights: Mapping[Block, float]
-) -> Floats:
-    """(left): by how much the weighted variance of all targets falls, over all resources."""
-    x, at, goals = (features(blocks) for blocks in (known, left, tuple(weights)))
-    weight = np.array(list(weights.values()))
-    total = np.zeros(len(left))
-    for process in model.processes:
-        kernel = process.kernel_.k1  # without the noise of a single measurement
-        noise = process.kernel_.k2.noise_level
-        inverse = np.linalg.inv(kernel(x) + noise * np.eye(len(x)))
-        to_left, to_goals = kernel(at, x) @ inverse, kernel(goals, x)
-        # Covariance of targets and candidates, given what is known.
-        both = kernel(at, goals) - to_left @ to_goals.T
-        own = np.diag(kernel(at)) - np.einsum("ij,ij->i", to_left, kernel(at, x)) + noise
-        total += (both**2 / own[:, None]) @ weight
-    return total

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from qnas.accel.twin.table import Row
-from qnas.objectives.calibration.blocks import COUNTED, LEARNED, fit_blocks, measured
-from qnas.objectives.calibration.pairs import Floats
-from qnas.objectives.cost.blocks import block_resources
+from qnas.errors import ConfigError, problem
+from qnas.objectives.calibration.blocks import COUNTED, LEARNED, estimates, fit_blocks, measured
+from qnas.objectives.calibration.evaluation import Foretold
+from qnas.objectives.calibration.pairs import MIN_PAIRS, Floats
 
-Scores = dict[str, dict[str, float | None]]
+HALF = 0.5  # cells are whole: an interval holds what it rounds to
 
 
-def leave_one_block_out(rows: Sequence[Row]) -> Scores:
-    """Per resource: relative error of the estimate and of the prediction, the share of blocks in
-    the 90 % interval, Kendall's tau of predicted against measured, and `n`. Of resources that are
-    counted, not learned, the estimate is the prediction, and the interval a point."""
+def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Foretold]:
+    """Each block foretold from all the others. Of resources that are counted, not learned, the
+    estimate is the prediction, and the interval a point. ConfigError where too few are left."""
+    if len(rows) <= MIN_PAIRS:
+        rule, remedy = f"must be {MIN_PAIRS + 1} at least to leave one out", "Measure more."
+        raise ConfigError(problem("measured blocks", rule, len(rows), remedy))
+    blocks = [row.block for row in rows]
     found = [fit_blocks([r for r in rows if r is not row]).predict([row.block]) for row in rows]
-    value, low, high = (np.concatenate([getattr(f, n) for f in found]) for n in _PARTS)
-    truth = measured(rows)
-    scores: Scores = {}
-    for i, name in enumerate(LEARNED):
-        inside = (low[:, i] - 0.5 <= truth[:, i]) & (truth[:, i] <= high[:, i] + 0.5)
-        raw = _estimates(rows, name)
-        scores[name] = _score(raw, value[:, i], truth[:, i], float(np.mean(inside)))
-    for name in COUNTED:
-        raw, built = _estimates(rows, name), np.array([getattr(r, name) for r in rows], float)
-        scores[name] = _score(raw, raw, built, float(np.mean(raw == built)))
-    return scores
+    far = np.concatenate([f.far for f in found])
+    names = np.array([block.label for block in blocks])
+    told = {}
+    for resource in (*LEARNED, *COUNTED):
+        raw, truth = estimates(blocks, [resource])[:, 0], measured(rows, [resource])[:, 0]
+        value = low = high = raw
+        if resource in LEARNED:
+            i = LEARNED.index(resource)
+            value, low, high = (np.array([getattr(f, n)[0, i] for f in found]) for n in _PARTS)
+            low, high = np.maximum(0.0, low - HALF), high + HALF
+        told[resource] = Foretold(names, truth, raw, value, low, high, far)
+    return told
 
 
 _PARTS = ("value", "low", "high")
@@ -45,25 +49,7 @@ def error_with(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ..
 
 def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:
     """(LEARNED): mean relative error of predictions for `others`."""
+    truth = measured(others, LEARNED)
     value = fit_blocks(known).predict([row.block for row in others]).value
-    return tuple(float(e) for e in _relative(value, measured(others)).mean(axis=0))
-
-
-def _estimates(rows: Sequence[Row], name: str) -> Floats:
-    return np.array([getattr(block_resources(row.block), name) for row in rows], float)
-
-
-def _score(raw: Floats, value: Floats, truth: Floats, inside: float) -> dict[str, float | None]:
-    tau = float(kendalltau(np.round(value, 6), truth).statistic)
-    return {
-        "mape_before": float(_relative(raw, truth).mean()),
-        "mape_after": float(_relative(value, truth).mean()),
-        "coverage_90": inside,
-        "kendall_tau": None if np.isnan(tau) else tau,
-        "n": len(truth),
-    }
-
-
-def _relative(value: Floats, truth: Floats) -> Floats:
-    found: Floats = abs(value - truth) / np.maximum(truth, 1)
-    return found
+    errors: Floats = abs(value - truth) / np.maximum(truth, 1)
+    return tuple(float(e) for e in errors.mean(axis=0))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from qnas.errors import ConfigError, problem
@@ -11,6 +15,20 @@ from qnas.objectives.calibration.regressor import Prediction, fit_pairs
 
 Scores = dict[str, dict[str, float | None]]
 EXACT = 1e-6  # what an amount may be off by rounding of logarithms
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """One resource, (designs) each: `names` of kernels or blocks; amounts measured, estimated, and
+    predicted with the 90 % interval; `far`, those that lie far from training."""
+
+    names: NDArray[np.str_]
+    measured: Floats
+    estimate: Floats
+    value: Floats
+    low: Floats
+    high: Floats
+    far: NDArray[np.bool_]
 
 
 def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> Prediction:
@@ -34,28 +52,42 @@ def leave_one_out(pairs: Pairs, *, seed: int = 0) -> Prediction:
     return Prediction(pairs.resources, value, low, high, far)
 
 
-def score(pairs: Pairs, found: Prediction) -> Scores:
-    """Per resource that `pairs` has built. Errors are fractions of what was built, of 1 where
-    nothing was: `mape_raw` of the estimate, `mape` of the prediction. `coverage_90` is the share
-    of designs inside the 90 % interval, `width_90` its median width over the prediction,
-    `kendall_tau` the order of the designs, predicted against built (None where all are equal), and
-    `extrapolated` the share of designs that lie far from training."""
-    scores: Scores = {}
+def foretold(pairs: Pairs, found: Prediction) -> Mapping[str, Foretold]:
+    """Of every resource that `pairs` has built."""
+    told = {}
     for index, name in enumerate(found.resources):
-        if name not in pairs.resources:
-            continue
-        truth, raw = pairs.built([name])[:, 0], pairs.estimates([name])[:, 0]
-        value, low, high = (x[:, index] for x in (found.value, found.low, found.high))
-        scores[name] = {
-            "mape_raw": _mape(raw, truth),
-            "mape": _mape(value, truth),
-            "coverage_90": float(np.mean((low - EXACT <= truth) & (truth <= high + EXACT))),
-            "width_90": float(np.median((high - low) / np.maximum(value, 1))),
-            "kendall_tau": _tau(value, truth),
-            "extrapolated": float(np.mean(found.far)),
-            "n": len(pairs),
-        }
-    return scores
+        if name in pairs.resources:
+            truth, raw = pairs.built([name])[:, 0], pairs.estimates([name])[:, 0]
+            value, low, high = (x[:, index] for x in (found.value, found.low, found.high))
+            told[name] = Foretold(pairs.groups, truth, raw, value, low, high, found.far)
+    return told
+
+
+def score(told: Mapping[str, Foretold]) -> Scores:
+    """Per resource. Errors are fractions of what was built, of 1 where nothing was: `mape_raw` of
+    the estimate, `mape` of the prediction. `coverage_90` is the share of designs inside the 90 %
+    interval, `width_90` its median width over the prediction, `kendall_tau` the order of the
+    designs, predicted against built (None where all are equal), and `extrapolated` the share of
+    designs that lie far from training."""
+    return {name: _score(x) for name, x in told.items()}
+
+
+def held(x: Foretold) -> NDArray[np.bool_]:
+    """Which intervals hold what was measured."""
+    found: NDArray[np.bool_] = (x.low - EXACT <= x.measured) & (x.measured <= x.high + EXACT)
+    return found
+
+
+def _score(x: Foretold) -> dict[str, float | None]:
+    return {
+        "mape_raw": _mape(x.estimate, x.measured),
+        "mape": _mape(x.value, x.measured),
+        "coverage_90": float(np.mean(held(x))),
+        "width_90": float(np.median((x.high - x.low) / np.maximum(x.value, 1))),
+        "kendall_tau": _tau(x.value, x.measured),
+        "extrapolated": float(np.mean(x.far)),
+        "n": len(x.measured),
+    }
 
 
 def _mape(value: Floats, truth: Floats) -> float:

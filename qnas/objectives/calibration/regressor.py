@@ -4,8 +4,8 @@ Nonconformity is the error on a group left out, divided by a scale that grows wi
 the trees and the distance to the nearest training design (normalised conformal prediction,
 Papadopoulos et al. 2002). How fast it grows with distance is learned from harder tasks: a group
 whose kin are left out with it, and one whose designs are larger than all of training. Coverage
-holds for groups like the known ones; farther away the widening is a rule, not a guarantee. It ends where intervals are as wide as all
-that estimates were ever off, since a factor of a hundred would say nothing.
+holds for groups like the known ones; farther away the widening is a rule, not a guarantee. It ends
+where an interval spans all that estimates were ever off: a factor of a hundred would say nothing.
 
 Trees alone, as a linear part extrapolates worse: trained on the smaller half of the ZCU102 pairs,
 the larger fifth is missed by 20, 16 and 9 % (LUT, logic LUT, FF), by 19, 28 and 12 % with a ridge

@@ -1,20 +1,27 @@
-"""The page of `qnas calibrate --html`: scores, and predicted against measured by resource."""
+"""The page of `qnas calibrate --html`: scores, and predicted beside measured, by resource."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from qnas.objectives.calibration.evaluation import Scores
-from qnas.objectives.calibration.pairs import Floats, Pairs
-from qnas.objectives.calibration.regressor import Prediction
+from qnas.objectives.calibration.evaluation import Foretold, Scores, held
+from qnas.objectives.calibration.pairs import Floats
 from qnas.studies.report.html import Plots, render_template
 from qnas.studies.report.style import INK, new_figure
 
-ESTIMATE, PREDICTED, FAR = "#b08900", "#2563a8", "#d9480f"
-BARS = {PREDICTED: "rgba(37, 99, 168, 0.22)", FAR: "rgba(217, 72, 15, 0.22)"}
+ESTIMATE, INSIDE, OUTSIDE = "#a07c00", "#1f6fb2", "#c44e00"
+BARS = {INSIDE: "rgba(31, 111, 178, 0.28)", OUTSIDE: "rgba(196, 78, 0, 0.55)"}
+# Of predictions, by whether the interval holds what was measured, and whether they are far.
+LABELS = {
+    (True, False): ("predicted, in its interval", INSIDE, "circle"),
+    (True, True): ("the same, extrapolated", INSIDE, "diamond"),
+    (False, False): ("outside its interval", OUTSIDE, "x"),
+    (False, True): ("outside, extrapolated", OUTSIDE, "diamond-x"),
+}
 TITLES = {"lut": "LUT", "logic_lut": "LUT as logic", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}
 SHARES = {  # of `score`'s, and how the table is headed
     "mape_raw": "error of the estimate",
@@ -24,23 +31,31 @@ SHARES = {  # of `score`'s, and how the table is headed
     "extrapolated": "extrapolated",
 }
 MOST_BARS = 1000  # designs drawn a plot: more are a random choice of so many, and the page says so
+FEW = 200  # points that are drawn large
+RATIOS = (0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
+LEAST_RATIO, MOST_RATIO = 0.3, 4.0
+MANY_TIMES = 50  # an axis that spans more has a tick a decade, else three
 
 
-def page(pairs: Pairs, found: Prediction, scores: Scores, *, seed: int = 0) -> str:
-    """One HTML file that needs no network: every resource of `pairs` that was predicted."""
-    shown = np.arange(len(pairs))
-    if len(shown) > MOST_BARS:
-        shown = np.sort(np.random.default_rng(seed).permutation(len(pairs))[:MOST_BARS])
+def page(told: Mapping[str, Foretold], scores: Scores, *, what: str, seed: int = 0) -> str:
+    """One HTML file that needs no network: every resource twice, predicted against measured and
+    over it. `what` names the things foretold: `designs` or `blocks`."""
+    count = len(next(iter(told.values())).names)
+    shown = np.arange(count)
+    if count > MOST_BARS:
+        shown = np.sort(np.random.default_rng(seed).permutation(count)[:MOST_BARS])
     plots = Plots()
-    names = [name for name in found.resources if name in pairs.resources]
-    drawn = f"{len(shown):,} designs, chosen at random, are drawn."
     return render_template(
         "calibration.html.j2",
-        designs=f"{len(pairs):,}",
+        what=what,
+        count=f"{count:,}",
         titles=[*SHARES.values(), "order (Kendall's tau)"],
-        rows=[(TITLES[name], _cells(scores[name])) for name in names],
-        plots=[(TITLES[name], plots.html(_figure(pairs, found, name, shown))) for name in names],
-        drawn=drawn if len(shown) < len(pairs) else "",
+        rows=[(TITLES[name], _cells(scores[name])) for name in told],
+        plots=[
+            (TITLES[name], *(plots.html(f) for f in _figures(x, TITLES[name], shown)), _none(x))
+            for name, x in told.items()
+        ],
+        drawn=f"{len(shown):,} {what}, chosen at random, are drawn." if len(shown) < count else "",
     )
 
 
@@ -50,55 +65,94 @@ def _cells(score: dict[str, float | None]) -> list[str]:
     return [*shares, "-" if tau is None else f"{tau:.3f}"]
 
 
-def _figure(pairs: Pairs, found: Prediction, name: str, shown: Any) -> go.Figure:
-    """On logarithmic axes, which zeros are not on."""
-    figure = new_figure(
-        x="measured", y="estimated, predicted", margin={"l": 52, "r": 14, "t": 34, "b": 46}
+def _none(x: Foretold) -> int:
+    """Of so many nothing was built: they are on no logarithmic axis."""
+    return int(np.sum(x.measured == 0))
+
+
+def _figures(x: Foretold, title: str, shown: Any) -> tuple[go.Figure, go.Figure]:
+    """Amounts, and their ratios to what was measured, where a few per cent are seen as well."""
+    drawn = shown[x.measured[shown] > 0]
+    margin = {"l": 52, "r": 14, "t": 54, "b": 46}
+    measured = f"measured {title}s"
+    amounts = new_figure(x=measured, y=f"estimated, predicted {title}s", margin=margin)
+    ratios = new_figure(x=measured, y="estimated, predicted / measured", margin=margin)
+    ends = np.array([1.0, 2.0])
+    if len(drawn):
+        ends = np.array([x.measured[drawn].min(), max(2.0, x.measured[drawn].max())])
+    ones = np.ones(len(x.measured))
+    amounts.add_traces([*_traces(x, drawn, ones), _line(ends, ends)])
+    ratios.add_traces([*_traces(x, drawn, np.maximum(x.measured, 1)), _line(ends, ends / ends)])
+    few_decades = ends[1] < MANY_TIMES * ends[0]
+    axis: dict[str, Any] = {"type": "log", "dtick": "D2" if few_decades else 1}
+    axis["exponentformat"] = "SI"
+    for figure in (amounts, ratios):
+        figure.update_xaxes(**axis)
+    amounts.update_yaxes(**axis)
+    ratios.update_yaxes(
+        type="log",
+        range=_ratio_range(x, drawn),
+        tickvals=RATIOS,
+        ticktext=[f"{r:g}" for r in RATIOS],
     )
-    figure.add_traces(_traces(pairs, found, name, shown))
-    axis: dict[str, Any] = {"type": "log", "dtick": 1, "exponentformat": "SI"}
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    return figure
+    return amounts, ratios
 
 
-def _traces(pairs: Pairs, found: Prediction, name: str, shown: Any) -> list[go.Scatter]:
-    index = found.resources.index(name)
-    truth, raw = pairs.built([name])[shown, 0], pairs.estimates([name])[shown, 0]
-    value, low, high = (x[shown, index] for x in (found.value, found.low, found.high))
-    far, kernels = found.far[shown], pairs.groups[shown]
-    ends = np.array([max(1.0, truth.min()), max(2.0, truth.max())])
-    line = go.Scatter(
-        x=ends,
-        y=ends,
+def _ratio_range(x: Foretold, drawn: Any) -> list[float]:
+    """Logarithms: all but the wildest points, most intervals, and 10 % to either side at least."""
+    if not len(drawn):
+        return [-1.0, 1.0]
+    scale = x.measured[drawn]
+    points = np.concatenate([x.estimate[drawn] / scale, x.value[drawn] / scale])
+    low = min(0.9, np.quantile(points, 0.01), np.quantile(x.low[drawn] / scale, 0.1))
+    high = max(1.1, np.quantile(points, 0.99), np.quantile(x.high[drawn] / scale, 0.9))
+    return [float(np.log10(max(LEAST_RATIO, low))), float(np.log10(min(MOST_RATIO, high)))]
+
+
+def _line(x: Floats, y: Floats) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=y,
         mode="lines",
         line={"color": INK, "width": 1},
         name="as measured",
         hoverinfo="skip",
     )
-    estimate = _points(truth, raw, kernels, "estimate", ESTIMATE)
-    drawn = []
-    for label, color, which in (("predicted", PREDICTED, ~far), ("predicted, far", FAR, far)):
-        trace = _points(truth[which], value[which], kernels[which], label, color)
-        trace.error_y = {
-            "type": "data",
-            "array": (high - value)[which],
-            "arrayminus": (value - low)[which],
-            "width": 0,
-            "thickness": 0.7,
-            "color": BARS[color],
-        }
-        drawn.append(trace)
-    return [*drawn, estimate, line]  # on top of the intervals
 
 
-def _points(x: Floats, y: Floats, kernels: Any, name: str, color: str) -> go.Scatter:
+def _traces(x: Foretold, drawn: Any, scale: Floats) -> list[go.Scatter]:
+    """Predictions with their intervals, and estimates on top, all over `scale`."""
+    inside = held(x)
+    found = []
+    for (holds, far), (label, color, symbol) in LABELS.items():
+        which = drawn[(inside[drawn] == holds) & (x.far[drawn] == far)]
+        if len(which):
+            found.append(_points(x, which, x.value / scale, (label, color, symbol)))
+            found[-1].error_y = {
+                "type": "data",
+                "array": ((x.high - x.value) / scale)[which],
+                "arrayminus": ((x.value - x.low) / scale)[which],
+                "width": 0,
+                "thickness": 1.2 if len(drawn) <= FEW else 0.7,
+                "color": BARS[color],
+            }
+    estimate = ("estimate", ESTIMATE, "circle-open")
+    return [*found, _points(x, drawn, x.estimate / scale, estimate)]
+
+
+def _points(x: Foretold, which: Any, y: Floats, look: tuple[str, str, str]) -> go.Scatter:
+    label, color, symbol = look
+    size = 7 if len(x.names) <= FEW else 4
+    told = np.stack([x.measured, x.estimate, x.value, x.low, x.high], axis=1)[which]
     return go.Scatter(
-        x=x,
-        y=y,
+        x=x.measured[which],
+        y=y[which],
         mode="markers",
-        name=name,
-        text=kernels,
-        marker={"color": color, "size": 4, "opacity": 0.6},
-        hovertemplate="%{text}: measured %{x:.0f}, " + name + " %{y:.0f}<extra></extra>",
+        name=label,
+        text=x.names[which],
+        customdata=told,
+        marker={"color": color, "size": size, "symbol": symbol, "opacity": 0.75},
+        hovertemplate="%{text}<br>measured %{customdata[0]:,.0f}, estimated %{customdata[1]:,.0f}"
+        "<br>predicted %{customdata[2]:,.0f} (%{customdata[3]:,.0f} to %{customdata[4]:,.0f})"
+        f"<extra>{label}</extra>",
     )

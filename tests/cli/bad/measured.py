@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from qnas.accel.twin.table import COLUMNS, NUMBERS
 from qnas.objectives.calibration.pairs import REQUIRED
 from tests.cli.bad.case import DEEP, Bad
 
@@ -11,6 +12,8 @@ from tests.cli.bad.case import DEEP, Bad
 def cases() -> Iterator[Bad]:
     yield from _reports()
     yield from _pairs()
+    yield from _calibrate_options()
+    yield from _tables()
 
 
 def _reports() -> Iterator[Bad]:
@@ -69,18 +72,63 @@ def _pairs() -> Iterator[Bad]:
             "'-1'",
             "",
         ),
+        (
+            "contradict",
+            f"{header}\n" + f"{row}\n" * 5 + row[:-1] + "2\n",
+            "p.csv lines 2 and 7: impl_ff",
+            "must agree, as they are of one design",
+            "1 and 2",
+            "Remove the wrong row.",
+        ),
+        (
+            "one kernel",
+            f"{header}\n" + f"{row}\n" * 6,
+            "pairs",
+            "must be of two kernels",
+            "1",
+            "Add",
+        ),
         ("short", f"{header}\n" + "k,1\n" * 6, "hls_dsp", "must be a finite number", "None", ""),
     ):
         command = "calibrate --pairs p.csv --leave-one-out --json out.json"
         yield Bad(f"pairs {name}", {"p.csv": content}, command, subject, rule, value, remedy)
-    help_ = "See"
+
+
+def _calibrate_options() -> Iterator[Bad]:
+    one = "must be given --pairs, --blocks, or --reports with --out"
     for options, rule, value in (
-        ("", "must be given --pairs, or --reports", "neither or both"),
-        ("--pairs p.csv --reports r --out c.json", "must be given --pairs", "neither or both"),
-        ("--reports r", "must be given --pairs, or --reports with --out", "neither or both"),
+        ("", one, "none"),
+        ("--out c.json", one, "one alone"),
+        ("--reports r", one, "one alone"),
+        ("--pairs p.csv --reports r --out c.json", one, "several"),
+        ("--blocks=b.csv --pairs p.csv", one, "several"),
         ("--pairs p.csv", "must be either --evaluate or --leave-one-out", "neither"),
         ("--pairs p.csv --evaluate p.csv --leave-one-out", "must be either --evaluate", "both"),
     ):
         yield Bad(
-            f"calibrate {options}", {}, f"calibrate {options}", "calibrate", rule, value, help_
+            f"calibrate {options}", {}, f"calibrate {options}", "calibrate", rule, value, "See"
         )
+    with_pairs = "must go with --pairs"
+    for options in ("--blocks=b.csv --leave-one-out", "--reports r --out c.json --evaluate p.csv"):
+        command, subject = f"calibrate {options}", "--evaluate, --leave-one-out"
+        yield Bad(command, {}, command, subject, with_pairs, "none of it", "See")
+
+
+def _tables() -> Iterator[Bad]:
+    """Of measured blocks."""
+    header = ",".join(COLUMNS)
+    row = "gelu,xcup,lanes=1 port=64" + ",1" * len(NUMBERS) + ",1.0,tools,digest"
+    whole = "must be a whole table of measured blocks"
+    for name, rows, subject, rule, value, remedy in (
+        ("absent", None, "b.csv", whole, "No such file", "qnas measure"),
+        ("empty", [], "measured blocks", "must be 6 at least", "0", "Measure more."),
+        ("cut", [row[:40]], "b.csv", whole, "", "qnas measure"),
+        ("minus", [row.replace("=64", "=-64")], "b.csv", whole, "-64", "qnas measure"),
+        ("text", [row.replace(",1,", ",x,", 1)], "b.csv", whole, "'x'", "qnas measure"),
+        ("kind", [row.replace("gelu", "gela")], "block", "must be a known kind", "'gela'", "gelu"),
+        ("family", [row.replace("xcup", "xc7")], "gelu", "is built for xcup", "xc7", "another"),
+        ("parameters", [row.replace("port", "lane")], "gelu", "must have the parameters", "", ""),
+        ("twice", [row, row], "b.csv", whole, "gelu(lanes=1, port=64) twice", "qnas measure"),
+    ):
+        files = {} if rows is None else {"b.csv": "\n".join([header, *rows]) + "\n"}
+        yield Bad(f"blocks {name}", files, "calibrate --blocks=b.csv", subject, rule, value, remedy)
