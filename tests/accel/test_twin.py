@@ -22,9 +22,10 @@ from qnas.accel.twin.grid import array, candidates, engine, grid
 from qnas.accel.twin.kinds import KINDS
 from qnas.accel.twin.measure import measure
 from qnas.accel.twin.of_plan import blocks_of
-from qnas.accel.twin.simulate import prepare, simulate
+from qnas.accel.twin.simulate import prepare, simulate, simulate_each
 from qnas.accel.twin.synthesize import counted
 from qnas.accel.twin.table import NUMBERS, Row, read_table, write_table
+from qnas.accel.twin.vectors.engine import stages
 from qnas.cli.main import cli
 from qnas.errors import CheckpointError, ConfigError, DependencyError, VerificationError
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE
@@ -145,18 +146,20 @@ def test_a_wrong_answer_and_a_wrong_cycle_are_seen(tmp_path: Path) -> None:
         simulate(block, kind, late, library=library)
 
 
+ENGINES = (engine(4, 3, 4), engine(8, 4, 4, pairs=4), engine(4, 2, 2, port=64, slots=2))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "block", [engine(4, 3, 4), engine(8, 4, 4, pairs=4), engine(4, 2, 2, port=64, slots=2)]
-)
+@pytest.mark.parametrize("block", ENGINES, ids=lambda block: block.label)
 def test_cycles_and_sums_of_whole_gemms_are_the_plans(block: Block, tmp_path: Path) -> None:
-    """Twelve shapes each at least, of weights and of attention; 36 in all."""
-    kind = KINDS["engine"]
-    vectors = kind.vectors(block, np.random.default_rng(2), 0)
-    starts = (vectors.inputs[:, 0] == 1) & (vectors.inputs[:, 1] == 0)
-    assert len(np.unique(vectors.inputs[starts], axis=0)) >= 11
-    found = simulate(block, kind, vectors, library=prepare(tmp_path))
-    assert found.busy_cycles == vectors.busy_cycles
+    """Twelve shapes each, of weights and of attention, and each shape by itself: 36 in all."""
+    runs = list(stages(block, np.random.default_rng(2), 0))
+    starts = np.concatenate([run.inputs[run.inputs[:, 0] == 1] for run in runs])
+    starts = starts[starts[:, 1] == 0]
+    assert len(starts) == len(runs) == 12 and len(np.unique(starts, axis=0)) >= 11
+    found = simulate_each(block, KINDS["engine"], runs, library=prepare(tmp_path))
+    assert [each.busy_cycles for each in found] == [run.busy_cycles for run in runs]
+    assert len({each.busy_cycles for each in found}) >= 11
 
 
 @pytest.mark.slow

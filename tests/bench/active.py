@@ -128,10 +128,12 @@ def judge(arena: Arena, known: Indices) -> list[float]:
     return [float(width), *map(float, errors), float(inside)]
 
 
-def compare(arenas: Sequence[Arena], seeds: int) -> list[dict[str, Any]]:
+def compare(
+    arenas: Sequence[Arena], seeds: int, *, budgets: Sequence[int] = BUDGETS
+) -> list[dict[str, Any]]:
     """A step a budget that every pool can pay: means, and paired differences."""
     most = min(len(arena.pool) for arena in arenas) - START
-    budgets = [budget for budget in BUDGETS if budget <= most]
+    budgets = [budget for budget in budgets if budget <= most]
     runs = np.array([race(arena, seed, budgets) for arena in arenas for seed in range(seeds)])
     return [_step(budget, runs[:, i]) for i, budget in enumerate(budgets)]
 

@@ -5,12 +5,11 @@
 Blocks: each of the measured table foretold from all the others. Per resource `mape_before` of the
 estimate, `mape_after` of the prediction, `coverage_90` (share inside the 90 % interval),
 `kendall_tau` (order, predicted against measured; null where all are equal) and `n`. `few`: the
-error on the others of what 20 random blocks teach, over that with all. `next`: the error and the
-mean width of intervals, over values, on the blocks not measured yet, after as many measurements
-chosen by `qnas measure --next` as after random ones.
+error on the others of what 20 random blocks teach, over that with all.
 
 `pairs`: the same figures of designs with an HLS estimate and an implementation, each kernel from
 all the others; without a file, the shared pairs, and a visible skip where they are absent.
+`seconds`: what MANY predictions with intervals take in one batch.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.twin.table import Row, read_table
-from qnas.objectives.calibration.active import propose, widths
-from qnas.objectives.calibration.block_scores import error_of, error_with, leave_one_block_out
+from qnas.objectives.calibration.block_scores import error_with, leave_one_block_out
 from qnas.objectives.calibration.blocks import LEARNED
 from qnas.objectives.calibration.evaluation import Scores, foretold, leave_one_out, score
-from qnas.objectives.calibration.pairs import read_pairs
+from qnas.objectives.calibration.pairs import Pairs, read_pairs
+from qnas.objectives.calibration.regressor import fit_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("QNAS_SHARED_DATA", ROOT.parent / "shared/data"))
@@ -42,7 +42,7 @@ NAMES = {
     "n": "n",
 }
 FEW = 20
-START, BATCH = 8, 4  # rows that both ways begin with, and that are chosen at a time
+MANY = 100_000
 
 
 def main() -> None:
@@ -56,11 +56,11 @@ def main() -> None:
     found: dict[str, Any] = named(score(leave_one_block_out(rows)))
     show("Blocks of the measured table, each left out", found)
     found["few"] = few(rows, found, options.seeds)
-    found["next"] = active(rows, options.seeds)
     if options.no_pairs or not options.pairs.is_file():
         print("SKIPPED: " + ("pairs" if options.no_pairs else f"no {options.pairs}"))
     else:
         pairs = read_pairs(options.pairs)
+        found["seconds"] = speed(pairs)
         found["pairs"] = named(score(foretold(pairs, leave_one_out(pairs))))
         show("Designs, each kernel left out", found["pairs"])
     if options.json:
@@ -93,37 +93,15 @@ def few(rows: Sequence[Row], found: dict[str, Any], seeds: int) -> dict[str, Any
     return told
 
 
-def active(rows: Sequence[Row], seeds: int) -> list[dict[str, Any]]:
-    """At START, START + BATCH, ... measurements: mean over common starts."""
-    runs = [_race(rows, seed) for seed in range(seeds)]
-    steps = []
-    for each in zip(*runs, strict=True):
-        mean = {key: float(np.mean([step[key] for step in each])) for key in each[0]}
-        steps.append(mean)
-        print(
-            f"{mean['n']:.0f} measured: width chosen {mean['width_next']:.1%}, random"
-            f" {mean['width_random']:.1%}; LUT error {mean['lut_next']:.2%},"
-            f" {mean['lut_random']:.2%}; FF {mean['ff_next']:.2%}, {mean['ff_random']:.2%}"
-        )
-    return steps
-
-
-def _race(rows: Sequence[Row], seed: int) -> list[dict[str, float]]:
-    order = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
-    by_block = {row.block: row for row in rows}
-    chosen, steps = order[:START], []
-    blocks = [row.block for row in rows]
-    for count in range(START, FEW + 1, BATCH):
-        step = {"n": float(count)}
-        for way, known in (("next", chosen), ("random", order[:count])):
-            others = [row for row in rows if row not in known]
-            step[f"width_{way}"] = widths(known, [row.block for row in others])
-            errors = error_of(known, others)
-            step |= {f"{name}_{way}": e for name, e in zip(LEARNED, errors, strict=True)}
-        steps.append(step)
-        following = propose(chosen, blocks, candidates=blocks, count=BATCH)
-        chosen = [*chosen, *(by_block[block] for block in following)]
-    return steps
+def speed(pairs: Pairs) -> dict[str, float]:
+    """Of predictions with their intervals, in one batch of `pairs` over and over."""
+    model = fit_pairs(pairs)
+    many = pairs.subset(np.arange(MANY) % len(pairs))
+    wall, processor = time.perf_counter(), time.process_time()
+    model.predict(many)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    print(f"{MANY:,} predictions with intervals: {wall:.2f} s, {processor:.2f} s of processor time")
+    return {"predictions": MANY, "wall_s": wall, "cpu_s": processor}
 
 
 if __name__ == "__main__":

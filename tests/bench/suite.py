@@ -109,6 +109,29 @@ def _calibration(found: Any) -> Iterator[Line]:
             yield f"error on {group} left out, {name}", inside, f"estimate: {x['mape_before']:.2%}"
 
 
+def _active(found: Any) -> Iterator[Line]:
+    for arena, steps in found.items():
+        for step in steps:
+            width, lut = step["width"], step["lut"]
+            what = f"{arena}: width of a front's intervals, {step['n']} more measured"
+            beside = f"random {width['random']:.1%}; chosen less random {_difference(width)}"
+            yield what, f"{width['chosen']:.1%}", beside
+            beside = f"random {lut['random']:.1%}; chosen less random {_difference(lut)}"
+            yield "error of its LUTs", f"{lut['chosen']:.1%}", beside
+
+
+def _difference(x: Any) -> str:
+    return f"{x['difference']:+.1%} +- {x['ci']:.1%}"
+
+
+def _unseen(found: Any) -> Iterator[Line]:
+    for split, x in found.items():
+        for name in ("lut", "ff"):
+            inside = f"{x[name]['coverage_90']:.0%} in intervals {x[name]['width_ratio']:.1f} x as"
+            error = f"error {x[name]['mape_after']:.1%}"
+            yield f"{split}, {name}", f"{inside} wide as usual", error
+
+
 def _published(found: Any) -> Iterator[Line]:
     for x in found:
         what = f"{x['design']}, {x['model']}: {x['w8_share']:.0%} W8, A{x['activation_bits']}"
@@ -175,6 +198,18 @@ SUITE = (
         "What does calibration make of an estimate?",
         *("--seeds 2", "--no-pairs --seeds 1"),
         _calibration,
+    ),
+    Benchmark(
+        "active",
+        "Does choosing what to measure next beat measuring at random?",
+        *("--seeds 3", "--no-pairs --seeds 2"),
+        _active,
+    ),
+    Benchmark(
+        "unseen",
+        "Do intervals widen where designs are unlike those known?",
+        *("", "--designs 200"),
+        _unseen,
     ),
     Benchmark(
         "ranking",

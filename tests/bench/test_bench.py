@@ -8,9 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from qnas.objectives.calibration.pairs import CLOCK, REQUIRED, Pairs
+from tests.bench.active import FIGURES, Arena, compare, front
 from tests.bench.ports import measure as measure_ports
+from tests.bench.unseen import splits
 
 FOLDER = Path(__file__).resolve().parent
 HEADER = "design,model,clock_mhz,dsp,klut,bram36,fps\n"
@@ -99,7 +103,36 @@ def test_calibration(tmp_path: Path) -> None:
         assert found[name]["coverage_90"] >= 0.85 and found[name]["kendall_tau"] > 0.9
         assert found["few"][name]["mape"] < 0.03  # one choice of twenty: no ratio to judge
     assert found["dsp"]["mape_after"] == found["bram18"]["mape_after"] == 0
-    assert [step["n"] for step in found["next"]] == [8, 12, 16, 20]
+    assert found["seconds"]["predictions"] == 100_000 and found["seconds"]["cpu_s"] < 4
+
+
+def test_choosing_and_chance_start_alike_and_never_measure_the_front() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 8, (40, 3))
+    residuals = np.stack([0.3 * np.sin(x[:, 0]), -0.2 * np.cos(x[:, 0])], axis=1)
+    arena = Arena("made up", x, residuals, np.argsort(x[:, 0])[-8:])
+    assert not set(arena.pool) & set(arena.front)
+    none, some = compare([arena], seeds=2, budgets=(0, 5, 28))
+    assert none["repeats"] == 2 and all(none[name]["difference"] == 0 for name in FIGURES)
+    assert some["n"] == 5 and some["width"]["difference"] != 0, "28 are more than there are"
+
+
+def test_a_front_is_cheapest_for_its_gain() -> None:
+    cost, gain = np.array([5.0, 3.0, 3.0, 9.0, 1.0]), np.array([4.0, 4.0, 4.0, 8.0, 1.0])
+    assert front(cost, gain).tolist() == [1, 3, 4]
+
+
+def test_unseen_designs_are_none_of_the_known() -> None:
+    rng = np.random.default_rng(0)
+    names = [*REQUIRED, CLOCK]
+    columns = {name: rng.uniform(1, 1000, 120) for name in names}
+    pairs = Pairs(np.array(["abcd"[i % 4] for i in range(120)]), columns, np.full(120, "10"))
+    found = list(splits(pairs))
+    assert len(found) == len({split.name for split in found}) >= 8
+    for split in found:
+        assert len(split.train) > 10 and len(split.test) == split.out.sum() > 10
+        known = {tuple(row) for row in split.train.log_residuals().tolist()}
+        assert not known & {tuple(row) for row in split.test.log_residuals().tolist()}
 
 
 @pytest.mark.slow
@@ -115,6 +148,7 @@ def test_speed_of_c_simulation(tmp_path: Path) -> None:
 
 def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
     assert _run("published.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
+    assert _run("unseen.py", str(tmp_path / "none.csv")).startswith("SKIPPED")
 
 
 @pytest.mark.slow

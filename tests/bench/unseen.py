@@ -81,6 +81,11 @@ def splits(pairs: Pairs) -> Iterator[Split]:
     yield Split("another part that nothing tells", known, unknown, largest)
 
 
+def _some(pairs: Pairs, count: int | None) -> Pairs:
+    order = np.random.default_rng(0).permutation(len(pairs))
+    return pairs.subset(np.sort(order[:count]))
+
+
 def _scaled(pairs: Pairs, factors: Mapping[str, float]) -> Pairs:
     columns = {name: x * factors.get(name, 1.0) for name, x in pairs.columns.items()}
     return replace(pairs, columns=columns)
@@ -134,6 +139,7 @@ def line(name: str, x: Mapping[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pairs", nargs="?", type=Path, default=PAIRS)
+    parser.add_argument("--designs", type=int, help="so many of them, chosen at random")
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
     if not options.pairs.is_file():
@@ -141,7 +147,7 @@ def main() -> None:
         return
     cells = [f"{name + ': error':>12} {'in 90 %':>8} {'width':>6}" for name in SHOWN]
     print(f"{'':45} {'known':>5}    {'n':<5} {'far':>5} " + "  ".join(cells))
-    found = measure(read_pairs(options.pairs))
+    found = measure(_some(read_pairs(options.pairs), options.designs))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -85,6 +85,44 @@ def test_another_clock_is_far_and_wider() -> None:
     assert strange.far.all() and (strange.high > same.high)[:, :3].all()
 
 
+def test_designs_that_were_known_are_strange_on_another_part() -> None:
+    """Trees remember them, and are sure of them: on another part they are not."""
+    train, new = _pairs(60), _pairs(30, seed=1)
+    other = _scaled_built(replace(train, conditions=np.full(60, "5.0")), 1.15)
+    model = fit_pairs(train)
+    scores, usual = (score(foretold(x, model.predict(x))) for x in (other, new))
+    for name in ("lut", "logic_lut", "ff"):
+        assert (scores[name]["coverage_90"] or 0) > 0.85
+        assert (scores[name]["width_90"] or 0) > 2 * (usual[name]["width_90"] or 0)
+
+
+def _scaled_built(pairs: Pairs, factor: float) -> Pairs:
+    columns = {
+        n: x * factor if n in ("impl_lut", "impl_logic_lut", "impl_ff") else x
+        for n, x in pairs.columns.items()
+    }
+    return replace(pairs, columns=columns)
+
+
+def test_no_interval_is_wider_than_estimates_were_ever_off() -> None:
+    """Estimates are off by 0.6 at most and half of it at least: half and twice may always be."""
+    far = fit_pairs(_pairs(60)).predict(_pairs(10, seed=1, scale=1e6))
+    assert (far.high <= 2.01 * (far.value + 1))[:, :3].all()
+    assert (far.high > 1.5 * far.value)[:, :3].all()
+
+
+def test_one_kernel_does_not_tell_how_others_differ() -> None:
+    train, distant = _pairs(60), _pairs(10, seed=1, scale=8.0)
+    assert not fit_pairs(train).few
+    model = fit_pairs(replace(train, groups=np.full(60, "k0")))
+    wide, usual = (m.predict(distant) for m in (model, replace(model, few=False)))
+    far = wide.far
+    assert model.few and 0 < far.sum() < 10
+    wider = ((wide.high / wide.low) / (usual.high / usual.low))[far][:, :3]
+    assert (wider >= 1).all() and wider.max() > 1.5  # unless they reach half and twice anyway
+    assert np.array_equal(wide.high[~far], usual.high[~far])
+
+
 def test_another_part_is_told_by_the_periods_that_hls_expects() -> None:
     """No column names the part; nearly all of its periods are new."""
     rng = np.random.default_rng(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,7 +53,15 @@ def prepare(cache: Path) -> Path:
 
 
 def simulate(block: Block, kind: Kind, vectors: Vectors, *, library: Path) -> Simulation:
-    """Build and run the block on `vectors`.
+    """`simulate_each` of one run."""
+    (found,) = simulate_each(block, kind, [vectors], library=library)
+    return found
+
+
+def simulate_each(
+    block: Block, kind: Kind, runs: Iterable[Vectors], *, library: Path
+) -> tuple[Simulation, ...]:
+    """Build the block once, and run it anew on each of `runs`.
 
     Raises VerificationError for any answer that differs from the reference, is missing or too many,
     and for busy clocks other than the plan's; CompileError where the block does not build.
@@ -63,19 +72,9 @@ def simulate(block: Block, kind: Kind, vectors: Vectors, *, library: Path) -> Si
         sources = [*sorted(build.glob("*.cpp")), folder("sim") / "bench.cpp"]
         whole, program = build / "whole.cc", build / "bench"
         whole.write_text("".join(f'#include "{path}"\n' for path in sources))  # one unit: faster
-        _run(
-            [
-                "g++",
-                *FLAGS,
-                *_includes(),
-                f"-I{build}",
-                str(whole),
-                str(library),
-                "-o",
-                str(program),
-            ]
-        )
-        return _drive(block, program, vectors, build)
+        command = ["g++", *FLAGS, *_includes(), f"-I{build}", str(whole), str(library)]
+        _run([*command, "-o", str(program)])
+        return tuple(_drive(block, program, vectors, build) for vectors in runs)
 
 
 def _verilate(block: Block, kind: Kind, build: Path) -> None:

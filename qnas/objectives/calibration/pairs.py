@@ -57,7 +57,8 @@ class Pairs:
         """Those of TARGETS that were implemented, in order."""
         return tuple(name for name, (_, impl) in TARGETS.items() if impl in self.columns)
 
-    def subset(self, chosen: NDArray[np.bool_]) -> Pairs:
+    def subset(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Pairs:
+        """The designs of a mask, or of indices in their order."""
         columns = {name: column[chosen] for name, column in self.columns.items()}
         return Pairs(self.groups[chosen], columns, self.conditions[chosen])
 

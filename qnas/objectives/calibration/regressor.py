@@ -34,7 +34,7 @@ FLOOR = 0.02  # of the scale: no interval is narrower than trees that agree by c
 FOLDS = 5  # where all designs are of one group
 SMALL, LARGE = 0.6, 0.8  # quantiles of size: growth is learned from below one to above the other
 SLOPES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-STRANGE = 3.0  # an interval for another part or clock is so much wider: a rule, not a guarantee
+STRANGE = 3.0  # intervals for another part or clock are so much wider: a rule, not a guarantee
 FEW_GROUPS = 2  # so many do not tell how unlike groups are: what is far from them is strange, too
 ALWAYS = np.log(2.0)  # half an interval may reach so far, and as far as estimates were ever off
 SAME_CLOCK_NS = 0.006  # reports round to hundredths or thousandths
@@ -75,7 +75,8 @@ class Forest:
         x = _features(train)
         self._mean, self._std = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
         self._known = KDTree(self._scaled(x))
-        forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=-1)
+        # One job: threads would swap the process' warning filters under each other's feet.
+        forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
         self._trees = [tree.tree_ for tree in forest.fit(_inputs(x), train.log_residuals())]
 
     def _scaled(self, x: Floats) -> Floats:
@@ -97,8 +98,8 @@ class Forest:
 @dataclass(frozen=True, slots=True)
 class PairsRegressor:
     """Made by `fit_pairs`. `learned`: resources whose trees beat the estimate on groups left out;
-    of the others the estimate itself is the prediction. `widest`: half an interval at most, in
-    logarithms. `few`: known are FEW_GROUPS at most."""
+    of the others the estimate itself is the prediction. `usual` and `widest`: half an interval, in
+    logarithms, of a typical design left out, and at most. `few`: known are FEW_GROUPS at most."""
 
     forest: Forest
     resources: tuple[str, ...]
@@ -108,6 +109,7 @@ class PairsRegressor:
     quantile: Floats
     slope: Floats
     reach: float
+    usual: Floats
     widest: Floats
     few: bool
 
@@ -115,7 +117,8 @@ class PairsRegressor:
         raw = self.forest.predict(pairs)
         strange, distant = self._strange(pairs), raw.distance > self.reach
         half = self.quantile * raw.scale(self.reach, self.slope)
-        half *= np.where(strange | (distant & self.few), STRANGE, 1.0)[:, None]
+        unlike = (strange | (distant & self.few))[:, None]
+        half = np.where(unlike, STRANGE * np.maximum(half, self.usual), half)
         half = np.minimum(half, self.widest)
         middle = np.log1p(pairs.estimates(self.resources)) + raw.residual * self.learned
         value, low, high = (np.expm1(middle + sign * half) for sign in (0, -1, 1))
@@ -163,6 +166,7 @@ def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegres
         quantile,
         slope,
         reach,
+        usual=quantile * np.median(near.raw.scale(reach, slope), axis=0),
         widest=_range_with_zero(train.log_residuals()),
         few=len(np.unique(train.groups)) <= FEW_GROUPS,
     )

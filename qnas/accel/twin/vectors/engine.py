@@ -3,6 +3,8 @@ and whose cycles are the plan's."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from qnas.accel.folding import Folding
@@ -29,8 +31,18 @@ def depth_cycles(folding: Folding, *, packed: bool = True) -> int:
 
 
 def engine(block: Block, rng: np.random.Generator, count: int) -> Vectors:
-    """Stages of weights and of attention in turn, each of another random shape, until `count`
-    vectors went in."""
+    """Stages one after the other, until `count` vectors went in."""
+    found = tuple(stages(block, rng, count))
+    return Vectors(
+        np.concatenate([stage.inputs for stage in found]),
+        np.concatenate([stage.expected for stage in found]),
+        busy_cycles=sum(stage.busy_cycles or 0 for stage in found),
+    )
+
+
+def stages(block: Block, rng: np.random.Generator, count: int) -> Iterator[Vectors]:
+    """Whole GEMMs, of weights and of attention in turn, each of another random shape: FEWEST_STAGES
+    at least, with `count` vectors at least. Each is busy for the plan's cycles."""
     folding = Folding(
         tm=block["tm"],
         tt=block["tt"],
@@ -39,20 +51,16 @@ def engine(block: Block, rng: np.random.Generator, count: int) -> Vectors:
         lut_slots=block["lut_slots"],
         drain_pairs=block["pairs"],
     )
-    stimuli: list[Bits] = []
-    answers: list[Bits] = []
-    busy = taken = index = 0
+    depth = depth_cycles(folding, packed=bool(block["packed"]))
+    taken = index = 0
     while taken < count or index < FEWEST_STAGES:
         op = _operation(block, folding, rng, attention=index % 2 == 1)
         sent, expected = _stage(block, folding, op, rng)
-        stimuli += sent
-        answers.append(expected)
         trips = {t.name: int(t.trips) for t in operation_trips(op, folding, block["port"])}
-        loops = trips["prefetch"] + trips["tiles"] + trips["flush"]
-        busy += loops + depth_cycles(folding, packed=bool(block["packed"]))
+        busy = trips["prefetch"] + trips["tiles"] + trips["flush"] + depth
+        yield Vectors(np.concatenate(sent), expected, busy_cycles=busy)
         taken += sum(map(len, sent))
         index += 1
-    return Vectors(np.concatenate(stimuli), np.concatenate(answers), busy_cycles=busy)
 
 
 def _operation(
