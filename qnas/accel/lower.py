@@ -3,7 +3,9 @@
 Activation memory: `tt` x `tk` banks. Element (token, channel) of a tensor with base row `base` and
 `stride` bank rows a token group lies in bank (token % tt, channel % tk), row
 base + (token // tt) * stride + channel // tk. Tensors with a head axis repeat that a head,
-`group_stride` rows apart. Key memory is laid out alike.
+`group_stride` rows apart. Key memory: `tk` banks, element (token, channel) in bank
+(token + channel) % tk, row base + token * stride + channel // tk: TK channels of one key are read,
+and one channel of TT keys is written, in a cycle.
 """
 
 from __future__ import annotations
@@ -179,7 +181,7 @@ def _gemm_fields(
         key = regions[Tensor.KEY]
         entry |= {
             "left_base": int(key.base + op.head * key.group_stride),
-            "left_stride": int(key.stride),
+            "left_stride": int(ceil_div(op.inner, folding.tk)),
         }
     elif op.left is Tensor.PROBS:
         entry |= {"left_stride": ceil_div(op.inner, folding.tk)}

@@ -73,7 +73,11 @@ class Array:
 
 
 def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor, Region], Count]:
-    """Region of every tensor in activation memory (and key memory), and the rows of the former."""
+    """Region of every tensor in activation memory (and key memory), and the rows of the former.
+
+    Keys are read one at a time, so that each has bank rows of its own: a token group takes `tt`
+    times as many.
+    """
     n, k = arch.num_tokens, arch.head_dim
     heads = max(block.num_heads for block in arch.blocks)
     hidden = max(block.mlp_hidden for block in arch.blocks)
@@ -98,7 +102,7 @@ def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor
         Tensor.QUERY: Region(region_a, stride(k), query_group),
         Tensor.VALUE: Region(value_base, stride(n), value_group),
         Tensor.HIDDEN: Region(region_a, None),  # likewise
-        Tensor.KEY: Region(0, stride(k), query_group),  # in key memory
+        Tensor.KEY: Region(0, stride(k) * folding.tt, n * stride(k)),  # in key memory
     }
     return regions, region_a + region_b
 
@@ -143,7 +147,7 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
     norm_banks = np.maximum(f.vl, word_bits // NORM_PARAM_BITS)
     return (
         Array("act", arch.activation_bits, f.tt * f.tk, act_rows),
-        Array("key", KEY_BITS, f.tt * f.tk, heads * token_groups * ceil_div(arch.head_dim, f.tk)),
+        Array("key", KEY_BITS, f.tk, heads * n * ceil_div(arch.head_dim, f.tk)),
         Array("prob", KEY_BITS, f.tk, n * ceil_div(n, f.tk), copies=f.head_buffers),
         Array(
             "score",

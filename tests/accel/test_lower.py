@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from qnas.accel.plan import HardwarePlan, Stage
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError
 from qnas.serial import encode
+from qnas.units import ceil_div
 from tests.accel.designs import architectures, foldings, tiny, zcu102
 
 SMALL = Folding(tm=4, tt=2, tk=4, vl=2)
@@ -78,7 +80,7 @@ def test_tiny_memories_by_hand() -> None:
     # Region A: 3 token groups of 2 rows (8 channels). Region B: 3 groups of 3 rows (12 hidden),
     # more than query (3 groups of 1) and value (2 groups of 2) together.
     assert shapes["act"] == (6, 8, 6 + 9)
-    assert shapes["key"] == (8, 8, 3)
+    assert shapes["key"] == (8, 4, 5)  # a row a token
     assert shapes["prob"] == (8, 4, 5 * 2)
     assert shapes["score"] == (15, 4, 3 * 3)  # 119 * 31 * 4 < 2**14
     assert shapes["residual"] == (16, 4, 3 * 4)
@@ -129,6 +131,30 @@ def test_live_tensors_never_share_a_row(arch: Architecture, folding: Folding) ->
                 owner[row] = (stage.dst, _head_of(stage.dst, head))
 
 
+@settings(deadline=None, max_examples=60)
+@given(architectures(), foldings())
+def test_keys_are_written_and_read_a_bank_each(arch: Architecture, folding: Folding) -> None:
+    """A channel of TT keys, and TK channels of a key, lie in banks of their own; a head reads the
+    rows that it wrote."""
+    plan = lower(arch, zcu102(), folding)
+    tk, k = folding.tk, arch.head_dim
+    for stage in plan.stages:
+        if stage.dst == "key":
+            written = {(h, bank, row) for h, _, bank, row in _cells_by_head(stage, plan)}
+            assert len(written) == stage.rows * stage.tokens
+            by_cycle = Counter(
+                (channel, token // folding.tt, (token + channel) % tk)
+                for channel in range(k)
+                for token in range(stage.tokens)
+            )
+            assert max(by_cycle.values()) == 1
+        elif stage.left == "key":
+            for token in range(stage.rows):
+                for channel in range(k):
+                    row = stage.left_base + token * stage.left_stride + channel // tk
+                    assert (stage.head, (token + channel) % tk, row) in written
+
+
 def _head_of(tensor: str, head: int) -> int:
     return head if tensor in ("query", "value") else 0
 
@@ -158,7 +184,12 @@ def _cells_by_head(stage: Stage, plan: HardwarePlan) -> Iterator[tuple[int, int,
             elif stage.dst == "attended":
                 to, at = row, stage.head * head_dim + token
             base = stage.dst_base + head * stage.dst_group_stride
-            yield head, to % f.tt, at % f.tk, base + to // f.tt * stage.dst_stride + at // f.tk
+            group = base + to // f.tt * stage.dst_stride
+            if stage.dst == "key":  # a token's rows are its own, the banks turned
+                stride = ceil_div(head_dim, f.tk)
+                yield head, 0, (to + at) % f.tk, group + to % f.tt * stride + at // f.tk
+            else:
+                yield head, to % f.tt, at % f.tk, group + at // f.tk
 
 
 @pytest.mark.parametrize(

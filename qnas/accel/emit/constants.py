@@ -99,6 +99,7 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         **{f"{name.upper()}_ROWS": buffers[name].depth for name in names},
         "QUERY_SCALE_ROWS": buffers["query_scale"].depth,
         "MAX_BEATS": buffers["weight"].depth // 2,
+        "KEY_STRIDE": ceil_div(plan.architecture.head_dim, f.tk),
         "PROB_STRIDE": ceil_div(plan.architecture.num_tokens, f.tk),
         "SCORE_STRIDE": ceil_div(plan.architecture.num_tokens, f.vl),
         "RESIDUAL_STRIDE": max(map(_residual_vectors, plans)),

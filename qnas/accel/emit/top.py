@@ -11,7 +11,7 @@ from qnas.accel.plan import Buffer, HardwarePlan
 # Memories of the kernel in the plan's order: their C++ type, and the dimensions that are banks.
 MEMORIES = {
     "act": ("ActMemory", (2, 3)),
-    "key": ("KeyMemory", (2, 3)),
+    "key": ("KeyMemory", (2,)),
     "prob": ("ProbMemory", (2,)),
     "score": ("ScoreMemory", (2, 3)),
     "residual": ("ResidualMemory", (2, 3)),

@@ -17,6 +17,7 @@ from qnas.objectives.cost.units import Amount, mux
 from qnas.units import ceil_div
 
 Count = Any
+ADDRESS_BITS = 16  # of a bank row
 
 
 def logic(design: Design, c: Coefficients) -> Iterator[tuple[str, Amount]]:
@@ -78,7 +79,10 @@ def _wiring(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "score_write", f.tt * f.vl * mux(2, design.score_bits, c)
     yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (mux(f.tt, RESIDUAL_BITS, c) + mux(f.tt, design.score_bits, c))
-    yield "key_read", f.tk * mux(f.tt, KEY_BITS, c)
+    # Turned by the token: what is read, and what is written, each bank at a row of its own.
+    rotation = f.tk * KEY_BITS * ceil_div(levels_of(f.tk), 2)
+    yield "key_read", rotation
+    yield "key_write", rotation + f.tk * (c.bank_write_lut + 2 * ADDRESS_BITS)
     yield "parameter_read", _parameter_read(design, c)
     yield "ping_pong", (f.head_buffers - 1) * _ping_pong(design, c)
 

@@ -99,24 +99,48 @@ inline act_t saturated_act(scaled_t value) {
     return saturate<plan::ACT_BITS, 48>(value, -plan::ACT_MAX, plan::ACT_MAX);
 }
 
-// A row of a query, key or value matrix: one channel of a head.
-template <int BITS, class Memory>
-void emit_channel(const Stage& stage, const Tile& tile, int row, const scaled_t scaled[plan::TT],
-                  int limit, Memory& memory) {
+// A row of a query or value matrix: one channel of a head.
+inline void emit_channel(const Stage& stage, const Tile& tile, int row,
+                         const scaled_t scaled[plan::TT], ActMemory& act) {
 #pragma HLS INLINE
-    ap_int<BITS> values[plan::TT];
+    act_t values[plan::TT];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        values[j] = saturate<BITS, 48>(scaled[j], -limit, limit);
+        values[j] = saturated_act(scaled[j]);
     }
     const HeadRow head = split_head(stage, row);
     if (stage.dst == VALUE) {  // transposed, since P.V runs over the tokens
         const int group = address_product(group_of(head.channel), stage.dst_stride);
         write_token(stage, tile, stage.dst_base + head.offset + group, head.channel,
-                    tile.first_token, values, memory);
+                    tile.first_token, values, act);
     } else {
-        write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, memory);
+        write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, act);
+    }
+}
+
+// One channel of TT keys: element (token, channel) lies in bank (token + channel) % TK, each token
+// in bank rows of its own. TT <= TK: each bank receives at most one.
+inline void emit_key(const Stage& stage, const Tile& tile, int row,
+                     const scaled_t scaled[plan::TT], KeyMemory& key) {
+#pragma HLS INLINE
+    const HeadRow head = split_head(stage, row);
+    const int first_bank = head.channel + tile.first_token;
+    const int address = tile.dst_row + head.offset + head.channel / plan::TK;
+    pair_t values[plan::TK], turned[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=values complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        values[k] = 0;
+        if (k < plan::TT) values[k] = saturate<8, 48>(scaled[k], -119, 119);
+    }
+    rotate(values, -first_bank & (plan::TK - 1), turned);
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        const int j = (k - first_bank) & (plan::TK - 1);
+        if (j < plan::TT && tile.first_token + j < stage.tokens)
+            key[address + j * plan::KEY_STRIDE][k] = turned[k];
     }
 }
 
@@ -240,10 +264,8 @@ inline void emit(const Stage& stage, const Tile& tile, const RowParams& param, c
     if (!emits(param[0])) return;
     const int row = param[0].row;
     switch (stage.epilogue) {
-        case TO_ACTIVATION:
-            emit_channel<plan::ACT_BITS>(stage, tile, row, scaled[0], plan::ACT_MAX, act);
-            break;
-        case TO_NIBBLES: emit_channel<8>(stage, tile, row, scaled[0], 119, key); break;
+        case TO_ACTIVATION: emit_channel(stage, tile, row, scaled[0], act); break;
+        case TO_NIBBLES: emit_key(stage, tile, row, scaled[0], key); break;
         case TO_GELU: emit_gelu(stage, tile, row, scaled[0], gelu, act); break;
         case TO_RESIDUAL: emit_residual(stage, tile, row, scaled[0], residual); break;
         case TO_LOGITS: emit_logits(row, scaled[0], logit); break;

@@ -12,14 +12,13 @@ struct LoadCursor {
     int step;     // inside the tile
     int part;     // word of a beat, or pair of slots
     int beat;
-    int row;      // attention: the key or query of this pair, its bank and its first bank row
-    int bank;
+    int row;      // attention: the key or query of this pair, and its first bank row
     int address;
 };
 
 inline LoadCursor first_load(const Stage& stage) {
 #pragma HLS INLINE
-    const LoadCursor cursor = {0, 0, 0, 0, 0, stage.left_base};
+    const LoadCursor cursor = {0, 0, 0, 0, stage.left_base};
     return cursor;
 }
 
@@ -64,27 +63,27 @@ inline void load_word(int tile, LoadCursor& cursor, WordStream& words, WeightMem
     }
 }
 
-// TK elements of one key or of one query's probabilities; zero outside the matrix.
+// TK elements of one key or of one query's probabilities; zero outside the matrix. Of a key the
+// banks are turned by its token.
 inline void read_pairs(const Stage& stage, const LoadCursor& cursor, const KeyMemory& key,
                        const ProbMemory& prob, pair_t pairs[plan::TK]) {
 #pragma HLS INLINE
     const int address = cursor.address + cursor.beat;
     const bool inside = cursor.row < stage.rows;
+    pair_t banks[plan::TK], turned[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=banks complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        banks[k] = 0;
+        if (inside && stage.left == KEY) banks[k] = key[address][k];
+    }
+    rotate(banks, cursor.row, turned);
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         const bool valid = inside && cursor.beat * plan::TK + k < stage.inner;
         pairs[k] = 0;
-        if (valid) pairs[k] = stage.left == KEY ? key[address][cursor.bank][k] : prob[address][k];
-    }
-}
-
-inline void next_row(const Stage& stage, LoadCursor& cursor) {
-#pragma HLS INLINE
-    ++cursor.row;
-    const bool next_address = stage.left != KEY || ++cursor.bank == plan::TT;
-    if (next_address) {
-        cursor.bank = 0;
-        cursor.address += stage.left_stride;
+        if (valid) pairs[k] = stage.left == KEY ? turned[k] : prob[address][k];
     }
 }
 
@@ -107,7 +106,8 @@ inline void load_pair(const Stage& stage, int tile, LoadCursor& cursor, const Ke
     if (++cursor.beat == stage.beats) {
         cursor.beat = 0;
         ++cursor.part;
-        next_row(stage, cursor);
+        ++cursor.row;
+        cursor.address += stage.left_stride;
     }
 }
 

@@ -27,7 +27,7 @@ typedef ap_int<16> residual_t;
 typedef ap_int<32> logit_t;
 
 typedef act_t ActMemory[plan::ACT_ROWS][plan::TT][plan::TK];
-typedef pair_t KeyMemory[plan::KEY_ROWS][plan::TT][plan::TK];
+typedef pair_t KeyMemory[plan::KEY_ROWS][plan::TK];
 typedef pair_t ProbMemory[plan::PROB_ROWS][plan::TK];
 typedef score_t ScoreMemory[plan::SCORE_ROWS][plan::TT][plan::VL];
 typedef residual_t ResidualMemory[plan::RESIDUAL_ROWS][plan::TT][plan::VL];
@@ -67,6 +67,29 @@ void place(const port_word_t& part, word_t& word) {
 #pragma HLS UNROLL
         const int to = PORT * plan::PORT_BITS + bit;
         word.range(to + 63, to) = part.range(bit + 63, bit);
+    }
+}
+
+// out[k] is in[(k + by) mod TK]: a level of two-way choices a bit of `by`.
+template <class T>
+void rotate(const T in[plan::TK], int by, T out[plan::TK]) {
+#pragma HLS INLINE
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        out[k] = in[k];
+    }
+    for (int step = 1; step < plan::TK; step *= 2) {
+#pragma HLS UNROLL
+        T before[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=before complete dim=1
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            before[k] = out[k];
+        }
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            if (by & step) out[k] = before[(k + step) & (plan::TK - 1)];
+        }
     }
 }
 

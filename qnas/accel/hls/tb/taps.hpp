@@ -45,6 +45,16 @@ void heads(const Memory& memory, const Stage& stage, int tokens, int channels, V
                channels, out);
 }
 
+void keys(const Stage& stage, const qnas::KeyMemory& key, Values& out) {
+    for (int head = 0; head < stage.rows / plan::HEAD_DIM; ++head)
+        for (int token = 0; token < stage.tokens; ++token)
+            for (int channel = 0; channel < plan::HEAD_DIM; ++channel) {
+                const int row = stage.dst_base + head * stage.dst_group_stride +
+                                token * plan::KEY_STRIDE + channel / plan::TK;
+                out.push_back(key[row][(token + channel) % plan::TK]);
+            }
+}
+
 void residual_stream(const Stage& stage, const qnas::ResidualMemory& residual, Values& out) {
     for (int token = 0; token < plan::TOKENS; ++token)
         for (int channel = 0; channel < stage.rows; ++channel)
@@ -85,7 +95,7 @@ void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::Key
     switch (stage.dst) {
         case qnas::RESIDUAL: residual_stream(stage, residual, out); break;
         case qnas::QUERY: heads(act, stage, stage.tokens, plan::HEAD_DIM, out); break;
-        case qnas::KEY: heads(key, stage, stage.tokens, plan::HEAD_DIM, out); break;
+        case qnas::KEY: keys(stage, key, out); break;
         case qnas::VALUE: heads(act, stage, plan::HEAD_DIM, stage.tokens, out); break;
         case qnas::SCORES: scores(stage, score, out); break;
         case qnas::ATTENDED: attended(stage, act, out); break;
