@@ -95,13 +95,13 @@ def test_dsp_share_is_kept_and_pays() -> None:
     assert cycles == sorted(cycles)
 
 
-def test_lut_lanes_save_dsps() -> None:
-    arch = load_space("digits").largest()
-    plan, with_luts = best_plan(arch, zcu102(), lut_lanes=True)
-    _, without = best_plan(arch, zcu102())
+def test_lut_lanes_stand_in_for_dsps() -> None:
+    arch, few = load_space("digits").largest(), dataclasses.replace(zcu102(), dsp=400)
+    plan, with_luts = best_plan(arch, few, lut_lanes=True)
+    _, without = best_plan(arch, few)
     assert 0 < plan.folding.lut_slots <= plan.folding.tm // 2
-    assert with_luts.cycles <= without.cycles
-    assert with_luts.resources.dsp < without.resources.dsp
+    assert with_luts.cycles < 0.9 * without.cycles
+    assert with_luts.resources.dsp <= few.limit("dsp")
 
 
 def test_where_nothing_fits_the_least_excess_is_returned() -> None:

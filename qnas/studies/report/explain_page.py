@@ -44,7 +44,7 @@ def facts(found: Explanation) -> list[tuple[str, str]]:
         ("latency", f"{estimate.latency_ms:,.4g} ms, {estimate.cycles:,} cycles"),
         ("array", f"{lanes}, {f.vl} vector lanes"),
         ("array in use", f"{found.array_use:.1%} of all its products"),
-        ("weights come through", _weight_ports(plan)),
+        ("weight ports", _weight_ports(plan)),
         ("from DRAM", f"{estimate.dram_bits / 8e3:,.1f} kB an image"),
         ("energy", f"{found.energy.total_mj:,.3g} mJ an image (model)"),
     ]
@@ -52,7 +52,7 @@ def facts(found: Explanation) -> list[tuple[str, str]]:
 
 def _weight_ports(plan: HardwarePlan) -> str:
     count = len(plan.weight_ports)
-    return f"{count} AXI port{'' if count == 1 else 's'} of {plan.ports[0].bits} bits"
+    return f"{count} x {plan.ports[0].bits} bits"
 
 
 def kind_rows(found: Explanation) -> list[tuple[str, list[str]]]:
