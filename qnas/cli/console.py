@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -89,6 +89,34 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
         row(f"{name.upper()} / limit", used, end=name == "bram18")
     row("check", [_verdict(p["verification"]) for p in picks])
     return table
+
+
+def together_tables(
+    facts: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]], limits: Mapping[str, int]
+) -> tuple[Table, Table]:
+    """The kernel of all picks: its networks beside the picks' own kernels, and its resources."""
+    clock = f"{facts['clock_mhz']:g}"
+    speed = Table(title="All picks in one kernel (modelled)", title_justify="left")
+    speed.add_column("network")
+    for column in ("pick", f"FPS at {clock} MHz", "FPS alone", "share"):
+        speed.add_column(column, justify="right")
+    speed.add_column("check")
+    for network in facts["networks"]:
+        verdict = verdicts[network["network"]] if verdicts else None
+        for pick, alone in network["fps_alone"].items():
+            cells = (f"{network['fps']:,.0f}", f"{alone:,.0f}", f"{network['fps'] / alone:.0%}")
+            check = _verdict(verdict) if verdict else "not verified"
+            speed.add_row(str(network["network"]), pick, *cells, check)
+    resources = Table(title="Resources (modelled)", title_justify="left")
+    resources.add_column("")
+    firsts = [network["picks"][0] for network in facts["networks"]]  # others are the same network
+    for column in ("shared / limit", *(f"{pick} alone" for pick in firsts), "these together"):
+        resources.add_column(column, justify="right")
+    for name in ("lut", "ff", "dsp", "bram18", "uram"):
+        alone = [facts["resources_alone"][pick][name] for pick in firsts]
+        used = f"{facts['resources'][name]:,} / {limits[name]:,}"
+        resources.add_row(name.upper(), used, *(f"{n:,}" for n in (*alone, sum(alone))))
+    return speed, resources
 
 
 def _verdict(found: Mapping[str, int]) -> str:

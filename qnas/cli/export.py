@@ -6,17 +6,24 @@ from pathlib import Path
 
 import click
 
-from qnas.cli.stage import opened, study_command
+from qnas.cli.stage import opened, show_together, study_command
 
 
 @study_command
 @click.option("--qonnx", is_flag=True, help="Write each pick as model.qonnx too (extra `qonnx`).")
-def command(study: str, runs: Path, qonnx: bool) -> None:
-    """Write the Vitis HLS project of each pick of STUDY. Needs `qnas search`."""
+@click.option("--together", is_flag=True, help="One kernel of all picks as well: together/.")
+def command(study: str, runs: Path, qonnx: bool, together: bool) -> None:
+    """Write the Vitis HLS project of each pick of STUDY. Needs `qnas search`.
+
+    With --together another one, of a single kernel that runs every pick: which of them is an
+    argument of the kernel, so that to change it takes no other bitstream.
+    """
     with opened(study, runs, stage="export") as (work, progress):
         from qnas.studies import stages
 
-        stages.export(work, progress=progress)
+        stages.export(work, together=together, progress=progress)
+        if together:
+            show_together(work)
         if qonnx:
             from qnas.studies.qonnx import export_qonnx
 

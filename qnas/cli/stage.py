@@ -85,6 +85,22 @@ def verify_and_show(work: Workspace, stage: Callable[[], object]) -> None:
     show_summary(work)
 
 
+def show_together(work: Workspace) -> None:
+    """Print what the kernel of all picks takes and gives, beside a kernel a pick; nothing if there
+    is none."""
+    from qnas.cli.console import printer, together_tables
+    from qnas.serial import encode
+    from qnas.studies.together import facts_together
+    from qnas.studies.verifying_together import verdicts_together
+
+    facts = facts_together(work)
+    if facts is not None:
+        limits: dict[str, int] = {name: limit for name, limit in work.device.limits().items()}
+        verdicts = [encode(verdict) for verdict in verdicts_together(work)]
+        for table in together_tables(encode(facts), verdicts, limits):
+            printer().print(table)
+
+
 def show_summary(work: Workspace) -> None:
     """Print the table of summary.json; nothing if a verification that broke down removed it."""
     from rich.console import Console
@@ -99,4 +115,5 @@ def show_summary(work: Workspace) -> None:
         if not console.is_terminal:  # a pipe has no width of its own: let nothing be folded
             console = Console(width=30 + 30 * len(table.columns))
         console.print(table)
+        show_together(work)
         click.echo(f"Files: {work.files.path}")

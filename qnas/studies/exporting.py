@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qnas.accel.plan import HardwarePlan
 from qnas.errors import CheckpointError, QnasError, problem
 from qnas.integer_file import save_integer
+from qnas.objectives.cost.estimate import Estimate
 from qnas.objectives.folding_search import best_plan
 from qnas.serial import encode, read_json, write_json
 from qnas.studies.picks import PICK_NAME, Pick, choose, reached
@@ -118,7 +119,7 @@ def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
         images=images,
         labels=labels,
         device=work.device,
-        expected=_expected(work, pick),
+        expected=expected_numbers(work, pick, pick.trial.estimate),
     )
     # The architecture comes last and goes first: where it lies, the rest belongs to it.
     files.architecture.unlink(missing_ok=True)
@@ -130,12 +131,11 @@ def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
     write_json(files.architecture, architecture)
 
 
-def _expected(work: Workspace, pick: Pick) -> list[Expected]:
-    """What the study says of `pick`, for the README of its project."""
+def expected_numbers(work: Workspace, pick: Pick, estimate: Estimate) -> list[Expected]:
+    """What the study says of `pick` in a kernel of this estimate, for the README of a project."""
     from qnas.accel.emit.member import Expected
 
     trial, model = pick.trial, "modelled, not synthesised"
-    estimate = trial.estimate
     rows = [
         Expected("cycles an image", f"{estimate.cycles:,}", model),
         Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),

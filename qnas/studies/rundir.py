@@ -18,7 +18,7 @@ from qnas.serial import read_json
 
 # `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
 LEFTOVER = re.compile(
-    r"\.(manifest|summary|supernet|architecture|plan|verification|tuning|start)\.json\."
+    r"\.(manifest|summary|supernet|architecture|plan|verification|tuning|start|together)\.json\."
     r"|\.front\.csv\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|network|weights)\.safetensors\.|\.project\."
 )
@@ -59,6 +59,31 @@ class PickDirectory:
     @property
     def mismatch(self) -> Path:
         """The first image that the C++ computed otherwise, if there is one: for its test bench."""
+        return self.path / "mismatch.bin"
+
+
+@dataclass(frozen=True, slots=True)
+class TogetherDirectory:
+    """The files of the kernel that all picks share, if it was asked for."""
+
+    path: Path
+
+    @property
+    def project(self) -> Path:
+        return self.path / "project"
+
+    @property
+    def facts(self) -> Path:
+        """What the networks share, and what each gives up for it: written last."""
+        return self.path / "together.json"
+
+    @property
+    def verification(self) -> Path:
+        return self.path / "verification.json"
+
+    @property
+    def mismatch(self) -> Path:
+        """The first image that the C++ computed otherwise, for all networks."""
         return self.path / "mismatch.bin"
 
 
@@ -134,6 +159,10 @@ class RunDirectory:
     def pick(self, name: str) -> PickDirectory:
         return PickDirectory(self.picks / name)
 
+    @property
+    def together(self) -> TogetherDirectory:
+        return TogetherDirectory(self.path / "together")
+
     def tuned(self, key: str) -> TunedDirectory:
         """Of the subnet whose architecture has this key."""
         return TunedDirectory(self.path / "tuned" / key)
@@ -168,7 +197,8 @@ def sweep(run: RunDirectory) -> None:
 
     Only for the holder of the run: nobody else may be writing.
     """
-    for folder in (run.path, *run.path.glob("picks/*"), *run.path.glob("tuned/*")):
+    below = (path for name in ("together", "picks/*", "tuned/*") for path in run.path.glob(name))
+    for folder in (run.path, *below):
         for path in folder.iterdir():
             if not LEFTOVER.match(path.name):
                 continue
@@ -178,13 +208,13 @@ def sweep(run: RunDirectory) -> None:
                 path.unlink()
 
 
-def project_digest(project: Path) -> str:
+def project_digest(project: Path, *, networks: int = 1) -> str:
     """SHA-256 over names and contents of the files that were emitted, in sorted order.
 
     What else lies there, like the `build` folder of `make check`, changes nothing.
     """
     sha = hashlib.sha256()
-    for name in emitted_files():
+    for name in emitted_files(networks):
         path = project / name
         if path.is_file():
             sha.update(f"{name}\0".encode())

@@ -12,6 +12,8 @@ from qnas.studies import exporting, searching, training, tuning, verifying
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.summary import summarise
 from qnas.studies.team import ALONE, Team
+from qnas.studies.together import export_together
+from qnas.studies.verifying_together import check_together_verified, verify_together
 from qnas.studies.workspace import Workspace
 
 SILENT = Silent()
@@ -48,9 +50,15 @@ def report(work: Workspace, *, png: bool = False, progress: Progress = SILENT) -
         progress.stage("report", f"{len(files)} figures")
 
 
-def export(work: Workspace, *, progress: Progress = SILENT) -> None:
-    """Write the HLS project of each pick. Needs `search`."""
+def export(work: Workspace, *, together: bool = False, progress: Progress = SILENT) -> None:
+    """Write the HLS project of each pick. Needs `search`.
+
+    With `together` one of a kernel that runs all picks as well; where that was once written it is
+    kept up to date.
+    """
     exporting.export(work, progress)
+    if together or work.files.together.path.exists():
+        export_together(work, progress)
 
 
 def verify(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
@@ -58,10 +66,20 @@ def verify(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
 
     Raises VerificationError, after everything is written, if any value differs.
     """
-    verifying.verify(work, progress)
+    _verify(work, progress)
     summary = summarise(work)
-    verifying.check_verified(work)
+    _check_verified(work)
     return summary
+
+
+def _verify(work: Workspace, progress: Progress) -> None:
+    verifying.verify(work, progress)
+    verify_together(work, progress)
+
+
+def _check_verified(work: Workspace) -> None:
+    verifying.check_verified(work)
+    check_together_verified(work)
 
 
 def tune(
@@ -98,8 +116,8 @@ def run(work: Workspace, *, team: Team = ALONE, progress: Progress = SILENT) -> 
 def _to_report(work: Workspace, progress: Progress) -> dict[str, Any]:
     """From picks to the report. A mismatch is raised last: summary and report tell of it."""
     export(work, progress=progress)
-    verifying.verify(work, progress)
+    _verify(work, progress)
     summary = summarise(work)
     report(work, progress=progress)
-    verifying.check_verified(work)
+    _check_verified(work)
     return summary

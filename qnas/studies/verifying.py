@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.toolchain import Toolchain
-from qnas.accel.verify import Mismatch, inputs_of, verify_project, write_vectors
+from qnas.accel.verify import Mismatch, Verification, inputs_of, verify_project, write_vectors
 from qnas.errors import CheckpointError, VerificationError
+from qnas.integer import IntegerNetwork
 from qnas.integer_file import load_integer
 from qnas.serial import Value, encode, read_value, write_json
 from qnas.studies.exporting import exported, picks, plan_of, reachable_picks
 from qnas.studies.picks import Pick
 from qnas.studies.progress import Progress
-from qnas.studies.rundir import PickDirectory, project_digest
+from qnas.studies.rundir import project_digest
 from qnas.studies.searching import searched
 from qnas.studies.tuning_record import supernet_of
 from qnas.studies.workspace import Workspace
@@ -107,27 +110,28 @@ def verifications(work: Workspace) -> dict[str, dict[str, Any]]:
 def check_verified(work: Workspace) -> None:
     """Raises VerificationError naming the first stage that differs, if any does."""
     for name, found in verifications(work).items():
-        if found["mismatches"]:
-            first = found.get("first_mismatch") or {}
-            raise VerificationError(
-                f"`{name}`: the C++ must equal the integer reference bit for bit; "
-                f"got {found['mismatches']} mismatches in {found['values']} values, "
-                f"first in stage {first.get('stage')!r} of image {first.get('image')}, "
-                f"value {first.get('index')}: expected {first.get('expected')}, "
-                f"got {first.get('got')}. To see it again: {_command(work.files.pick(name))}"
-            )
+        files = work.files.pick(name)
+        check_equal(name, found, project=files.project, mismatch=files.mismatch)
 
 
-def _command(files: PickDirectory) -> str:
-    """What runs the image of the first mismatch alone, every stage compared."""
-    project, image = files.project.resolve(), files.mismatch.resolve()
-    return f"cd {project} && make build/csim && build/csim . {image}"
+def check_equal(name: str, found: Mapping[str, Any], *, project: Path, mismatch: Path) -> None:
+    """VerificationError if a verdict counts mismatches, with what runs the image of the first one
+    alone, every stage compared."""
+    if found["mismatches"]:
+        first = found.get("first_mismatch") or {}
+        folder, image = project.resolve(), mismatch.resolve()
+        command = f"cd {folder} && make build/csim && build/csim . {image}"
+        raise VerificationError(
+            f"`{name}`: the C++ must equal the integer reference bit for bit; "
+            f"got {found['mismatches']} mismatches in {found['values']} values, "
+            f"first in stage {first.get('stage')!r} of image {first.get('image')}, "
+            f"value {first.get('index')}: expected {first.get('expected')}, "
+            f"got {first.get('got')}. To see it again: {command}"
+        )
 
 
 def _verify(work: Workspace, pick: Pick) -> None:
-    from qnas.objectives.accuracy import AccuracyEvaluator
-
-    files, architecture = work.files.pick(pick.name), pick.trial.architecture
+    files = work.files.pick(pick.name)
     network = load_integer(files.network)
     images, labels = report_images(work)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
@@ -137,12 +141,24 @@ def _verify(work: Workspace, pick: Pick) -> None:
     if verification.first_mismatch:
         chosen = slice(verification.first_mismatch.image, verification.first_mismatch.image + 1)
         write_vectors(files.mismatch, inputs_of([network], images), labels, images=chosen)
+    write_json(files.verification, verdict_of(work, network, verification, digest=before))
+
+
+def verdict_of(
+    work: Workspace, network: IntegerNetwork, verification: Verification, *, digest: str
+) -> Verdict:
+    """What a verification with the report images says, and the accuracies of the other rungs.
+    `digest`: of the project when it began."""
+    from qnas.objectives.accuracy import AccuracyEvaluator
+
+    architecture = network.architecture
+    images, labels = report_images(work)
     supernet = supernet_of(work, architecture)
     (fake_quant,) = AccuracyEvaluator(supernet, images, labels).top1([architecture])
     integer = float(np.mean(network.predict(images) == labels))
-    verdict = Verdict(
+    return Verdict(
         key=architecture.key,
-        project_digest=before,
+        project_digest=digest,
         accuracy=Accuracy(fake_quant, integer, verification.accuracy),
         images=verification.images,
         packed_images=verification.packed_images,
@@ -155,4 +171,3 @@ def _verify(work: Workspace, pick: Pick) -> None:
         simulated_seconds=verification.simulated_seconds,
         compiler=verification.compiler,
     )
-    write_json(files.verification, verdict)

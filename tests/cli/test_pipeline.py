@@ -18,7 +18,10 @@ import pytest
 from click.testing import CliRunner
 from optuna_dashboard import wsgi
 
+from qnas.accel.plan import HardwarePlan
 from qnas.cli.main import cli
+from qnas.objectives.cost.analytic import estimate, estimate_together
+from qnas.serial import encode, read_json
 from qnas.studies.config import load_config
 from qnas.studies.dashboard import Mirror
 from qnas.studies.workspace import Workspace
@@ -193,6 +196,66 @@ def test_targets_may_be_added_to_a_finished_run(copy: Path) -> None:
     (copy / "study.toml").write_text(STUDY)  # and dropped again
     assert qnas("export", copy).exit_code == 0
     assert sorted(p.name for p in (copy / "runs/tiny/picks").iterdir()) == ["knee", "mine"]
+
+
+def _several_picks(copy: Path) -> None:
+    """Targets of the study: the most accurate of the front, and the fastest."""
+    fastest = max(float(row["estimate_fps"]) for row in _front(copy / "runs/tiny"))
+    (copy / "study.toml").write_text(f"fps_targets = [10, {int(fastest)}]\n" + STUDY)
+
+
+def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
+    _several_picks(copy)
+    result = qnas("export", copy, "--together")
+    assert result.exit_code == 0, result.output
+    run = copy / "runs/tiny"
+    facts: Any = json.loads((run / "together/together.json").read_text())
+    names = [pick for network in facts["networks"] for pick in network["picks"]]
+    assert sorted(names) == sorted(p.name for p in (run / "picks").iterdir())
+    keys = [network["key"] for network in facts["networks"]]
+    assert len(set(keys)) == len(keys) > 1
+    plans = [HardwarePlan.from_json(p) for p in read_json(run / "together/project/plan.json")]
+    assert [plan.architecture.key for plan in plans] == keys
+    assert facts["resources"] == encode(estimate_together(plans).resources)
+    for network, plan in zip(facts["networks"], plans, strict=True):
+        assert network["cycles"] == estimate(plan).cycles
+        for pick, alone in network["fps_alone"].items():
+            row = next(line for line in result.stdout.splitlines() if f" {pick} " in line)
+            assert f"{network['fps']:,.0f}" in row and f"{alone:,.0f}" in row
+    written = (run / "together/project/plan.json").stat().st_mtime_ns
+    assert "is there" in qnas("export", copy).stdout
+    assert (run / "together/project/plan.json").stat().st_mtime_ns == written
+    (copy / "study.toml").write_text(STUDY)  # fewer picks: an export keeps it up to date
+    assert qnas("verify", copy).exit_code == 2
+    assert "of 1 networks" in qnas("export", copy).stdout
+
+
+@pytest.mark.slow
+def test_the_kernel_of_all_picks_is_verified_network_by_network(copy: Path) -> None:
+    _several_picks(copy)
+    assert qnas("export", copy, "--together").exit_code == 0
+    result = qnas("verify", copy)
+    assert result.exit_code == 0 and "All picks in one kernel" in result.stdout
+    together = copy / "runs/tiny/together"
+    verdicts: Any = json.loads((together / "verification.json").read_text())["networks"]
+    plans: Any = read_json(together / "project/plan.json")
+    assert len(verdicts) == len(plans) > 1
+    for verdict, plan in zip(verdicts, plans, strict=True):
+        assert verdict["mismatches"] == 0 < verdict["values"]
+        assert verdict["accuracy"]["hls"] == verdict["accuracy"]["integer"]
+        assert verdict["stages"] == len(plan["stages"])
+    assert "is verified" in qnas("verify", copy).stdout
+    source = together / "project/src/layer_norm.hpp"
+    right = source.read_text()
+    wrong = right.replace("(product, scale.shift)", "(product, scale.shift + 1)")
+    assert wrong != right
+    source.write_text(wrong)
+    broken = qnas("verify", copy)
+    assert broken.exit_code == 1 and "network 0 of the kernel of all picks" in broken.stderr
+    assert (together / "mismatch.bin").is_file()
+    source.write_text(right)
+    assert qnas("verify", copy).exit_code == 0
+    assert not (together / "mismatch.bin").exists()
 
 
 def test_one_changed_shift_is_caught_and_named_and_its_repair_is_seen(copy: Path) -> None:
