@@ -143,7 +143,8 @@ def contenders(
         return taken
 
     def amounts(memory: Memory) -> Ints:
-        return np.array([take(getattr(memory_part(memory), name)) for name in TAKEN])
+        part = memory_part(memory)
+        return np.array([take(getattr(part, name)) for name in TAKEN])
 
     anywhere = [[amounts(replace(m, storage=kind)) for m in movable] for kind in kinds]
     buffers = np.sum(anywhere, axis=0).transpose(1, 0, 2)
