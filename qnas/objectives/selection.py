@@ -101,7 +101,7 @@ def tightest(sweep: Sweep, limits: Limits, *, among: NDArray[np.bool_] | None = 
     used = sweep.prices.resources
     by_rule = np.max([used[r] / (limits[r] or 0.5) for r in RESOURCES], axis=0)
     most = float(by_rule[legal].min())
-    indices = np.flatnonzero(legal & (used["dsp"] <= most * limits["dsp"] + 1))
+    indices = np.flatnonzero(legal & (used["dsp"] <= most * (limits["dsp"] or 0.5) + 1))
     found = contenders(sweep.prices, sweep.memories, indices, limits=limits)
     return _choice(sweep, least_of_its_limits(found, most=most))
 

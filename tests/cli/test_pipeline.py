@@ -20,10 +20,12 @@ from optuna_dashboard import wsgi
 
 from qnas.accel.plan import HardwarePlan
 from qnas.cli.main import cli
+from qnas.errors import CapacityError
 from qnas.objectives.cost.analytic import estimate, estimate_together
 from qnas.serial import encode, read_json
 from qnas.studies.config import load_config
 from qnas.studies.dashboard import Mirror
+from qnas.studies.together import group_of
 from qnas.studies.workspace import Workspace
 from tests.cli.tiny_study import qnas, study
 
@@ -228,6 +230,13 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
     (copy / "study.toml").write_text(STUDY)  # fewer picks: an export keeps it up to date
     assert qnas("verify", copy).exit_code == 2
     assert "of 1 networks" in qnas("export", copy).stdout
+
+
+def test_picks_that_no_kernel_holds_are_refused_with_what_is_short(copy: Path) -> None:
+    work = Workspace(load_config(copy / "study.toml"), copy / "runs")
+    work.__dict__["limits"] = {**work.limits, "dsp": 1}
+    with pytest.raises(CapacityError, match=r"dsp.*of a kernel of all picks must be at most 1;"):
+        group_of(work)
 
 
 @pytest.mark.slow

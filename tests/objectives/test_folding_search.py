@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qnas.accel.check import check_plan
 from qnas.accel.device import Device, Margins
 from qnas.accel.folding import FIELDS, Folding
 from qnas.accel.lower import lower
@@ -235,3 +236,9 @@ def _without_margins(device: Device) -> Device:
 def _some_plan_fits(arch: Architecture, device: Device) -> bool:
     resources = best_plan(arch, device)[1].resources
     return all(getattr(resources, r) <= limit for r, limit in device.limits().items())
+
+
+def test_a_share_of_less_than_one_dsp_gives_the_tightest_plan() -> None:
+    plan, found = best_plan(tiny(), zcu102(), 1e-4)
+    assert found.resources.dsp == best_plan(tiny(), zcu102(), 1e-3)[1].resources.dsp
+    check_plan(plan, zcu102())

@@ -106,20 +106,9 @@ def readme(
         networks=[
             {
                 "index": index,
-                "key": member.plan.architecture.key,
-                "label": member.label,
                 "verdict": "" if count == 1 else f"network {index}: ",
-                "stages": len(member.plan.stages),
-                "outputs": sum(stage_values(member.plan)),
                 "answers": _answers(answers, labels),
-                "expected": member.expected,
-                "loop_trips": sum(
-                    loop.trips for stage in member.plan.stages for loop in stage.loops
-                ),
-                "weight_words": member.plan.stream_words,
-                "weight_bytes": member.plan.stream_words * plan.stream_bits // 8,
-                "files": weight_file_names(member.plan, folder=folder),
-                "input_step": member.network.input_step,
+                **_of_network(member, folder),
             }
             for index, (member, answers, folder) in enumerate(
                 zip(members, logits, data_folders(count), strict=True)
@@ -138,6 +127,22 @@ def readme(
         act_max=members[0].network.act_max,
         classes=plan.architecture.num_classes,
     )
+
+
+def _of_network(member: Member, folder: str) -> dict[str, Any]:
+    plan = member.plan
+    return {
+        "key": plan.architecture.key,
+        "label": member.label,
+        "stages": len(plan.stages),
+        "outputs": sum(stage_values(plan)),
+        "expected": member.expected,
+        "loop_trips": sum(loop.trips for stage in plan.stages for loop in stage.loops),
+        "weight_words": plan.stream_words,
+        "weight_bytes": plan.stream_words * plan.stream_bits // 8,
+        "files": weight_file_names(plan, folder=folder),
+        "input_step": member.network.input_step,
+    }
 
 
 def _answers(logits: Ints, labels: Ints) -> list[dict[str, int]]:

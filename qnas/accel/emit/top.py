@@ -65,7 +65,9 @@ def top_source(plans: Sequence[HardwarePlan]) -> str:
 def _signature(plans: Sequence[HardwarePlan]) -> str:
     inputs = [port.name for port in (*plans[0].weight_ports, plans[0].image_port)]
     words = (f"const ap_uint<plan::PORT_BITS>* {name}" for name in inputs)
-    arguments = (*words, "ap_int<32>* logits", *("int network" for _ in plans[1:2]))
+    arguments = [*words, "ap_int<32>* logits"]
+    if len(plans) > 1:
+        arguments.append("int network")
     return "void qnas_top(" + ",\n              ".join(arguments) + ")"
 
 
