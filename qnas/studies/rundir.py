@@ -25,10 +25,28 @@ LEFTOVER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class PickDirectory:
-    """The files of one pick."""
+class KernelDirectory:
+    """The files of one kernel: its project, and what its verification found."""
 
     path: Path
+
+    @property
+    def project(self) -> Path:
+        return self.path / "project"
+
+    @property
+    def verification(self) -> Path:
+        return self.path / "verification.json"
+
+    @property
+    def mismatch(self) -> Path:
+        """The first image that the C++ computed otherwise, if there is one: for its test bench."""
+        return self.path / "mismatch.bin"
+
+
+@dataclass(frozen=True, slots=True)
+class PickDirectory(KernelDirectory):
+    """The files of one pick."""
 
     @property
     def architecture(self) -> Path:
@@ -48,43 +66,15 @@ class PickDirectory:
         """The subnet in floating point: a state dict, timm's where timm can express it."""
         return self.path / "weights.safetensors"
 
-    @property
-    def project(self) -> Path:
-        return self.path / "project"
-
-    @property
-    def verification(self) -> Path:
-        return self.path / "verification.json"
-
-    @property
-    def mismatch(self) -> Path:
-        """The first image that the C++ computed otherwise, if there is one: for its test bench."""
-        return self.path / "mismatch.bin"
-
 
 @dataclass(frozen=True, slots=True)
-class TogetherDirectory:
+class TogetherDirectory(KernelDirectory):
     """The files of the kernel that all picks share, if it was asked for."""
-
-    path: Path
-
-    @property
-    def project(self) -> Path:
-        return self.path / "project"
 
     @property
     def facts(self) -> Path:
         """What the networks share, and what each gives up for it: written last."""
         return self.path / "together.json"
-
-    @property
-    def verification(self) -> Path:
-        return self.path / "verification.json"
-
-    @property
-    def mismatch(self) -> Path:
-        """The first image that the C++ computed otherwise, for all networks."""
-        return self.path / "mismatch.bin"
 
 
 @dataclass(frozen=True, slots=True)

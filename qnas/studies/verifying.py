@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.accel.simulation import write_vectors
 from qnas.accel.toolchain import Toolchain
-from qnas.accel.verify import Mismatch, Verification, inputs_of, verify_project, write_vectors
+from qnas.accel.verification import Mismatch, Verification
+from qnas.accel.verify import inputs_of, verify_project
 from qnas.errors import CheckpointError, VerificationError
 from qnas.integer import IntegerNetwork
 from qnas.integer_file import load_integer

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qnas.accel.simulation import write_vectors
 from qnas.accel.toolchain import Toolchain
-from qnas.accel.verify import inputs_of, verify_kernel, write_vectors
+from qnas.accel.verify import inputs_of, verify_kernel
 from qnas.errors import CheckpointError
 from qnas.integer_file import load_integer
 from qnas.serial import Value, encode, read_value, write_json
