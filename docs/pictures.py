@@ -2,6 +2,8 @@
 
 qnas dashboard digits_zcu102 &
 python docs/pictures.py runs/digits_zcu102/report.html http://127.0.0.1:8080
+qnas calibrate --blocks --html blocks.html
+python docs/pictures.py --calibration blocks.html
 """
 
 from __future__ import annotations
@@ -25,17 +27,32 @@ def main(report: str, dashboard: str = "") -> None:
     errors: list[str] = []
     with sync_playwright() as playwright:
         browser = started(playwright)
-        address = Path(report).resolve().as_uri()
-        page = open_page(browser, address, width=1300, height=1000, errors=errors)
-        page.wait_for_timeout(DRAWN_MS)
-        save(page.locator(".explorer"), "front")
-        page.locator("[role=tab][data-tab=parallel]").click()
-        page.wait_for_timeout(DRAWN_MS)
-        save(page.locator(".stage"), "all_amounts")
-        if dashboard:
-            shoot_dashboard(browser, dashboard)
+        if report == "--calibration":
+            shoot_calibration(browser, dashboard, errors)
+        else:
+            shoot_run(browser, report, dashboard, errors)
         browser.close()
     assert not errors, errors
+
+
+def shoot_run(browser: Any, report: str, dashboard: str, errors: list[str]) -> None:
+    address = Path(report).resolve().as_uri()
+    page = open_page(browser, address, width=1300, height=1000, errors=errors)
+    page.wait_for_timeout(DRAWN_MS)
+    save(page.locator(".explorer"), "front")
+    page.locator("[role=tab][data-tab=parallel]").click()
+    page.wait_for_timeout(DRAWN_MS)
+    save(page.locator(".stage"), "all_amounts")
+    if dashboard:
+        shoot_dashboard(browser, dashboard)
+
+
+def shoot_calibration(browser: Any, page_file: str, errors: list[str]) -> None:
+    """As far down as the FFs."""
+    address = Path(page_file).resolve().as_uri()
+    page = open_page(browser, address, width=1300, height=1340, errors=errors)
+    page.wait_for_timeout(DRAWN_MS)
+    save(page, "calibration")
 
 
 def shoot_dashboard(browser: Any, address: str) -> None:

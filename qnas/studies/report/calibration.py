@@ -23,6 +23,7 @@ LABELS = {
     (False, True): ("outside, extrapolated", OUTSIDE, "diamond-x"),
 }
 TITLES = {"lut": "LUT", "logic_lut": "LUT as logic", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}
+UNITS = {n: {"logic_lut": "LUTs as logic"}.get(n, f"{title}s") for n, title in TITLES.items()}
 SHARES = {  # of `score`'s, and how the table is headed
     "mape_raw": "error of the estimate",
     "mape": "error, calibrated",
@@ -34,6 +35,7 @@ MOST_BARS = 1000  # designs drawn a plot: more are a random choice of so many, a
 FEW = 200  # points that are drawn large
 RATIOS = (0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
 LEAST_RATIO, MOST_RATIO = 0.3, 4.0
+SOME = 10  # fewer cells are left out where the axis of ratios is chosen
 MANY_TIMES = 50  # an axis that spans more has a tick a decade, else three
 
 
@@ -52,7 +54,7 @@ def page(told: Mapping[str, Foretold], scores: Scores, *, what: str, seed: int =
         titles=[*SHARES.values(), "order (Kendall's tau)"],
         rows=[(TITLES[name], _cells(scores[name])) for name in told],
         plots=[
-            (TITLES[name], *(plots.html(f) for f in _figures(x, TITLES[name], shown)), _none(x))
+            (TITLES[name], *(plots.html(f) for f in _figures(x, UNITS[name], shown)), _none(x))
             for name, x in told.items()
         ],
         drawn=f"{len(shown):,} {what}, chosen at random, are drawn." if len(shown) < count else "",
@@ -70,12 +72,12 @@ def _none(x: Foretold) -> int:
     return int(np.sum(x.measured == 0))
 
 
-def _figures(x: Foretold, title: str, shown: Any) -> tuple[go.Figure, go.Figure]:
+def _figures(x: Foretold, unit: str, shown: Any) -> tuple[go.Figure, go.Figure]:
     """Amounts, and their ratios to what was measured, where a few per cent are seen as well."""
     drawn = shown[x.measured[shown] > 0]
     margin = {"l": 52, "r": 14, "t": 54, "b": 46}
-    measured = f"measured {title}s"
-    amounts = new_figure(x=measured, y=f"estimated, predicted {title}s", margin=margin)
+    measured = f"measured {unit}"
+    amounts = new_figure(x=measured, y=f"estimated, predicted {unit}", margin=margin)
     ratios = new_figure(x=measured, y="estimated, predicted / measured", margin=margin)
     ends = np.array([1.0, 2.0])
     if len(drawn):
@@ -100,8 +102,9 @@ def _figures(x: Foretold, title: str, shown: Any) -> tuple[go.Figure, go.Figure]
 
 def _ratio_range(x: Foretold, drawn: Any) -> list[float]:
     """Logarithms: all but the wildest points, most intervals, and 10 % to either side at least."""
+    drawn = drawn[x.measured[drawn] >= SOME]  # of three LUTs one more is a third
     if not len(drawn):
-        return [-1.0, 1.0]
+        return [float(np.log10(0.9)), float(np.log10(1.1))]
     scale = x.measured[drawn]
     points = np.concatenate([x.estimate[drawn] / scale, x.value[drawn] / scale])
     low = min(0.9, np.quantile(points, 0.01), np.quantile(x.low[drawn] / scale, 0.1))
