@@ -14,7 +14,7 @@ def command(project: Path, as_json: bool) -> None:
     """Synthesise PROJECT with the Vitis on the PATH, and print what it reports.
 
     PROJECT is a folder that `qnas export` wrote, a pick's folder, or RUN/PICK such as
-    runs/digits_zcu102/fps15000. The measurements stay in its measurements.json. Exit status 2
+    runs/digits_zcu102/fps25000. The measurements stay in its measurements.json. Exit status 2
     without Vitis, saying what to run where there is one.
     """
     import json
