@@ -101,14 +101,17 @@ def _figures(x: Foretold, unit: str, shown: Any) -> tuple[go.Figure, go.Figure]:
 
 
 def _ratio_range(x: Foretold, drawn: Any) -> list[float]:
-    """Logarithms: all but the wildest points, most intervals, and 10 % to either side at least."""
+    """Logarithms: all points (of many all but the wildest), most intervals,
+    and 10 % to either side at least."""
     drawn = drawn[x.measured[drawn] >= SOME]  # of three LUTs one more is a third
     if not len(drawn):
         return [float(np.log10(0.9)), float(np.log10(1.1))]
     scale = x.measured[drawn]
     points = np.concatenate([x.estimate[drawn] / scale, x.value[drawn] / scale])
-    low = min(0.9, np.quantile(points, 0.01), np.quantile(x.low[drawn] / scale, 0.1))
-    high = max(1.1, np.quantile(points, 0.99), np.quantile(x.high[drawn] / scale, 0.9))
+    wildest = 0.01 if len(drawn) > FEW else 0.0
+    low = 0.98 * min(np.quantile(points, wildest), np.quantile(x.low[drawn] / scale, 0.1))
+    high = 1.02 * max(np.quantile(points, 1 - wildest), np.quantile(x.high[drawn] / scale, 0.9))
+    low, high = min(0.9, low), max(1.1, high)
     return [float(np.log10(max(LEAST_RATIO, low))), float(np.log10(min(MOST_RATIO, high)))]
 
 
