@@ -263,7 +263,7 @@ def plot(found: dict[str, list[float]], path: Path) -> None:
     )
     figure.update_yaxes(title="share of the true hypervolume")
     if path.suffix == ".html":
-        figure.write_html(path, include_plotlyjs="cdn")
+        figure.write_html(path, include_plotlyjs=True)
     else:
         figure.write_image(path)  # with the extra `png`
 
