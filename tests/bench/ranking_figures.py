@@ -48,7 +48,7 @@ def scatter(name: str, data: dict[str, Any]) -> go.Figure:
 def write_figure(figure: go.Figure, path: Path) -> None:
     """HTML at `path`, and a PNG beside it where kaleido and a browser are installed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.write_html(path, include_plotlyjs="cdn")
+    figure.write_html(path, include_plotlyjs=True)
     try:
         figure.write_image(path.with_suffix(".png"), scale=2)
     except (ImportError, RuntimeError, ValueError) as error:
