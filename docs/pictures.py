@@ -62,9 +62,6 @@ def shoot_dashboard(browser: Any, address: str) -> None:
     page.get_by_text("Pareto Front").first.wait_for()
     page.wait_for_timeout(DRAWN_MS)
     save(page, "dashboard")
-    page.goto(f"{address}/dashboard/studies/0/note", wait_until="domcontentloaded")
-    page.get_by_text("knee").first.wait_for()
-    save(page, "dashboard_note")
 
 
 def save(shot: Any, name: str) -> None:
