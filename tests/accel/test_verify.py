@@ -54,8 +54,8 @@ def test_everything_is_compared(tmp_path: Path) -> None:
         ),
         pytest.param(
             "src/epilogue.hpp",
-            "scaled[0], 119, key",
-            "scaled[0], 118, key",
+            "scaled[k], -119, 119",
+            "scaled[k], -118, 118",
             "block0.k",
             marks=pytest.mark.slow,
         ),

@@ -65,6 +65,7 @@ def study(folder: Path) -> StudyConfig:
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_the_whole_line_at_224_pixels(tmp_path: Path) -> None:
     with open_workspace(study(tmp_path), runs=tmp_path / "runs") as work:
         summary = run(work)
