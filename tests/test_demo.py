@@ -28,7 +28,7 @@ fps_targets = [10000]
 trials = 300
 population = 30
 [train]
-epochs = 30
+epochs = 20
 """
 
 

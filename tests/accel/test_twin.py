@@ -150,7 +150,11 @@ ENGINES = (engine(4, 3, 4), engine(8, 4, 4, pairs=4), engine(4, 2, 2, port=64, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", ENGINES, ids=lambda block: block.label)
+@pytest.mark.parametrize(
+    "block",
+    [ENGINES[0], *(pytest.param(block, marks=pytest.mark.full) for block in ENGINES[1:])],
+    ids=lambda block: block.label,
+)
 def test_cycles_and_sums_of_whole_gemms_are_the_plans(block: Block, tmp_path: Path) -> None:
     """Twelve shapes each, of weights and of attention, and each shape by itself: 36 in all."""
     runs = list(stages(block, np.random.default_rng(2), 0))
