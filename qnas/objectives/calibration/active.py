@@ -46,25 +46,34 @@ def propose(
     candidates: Sequence[Block],
     count: int,
 ) -> tuple[Block, ...]:
-    """At most `count` of `candidates` that were not measured yet, the best first.
+    """At most `count` of `candidates` that were not measured yet, the best first: one of each kind
+    of the targets' of which nothing was measured, since nothing else tells of it, then any.
 
     `targets` are the blocks whose intervals count, each with a weight where it is a mapping (of a
     plan: what share of it they are). ConfigError for fewer than MIN_PAIRS rows.
     """
     weights = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
-    known = [row.block for row in rows]
-    left = [block for block in candidates if block not in set(known)]
-    if not left:
-        return ()
-    found = choose(
-        fit_blocks(rows).processes,
-        features(known),
-        features(left),
-        goals=features(tuple(weights)),
-        weights=np.array(list(weights.values())),
-        count=count,
-    )
-    return tuple(left[i] for i in found)
+    processes, goals = fit_blocks(rows).processes, features(tuple(weights))
+    left, found = [b for b in candidates if b not in {row.block for row in rows}], list[Block]()
+
+    def take(choice: Sequence[Block], most: int) -> None:
+        known = features([*(row.block for row in rows), *found])
+        at = choose(
+            processes,
+            known,
+            features(choice),
+            goals=goals,
+            weights=np.array(list(weights.values())),
+            count=most,
+        )
+        found.extend(choice[i] for i in at)
+
+    unknown = {block.kind for block in weights} - {row.block.kind for row in rows}
+    for kind in sorted(unknown & {block.kind for block in left})[:count]:
+        take([block for block in left if block.kind == kind], 1)
+    if rest := [block for block in left if block not in found]:
+        take(rest, count - len(found))
+    return tuple(found)
 
 
 def shares(plans: Iterable[Sequence[Block]]) -> dict[Block, float]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from qnas.accel.twin.table import Row
 from qnas.errors import ConfigError, problem
+from qnas.objectives.calibration.active import propose
 from qnas.objectives.calibration.blocks import COUNTED, LEARNED, estimates, fit_blocks, measured
 from qnas.objectives.calibration.evaluation import Foretold
 from qnas.objectives.calibration.pairs import MIN_PAIRS, Floats
@@ -45,6 +46,17 @@ def error_with(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ..
     order = np.random.default_rng(seed).permutation(len(rows))
     known, others = ([rows[i] for i in part] for part in (order[:count], order[count:]))
     return error_of(known, others)
+
+
+def error_with_proposed(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
+    """`error_of` what `count` rows teach of the others: MIN_PAIRS at random, then those that
+    `propose` names of all."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    of_block = {row.block: row for row in rows}
+    known = [rows[i] for i in order[:MIN_PAIRS]]
+    more = propose(known, tuple(of_block), candidates=tuple(of_block), count=count - len(known))
+    known += [of_block[block] for block in more]
+    return error_of(known, [row for row in rows if row not in known])
 
 
 def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:

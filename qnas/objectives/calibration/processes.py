@@ -19,14 +19,16 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from qnas.objectives.calibration.pairs import Floats
 
 LEVEL = 0.9
-CLEARLY = 0.9  # of the error of estimates: what is learned must be that much better to be used
+# Times the error of estimates: beyond it what is learned is not used. Of few points that lie far
+# from each other each is foretold badly by the rest, and what lies between them well none the less.
+WORSE = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Made by `fit_processes`. (resources) each: `learned`, whether the process beats the estimate
-    on points left out, which else is the prediction; `stretch`, half an interval over the process'
-    spread."""
+    """Made by `fit_processes`. (resources) each: `learned`, whether the process is not clearly worse
+    than the estimate on points left out, which else is the prediction; `stretch`, half an interval
+    over the process' spread."""
 
     each: tuple[GaussianProcessRegressor, ...]
     learned: NDArray[np.bool_]
@@ -75,11 +77,11 @@ def _process(x: Floats, y: Floats) -> GaussianProcessRegressor:
 
 def _left_out(process: GaussianProcessRegressor, y: Floats) -> tuple[bool, float]:
     """Every point left out (Rasmussen and Williams, 5.12: error and spread follow from the inverse
-    covariance): whether the process is nearer than 0, and the conformal quantile of error over
-    spread."""
+    covariance): whether the process is not much farther than 0, and the conformal quantile of error
+    over spread."""
     inverse: NDArray[np.float64] = np.linalg.inv(process.kernel_(process.X_train_))
     spread, error = 1 / np.sqrt(np.diag(inverse)), inverse @ y / np.diag(inverse)
-    learned = bool(np.mean(abs(error)) < CLEARLY * np.mean(abs(y)))
+    learned = bool(np.mean(abs(error)) <= WORSE * np.mean(abs(y)))
     rank = min(1.0, math.ceil((len(y) + 1) * LEVEL) / len(y))
     scores = abs(error if learned else y) / spread
     return learned, float(np.quantile(scores, rank, method="higher"))
