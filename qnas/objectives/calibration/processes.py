@@ -26,7 +26,7 @@ WORSE = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Made by `fit_processes`. (resources) each: `learned`, whether the process is not clearly worse
+    """Made by `fit_processes`. (resources) each: `learned`, whether the process is not much worse
     than the estimate on points left out, which else is the prediction; `stretch`, half an interval
     over the process' spread."""
 
