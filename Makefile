@@ -25,7 +25,7 @@ test-oldest:
 coverage: .venv/installed-dev
 	$(BIN)/pytest -m "not slow" -n auto -q --cov --cov-report=term:skip-covered
 
-# Every side-by-side comparison, at small budgets, into docs/benchmarks/latest.md: ten minutes on
+# Every side-by-side comparison, at small budgets, into docs/benchmarks/latest.md: a quarter of an hour on
 # two idle cores. `make bench ARGUMENTS=--smallest` only shows that all of them run.
 bench: .venv/installed-dev
 	$(BIN)/python -m tests.bench $(ARGUMENTS)
