@@ -25,8 +25,8 @@ test-oldest:
 coverage: .venv/installed-dev
 	$(BIN)/pytest -m "not slow" -n auto -q --cov --cov-report=term:skip-covered
 
-# Every side-by-side comparison, at small budgets, into docs/benchmarks/latest.md: a quarter of an hour on
-# two idle cores. `make bench ARGUMENTS=--smallest` only shows that all of them run.
+# Every side-by-side comparison, at small budgets, into docs/benchmarks/latest.md: a quarter of an
+# hour on an idle machine. `make bench ARGUMENTS=--smallest` only shows that all of them run.
 bench: .venv/installed-dev
 	$(BIN)/python -m tests.bench $(ARGUMENTS)
 
