@@ -3,9 +3,10 @@
     python -m tests.bench [--smallest] [--only NAME ...] [--page OUT.md]
 
 About a quarter of an hour on an idle machine, and more where front_quality.py must enumerate its
-space first: once for a version of the cost model. A benchmark that fails, or that lacks its data, is
-named on the page and does not stop the others; the exit status is 1 if one failed. With --smallest
-each takes seconds: to see that all work, not to measure. The page is written anew after each.
+space first: once for a version of the cost model. A benchmark that fails, or that lacks its data,
+is named on the page and does not stop the others; the exit status is 1 if one failed. With
+--smallest each takes seconds: to see that all work, not to measure. The page is written anew after
+each.
 """
 
 from __future__ import annotations
