@@ -14,11 +14,12 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from cost_model import deit_small
+
 from qnas.accel.device import MIN_AXI_PORTS, Device, device_names, load_device
 from qnas.architecture import Architecture
 from qnas.objectives.folding_search import best_plan
 from qnas.spaces import load_space
-from tests.bench.cost_model import deit_small
 
 
 @dataclass(frozen=True)

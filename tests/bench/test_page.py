@@ -74,3 +74,10 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error on blocks left out, lut" in out.read_text()
+
+
+def test_a_benchmark_runs_alone() -> None:
+    """As `python tests/bench/NAME.py`: there its neighbours can be imported, and `tests` cannot."""
+    for benchmark in SUITE:
+        source = (Path(__file__).parent / f"{benchmark.name}.py").read_text()
+        assert "from tests" not in source and "import tests" not in source, benchmark.name

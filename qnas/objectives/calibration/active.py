@@ -54,13 +54,14 @@ def propose(
     """
     weights = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
     processes, goals = fit_blocks(rows).processes, features(tuple(weights))
-    left, found = [b for b in candidates if b not in {row.block for row in rows}], list[Block]()
+    measured = [row.block for row in rows]
+    known, found = set(measured), list[Block]()
+    left = [block for block in candidates if block not in known]
 
     def take(choice: Sequence[Block], most: int) -> None:
-        known = features([*(row.block for row in rows), *found])
         at = choose(
             processes,
-            known,
+            features([*measured, *found]),
             features(choice),
             goals=goals,
             weights=np.array(list(weights.values())),
@@ -68,7 +69,7 @@ def propose(
         )
         found.extend(choice[i] for i in at)
 
-    unknown = {block.kind for block in weights} - {row.block.kind for row in rows}
+    unknown = {block.kind for block in weights} - {block.kind for block in measured}
     for kind in sorted(unknown & {block.kind for block in left})[:count]:
         take([block for block in left if block.kind == kind], 1)
     if rest := [block for block in left if block not in found]:
