@@ -6,8 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from qnas._util.serialization import Value, decode, digest, encode
 from qnas.errors import ConfigError, problem
-from qnas.serial import Value, decode, digest, encode
 
 EIGHTHS = 8
 ACTIVATION_BITS = (6, 8)  # widths that activations may have; the first is the default

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from qnas._util.serialization import Value
 from qnas.architecture import ACTIVATION_BITS, EIGHTHS, Architecture, BlockSpec, W8Shares
 from qnas.errors import ConfigError, problem
-from qnas.serial import Value
 
 MATRIX_KINDS = ("qkv", "proj", "fc1", "fc2")
 Choice = int | float

@@ -20,26 +20,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qnas.accel.check import check_plan
+from qnas._util.serialization import encode, read_json
+from qnas.accel.calibration.designs import MeasuredDesign, MeasuredDesigns, Setup
+from qnas.accel.calibration.file import CalibrationFile, read_calibration
+from qnas.accel.calibration.pairs import FEATURES, REQUIRED, read_pairs
+from qnas.accel.cost.estimate import Resources
 from qnas.accel.device import load_device
-from qnas.accel.folding import Folding
-from qnas.accel.lower import lower
-from qnas.accel.plan import HardwarePlan
-from qnas.accel.twin.table import SHIPPED, read_table
+from qnas.accel.plan.check import check_plan
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.rtl.table import SHIPPED, read_table
 from qnas.data.arrays import load_numpy
 from qnas.data.idx import read_idx
 from qnas.data.pixels import PixelConfig
 from qnas.errors import QnasError
-from qnas.integer_file import load_integer, save_integer
-from qnas.objectives.calibration.designs import MeasuredDesign, MeasuredDesigns, Setup
-from qnas.objectives.calibration.file import CalibrationFile, read_calibration
-from qnas.objectives.calibration.pairs import FEATURES, REQUIRED, read_pairs
-from qnas.objectives.cost.estimate import Resources
-from qnas.random_network import random_network
-from qnas.serial import encode, read_json
+from qnas.integer.file import load_integer, save_integer
 from qnas.spaces import load_space
 from qnas.studies.config import load_config
-from qnas.studies.explain import explain_architecture
+from qnas.studies.report.explanation import explain_architecture
+from qnas.testing.random_network import random_network
 from tests.accel.test_device import TEXT as DEVICE
 from tests.mutation import byte_files, damaged, json_files, toml_files
 

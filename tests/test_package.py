@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from qnas.serial import canonical_json
+from qnas._util.serialization import canonical_json
 from qnas.spaces import load_space
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,9 +98,9 @@ EMIT = """
 from pathlib import Path
 import numpy as np
 from qnas.accel.device import load_device
-from qnas.accel.project import emit_project
-from qnas.objectives.folding_search import best_plan
-from qnas.random_network import random_network
+from qnas.accel.hls.emit.project import emit_project
+from qnas.accel.folding_search.search import best_plan
+from qnas.testing.random_network import random_network
 from qnas.spaces import load_space
 net, board = load_space("digits").smallest(), load_device("kv260")
 files = emit_project(

@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from qnas.accel.folding import MAX_WEIGHT_PORTS
+from qnas._util.plugins import load_plugin, plugin_names
+from qnas._util.serialization import Value, decode, read_toml
+from qnas.accel.plan.folding import MAX_WEIGHT_PORTS
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
-from qnas.plugins import load_plugin, plugin_names
-from qnas.serial import Value, decode, read_toml
 
 GROUP = "qnas.devices"
 Resource = Literal["lut", "ff", "dsp", "bram18", "uram"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from qnas.objectives.calibration.evaluation import Foretold, Scores
+    from qnas.accel.calibration.evaluation import Foretold, Scores
 
 SHIPPED = Path("the table that comes with qnas")
 
@@ -76,8 +76,8 @@ def command(
 
 def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Foretold], str, str]:
     """What was foretold of each resource, what of, and a title."""
-    from qnas.objectives.calibration import evaluation
-    from qnas.objectives.calibration.pairs import read_pairs
+    from qnas.accel.calibration import evaluation
+    from qnas.accel.calibration.pairs import read_pairs
 
     train = read_pairs(pairs)
     if evaluate is None:
@@ -89,8 +89,8 @@ def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Foretold
 
 
 def _of_blocks(blocks: Path) -> tuple[Mapping[str, Foretold], str, str]:
-    from qnas.accel.twin import table
-    from qnas.objectives.calibration.block_scores import leave_one_block_out
+    from qnas.accel.calibration.block_scores import leave_one_block_out
+    from qnas.accel.rtl import table
 
     rows = table.read_table(table.SHIPPED if blocks == SHIPPED else blocks)
     title = f"Estimate -> synthesized RTL: {len(rows)} blocks, each left out"
@@ -100,9 +100,9 @@ def _of_blocks(blocks: Path) -> tuple[Mapping[str, Foretold], str, str]:
 def _say(
     told: Mapping[str, Foretold], what: str, title: str, out: Path | None, html: Path | None
 ) -> None:
+    from qnas._util.serialization import write_atomically, write_json
+    from qnas.accel.calibration.evaluation import score
     from qnas.cli.console import printer
-    from qnas.objectives.calibration.evaluation import score
-    from qnas.serial import write_atomically, write_json
 
     scores = score(told)
     printer().print(_table(scores, title))
@@ -118,11 +118,11 @@ def _from_reports(reports: Path, file: Path) -> None:
     """Write the file and print what it makes of designs left out."""
     from rich.table import Table
 
+    from qnas._util.serialization import write_json
+    from qnas.accel.calibration.designs import read_designs
+    from qnas.accel.calibration.file import CalibrationFile, fit
+    from qnas.accel.cost.estimate import RESOURCES
     from qnas.cli.console import printer
-    from qnas.objectives.calibration.designs import read_designs
-    from qnas.objectives.calibration.file import CalibrationFile, fit
-    from qnas.objectives.cost.estimate import RESOURCES
-    from qnas.serial import write_json
 
     designs = read_designs(reports)
     found = fit(designs)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qnas.architecture import Architecture
-    from qnas.studies.feasibility import Corner, Feasibility
+    from qnas.studies.run.feasibility import Corner, Feasibility
 
 
 @click.command("check")
@@ -23,7 +23,7 @@ def command(study: str) -> None:
     """
     from qnas.cli.console import printer
     from qnas.studies.config import load_config
-    from qnas.studies.feasibility import assess
+    from qnas.studies.run.feasibility import assess
 
     found = assess(load_config(study))
     console = printer()

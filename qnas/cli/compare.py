@@ -21,8 +21,8 @@ def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None) -
     from rich.table import Table
 
     from qnas.cli.console import printer
-    from qnas.studies.comparing import compare
     from qnas.studies.report.compare_page import render_comparison, study_rows, target_rows
+    from qnas.studies.report.comparison import compare
 
     found = compare(runs, fps=fps)
     table = Table(title="Side by side", title_justify="left")
@@ -40,7 +40,7 @@ def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None) -
     for caution in found.cautions:
         console.print(caution)
     if html is not None:
-        from qnas.serial import write_atomically
+        from qnas._util.serialization import write_atomically
 
         write_atomically(html, render_comparison(found))
         click.echo(f"Page: {html}")

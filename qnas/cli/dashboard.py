@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from qnas.studies.dashboard import Mirror
+    from qnas.studies.report.dashboard import Mirror
 
 REFRESH_SECONDS = 5.0
 
@@ -27,8 +27,8 @@ def command(study: str, runs: Path, host: str, port: int) -> None:
     The dashboard works on a copy: nothing done there changes the run.
     """
     from qnas.studies.config import load_config
-    from qnas.studies.dashboard import Mirror
-    from qnas.studies.workspace import Workspace
+    from qnas.studies.report.dashboard import Mirror
+    from qnas.studies.run.run import Workspace
 
     work = Workspace(load_config(study), runs)
     with tempfile.TemporaryDirectory(prefix="qnas-dashboard-") as folder:

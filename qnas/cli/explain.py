@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qnas.studies.explain import Explanation
+    from qnas.studies.report.explanation import Explanation
 
 KIND_TITLES = ("stages", "cycles", "share", "loops", "fills", "MACs", "products", "array", "kB")
 TABLE_PARTS = 12
@@ -44,7 +44,7 @@ def command(
     console.print(_kinds(found))
     console.print(_parts(found))
     if html is not None:
-        from qnas.serial import write_atomically
+        from qnas._util.serialization import write_atomically
         from qnas.studies.report.explain_page import render_explanation
 
         write_atomically(html, render_explanation(found))
@@ -55,7 +55,7 @@ def _explained(
     pick: Path | None, arch: Path | None, device: str | None, dsp_share: float
 ) -> Explanation:
     from qnas.errors import ConfigError, problem
-    from qnas.studies.explain import explain_architecture, explain_pick
+    from qnas.studies.report.explanation import explain_architecture, explain_pick
 
     if pick is not None and arch is None:
         return explain_pick(pick, device=device)

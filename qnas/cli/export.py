@@ -19,13 +19,13 @@ def command(study: str, runs: Path, qonnx: bool, together: bool) -> None:
     argument of the kernel, so that to change it takes no other bitstream.
     """
     with opened(study, runs, stage="export") as (work, progress):
-        from qnas.studies import stages
+        from qnas.studies.stages import pipeline as stages
 
         stages.export(work, together=together, progress=progress)
         if together:
             show_together(work)
         if qonnx:
-            from qnas.studies.qonnx import export_qonnx
+            from qnas.studies.stages.qonnx import export_qonnx
 
             for path in export_qonnx(work):
                 click.echo(f"QONNX: {path}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from qnas.accel.twin.block import Block
-    from qnas.accel.twin.table import Row
+    from qnas.accel.rtl.block import Block
+    from qnas.accel.rtl.table import Row
 
 
 @click.command("measure")
@@ -47,11 +47,11 @@ def command(
     --next N with --plans DIR: not the whole table, but the N blocks whose measurement would shrink
     the 90 % intervals of the blocks of those plans most (a study's front: --plans runs/NAME).
     """
-    from qnas.accel.twin.block import known
-    from qnas.accel.twin.grid import grid
-    from qnas.accel.twin.kinds import KINDS
-    from qnas.accel.twin.measure import measure_all
-    from qnas.accel.twin.table import read_table, write_table
+    from qnas.accel.rtl.block import known
+    from qnas.accel.rtl.grid import grid
+    from qnas.accel.rtl.kinds import KINDS
+    from qnas.accel.rtl.measure import measure_all
+    from qnas.accel.rtl.table import read_table, write_table
     from qnas.cli.console import printer
     from qnas.errors import ConfigError, problem
 
@@ -86,13 +86,13 @@ def command(
 
 def _next(count: int, plans: Path, cache: Path) -> list[Block]:
     """Of all that may be measured and was not."""
-    from qnas.accel.sharing import read_plans
-    from qnas.accel.twin.grid import candidates
-    from qnas.accel.twin.measure import remembered
-    from qnas.accel.twin.of_plan import blocks_of
-    from qnas.accel.twin.table import read_table
+    from qnas.accel.calibration.active import propose, shares
+    from qnas.accel.plan.multi_network import read_plans
+    from qnas.accel.rtl.blocks_of_plan import blocks_of
+    from qnas.accel.rtl.grid import candidates
+    from qnas.accel.rtl.measure import remembered
+    from qnas.accel.rtl.table import read_table
     from qnas.errors import ConfigError, problem
-    from qnas.objectives.calibration.active import propose, shares
 
     files = sorted(plans.rglob("plan.json"))
     if not files:
@@ -106,7 +106,7 @@ def _next(count: int, plans: Path, cache: Path) -> list[Block]:
 
 def _compare(rows: tuple[Row, ...], shipped: tuple[Row, ...]) -> None:
     """VerificationError for a row that is not in the shipped table, or other there."""
-    from qnas.accel.twin.table import NUMBERS
+    from qnas.accel.rtl.table import NUMBERS
     from qnas.errors import VerificationError, problem
 
     known = {row.block: row for row in shipped}

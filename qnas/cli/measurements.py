@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from qnas.accel.measurement import Measurement
+    from qnas.accel.reports.measurement import Measurement
 
 TITLES = {
     "lut": "LUT",

@@ -12,9 +12,9 @@ from qnas.cli.stage import opened_quietly
 from qnas.errors import ConfigError, problem
 
 if TYPE_CHECKING:
-    from qnas.studies.choosing import Choice
-    from qnas.studies.records import TrialRecord
-    from qnas.studies.workspace import Workspace
+    from qnas.studies.results.selection import Choice
+    from qnas.studies.run.run import Workspace
+    from qnas.studies.search.trials import TrialRecord
 
 
 @click.command("pick")
@@ -43,7 +43,7 @@ def command(
     The choice is from the front of what keeps the limits. report.html has a slider for each limit.
     """
     with opened_quietly(study, runs, stage="pick") as work:
-        from qnas.studies.choosing import Wishes, choose_one
+        from qnas.studies.results.selection import Wishes, choose_one
 
         wishes = Wishes(
             fps,
@@ -76,9 +76,9 @@ def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
 
 
 def _write(work: Workspace, choice: Choice, out: Path) -> None:
-    from qnas.studies.exporting import export_pick
-    from qnas.studies.picks import Pick
-    from qnas.studies.rundir import PickDirectory
+    from qnas.studies.results.picks import Pick
+    from qnas.studies.run.run_directory import PickDirectory
+    from qnas.studies.stages.export import export_pick
 
     if out.exists() and any(out.iterdir()):
         rule = "must be a new or empty folder"
@@ -109,7 +109,7 @@ def _show(work: Workspace, choice: Choice) -> None:
 
 
 def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
-    from qnas.studies.picks import w8_share
+    from qnas.studies.results.picks import w8_share
 
     def row(label: str, cell: Any) -> tuple[str, list[str]]:
         return label, [cell(trial) for trial in trials]
@@ -129,7 +129,7 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
 
 
 def _as_json(choice: Choice) -> dict[str, Any]:
-    from qnas.serial import encode
+    from qnas._util.serialization import encode
 
     trial = choice.trial
     return {

@@ -17,6 +17,6 @@ def command(study: str, runs: Path, png: bool) -> None:
     --png needs kaleido (pip install 'qnas-fpga[png]') and a Chromium.
     """
     with opened(study, runs, stage="report") as (work, progress):
-        from qnas.studies import stages
+        from qnas.studies.stages import pipeline as stages
 
         stages.report(work, png=png, progress=progress)

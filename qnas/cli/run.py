@@ -14,11 +14,11 @@ def command(study: str, runs: Path, workers: int, storage: str) -> None:
 
     Exit status 1 if a project differs from the integer reference, 2 for bad input.
     """
-    from qnas.studies.team import Team
+    from qnas.studies.workers.pool import Team
 
     team = Team(workers, storage)
     team.check()
     with opened(study, runs, stage="run") as (work, progress):
-        from qnas.studies import stages
+        from qnas.studies.stages import pipeline as stages
 
         verify_and_show(work, lambda: stages.run(work, team=team, progress=progress))

@@ -14,11 +14,11 @@ def command(study: str, runs: Path, workers: int, storage: str) -> None:
 
     Equal seeds find the same, with any number of workers on any number of machines.
     """
-    from qnas.studies.team import Team
+    from qnas.studies.workers.pool import Team
 
     team = Team(workers, storage)
     team.check()
     with opened(study, runs, stage="search") as (work, progress):
-        from qnas.studies import stages
+        from qnas.studies.stages import pipeline as stages
 
         stages.search(work, team=team, progress=progress)

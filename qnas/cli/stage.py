@@ -12,8 +12,8 @@ import click
 from qnas.errors import VerificationError
 
 if TYPE_CHECKING:
-    from qnas.studies.progress import Progress
-    from qnas.studies.workspace import Workspace
+    from qnas.studies.run.progress import Progress
+    from qnas.studies.run.run import Workspace
 
 
 def study_command(function: Callable[..., Any]) -> click.Command:
@@ -49,7 +49,7 @@ def team_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def opened_quietly(study: str, runs: Path, *, stage: str) -> Iterator[Workspace]:
     """The run of `study`, for commands that only answer a question."""
     from qnas.studies.config import load_config
-    from qnas.studies.workspace import open_workspace
+    from qnas.studies.run.run import open_workspace
 
     with open_workspace(load_config(study), runs=runs, stage=stage) as work:
         yield work
@@ -62,7 +62,7 @@ def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Workspace, P
 
     from qnas.cli.console import ConsoleProgress
     from qnas.studies.config import load_config
-    from qnas.studies.workspace import open_workspace
+    from qnas.studies.run.run import open_workspace
 
     config = load_config(study)
     with (
@@ -88,10 +88,10 @@ def verify_and_show(work: Workspace, stage: Callable[[], object]) -> None:
 def show_together(work: Workspace) -> None:
     """Print what the kernel of all picks takes and gives, beside a kernel a pick; nothing if there
     is none."""
+    from qnas._util.serialization import encode
     from qnas.cli.console import printer, together_tables
-    from qnas.serial import encode
-    from qnas.studies.together import facts_together
-    from qnas.studies.verifying_together import verdicts_together
+    from qnas.studies.stages.multi_network import facts_together
+    from qnas.studies.stages.multi_network_verify import verdicts_together
 
     facts = facts_together(work)
     if facts is not None:
@@ -105,8 +105,8 @@ def show_summary(work: Workspace) -> None:
     """Print the table of summary.json; nothing if a verification that broke down removed it."""
     from rich.console import Console
 
+    from qnas._util.serialization import read_json
     from qnas.cli.console import summary_table
-    from qnas.serial import read_json
 
     if work.files.summary.exists():
         limits: dict[str, int] = {name: limit for name, limit in work.device.limits().items()}

@@ -19,10 +19,10 @@ def command(project: Path, as_json: bool) -> None:
     """
     import json
 
-    from qnas.accel.synthesis import find_project, synthesise
+    from qnas._util.serialization import encode
+    from qnas.accel.hls.synthesis import find_project, synthesise
     from qnas.cli.console import printer
     from qnas.cli.measurements import measurement_table
-    from qnas.serial import encode
 
     found = synthesise(find_project(project))
     if as_json:

@@ -14,7 +14,7 @@ from qnas.errors import VerificationError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qnas.studies.workspace import Workspace
+    from qnas.studies.run.run import Workspace
 
 RUNGS = ("inherited", "tuned", "integer", "C++")
 
@@ -29,7 +29,7 @@ def command(study: str, runs: Path, picks: tuple[str, ...]) -> None:
     `qnas search`; goes on where a killed tuning stopped.
     """
     with opened(study, runs, stage="tune") as (work, progress):
-        from qnas.studies import stages
+        from qnas.studies.stages import pipeline as stages
 
         try:
             stages.tune(work, picks=picks, progress=progress)
@@ -40,8 +40,8 @@ def command(study: str, runs: Path, picks: tuple[str, ...]) -> None:
 
 
 def _show(work: Workspace) -> None:
+    from qnas._util.serialization import read_json
     from qnas.cli.console import printer
-    from qnas.serial import read_json
 
     printer().print(tuning_table(read_json(work.files.summary)["picks"]))
     click.echo(f"Files: {work.files.path}")

@@ -14,6 +14,6 @@ def command(study: str, runs: Path) -> None:
     Exit status 1 if a single value differs. Needs `qnas export`.
     """
     with opened(study, runs, stage="verify") as (work, progress):
-        from qnas.studies import stages
+        from qnas.studies.stages import pipeline as stages
 
         verify_and_show(work, lambda: stages.verify(work, progress=progress))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from qnas._util.user_code import is_reference, load_reference, resolve
 from qnas.data.arrays import load_numpy
 from qnas.data.digits import load_digits
 from qnas.data.folder import load_folder
@@ -12,7 +13,6 @@ from qnas.data.idx import load_fashion_mnist, load_idx
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
-from qnas.user_code import is_reference, load_reference, resolve
 
 __all__ = ["ImageSet", "Images", "PixelConfig", "check_data_name", "data_names", "load_data"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.serialization import canonical_json
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, problem
-from qnas.serial import canonical_json
 
 DECODERS = 8  # Pillow decodes outside the interpreter's lock
 Indices = NDArray[np.int64]

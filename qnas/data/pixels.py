@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
 from qnas.numerics import act_max
-from qnas.serial import Value
 
 # Mean and standard deviation of ImageNet's channels, as every model trained on it has them.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -9,9 +9,9 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.accel.plan import HardwarePlan
+from qnas.accel.cost.estimate import Estimate
+from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
-from qnas.objectives.cost.estimate import Estimate
 
 Direction = Literal["minimize", "maximize"]
 

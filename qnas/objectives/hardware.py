@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qnas.accel.cost.energy import energy
 from qnas.accel.device import Device
 from qnas.objectives.base import Candidate, Direction
-from qnas.objectives.cost.energy import energy
 
 if TYPE_CHECKING:  # it brings scipy
-    from qnas.objectives.calibration.file import Calibration
+    from qnas.accel.calibration.file import Calibration
 
 
 @dataclass(frozen=True, slots=True)

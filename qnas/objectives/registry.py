@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
+from qnas._util.plugins import load_plugin, plugin_names
+from qnas._util.user_code import is_reference, load_reference
+from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.device import Device
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.objectives.base import Direction, Objective
-from qnas.objectives.cost.estimate import RESOURCES
 from qnas.objectives.hardware import (
     EnergyObjective,
     FpsObjective,
     LatencyObjective,
     ResourceObjective,
 )
-from qnas.plugins import load_plugin, plugin_names
-from qnas.user_code import is_reference, load_reference
 
 if TYPE_CHECKING:
+    from qnas.accel.calibration.file import Calibration
     from qnas.objectives.accuracy import AccuracyEvaluator
-    from qnas.objectives.calibration.file import Calibration
 
 
 GROUP = "qnas.objectives"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from qnas._util.plugins import load_plugin, plugin_names
+from qnas._util.user_code import is_reference, load_reference
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
-from qnas.plugins import load_plugin, plugin_names
 from qnas.space import SearchSpace
 from qnas.spaces.deit import DEIT_BASE, DEIT_SMALL, DEIT_TINY
 from qnas.spaces.digits import DIGITS
 from qnas.spaces.small import SMALL28, SMALL32
-from qnas.user_code import is_reference, load_reference
 
 GROUP = "qnas.spaces"
 _SPACES = {

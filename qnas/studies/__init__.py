@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qnas.studies.config import StudyConfig, load_config
-    from qnas.studies.stages import run
-    from qnas.studies.workspace import Workspace, open_workspace
+    from qnas.studies.run.run import Workspace, open_workspace
+    from qnas.studies.stages.pipeline import run
 
 __all__ = ["StudyConfig", "Workspace", "load_config", "open_workspace", "run"]
 
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
     """Import on first use: numpy, scikit-learn and optuna are slow to come by."""
     from importlib import import_module
 
-    for module in ("config", "workspace", "stages"):
+    for module in ("config", "run.run", "stages.pipeline"):
         if name in __all__ and hasattr(found := import_module(f"{__name__}.{module}"), name):
             return getattr(found, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

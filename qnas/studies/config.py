@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qnas._util.serialization import Value, decode, read_toml
+from qnas._util.timm_support import is_weights_file
+from qnas._util.user_code import is_reference, resolve
 from qnas.data.pixels import PixelConfig
+from qnas.data.splits import SplitConfig
 from qnas.errors import UnknownNameError, nearest, problem
-from qnas.serial import Value, decode, read_toml
-from qnas.splits import SplitConfig
 from qnas.studies.sections import (
     DEFAULT_SAMPLER,
     CalibrationConfig,
@@ -20,9 +22,7 @@ from qnas.studies.sections import (
     TuneConfig,
     require,
 )
-from qnas.timm_support import is_weights_file
 from qnas.training.recipe import Recipe
-from qnas.user_code import is_reference, resolve
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
@@ -123,7 +123,7 @@ class StudyConfig(Value):
     def _check_sampler(self) -> None:
         if (self.search.sampler, self.search.settings) == (DEFAULT_SAMPLER, {}):
             return  # without an import of Optuna
-        from qnas.studies.proposing import make_sampler
+        from qnas.studies.search.proposers import make_sampler
 
         make_sampler(self.search, seed=0)
 

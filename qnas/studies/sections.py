@@ -6,8 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
+from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
-from qnas.serial import Value
 from qnas.training.recipe import Recipe
 
 DEFAULT_SAMPLER = "NSGAIISampler"

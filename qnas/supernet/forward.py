@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from qnas import numerics as num
 from qnas.architecture import Architecture
-from qnas.supernet import fused
+from qnas.supernet.cpu import fused
 from qnas.supernet.quantizers import on_grid
 from qnas.supernet.stacks import Stack, plain_matrices, quantized_matrices
 from qnas.supernet.weights import SubnetWeights

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from qnas.supernet import native
-from qnas.supernet.fused_functions import apply
+from qnas.supernet.cpu import native
+from qnas.supernet.cpu.functions import apply
 from qnas.supernet.weights import W4, W8, MatrixWeights
 
 ROW_BOUNDS = (*W4, W8[1])

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from qnas._util.serialization import decode, encode, read_json, write_atomically, write_json
 from qnas.errors import CheckpointError, QnasError, problem
-from qnas.serial import decode, encode, read_json, write_atomically, write_json
 from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
 

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from qnas.accel.check import check_plan
+from qnas._util.serialization import encode
 from qnas.accel.device import MAX_PORT_BITS, OTHER_PORTS, RESOURCES, Device
+from qnas.accel.folding_search.search import best_plan
+from qnas.accel.plan.check import check_plan
 from qnas.architecture import Architecture
-from qnas.objectives.folding_search import best_plan
-from qnas.serial import encode
 from qnas.spaces import load_space
 
 

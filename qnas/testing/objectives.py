@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 
 from qnas.accel.device import load_device
+from qnas.accel.folding_search.search import best_plan
 from qnas.objectives.base import Candidate, Direction, Objective
-from qnas.objectives.folding_search import best_plan
 from qnas.spaces import load_space
 
 

@@ -13,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from qnas._util.safetensors_header import in_order
+from qnas._util.serialization import encode, write_atomically
 from qnas.errors import CheckpointError, problem
-from qnas.safetensors_header import in_order
-from qnas.serial import encode, write_atomically
 from qnas.supernet.model import Supernet
 from qnas.training.optimizing import WeightAverage
 

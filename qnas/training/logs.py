@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qnas._util.serialization import Value, encode, write_atomically
 from qnas.errors import DependencyError, problem
-from qnas.serial import Value, encode, write_atomically
 
 LOG, TENSORBOARD = "train.jsonl", "tensorboard"
 

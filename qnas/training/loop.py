@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from qnas.serial import digest, encode
+from qnas._util.serialization import digest, encode
 from qnas.space import SearchSpace, Singleton
+from qnas.supernet.export.timm_import import load_timm
 from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
-from qnas.supernet.timm_import import load_timm
 from qnas.training.checkpoint import Run
 from qnas.training.logs import OnInterval
 from qnas.training.processes import Processes, joined

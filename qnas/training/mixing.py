@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qnas._util.timm_support import import_timm
 from qnas.errors import ConfigError, problem
-from qnas.timm_support import import_timm
 from qnas.training.source import Batch, BatchTransform
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from qnas._util.timm_support import import_timm
 from qnas.errors import ConfigError, nearest, problem
-from qnas.timm_support import import_timm
 from qnas.training.recipe import Recipe
 
 Schedule = Callable[[int], None]  # sets the rates of the step of that number

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
-from qnas.serial import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from qnas._util.timm_support import import_timm
 from qnas.errors import ConfigError, nearest, problem
-from qnas.supernet.timm_files import read_state_dict
-from qnas.timm_support import import_timm
+from qnas.supernet.export.timm_files import read_state_dict
 from qnas.training.recipe import Recipe
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from qnas.accel.device import Device, load_device
-from qnas.accel.folding import Folding
-from qnas.accel.sharing import ALIKE
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.multi_network import ALIKE
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 
 PORT_BITS = 128

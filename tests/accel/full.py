@@ -24,9 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qnas.accel.plan import HardwarePlan
-from qnas.accel.toolchain import Toolchain, find_ap_int
-from qnas.accel.verify import Verification, verify_project
+from qnas.accel.csim.toolchain import Toolchain, find_ap_int
+from qnas.accel.csim.verify import Verification, verify_project
+from qnas.accel.plan.plan import HardwarePlan
 from tests.accel.corners import CORNERS, at_corner
 from tests.accel.projects import QUICK, Design, lanes, random_design
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.device import Device, load_device
-from qnas.accel.emit.member import Member
-from qnas.accel.folding import Folding
-from qnas.accel.lower import lower
-from qnas.accel.plan import HardwarePlan
-from qnas.accel.project import ProjectFiles, emit_kernel, emit_project
-from qnas.accel.toolchain import Toolchain
+from qnas.accel.hls.emit.member import Member
+from qnas.accel.hls.emit.project import ProjectFiles, emit_kernel, emit_project
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
+from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
-from qnas.integer import IntegerNetwork
-from qnas.random_network import random_network
+from qnas.integer.network import IntegerNetwork
+from qnas.testing.random_network import random_network
 from tests.accel.designs import alike, drain_widths, zcu102
 
 QUICK = Toolchain(flags=("-O0",))  # the compiler takes longer than these simulations

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from qnas.accel.check import check_plan
+from qnas._util.serialization import encode
 from qnas.accel.device import load_device
-from qnas.accel.folding import Folding
-from qnas.accel.lower import lower
-from qnas.accel.plan import HardwarePlan
+from qnas.accel.plan.check import check_plan
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
+from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError
-from qnas.serial import encode
 from tests.accel.designs import tiny, zcu102
 from tests.accel.test_device import TEXT
 

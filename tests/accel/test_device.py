@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from qnas._util.serialization import encode
 from qnas.accel.device import Device, load_device
 from qnas.errors import ConfigError, UnknownNameError
-from qnas.serial import encode
 
 TEXT = """
 name = "mine"

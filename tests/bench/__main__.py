@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from qnas.serial import write_atomically
+from qnas._util.serialization import write_atomically
 from tests.bench.page import Outcome, page, setting
 from tests.bench.suite import SUITE, Benchmark
 

@@ -29,11 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from qnas.accel.twin.table import Row, read_table
-from qnas.objectives.calibration.active import choose
-from qnas.objectives.calibration.blocks import LEARNED, estimates, features, measured
-from qnas.objectives.calibration.pairs import FEATURES, Floats, Pairs, read_pairs
-from qnas.objectives.calibration.processes import Processes, fit_processes
+from qnas.accel.calibration.active import choose
+from qnas.accel.calibration.blocks import LEARNED, estimates, features, measured
+from qnas.accel.calibration.gaussian_process import Processes, fit_processes
+from qnas.accel.calibration.pairs import FEATURES, Floats, Pairs, read_pairs
+from qnas.accel.rtl.table import Row, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("QNAS_SHARED_DATA", ROOT.parent / "shared/data"))

@@ -25,16 +25,16 @@ from typing import Any
 
 import numpy as np
 
-from qnas.accel.twin.table import Row, read_table
-from qnas.objectives.calibration.block_scores import (
+from qnas.accel.calibration.block_scores import (
     error_with,
     error_with_proposed,
     leave_one_block_out,
 )
-from qnas.objectives.calibration.blocks import LEARNED
-from qnas.objectives.calibration.evaluation import Scores, foretold, leave_one_out, score
-from qnas.objectives.calibration.pairs import Pairs, read_pairs
-from qnas.objectives.calibration.regressor import fit_pairs
+from qnas.accel.calibration.blocks import LEARNED
+from qnas.accel.calibration.evaluation import Scores, foretold, leave_one_out, score
+from qnas.accel.calibration.pairs import Pairs, read_pairs
+from qnas.accel.calibration.regressor import fit_pairs
+from qnas.accel.rtl.table import Row, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("QNAS_SHARED_DATA", ROOT.parent / "shared/data"))

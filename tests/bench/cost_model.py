@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from qnas.accel.cost.analytic import estimate, price
 from qnas.accel.device import Device, load_device
-from qnas.accel.folding import FIELDS, Folding
-from qnas.accel.lower import lower
+from qnas.accel.folding_search.search import best_plan, candidate_foldings
+from qnas.accel.plan.folding import FIELDS, Folding
+from qnas.accel.plan.lower import lower
 from qnas.architecture import Architecture, BlockSpec, W8Shares
-from qnas.objectives.cost.analytic import estimate, price
-from qnas.objectives.folding_search import best_plan, candidate_foldings
 from qnas.spaces import load_space
 
 RULE4ML_MS = (0.1, 0.24)

@@ -24,15 +24,15 @@ from typing import Any
 
 import numpy as np
 
+from qnas.accel.csim.toolchain import Toolchain, find_ap_int
+from qnas.accel.csim.verify import Verification, verify_project
 from qnas.accel.device import load_device
-from qnas.accel.folding import Folding
-from qnas.accel.lower import lower
-from qnas.accel.project import emit_project
-from qnas.accel.toolchain import Toolchain, find_ap_int
-from qnas.accel.verify import Verification, verify_project
+from qnas.accel.hls.emit.project import emit_project
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.operations import Gemm, network_operations
-from qnas.random_network import random_network
+from qnas.testing.random_network import random_network
 
 FOLDING = Folding(tm=16, tt=8, tk=16, vl=4, drain_pairs=4)
 

@@ -35,18 +35,18 @@ from typing import Any
 import numpy as np
 import optuna
 
+from qnas.accel.cost.estimate import Estimate, Resources
 from qnas.accel.device import load_device
+from qnas.accel.folding_search.search import best_plan
 from qnas.architecture import Architecture
-from qnas.objectives.cost.estimate import Estimate, Resources
-from qnas.objectives.folding_search import best_plan
 from qnas.pareto import Box, Points, hypervolume, nondominated
 from qnas.space import SearchSpace
 from qnas.studies.config import SearchConfig
-from qnas.studies.evaluate import Evaluation, Result
-from qnas.studies.genome import DSP_SHARE, Genome, Proposal
-from qnas.studies.progress import Silent
-from qnas.studies.runner import Runner
-from qnas.studies.storage import open_study
+from qnas.studies.run.progress import Silent
+from qnas.studies.search.evaluation import Evaluation, Result
+from qnas.studies.search.genome import DSP_SHARE, Genome, Proposal
+from qnas.studies.search.loop import Runner
+from qnas.studies.storage.journal import open_study
 
 SPACE = SearchSpace(
     name="enumerable",

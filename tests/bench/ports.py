@@ -17,8 +17,8 @@ from pathlib import Path
 from cost_model import deit_small
 
 from qnas.accel.device import MIN_AXI_PORTS, Device, device_names, load_device
+from qnas.accel.folding_search.search import best_plan
 from qnas.architecture import Architecture
-from qnas.objectives.folding_search import best_plan
 from qnas.spaces import load_space
 
 

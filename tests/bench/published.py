@@ -24,10 +24,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from qnas.accel.cost.breakdown import slices
 from qnas.accel.device import Device, load_device
+from qnas.accel.folding_search.search import best_plan_and_speedups
 from qnas.architecture import Architecture, BlockSpec, W8Shares
-from qnas.objectives.cost.breakdown import slices
-from qnas.objectives.folding_search import best_plan_and_speedups
 from qnas.operations import Gemm, network_operations
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"

@@ -25,23 +25,23 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from qnas.accel.folding_search.search import best_plan
 from qnas.architecture import Architecture
 from qnas.objectives.accuracy import FIRST_PART, GROWTH, AccuracyEvaluator
 from qnas.objectives.base import Candidate, Direction
-from qnas.objectives.folding_search import best_plan
 from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.pareto import Box, hypervolume, nondominated
-from qnas.studies import stages
 from qnas.studies.config import StudyConfig, load_config
-from qnas.studies.evaluate import Evaluate, Evaluator
-from qnas.studies.front import StudyRecords
-from qnas.studies.manifest import read_manifest
-from qnas.studies.progress import Silent
-from qnas.studies.racing import Race, RacingEvaluator
-from qnas.studies.records import TrialRecord, read_records
-from qnas.studies.runner import Runner
-from qnas.studies.storage import open_study
-from qnas.studies.workspace import Workspace, open_workspace
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.run.manifest import read_manifest
+from qnas.studies.run.progress import Silent
+from qnas.studies.run.run import Workspace, open_workspace
+from qnas.studies.search.evaluation import Evaluate, Evaluator
+from qnas.studies.search.loop import Runner
+from qnas.studies.search.racing import Race, RacingEvaluator
+from qnas.studies.search.trials import TrialRecord, read_records
+from qnas.studies.stages import pipeline as stages
+from qnas.studies.storage.journal import open_study
 
 OBJECTIVES = ("error", "latency", "dsp")
 

@@ -29,8 +29,8 @@ from ranking_plan import Plans, make_plans
 from ranking_report import found, table
 from ranking_work import Job, Workshop
 
+from qnas._util.serialization import write_json
 from qnas.architecture import Architecture
-from qnas.serial import write_json
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 

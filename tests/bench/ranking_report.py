@@ -12,7 +12,7 @@ from ranking_plan import SPREAD, SUPERNET, Plan, Plans, counts
 from ranking_tau import agreement, beyond, gain
 from ranking_work import Outcome, Workshop, code_digest
 
-from qnas.serial import encode
+from qnas._util.serialization import encode
 
 LEAST = 4  # subnets, below which nothing is said
 

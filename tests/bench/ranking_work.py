@@ -17,9 +17,9 @@ import torch
 from ranking_data import Task
 
 import qnas
+from qnas._util.serialization import digest, encode, write_json
 from qnas.architecture import Architecture
 from qnas.objectives.accuracy import AccuracyEvaluator
-from qnas.serial import digest, encode, write_json
 from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
 from qnas.supernet.weights import MatrixWeights, SubnetWeights

@@ -26,11 +26,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from qnas.objectives.cost.estimate import Estimate, Resources
+from qnas.accel.cost.estimate import Estimate, Resources
 from qnas.studies.config import SearchConfig
-from qnas.studies.evaluate import Evaluation, Result
-from qnas.studies.runner import Runner
-from qnas.studies.storage import open_study
+from qnas.studies.search.evaluation import Evaluation, Result
+from qnas.studies.search.loop import Runner
+from qnas.studies.storage.journal import open_study
 
 GENES = [f"gene{i}" for i in range(30)]
 CHOICES = (0, 1, 2)

@@ -30,13 +30,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from qnas._util.serialization import write_atomically
+from qnas._util.timm_support import import_timm
 from qnas.architecture import Architecture
-from qnas.serial import write_atomically
 from qnas.space import SearchSpace
 from qnas.spaces import load_space
 from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
-from qnas.timm_support import import_timm
 
 MEMORY_BATCH = 8
 REPEATS = 5

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qnas.objectives.calibration.pairs import CLOCK, REQUIRED, Pairs
+from qnas.accel.calibration.pairs import CLOCK, REQUIRED, Pairs
 from tests.bench.active import FIGURES, Arena, compare, front
 from tests.bench.ports import measure as measure_ports
 from tests.bench.unseen import splits

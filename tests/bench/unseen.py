@@ -24,15 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from qnas.objectives.calibration.evaluation import (
+from qnas.accel.calibration.evaluation import (
     Foretold,
     evaluate,
     foretold,
     leave_one_out,
     score,
 )
-from qnas.objectives.calibration.pairs import CLOCK, Pairs, read_pairs
-from qnas.objectives.calibration.regressor import Mask
+from qnas.accel.calibration.pairs import CLOCK, Pairs, read_pairs
+from qnas.accel.calibration.regressor import Mask
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("QNAS_SHARED_DATA", ROOT.parent / "shared/data"))

@@ -17,7 +17,7 @@ from qnas.cli.main import cli
 from qnas.data import ImageSet
 from qnas.errors import ConfigError
 from qnas.spaces import load_space
-from qnas.studies.workspace import check_fit
+from qnas.studies.run.run import check_fit
 from tests.cli.tiny_study import qnas, study
 
 STUDY = study(
@@ -35,7 +35,7 @@ def refused(result: Result, *says: str) -> None:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run as far as its project, which a verification that passed is made up for."""
-    from qnas.studies.rundir import project_digest
+    from qnas.studies.run.run_directory import project_digest
 
     folder = tmp_path_factory.mktemp("damage")
     (folder / "study.toml").write_text(STUDY)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from qnas._util.serialization import write_json
 from qnas.cli.main import cli
-from qnas.serial import write_json
 from qnas.spaces import load_space
 
 

@@ -18,15 +18,15 @@ import pytest
 from click.testing import CliRunner
 from optuna_dashboard import wsgi
 
-from qnas.accel.plan import HardwarePlan
+from qnas._util.serialization import encode, read_json
+from qnas.accel.cost.analytic import estimate, estimate_together
+from qnas.accel.plan.plan import HardwarePlan
 from qnas.cli.main import cli
 from qnas.errors import CapacityError
-from qnas.objectives.cost.analytic import estimate, estimate_together
-from qnas.serial import encode, read_json
 from qnas.studies.config import load_config
-from qnas.studies.dashboard import Mirror
-from qnas.studies.together import group_of
-from qnas.studies.workspace import Workspace
+from qnas.studies.report.dashboard import Mirror
+from qnas.studies.run.run import Workspace
+from qnas.studies.stages.multi_network import group_of
 from tests.cli.tiny_study import qnas, study
 
 STUDY = study(

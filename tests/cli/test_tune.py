@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from qnas.studies import load_config, open_workspace, stages
-from qnas.studies.progress import Silent
+from qnas.studies import load_config, open_workspace
+from qnas.studies.run.progress import Silent
+from qnas.studies.stages import pipeline as stages
 from tests.cli.tiny_study import TINY_SPACE, qnas, study
 
 TUNE = "[tune]\nepochs = 3\nlearning_rate = 0.003\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from qnas.studies.config import load_config
-from qnas.studies.workspace import Workspace
+from qnas.studies.run.run import Workspace
 from tests.cli.tiny_study import qnas, study
 from tests.studies.postgres import postgres
 

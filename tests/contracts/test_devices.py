@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qnas.accel.device import Device, device_names, load_device
+from qnas.accel.folding_search.search import best_plan
 from qnas.errors import ConfigError
-from qnas.objectives.folding_search import best_plan
 from qnas.spaces import load_space
 from qnas.testing import DeviceContract
 

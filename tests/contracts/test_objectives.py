@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from qnas.accel.device import load_device
+from qnas.accel.folding_search.search import best_plan
 from qnas.objectives.base import Candidate, FunctionObjective, Objective
-from qnas.objectives.folding_search import best_plan
 from qnas.objectives.registry import make_objectives, objective_info, objective_names
 from qnas.testing import ObjectiveContract
 from tests.tiny import TINY, digits

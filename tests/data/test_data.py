@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from qnas.data import ImageSet, load_data
+from qnas.data.splits import SplitConfig, Splits
 from qnas.errors import ConfigError, UnknownNameError
-from qnas.splits import SplitConfig, Splits
 
 
 def test_digits_are_the_real_ones() -> None:

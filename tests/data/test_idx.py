@@ -12,8 +12,8 @@ import pytest
 
 from qnas.data import idx, load_data
 from qnas.data.idx import load_idx, read_idx
+from qnas.data.splits import Splits
 from qnas.errors import ConfigError
-from qnas.splits import Splits
 
 
 def write(path: Path, array: np.ndarray) -> None:

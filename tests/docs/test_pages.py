@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from qnas._util.serialization import decode
 from qnas.cli.main import cli
-from qnas.serial import decode
 from qnas.studies.config import StudyConfig
 from tests.docs.pages import DOCS, ROOT, aligned, blocks, commands, follow, missing, plain
 

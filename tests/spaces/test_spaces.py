@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qnas.accel.device import load_device
+from qnas.accel.folding_search.search import best_plan
 from qnas.errors import UnknownNameError
-from qnas.objectives.folding_search import best_plan
 from qnas.spaces import load_space, space_names
 
 

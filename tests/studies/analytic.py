@@ -11,24 +11,24 @@ from typing import cast
 
 import optuna
 
-from qnas.accel.plan import HardwarePlan
+from qnas.accel.cost.estimate import Estimate, Resources
+from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.objectives.base import Candidate, Direction, Objective
-from qnas.objectives.cost.estimate import Estimate, Resources
 from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.operations import Gemm, network_operations
 from qnas.space import SearchSpace
-from qnas.studies.claims import Ledger
 from qnas.studies.config import SearchConfig
-from qnas.studies.evaluate import Evaluate, Evaluator, Result
-from qnas.studies.front import StudyRecords, front_csv
-from qnas.studies.genome import Genome, Proposal
-from qnas.studies.progress import Silent
-from qnas.studies.records import read_records
-from qnas.studies.runner import Runner
-from qnas.studies.sampler import Params
-from qnas.studies.shared import open_storage, shared_study
-from qnas.studies.storage import open_study
+from qnas.studies.results.front import StudyRecords, front_csv
+from qnas.studies.run.progress import Silent
+from qnas.studies.search.evaluation import Evaluate, Evaluator, Result
+from qnas.studies.search.genome import Genome, Proposal
+from qnas.studies.search.loop import Runner
+from qnas.studies.search.sampler import Params
+from qnas.studies.search.trials import read_records
+from qnas.studies.storage.journal import open_study
+from qnas.studies.storage.leases import Ledger
+from qnas.studies.storage.shared import open_storage, shared_study
 
 SPACE = SearchSpace(
     name="small",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qnas._util.serialization import decode, encode
 from qnas.errors import ConfigError, QnasError, UnknownNameError
-from qnas.serial import decode, encode
 from qnas.studies.config import SearchConfig, StudyConfig, load_config, shipped_studies
 
 GOOD = """

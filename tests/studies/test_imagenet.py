@@ -14,11 +14,11 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from qnas.serial import read_json
+from qnas._util.serialization import read_json
+from qnas._util.timm_support import import_timm
 from qnas.studies.config import StudyConfig, load_config
-from qnas.studies.stages import run
-from qnas.studies.workspace import open_workspace
-from qnas.timm_support import import_timm
+from qnas.studies.run.run import open_workspace
+from qnas.studies.stages.pipeline import run
 from tests.data.folders import make_folder
 
 SPACE = """

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from qnas.numerics import act_max
-from qnas.random_network import random_network
-from qnas.supernet.export import _Export, to_integer
+from qnas.supernet.export.integer import _Export, to_integer
 from qnas.supernet.forward import to_patches
 from qnas.supernet.model import Supernet
+from qnas.testing.random_network import random_network
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
 from qnas.training.source import ArraySource

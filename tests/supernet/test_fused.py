@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qnas.supernet import fused, native
+from qnas.supernet.cpu import fused, native
 from qnas.supernet.model import Supernet
 from qnas.supernet.stacks import Stack, quantized_matrices
 from qnas.supernet.weights import hidden_low

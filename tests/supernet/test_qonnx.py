@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from qnas.supernet.export.qonnx import run_qonnx, save_qonnx, to_qonnx
 from qnas.supernet.model import Supernet
-from qnas.supernet.qonnx import run_qonnx, save_qonnx, to_qonnx
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
 from qnas.training.source import ArraySource

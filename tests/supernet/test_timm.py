@@ -15,14 +15,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from qnas._util.timm_support import import_timm
 from qnas.errors import CheckpointError, ConfigError, UnknownNameError
 from qnas.space import SearchSpace
+from qnas.supernet.export.timm_export import state_dict
+from qnas.supernet.export.timm_files import read_state_dict, timm_weights
+from qnas.supernet.export.timm_import import load_timm
 from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
-from qnas.supernet.timm_export import state_dict
-from qnas.supernet.timm_files import read_state_dict, timm_weights
-from qnas.supernet.timm_import import load_timm
-from qnas.timm_support import import_timm
 
 SPACE = SearchSpace(
     name="vit",

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from qnas._util.timm_support import import_timm
 from qnas.errors import CheckpointError, ConfigError, TrainingError
 from qnas.supernet.model import Supernet
-from qnas.timm_support import import_timm
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
 from qnas.training.teacher import distillation, load_teacher

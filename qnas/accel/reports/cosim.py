@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from qnas.accel.measurement import Measurement
+from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.numbers import count
 from qnas.accel.reports.text import AGAIN, Text
 from qnas.errors import ReportError, problem

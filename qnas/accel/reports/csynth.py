@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from qnas.accel.measurement import Amounts, Measurement
+from qnas.accel.reports.measurement import Amounts, Measurement
 from qnas.accel.reports.numbers import count, nanoseconds
 from qnas.accel.reports.xml_tree import Element
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qnas.accel.measurement import Amounts, FlowStage, Measurement
 from qnas.accel.reports.csynth import amounts, element_text, period
+from qnas.accel.reports.measurement import Amounts, FlowStage, Measurement
 from qnas.accel.reports.xml_tree import Element
 
 

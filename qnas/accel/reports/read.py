@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from qnas.accel.measurement import Amounts, Measurement
 from qnas.accel.reports.cosim import is_cosim, read_cosim
 from qnas.accel.reports.csynth import is_csynth, read_csynth
 from qnas.accel.reports.implementation import is_implementation, read_implementation
+from qnas.accel.reports.measurement import Amounts, Measurement
 from qnas.accel.reports.text import Text
 from qnas.accel.reports.timing import is_timing, read_timing
 from qnas.accel.reports.utilization import is_utilization, read_utilization

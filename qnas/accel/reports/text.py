@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from qnas.accel.measurement import FlowStage
+from qnas.accel.reports.measurement import FlowStage
 from qnas.errors import ReportError, problem
 
 HEAD = re.compile(r"\|\s*(Tool Version|Design|Device|Design State|Command)\s*:\s*(.*?)\s*\|?\s*")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from qnas.accel.measurement import Measurement
+from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.numbers import nanoseconds
 from qnas.accel.reports.text import AGAIN, Text, facts, flow_stage
 from qnas.errors import ReportError, problem

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from qnas.accel.measurement import Measurement
+from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.numbers import RULE, amount, count
 from qnas.accel.reports.text import Row, Text, cut_off, facts, flow_stage, require_sections, rows
 from qnas.errors import ReportError, problem

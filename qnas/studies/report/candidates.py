@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from qnas.space import MATRIX_KINDS
-from qnas.studies.picks import w8_share
-from qnas.studies.records import TrialRecord
 from qnas.studies.report.columns import columns_of
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.style import color_of, letter_of
+from qnas.studies.results.picks import w8_share
+from qnas.studies.search.trials import TrialRecord
 
 
 def candidates(content: ReportContent) -> dict[str, Any]:

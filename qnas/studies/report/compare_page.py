@@ -7,13 +7,13 @@ from itertools import combinations
 import plotly.graph_objects as go
 
 from qnas.pareto import nondominated
-from qnas.studies.comparing import Comparison, Run
-from qnas.studies.front import StudyRecords
-from qnas.studies.records import TrialRecord
 from qnas.studies.report.columns import column_of
+from qnas.studies.report.comparison import Comparison, Run
 from qnas.studies.report.content import describe
 from qnas.studies.report.html import Plots, render_template
 from qnas.studies.report.style import SERIES, new_figure
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.search.trials import TrialRecord
 
 COLORS = ("#1f6fb2", *SERIES)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qnas.studies.front import StudyRecords
-from qnas.studies.picks import Pick
-from qnas.studies.records import TrialRecord
-from qnas.studies.tuning_record import Tuning
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.picks import Pick
+from qnas.studies.search.trials import TrialRecord
+from qnas.studies.stages.tuning_record import Tuning
 
 if TYPE_CHECKING:
-    from qnas.objectives.calibration.file import Calibration
+    from qnas.accel.calibration.file import Calibration
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from math import ceil, floor, log10, sqrt
 
 import plotly.graph_objects as go
 
-from qnas.objectives.cost.breakdown import Slice, by_block
-from qnas.studies.explain import Explanation
+from qnas.accel.cost.breakdown import Slice, by_block
+from qnas.studies.report.explanation import Explanation
 from qnas.studies.report.style import FAINT, FRONT, INK, PICKED, SERIES, new_figure, points_of
 
 KIND_COLORS = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from qnas.accel.plan import HardwarePlan
-from qnas.objectives.cost.breakdown import Slice
-from qnas.objectives.cost.energy import DEFAULT, SOURCES
-from qnas.studies.explain import Explanation
+from qnas.accel.cost.breakdown import Slice
+from qnas.accel.cost.energy import DEFAULT, SOURCES
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.studies.report.explanation import Explanation
 from qnas.studies.report.html import Plots, render_template
 
 TABLE_PARTS = 24

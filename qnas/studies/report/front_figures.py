@@ -11,7 +11,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from qnas.pareto import Box, nondominated
-from qnas.studies.records import TrialRecord
 from qnas.studies.report.columns import Column, column_of, columns_of
 from qnas.studies.report.content import ReportContent, describe
 from qnas.studies.report.style import (
@@ -24,6 +23,7 @@ from qnas.studies.report.style import (
     new_figure,
     points_of,
 )
+from qnas.studies.search.trials import TrialRecord
 
 MOST_POINTS = 2000  # beside the front; more are drawn as an even choice of so many
 

@@ -14,7 +14,7 @@ def render_template(name: str, **content: Any) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("qnas.studies", "report"),
+        loader=PackageLoader("qnas.studies.report", "templates"),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,

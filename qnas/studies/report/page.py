@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from qnas.studies.front import StudyRecords
-from qnas.studies.importance import importances
-from qnas.studies.picks import Pick, w8_share
 from qnas.studies.report import device_figures, search_figures
 from qnas.studies.report.candidates import candidates
 from qnas.studies.report.columns import column_of
@@ -18,10 +15,13 @@ from qnas.studies.report.content import ReportContent
 from qnas.studies.report.front_figures import front_3d, pair, parallel
 from qnas.studies.report.html import Plots, render_template, script_json
 from qnas.studies.report.style import color_of, letter_of
-from qnas.studies.tuning_record import Tuning, tuning_of
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.importance import importances
+from qnas.studies.results.picks import Pick, w8_share
+from qnas.studies.stages.tuning_record import Tuning, tuning_of
 
 if TYPE_CHECKING:
-    from qnas.studies.workspace import Workspace
+    from qnas.studies.run.run import Workspace
 
 DASH = "\N{EM DASH}"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from qnas.errors import DependencyError, ToolMissingError, problem
-from qnas.studies.importance import importances
 from qnas.studies.report import device_figures, front_figures, search_figures
 from qnas.studies.report.content import ReportContent
+from qnas.studies.results.importance import importances
 
 WIDTH_PX, HEIGHT_PX, SCALE = 900, 560, 2
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from qnas.studies.front import StudyRecords
-from qnas.studies.importance import Importance
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.style import FRONT, INK, SHADES, new_figure
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.importance import Importance
 
 
 def best_error(records: StudyRecords) -> go.Figure:

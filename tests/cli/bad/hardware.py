@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from qnas._util.serialization import encode
 from qnas.accel.device import load_device
-from qnas.accel.folding import Folding
-from qnas.accel.lower import lower
-from qnas.serial import encode
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
 from qnas.spaces import load_space
 from tests.accel.test_device import TEXT as DEVICE
 from tests.cli.bad.case import DEEP, DIGITS, FIX_DEVICE, FIX_VALUE, Bad

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qnas.accel.twin.table import COLUMNS, NUMBERS
-from qnas.objectives.calibration.pairs import REQUIRED
+from qnas.accel.calibration.pairs import REQUIRED
+from qnas.accel.rtl.table import COLUMNS, NUMBERS
 from tests.cli.bad.case import DEEP, Bad
 
 

@@ -1,0 +1,92 @@
+"""Measured blocks of the RTL twin teach what is wrong with their estimates.
+
+Gaussian processes over (kind, family, logarithms of parameters) learn the log residuals of LUTs and
+FFs. DSP and block RAM are counted, not learned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from qnas.accel.calibration.gaussian_process import Processes, fit_processes
+from qnas.accel.calibration.pairs import MIN_PAIRS, Floats
+from qnas.accel.cost.blocks import block_resources
+from qnas.accel.rtl.block import FAMILIES, Block
+from qnas.accel.rtl.kinds import KINDS
+from qnas.accel.rtl.table import Row
+from qnas.errors import ConfigError, problem
+
+LEARNED, COUNTED = ("lut", "ff"), ("dsp", "bram18")
+APART = 4.0  # how far blocks of different kinds lie from each other, in doublings of a parameter
+NEAR = 0.95  # of the measured blocks are no farther from the nearest other than `reach`
+NAMES = tuple(sorted({name for kind in KINDS.values() for name in kind.parameters}))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPrediction:
+    """(blocks, LEARNED) each, amounts; `spread` is the process' own, of the log residual.
+    (blocks): `far`, those farther from what was measured than such blocks are from each other."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+    spread: Floats
+    far: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockModel:
+    """Made by `fit_blocks`. `known`: the features of what was measured."""
+
+    processes: Processes
+    known: KDTree
+    reach: float
+
+    def predict(self, blocks: Sequence[Block]) -> BlockPrediction:
+        x, raw = features(blocks), estimates(blocks, LEARNED)
+        shift, spread = self.processes.predict(x)
+        middle, half = np.log1p(raw) + shift, spread * self.processes.stretch
+        value, low, high = (np.maximum(0.0, np.expm1(middle + s * half)) for s in (0, -1, 1))
+        return BlockPrediction(value, low, high, spread, self.known.query(x)[0] > self.reach)
+
+
+def fit_blocks(rows: Sequence[Row]) -> BlockModel:
+    """ConfigError for fewer than MIN_PAIRS."""
+    if len(rows) < MIN_PAIRS:
+        rule, remedy = f"must be {MIN_PAIRS} at least", "Measure more: `qnas measure`."
+        raise ConfigError(problem("measured blocks", rule, len(rows), remedy))
+    blocks = [row.block for row in rows]
+    raw = estimates(blocks, LEARNED)
+    x, residuals = features(blocks), np.log1p(measured(rows, LEARNED)) - np.log1p(raw)
+    known = KDTree(x)
+    reach = float(np.quantile(known.query(x, k=2)[0][:, 1], NEAR))
+    return BlockModel(fit_processes(x, residuals), known, reach)
+
+
+def measured(rows: Sequence[Row], resources: Sequence[str]) -> Floats:
+    """(rows, resources)."""
+    return np.array([[getattr(row, name) for name in resources] for row in rows], float)
+
+
+def estimates(blocks: Sequence[Block], resources: Sequence[str]) -> Floats:
+    """(blocks, resources): what the formulas say that price plans."""
+    found = [block_resources(block) for block in blocks]
+    return np.array([[getattr(f, name) for name in resources] for f in found], float)
+
+
+def features(blocks: Sequence[Block]) -> Floats:
+    """(blocks, features): kind and family one-hot, APART; log2 of one more than each parameter."""
+    kinds = tuple(KINDS)
+    rows = []
+    for block in blocks:
+        given = dict(block.parameters)
+        one_hot = [APART * (block.kind == kind) for kind in kinds]
+        family = APART * FAMILIES.index(block.family)
+        rows.append([*one_hot, family, *(math.log2(1 + given.get(name, 0)) for name in NAMES)])
+    return np.array(rows, float)

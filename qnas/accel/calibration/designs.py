@@ -1,0 +1,211 @@
+"""Exported projects beside the reports of a tool: what plans were estimated at, and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from qnas._util.serialization import Value, digest
+from qnas.accel.calibration.pairs import MIN_PAIRS, TWINS, Floats
+from qnas.accel.cost.analytic import estimate_together
+from qnas.accel.cost.estimate import RESOURCES, Resources
+from qnas.accel.device import MOST, load_device
+from qnas.accel.plan.multi_network import encode_plans, read_plans
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.reports import read_reports
+from qnas.accel.reports.measurement import Measurement
+from qnas.errors import ConfigError, problem
+
+# What HLS says, and what logic synthesis or place and route made of it: two stages to learn. Of
+# several reports of the second the one that came furthest counts.
+HLS, BUILT = "hls", ("synthesized", "implemented")
+CLOCK_TOLERANCE_NS = 0.006  # reports round to hundredths
+
+
+@dataclass(frozen=True, slots=True)
+class Setup(Value):
+    """What measurements must share to teach one another."""
+
+    tool: str
+    stage: str
+    part: str
+    clock_target_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredDesign(Value):
+    """A plan by its digest; its estimate, and what reports said: `hls` the first stage, `built` the
+    last, either of which may be absent. Every resource is told. `source` names the reports."""
+
+    plan: str
+    source: str
+    estimated: Resources
+    hls: Resources | None
+    built: Resources | None
+
+    def __post_init__(self) -> None:
+        if self.hls is None and self.built is None:
+            remedy = "Give a report of it."
+            raise ConfigError(problem(self.source, "must be measured", "nothing", remedy))
+        for amounts in filter(None, (self.estimated, self.hls, self.built)):
+            for name in RESOURCES:
+                if not 0 <= getattr(amounts, name) <= MOST:
+                    rule, got = f"must tell {name} in 0..{MOST:,}", getattr(amounts, name)
+                    raise ConfigError(problem(self.source, rule, got, "Read its reports again."))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredDesigns(Value):
+    """At least MIN_PAIRS designs of one setup, ordered by plan, each plan once.
+
+    What is foretold is the last stage if MIN_PAIRS designs reached it, else what HLS says.
+    """
+
+    setup: Setup
+    designs: tuple[MeasuredDesign, ...]
+
+    def __post_init__(self) -> None:
+        if len({design.plan for design in self.designs}) < len(self.designs):
+            rule, remedy = "must be of each plan once", "Read the reports again."
+            raise ConfigError(problem("designs", rule, "one twice", remedy))
+        if len(self.foretold) < MIN_PAIRS:
+            rule, remedy = f"must be of {MIN_PAIRS} plans at least", "Synthesize more plans."
+            raise ConfigError(problem("reports", rule, len(self.foretold), remedy))
+
+    @property
+    def built(self) -> tuple[MeasuredDesign, ...]:
+        return tuple(d for d in self.designs if d.built)
+
+    @property
+    def stage(self) -> str:
+        """Of what is foretold."""
+        return self.setup.stage if len(self.built) >= MIN_PAIRS else HLS
+
+    @property
+    def foretold(self) -> tuple[MeasuredDesign, ...]:
+        """The designs that were measured at `stage`."""
+        if len(self.built) >= MIN_PAIRS:
+            return self.built
+        return tuple(d for d in self.designs if d.hls)
+
+
+def log_residuals(pairs: Sequence[tuple[Resources, Resources]]) -> Floats:
+    """(pairs, RESOURCES): log of (1 + second) / (1 + first)."""
+    shape = (len(pairs), len(RESOURCES))
+    first, second = (
+        np.array([[getattr(pair[i], r) for r in RESOURCES] for pair in pairs], float).reshape(shape)
+        for i in (0, 1)
+    )
+    residuals: Floats = np.log1p(second) - np.log1p(first)
+    return residuals
+
+
+def read_designs(directory: Path) -> MeasuredDesigns:
+    """The projects (folders with a plan.json) in and below `directory`, with reports in or below
+    them. ConfigError for fewer than MIN_PAIRS plans, for different tools, parts, clocks or last
+    stages, for a part or clock that is not the plan's, and for reports of one plan that contradict
+    each other; ReportError for a damaged or missing report."""
+    found = [_read_project(path.parent) for path in sorted(directory.rglob("plan.json"))]
+    if not found:
+        rule = "must hold exported projects, each with its plan.json and reports"
+        raise ConfigError(problem(str(directory), rule, "none", "Check the path."))
+    setups: dict[bool, tuple[Setup, str]] = {}
+    for reports, design in found:
+        for setup in reports:
+            first = setups.setdefault(setup.stage == HLS, (setup, design.source))
+            if setup != first[0]:
+                rule = f"must be of the same tool, stage, part and clock as {first[1]} ({first[0]})"
+                remedy = "Calibrate each on its own."
+                raise ConfigError(problem(design.source, rule, setup, remedy))
+    last, _ = setups[False] if False in setups else setups[True]
+    return MeasuredDesigns(last, _without_twins([design for _, design in found]))
+
+
+def _read_project(folder: Path) -> tuple[tuple[Setup, ...], MeasuredDesign]:
+    plans = read_plans(folder / "plan.json")
+    reports = read_reports([folder])
+    first = [m for m in reports if m.stage == HLS]
+    last = sorted((m for m in reports if m.stage in BUILT), key=lambda m: BUILT.index(m.stage))
+    chosen = [group[-1] for group in (first, last) if group]
+    if not chosen:
+        rule = "must hold a report of synthesis or implementation"
+        raise ConfigError(problem(str(folder), rule, "none", "Run the tool on the project."))
+    amounts = {report.stage == HLS: _amounts(report) for report in chosen}
+    setups = tuple(_setup(plans[0], report) for report in chosen)
+    source = " + ".join(report.source for report in chosen)
+    estimated = estimate_together(plans).resources
+    hls, built = amounts.get(True), amounts.get(False)
+    return setups, MeasuredDesign(
+        digest(encode_plans(plans)), source, estimated, hls=hls, built=built
+    )
+
+
+def _amounts(report: Measurement) -> Resources:
+    amounts = {name: getattr(report, name) for name in RESOURCES}
+    amounts["uram"] = amounts["uram"] or 0  # parts without any do not mention it
+    told = {**amounts, "part": report.part, "clock_target_ns": report.clock_target_ns}
+    silent = [name for name, value in told.items() if value is None]
+    if silent:
+        remedy = "Give the csynth.xml or export_impl.xml."
+        rule = f"must tell {', '.join(silent)}"
+        raise ConfigError(problem(report.source, rule, "nothing", remedy))
+    return Resources(**amounts)
+
+
+def _setup(plan: HardwarePlan, report: Measurement) -> Setup:
+    found = Setup(report.tool, report.stage, str(report.part), float(report.clock_target_ns or 0))
+    _refuse_other_target(plan, found, report)
+    return found
+
+
+def _refuse_other_target(plan: HardwarePlan, setup: Setup, report: Measurement) -> None:
+    part, clock_ns = load_device(plan.device).part, round(1e3 / plan.clock_mhz, 3)
+    if not same_part(part, setup.part):
+        rule = f"must be of the part of its plan, {part}"
+        raise ConfigError(problem(report.source, rule, setup.part, "Synthesize for that part."))
+    if not same_clock(clock_ns, setup.clock_target_ns):
+        rule = f"must be for the clock of its plan, {clock_ns} ns"
+        got = f"{setup.clock_target_ns} ns"
+        raise ConfigError(problem(report.source, rule, got, "Synthesize for that clock."))
+
+
+def same_part(one: str, other: str) -> bool:
+    """Whether two names of parts are equal, or one names the other in full."""
+    a, b = _plain(one), _plain(other)
+    return a.startswith(b) or b.startswith(a)
+
+
+def same_clock(one_ns: float, other_ns: float) -> bool:
+    """Equal to what reports round to."""
+    return abs(one_ns - other_ns) <= CLOCK_TOLERANCE_NS
+
+
+def _plain(part: str) -> str:
+    return part.lower().replace("-", "")
+
+
+def _without_twins(designs: Sequence[MeasuredDesign]) -> tuple[MeasuredDesign, ...]:
+    """Each plan once; two reports of it may differ by the noise of the tools alone."""
+    kept = []
+    for _, group in groupby(sorted(designs, key=lambda d: d.plan), key=lambda d: d.plan):
+        first, *others = group
+        for other in others:
+            _refuse_contradictions(first, other)
+            first = replace(first, hls=first.hls or other.hls, built=first.built or other.built)
+        kept.append(first)
+    return tuple(kept)
+
+
+def _refuse_contradictions(first: MeasuredDesign, other: MeasuredDesign) -> None:
+    for both in ((first.hls, other.hls), (first.built, other.built)):
+        for name in RESOURCES if all(both) else ():
+            a, b = (getattr(x, name) for x in both)
+            if 1 + max(a, b) > TWINS * (1 + min(a, b)):
+                rule = f"must agree with {first.source} on {name}: their plans are equal"
+                raise ConfigError(
+                    problem(other.source, rule, f"{b} and {a}", "Remove the wrong one.")
+                )

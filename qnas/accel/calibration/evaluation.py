@@ -1,0 +1,99 @@
+"""How well a calibration predicts designs it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau
+
+from qnas.accel.calibration.pairs import Floats, Pairs
+from qnas.accel.calibration.regressor import Prediction, fit_pairs
+from qnas.errors import ConfigError, problem
+
+Scores = dict[str, dict[str, float | None]]
+EXACT = 1e-6  # what an amount may be off by rounding of logarithms
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """One resource, (designs) each: `names` of kernels or blocks; amounts measured, estimated, and
+    predicted with the 90 % interval; `far`, those that lie far from training."""
+
+    names: NDArray[np.str_]
+    measured: Floats
+    estimate: Floats
+    value: Floats
+    low: Floats
+    high: Floats
+    far: NDArray[np.bool_]
+
+
+def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> Prediction:
+    """What `train` teaches of `test`."""
+    return fit_pairs(train, seed=seed).predict(test)
+
+
+def leave_one_out(pairs: Pairs, *, seed: int = 0) -> Prediction:
+    """Each kernel predicted from all the others; ConfigError for one kernel only."""
+    kernels = np.unique(pairs.groups)
+    if len(kernels) < 2:
+        rule = "must be of two kernels at least to leave one out"
+        raise ConfigError(problem("pairs", rule, len(kernels), "Add another kernel's designs."))
+    shape = (len(pairs), len(pairs.resources))
+    value, low, high = (np.empty(shape) for _ in range(3))
+    far = np.zeros(len(pairs), bool)
+    for kernel in kernels:
+        out = pairs.groups == kernel
+        found = fit_pairs(pairs.subset(~out), seed=seed).predict(pairs.subset(out))
+        value[out], low[out], high[out], far[out] = found.value, found.low, found.high, found.far
+    return Prediction(pairs.resources, value, low, high, far)
+
+
+def foretold(pairs: Pairs, found: Prediction) -> Mapping[str, Foretold]:
+    """Of every resource that `pairs` has built."""
+    told = {}
+    for index, name in enumerate(found.resources):
+        if name in pairs.resources:
+            truth, raw = pairs.built([name])[:, 0], pairs.estimates([name])[:, 0]
+            value, low, high = (x[:, index] for x in (found.value, found.low, found.high))
+            told[name] = Foretold(pairs.groups, truth, raw, value, low, high, found.far)
+    return told
+
+
+def score(told: Mapping[str, Foretold]) -> Scores:
+    """Per resource. Errors are fractions of what was built, of 1 where nothing was: `mape_raw` of
+    the estimate, `mape` of the prediction. `coverage_90` is the share of designs inside the 90 %
+    interval, `width_90` its median width over the prediction, `kendall_tau` the order of the
+    designs, predicted against built (None where all are equal), and `extrapolated` the share of
+    designs that lie far from training."""
+    return {name: _score(x) for name, x in told.items()}
+
+
+def held(x: Foretold) -> NDArray[np.bool_]:
+    """Which intervals hold what was measured."""
+    found: NDArray[np.bool_] = (x.low - EXACT <= x.measured) & (x.measured <= x.high + EXACT)
+    return found
+
+
+def _score(x: Foretold) -> dict[str, float | None]:
+    return {
+        "mape_raw": _mape(x.estimate, x.measured),
+        "mape": _mape(x.value, x.measured),
+        "coverage_90": float(np.mean(held(x))),
+        "width_90": float(np.median((x.high - x.low) / np.maximum(x.value, 1))),
+        "kendall_tau": _tau(x.value, x.measured),
+        "extrapolated": float(np.mean(x.far)),
+        "n": len(x.measured),
+    }
+
+
+def _mape(value: Floats, truth: Floats) -> float:
+    return float(np.mean(abs(value - truth) / np.maximum(truth, 1)))
+
+
+def _tau(value: Floats, truth: Floats) -> float | None:
+    found = float(kendalltau(np.round(value, 6), truth).statistic)
+    return None if np.isnan(found) else found

@@ -1,0 +1,182 @@
+"""A calibration file: measurements and the recipe, as JSON; fitted anew whenever it is read.
+
+The recipe is a factor a resource, the geometric mean of measured / estimated, kept only where it
+foretells a design that is left out better than the estimate does. Few designs allow no more: it is
+for users with five to fifty reports. Where designs were measured at both stages there are two ways
+to the last one: its own factor, or one from the estimate to HLS, which all reports of HLS teach,
+times one from HLS to the last stage, which few need to teach. The better one is kept.
+
+The interval is conformal, of the errors of designs left out; with fewer than FEW designs, whose
+quantile is too near to their largest, no narrower than Student's t says of as many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from qnas._util.serialization import Value, read_value
+from qnas.accel.calibration.designs import (
+    HLS,
+    MeasuredDesign,
+    MeasuredDesigns,
+    Setup,
+    log_residuals,
+)
+from qnas.accel.calibration.pairs import Floats
+from qnas.accel.cost.estimate import RESOURCES, Resources
+
+LEVEL = 0.9
+FEW = 20
+WAYS = ("estimate", "factor", "chain")
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFile(Value):
+    """What is written."""
+
+    measurements: MeasuredDesigns
+    recipe: Literal["factor"] = "factor"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An amount and its 90 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """(RESOURCES) each, logarithms: what is added to the estimate, and half an interval.
+    `before`, `after`: mean relative errors on designs left out. `ways`: of WAYS, what was kept.
+    It foretells the stage of `setup`."""
+
+    setup: Setup
+    shift: Floats
+    half: Floats
+    before: Floats
+    after: Floats
+    ways: tuple[str, ...]
+
+    def predict(self, estimated: Resources) -> Mapping[str, Range]:
+        """Per resource, amounts."""
+        return {name: self.range_of(name, getattr(estimated, name)) for name in RESOURCES}
+
+    def range_of(self, resource: str, estimated: float) -> Range:
+        """What `estimated` of a resource foretells: value, and ends of its 90 % interval."""
+        index = RESOURCES.index(resource)
+        middle = math.log1p(estimated) + self.shift[index]
+        value, low, high = (math.expm1(middle + s * self.half[index]) for s in (0, -1, 1))
+        return Range(max(0.0, value), max(0.0, low), max(0.0, high))
+
+    def limits(self, limits: Mapping[str, int], *, upper: bool = False) -> dict[str, int]:
+        """The largest estimates whose prediction (or the interval's upper end) keeps `limits`."""
+        return {name: self._limit(name, limit, upper=upper) for name, limit in limits.items()}
+
+    def _limit(self, resource: str, limit: int, *, upper: bool) -> int:
+        index = RESOURCES.index(resource)
+        added = self.shift[index] + (self.half[index] if upper else 0.0)
+        # The small term keeps a limit that nothing is added to where it is.
+        return max(0, math.floor(math.expm1(math.log1p(limit) - added) + 1e-6))
+
+
+def fit(found: MeasuredDesigns) -> Calibration:
+    """Every design left out once."""
+    stage, designs = found.stage, found.foretold
+    pairs = [(d.estimated, _at(stage, d)) for d in designs]
+    truth = log_residuals(pairs)
+    ways = (np.zeros_like(truth), _others(truth), _chained(found, designs))
+    losses = np.array([_mape(way, truth) for way in ways])
+    best = np.argmin(losses, axis=0)
+    left_out = np.choose(best, ways)
+    everything = (np.zeros(len(RESOURCES)), truth.mean(axis=0), _whole_chain(found))
+    return Calibration(
+        setup=found.setup,
+        shift=np.choose(best, everything),
+        half=_half(truth - left_out),
+        before=losses[0],
+        after=losses.min(axis=0),
+        ways=tuple(WAYS[i] for i in best),
+    )
+
+
+def read_calibration(path: Path) -> tuple[MeasuredDesigns, Calibration]:
+    """CheckpointError for a damaged file; ConfigError for too few measurements in it."""
+    measurements = read_value(CalibrationFile, path).measurements
+    return measurements, fit(measurements)
+
+
+def _at(stage: str, design: MeasuredDesign) -> Resources:
+    measured = design.hls if stage == HLS else design.built
+    assert measured is not None, "of `foretold` designs"
+    return measured
+
+
+def _others(truth: Floats) -> Floats:
+    """(designs, resources): the mean of all designs but each."""
+    found: Floats = (truth.sum(axis=0) - truth) / (len(truth) - 1)
+    return found
+
+
+def _steps(designs: Sequence[MeasuredDesign]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Log residuals of the first stage and of the second, NaN where one was not measured; and
+    which designs have both."""
+    nothing = np.full(len(RESOURCES), np.nan)
+
+    def step(a: Resources | None, b: Resources | None) -> Floats:
+        return log_residuals([(a, b)])[0] if a and b else nothing
+
+    first = np.array([step(d.estimated, d.hls) for d in designs])
+    second = np.array([step(d.hls, d.built) for d in designs])
+    return first, second, ~np.isnan(second[:, 0])
+
+
+def _chained(found: MeasuredDesigns, designs: Sequence[MeasuredDesign]) -> Floats:
+    """(designs, resources): both factors, from all designs but each; infinite without a chain."""
+    if not _has_chain(found):
+        return np.full((len(designs), len(RESOURCES)), np.inf)
+    first, second, _ = _steps(found.designs)
+    rows = []
+    for design in designs:
+        others = np.array([d.plan != design.plan for d in found.designs])
+        rows.append(np.nanmean(first[others], axis=0) + np.nanmean(second[others], axis=0))
+    return np.array(rows)
+
+
+def _whole_chain(found: MeasuredDesigns) -> Floats:
+    if not _has_chain(found):
+        return np.zeros(len(RESOURCES))
+    first, second, _ = _steps(found.designs)
+    total: Floats = np.nanmean(first, axis=0) + np.nanmean(second, axis=0)
+    return total
+
+
+def _has_chain(found: MeasuredDesigns) -> bool:
+    return found.stage != HLS and int(_steps(found.designs)[2].sum()) > 1
+
+
+def _half(errors: Floats) -> Floats:
+    """(resources): half of the 90 % interval."""
+    count = len(errors)
+    rank = min(1.0, math.ceil((count + 1) * LEVEL) / count)
+    half: Floats = np.quantile(abs(errors), rank, axis=0, method="higher")
+    if count < FEW:
+        spread = np.sqrt(np.mean(errors**2, axis=0))
+        half = np.maximum(half, spread * student.ppf((1 + LEVEL) / 2, count - 1))
+    return half
+
+
+def _mape(guess: Floats, truth: Floats) -> Floats:
+    """(resources): mean relative error of amounts plus one."""
+    found: Floats = np.mean(abs(np.expm1(guess - truth)), axis=0)
+    return found

@@ -1,0 +1,251 @@
+"""Trees that learn log(implemented / estimated), with conformal intervals that respect groups.
+
+Nonconformity is the error on a group left out, divided by a scale that grows with the spread of
+the trees and the distance to the nearest training design (normalised conformal prediction,
+Papadopoulos et al. 2002). How fast it grows with distance is learned from harder tasks: a group
+whose kin are left out with it, and one whose designs are larger than all of training. Coverage
+holds for groups like the known ones; farther away the widening is a rule, not a guarantee. It ends
+where an interval spans all that estimates were ever off: a factor of a hundred would say nothing.
+
+Trees alone, as a linear part extrapolates worse: trained on the smaller half of the ZCU102 pairs,
+the larger fifth is missed by 20, 16 and 9 % (LUT, logic LUT, FF), by 19, 28 and 12 % with a ridge
+on logarithms, and by more with a quadratic one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+from sklearn.ensemble import ExtraTreesRegressor
+
+from qnas.accel.calibration.pairs import CLOCK, FEATURES, Floats, Pairs
+
+Mask = NDArray[np.bool_]
+Groups = NDArray[np.generic]
+Split = tuple[Mask, Mask]  # designs known, designs left out
+
+TREES, LEAF = 50, 2
+FLOOR = 0.02  # of the scale: no interval is narrower than trees that agree by chance would make it
+FOLDS = 5  # where all designs are of one group
+SMALL, LARGE = 0.6, 0.8  # quantiles of size: growth is learned from below one to above the other
+SLOPES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+STRANGE = 3.0  # intervals for another part or clock are so much wider: a rule, not a guarantee
+FEW_GROUPS = 2  # so many do not tell how unlike groups are: what is far from them is strange, too
+ALWAYS = np.log(2.0)  # half an interval may reach so far, and as far as estimates were ever off
+SAME_CLOCK_NS = 0.006  # reports round to hundredths or thousandths
+LEAST = 0.25  # of the quantile: resources that were always exact are not certain for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """(designs, resources) each; amounts, not logarithms. `far`: designs farther from training
+    than groups there are from each other (95 %), or of another part or clock."""
+
+    resources: tuple[str, ...]
+    value: Floats
+    low: Floats
+    high: Floats
+    far: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """(designs, resources): log residual and spread of the trees; (designs): distance to the
+    nearest training design."""
+
+    residual: Floats
+    spread: Floats
+    distance: Floats
+
+    def scale(self, reach: float, slope: Floats) -> Floats:
+        """What an error is measured by; (1 + slope) times as much at `reach` as at distance 0."""
+        found: Floats = (FLOOR + self.spread) * (1 + slope * (self.distance / reach)[:, None])
+        return found
+
+
+class Forest:
+    """Trees on logarithms of the features and of their ratios, and the designs they know."""
+
+    def __init__(self, train: Pairs, *, seed: int) -> None:
+        x = _features(train)
+        self._mean, self._std = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+        self._known = KDTree(self._scaled(x))
+        # One job: threads would swap the process' warning filters under each other's feet.
+        forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
+        self._trees = [tree.tree_ for tree in forest.fit(_inputs(x), train.log_residuals())]
+
+    def _scaled(self, x: Floats) -> Floats:
+        scaled: Floats = (x - self._mean) / self._std
+        return scaled
+
+    def predict(self, pairs: Pairs) -> Raw:
+        x = _features(pairs)
+        inputs = _inputs(x)
+        total = squares = 0.0
+        for tree in self._trees:
+            found = tree.predict(inputs).reshape(len(x), -1)
+            total, squares = total + found, squares + found * found
+        mean = np.asarray(total) / len(self._trees)
+        spread = np.sqrt(np.maximum(0.0, squares / len(self._trees) - mean * mean))
+        return Raw(mean, spread, self._known.query(self._scaled(x))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class PairsRegressor:
+    """Made by `fit_pairs`. `learned`: resources whose trees beat the estimate on groups left out;
+    of the others the estimate itself is the prediction. `usual` and `widest`: half an interval, in
+    logarithms, of a typical design left out, and at most. `few`: known are FEW_GROUPS at most."""
+
+    forest: Forest
+    resources: tuple[str, ...]
+    conditions: frozenset[str]
+    clocks_ns: Floats | None
+    learned: Mask
+    quantile: Floats
+    slope: Floats
+    reach: float
+    usual: Floats
+    widest: Floats
+    few: bool
+
+    def predict(self, pairs: Pairs) -> Prediction:
+        raw = self.forest.predict(pairs)
+        strange, distant = self._strange(pairs), raw.distance > self.reach
+        half = self.quantile * raw.scale(self.reach, self.slope)
+        unlike = (strange | (distant & self.few))[:, None]
+        half = np.where(unlike, STRANGE * np.maximum(half, self.usual), half)
+        half = np.minimum(half, self.widest)
+        middle = np.log1p(pairs.estimates(self.resources)) + raw.residual * self.learned
+        value, low, high = (np.expm1(middle + sign * half) for sign in (0, -1, 1))
+        low = np.maximum(0.0, low)
+        return Prediction(self.resources, value, low, high, strange | distant)
+
+    def _strange(self, pairs: Pairs) -> Mask:
+        """Of another part or clock, as they are named or as the period that HLS expects tells. On
+        the ZCU102 pairs 6 % of a kernel's periods are none of the other kernels'."""
+        strange: Mask = ~np.isin(pairs.conditions, sorted(self.conditions))
+        if self.clocks_ns is not None and CLOCK in pairs.columns:
+            known, found = self.clocks_ns, pairs.columns[CLOCK]
+            at = np.searchsorted(known, found).clip(1, len(known) - 1) if len(known) > 1 else 0
+            nearest = np.minimum(abs(known[at] - found), abs(known[np.maximum(at - 1, 0)] - found))
+            strange |= nearest > SAME_CLOCK_NS
+        return strange
+
+
+def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegressor:
+    """The regressor of all of `train`; its intervals from errors on each group left out."""
+    groups = _folds(train, seed)
+    near = _left_out(train, [(groups != g, groups == g) for g in np.unique(groups)], seed)
+    learned = near.loss(np.ones(1)) < near.loss(np.zeros(1))
+    reach = max(float(np.quantile(near.raw.distance, 0.95)), 1e-9)
+    tasks = (_growth(train, groups), _kin(train, groups))
+    harder = [_left_out(train, task, seed) for task in map(_possible, tasks) if task]
+    quantile = slope = np.full(len(learned), SLOPES[-1])
+    for candidate in reversed(SLOPES):  # the least that covers what is harder, or the steepest
+        trial = np.full(len(learned), candidate)
+        known, *others = (
+            x.quantile(reach, trial, learned=learned, level=level) for x in (near, *harder)
+        )
+        known = np.maximum(LEAST, known)
+        fits = np.all([other <= known for other in others], axis=0) | (candidate == SLOPES[-1])
+        slope, quantile = np.where(fits, trial, slope), np.where(fits, known, quantile)
+    forest = Forest(train, seed=seed)
+    conditions = frozenset(train.conditions.tolist())
+    clocks = np.unique(train.columns[CLOCK]) if CLOCK in train.columns else None
+    return PairsRegressor(
+        forest,
+        train.resources,
+        conditions,
+        clocks,
+        learned,
+        quantile,
+        slope,
+        reach,
+        usual=quantile * np.median(near.raw.scale(reach, slope), axis=0),
+        widest=_range_with_zero(train.log_residuals()),
+        few=len(np.unique(train.groups)) <= FEW_GROUPS,
+    )
+
+
+def _range_with_zero(residuals: Floats) -> Floats:
+    """(resources)."""
+    least, most = np.minimum(0.0, residuals.min(axis=0)), np.maximum(0.0, residuals.max(axis=0))
+    found: Floats = np.maximum(ALWAYS, most - least)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """Predictions of designs that were left out of training, and their log residuals."""
+
+    raw: Raw
+    truth: Floats
+
+    def loss(self, learned: Floats) -> Floats:
+        """(resources): mean relative error."""
+        loss: Floats = np.mean(abs(np.expm1(self.raw.residual * learned - self.truth)), axis=0)
+        return loss
+
+    def quantile(self, reach: float, slope: Floats, *, learned: Mask, level: float) -> Floats:
+        """(resources): conformal quantile of error over scale."""
+        scores = abs(self.truth - self.raw.residual * learned) / self.raw.scale(reach, slope)
+        rank = min(1.0, np.ceil((len(scores) + 1) * level) / len(scores))
+        found: Floats = np.quantile(scores, rank, axis=0, method="higher")
+        return found
+
+
+def _possible(splits: Iterable[Split]) -> list[Split]:
+    return [(known, out) for known, out in splits if known.any() and out.any()]
+
+
+def _left_out(train: Pairs, splits: Sequence[Split], seed: int) -> _LeftOut:
+    found, truths = [], []
+    for known, out in splits:
+        forest = Forest(train.subset(known), seed=seed)
+        found.append(forest.predict(train.subset(out)))
+        truths.append(train.subset(out).log_residuals())
+    residual = np.concatenate([raw.residual for raw in found])
+    spread = np.concatenate([raw.spread for raw in found])
+    distance = np.concatenate([raw.distance for raw in found])
+    return _LeftOut(Raw(residual, spread, distance), np.concatenate(truths))
+
+
+def _growth(train: Pairs, groups: Groups) -> Iterator[Split]:
+    """Small designs of the other groups, and the large ones of this: known, left out."""
+    rank = np.argsort(np.argsort(train.columns["hls_lut"], kind="stable")) / len(train)
+    for group in np.unique(groups):
+        yield (rank < SMALL) & (groups != group), (rank >= LARGE) & (groups == group)
+
+
+def _kin(train: Pairs, groups: Groups) -> Iterator[Split]:
+    """The half of the groups that is least like this one, and this one: known, left out. Two
+    groups are as unlike as their designs are distant, nearest to nearest, on average."""
+    x = _features(train)
+    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
+    names = np.unique(groups)
+    for group in names:
+        unlike = [KDTree(x[groups == g]).query(x[groups == group])[0].mean() for g in names]
+        half = names[np.argsort(unlike)[(len(names) + 1) // 2 :]]
+        yield np.isin(groups, half), groups == group
+
+
+def _folds(train: Pairs, seed: int) -> Groups:
+    """Groups as they are; FOLDS random ones where there is but one."""
+    if len(np.unique(train.groups)) > 1:
+        return train.groups
+    return np.random.default_rng(seed).permutation(len(train)) % FOLDS
+
+
+def _features(pairs: Pairs) -> Floats:
+    return np.log1p(np.stack([pairs.columns[name] for name in FEATURES], axis=1))
+
+
+def _inputs(x: Floats) -> NDArray[np.float32]:
+    """(designs, inputs): the features and their pairwise differences, as trees read them."""
+    ratios = [x[:, i] - x[:, j] for i, j in combinations(range(x.shape[1]), 2)]
+    return np.hstack([x, np.stack(ratios, axis=1)]).astype(np.float32)

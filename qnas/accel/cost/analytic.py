@@ -1,0 +1,206 @@
+"""The analytic cost model: cycles and resources of exactly what a plan says.
+
+Cycles: every iteration of every pipelined loop (exact: the C++ counts them), and assumed pipeline
+fills. Steps run one after the other, and one with a softmax and products of the array takes what
+the longer of the two takes; the weight stream is read ahead of them, a word a
+cycle, which the device's memory sustains (`Device` checks it), so it hides nothing and adds
+nothing beyond the loops that consume it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas._util.units import ceil_div
+from qnas.accel.cost.coefficients import (
+    DEFAULT,
+    FILL_CYCLES,
+    STAGE_CYCLES,
+    START_CYCLES,
+    Coefficients,
+)
+from qnas.accel.cost.design import Design, Memory, design_of_foldings, design_of_plan, union
+from qnas.accel.cost.estimate import RESOURCES, Estimate, Resources
+from qnas.accel.cost.logic import logic
+from qnas.accel.cost.memories import (
+    bram18_blocks,
+    dsp_blocks,
+    lutram_luts,
+    uram_blocks,
+)
+from qnas.accel.cost.units import Amount
+from qnas.accel.device import Device
+from qnas.accel.plan.folding import FIELDS, Folding
+from qnas.accel.plan.plan import HardwarePlan, Multiplier
+from qnas.architecture import Architecture
+from qnas.errors import CapacityError, problem
+
+Count = Any
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Resources of one unit, buffer, group of multipliers or port."""
+
+    name: str
+    lut: Count = 0
+    ff: Count = 0
+    dsp: Count = 0
+    bram18: Count = 0
+    uram: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Estimates of many foldings: arrays of one shape, one element a folding."""
+
+    loop_cycles: Ints
+    fill_cycles: Ints
+    dram_bits: Ints
+    resources: dict[str, Ints]
+    clock_mhz: float
+
+    @property
+    def cycles(self) -> Ints:
+        return self.loop_cycles + self.fill_cycles
+
+    @property
+    def fps(self) -> NDArray[np.float64]:
+        rates: NDArray[np.float64] = self.clock_mhz * 1e6 / self.cycles
+        return rates
+
+    def at(self, index: int) -> Estimate:
+        """The estimate of the folding at a flat index."""
+        return Estimate(
+            loop_cycles=int(self.loop_cycles.flat[index]),
+            fill_cycles=int(self.fill_cycles.flat[index]),
+            clock_mhz=self.clock_mhz,
+            resources=Resources(*(int(self.resources[r].flat[index]) for r in RESOURCES)),
+            dram_bits=int(self.dram_bits.flat[index]),
+        )
+
+
+def estimate(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> Estimate:
+    """The estimate of one plan, for one image at batch 1."""
+    return _priced(design_of_plan(plan), coefficients).at(0)
+
+
+def estimate_together(
+    plans: Sequence[HardwarePlan], *, coefficients: Coefficients = DEFAULT
+) -> Estimate:
+    """The kernel that these plans share: its resources, and what all networks take in turn, an
+    image each. The plans are of one kernel (`check_together`)."""
+    return _priced(union([design_of_plan(plan) for plan in plans]), coefficients).at(0)
+
+
+def price(
+    arch: Architecture,
+    device: Device,
+    foldings: Folding,
+    *,
+    coefficients: Coefficients = DEFAULT,
+) -> Prices:
+    """`estimate(lower(arch, device, folding))` of every folding in one sweep, exactly.
+
+    Fields of `foldings` are integers or integer arrays that broadcast against each other; each
+    folding must satisfy `Folding.check`.
+    """
+    return _priced(design_of_foldings(arch, device, foldings), coefficients)
+
+
+def price_together(
+    archs: Sequence[Architecture],
+    device: Device,
+    foldings: Folding,
+    *,
+    coefficients: Coefficients = DEFAULT,
+) -> Prices:
+    """`estimate_together` of the plans of all architectures, of every folding in one sweep."""
+    designs = [design_of_foldings(arch, device, foldings, room=archs) for arch in archs]
+    return _priced(union(designs), coefficients)
+
+
+def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[Part, ...]:
+    """Where the resources of a plan go; they add up to the estimate's."""
+    return tuple(
+        Part(part.name, *(int(getattr(part, r)) for r in RESOURCES))
+        for part in _parts(design_of_plan(plan), coefficients)
+    )
+
+
+def _priced(design: Design, c: Coefficients) -> Prices:
+    every_part = list(_parts(design, c))
+    fixed = design.networks * START_CYCLES + design.stages * STAGE_CYCLES
+    fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
+    hidden_loops = design.overlapped * _add_up(x.times * x.loops for x in design.overlaps)
+    hidden_fills = design.overlapped * _add_up(x.times * x.fills for x in design.overlaps)
+    counts = [
+        _add_up(x.times * x.cycles for x in design.loops) - hidden_loops,
+        _add_up((fixed, *fills)) - hidden_fills,
+        _add_up(port.count * port.bits * port.words for port in design.ports),
+        *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
+    ]
+    shape = np.broadcast_shapes(*(np.shape(getattr(design.folding, name)) for name in FIELDS))
+    loops, fill, dram, *used = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
+    return Prices(loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz)
+
+
+def _add_up(terms: Iterable[Count]) -> Count:
+    """Sum of terms that broadcast: equal shapes first, then those with the first axis (TM) and
+    those without it, which depend on other axes: so one large array is made, in the last sum."""
+    by_shape: dict[tuple[int, ...], Count] = {}
+    for term in terms:
+        shape = np.shape(term)
+        by_shape[shape] = by_shape[shape] + term if shape in by_shape else term
+    sums: dict[bool, Count] = {}
+    for shape in sorted(by_shape, key=lambda s: (np.prod(s), s)):
+        first = shape[:1] > (1,)
+        sums[first] = sums[first] + by_shape[shape] if first in sums else by_shape[shape]
+    return sum(sums.values())
+
+
+def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
+    for name, amount in logic(design, c):
+        yield Part(name, lut=amount.lut, ff=amount.ff)
+    stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
+    yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
+    for port in design.ports:
+        # A FIFO of 512 words a port, made of 36-bit wide blocks.
+        blocks = bram18_blocks(port.bits, 512)
+        one = Amount(c.axi_port_lut, c.axi_port_ff) * port.count
+        yield Part(f"port {port.name}", lut=one.lut, ff=one.ff, bram18=blocks * port.count)
+    for memory in design.memories:
+        yield memory_part(memory)
+    for multiplier in design.multipliers:
+        yield _multiplier(multiplier, design.dsp_ports, c)
+
+
+def memory_part(m: Memory) -> Part:
+    """What a memory takes where it lies."""
+    if m.storage == "registers":
+        return Part(m.name, ff=m.banks * m.bits * m.depth)
+    in_luts = m.lies_in("lutram")
+    return Part(
+        m.name,
+        lut=in_luts * m.banks * lutram_luts(m.bits, m.depth),
+        ff=in_luts * m.banks * m.bits,  # output register; block RAM and UltraRAM have their own
+        bram18=m.lies_in("bram") * m.banks * bram18_blocks(m.bits, m.depth),
+        uram=m.banks * uram_blocks(m.bits, m.depth) if m.storage == "uram" else 0,
+    )
+
+
+def _multiplier(m: Multiplier, ports: tuple[int, int], c: Coefficients) -> Part:
+    if m.where == "dsp":
+        return Part(m.name, dsp=m.count * dsp_blocks(m.a_bits, m.b_bits, ports=ports))
+    lut = {(4, 6): c.fabric_product_lut, (4, 8): c.fabric_product8_lut}.get((m.a_bits, m.b_bits))
+    if lut is None:
+        value = f"{m.a_bits} x {m.b_bits} bits ({m.name})"
+        rule = "in LUTs must be 4 x 6 or 4 x 8 bits"
+        raise CapacityError(problem("multiplier", rule, value, "Build it from DSPs."))
+    return Part(m.name, lut=m.count * lut, ff=m.count * (m.a_bits + m.b_bits))

@@ -1,0 +1,123 @@
+"""Where the cycles of a plan go: stage by stage, and what each stage does in them.
+
+The slices add up to the plan's estimate, loops and fills each for themselves: of a softmax beside
+products of the array only what goes beyond those is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from qnas.accel.cost.coefficients import FILL_CYCLES, STAGE_CYCLES, START_CYCLES
+from qnas.accel.cost.overlap import Overlap, overlaps_of_plan
+from qnas.accel.plan.plan import HardwarePlan, Stage
+
+# Kind of a stage by the last word of its name; other words are kinds of their own.
+KIND_OF = {
+    **dict.fromkeys(("patches", "position"), "load"),
+    **dict.fromkeys(("norm1", "norm2", "norm"), "norm"),
+    **dict.fromkeys(("q", "k", "v"), "qkv"),
+}
+# The order in which a network meets them.
+KINDS = (
+    *("start", "load", "stem", "norm", "qkv", "scores", "softmax", "attend", "proj"),
+    *("fc1", "fc2", "head"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A stage, or several together. `atoms` are products of a nibble, `macs` multiplications of
+    whole weights; both are 0 where the array stands still. `stream_bits` come from DRAM."""
+
+    name: str
+    kind: str
+    block: str
+    loop_cycles: int
+    fill_cycles: int
+    atoms: int = 0
+    macs: int = 0
+    stream_bits: int = 0
+    stages: int = 1
+
+    @property
+    def cycles(self) -> int:
+        return self.loop_cycles + self.fill_cycles
+
+    def utilisation(self, atoms_per_cycle: int) -> float:
+        """Share of the array's products that are useful, over all the slice's cycles."""
+        return self.atoms / (self.cycles * atoms_per_cycle) if self.cycles else 0.0
+
+
+def slices(plan: HardwarePlan) -> tuple[Slice, ...]:
+    """One a stage, in order, behind what starts an image."""
+    start = Slice("start", "start", "input", 0, START_CYCLES, stages=0)
+    found = [_slice(stage, plan.stream_bits) for stage in plan.stages]
+    hidden = {overlap.softmax: overlap for overlap in overlaps_of_plan(plan)}
+    return start, *(_shown(part, hidden.get(part.name)) for part in found)
+
+
+def by_kind(parts: Iterable[Slice]) -> tuple[Slice, ...]:
+    """One slice a kind, in the network's order."""
+    found = _merged(parts, lambda part: part.kind)
+    order = {kind: index for index, kind in enumerate(KINDS)}
+    return tuple(sorted(found, key=lambda part: order.get(part.kind, len(KINDS))))
+
+
+def by_block(parts: Iterable[Slice]) -> tuple[Slice, ...]:
+    """One slice a kind and block, blocks in order."""
+    return _merged(parts, lambda part: f"{part.block}/{part.kind}")
+
+
+def _slice(stage: Stage, stream_bits: int) -> Slice:
+    gemm = stage.kind == "gemm"
+    fills = sum(loop.entries * FILL_CYCLES[loop.name] for loop in stage.loops)
+    return Slice(
+        name=stage.name,
+        kind=_kind(stage.name),
+        block=_block(stage.name),
+        loop_cycles=stage.loop_cycles,
+        fill_cycles=STAGE_CYCLES + fills,
+        atoms=stage.slots * stage.tokens * stage.inner if gemm else 0,
+        macs=stage.rows * stage.tokens * stage.inner if gemm else 0,
+        stream_bits=stage.stream_words * stream_bits,
+    )
+
+
+def _shown(part: Slice, hidden: Overlap | None) -> Slice:
+    if hidden is None:
+        return part
+    loops, fills = part.loop_cycles - int(hidden.loops), part.fill_cycles - int(hidden.fills)
+    return replace(part, loop_cycles=loops, fill_cycles=fills)
+
+
+def _kind(name: str) -> str:
+    last = name.rpartition(".")[2]
+    return KIND_OF.get(last, last)
+
+
+def _block(name: str) -> str:
+    """`block3.head0.scores` is of block 3; what comes before the blocks is input, then output."""
+    if "." in name:
+        return name.partition(".")[0].replace("block", "block ")
+    return "output" if name in ("norm", "head") else "input"
+
+
+def _merged(parts: Iterable[Slice], key: Callable[[Slice], str]) -> tuple[Slice, ...]:
+    found: dict[str, Slice] = {}
+    for part in parts:
+        name = key(part)
+        known = found.get(name)
+        found[name] = Slice(
+            name=name,
+            kind=part.kind,
+            block=part.block,
+            loop_cycles=part.loop_cycles + (known.loop_cycles if known else 0),
+            fill_cycles=part.fill_cycles + (known.fill_cycles if known else 0),
+            atoms=part.atoms + (known.atoms if known else 0),
+            macs=part.macs + (known.macs if known else 0),
+            stream_bits=part.stream_bits + (known.stream_bits if known else 0),
+            stages=part.stages + (known.stages if known else 0),
+        )
+    return tuple(found.values())

@@ -1,0 +1,213 @@
+"""Design: the facts that are priced, read off a plan, or off an architecture under many foldings.
+
+Both readings are priced by the same formulas, so the folding search cannot price other hardware
+than the plan describes. In the second the numbers are arrays over foldings, which broadcast.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from qnas.accel.cost.overlap import Overlap, overlaps_of_foldings, overlaps_of_plan
+from qnas.accel.device import Device
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.loops import operation_trips, stream_words
+from qnas.accel.plan.memory import LUTRAM_DEPTH, accumulator_bits, plan_arrays, score_bits
+from qnas.accel.plan.multipliers import packing, plan_multipliers
+from qnas.accel.plan.plan import HardwarePlan, Multiplier, Packing, Storage
+from qnas.accel.plan.ports import plan_ports
+from qnas.architecture import Architecture
+from qnas.operations import Epilogue, Gemm, Operation, Softmax, Tensor, network_operations
+
+Count = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One on-chip array, all copies together. Without `storage` the rule of depth says where each
+    folding's lies."""
+
+    name: str
+    bits: Count
+    banks: Count
+    depth: Count
+    storage: Storage | None
+
+    def lies_in(self, kind: Storage) -> Count:
+        """1 where it does, 0 where it does not."""
+        if self.storage is not None:
+            return int(self.storage == kind)
+        shallow = np.asarray(self.depth) <= LUTRAM_DEPTH
+        return {"lutram": 1 * shallow, "bram": 1 * ~shallow}.get(kind, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLoop:
+    """A pipelined loop that `times` equal stages run; `cycles` of its iterations pass beside no
+    other loop of the stage."""
+
+    name: str
+    cycles: Count
+    entries: Count
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPort:
+    """`count` equal AXI ports; `words` of `bits` cross each."""
+
+    name: str
+    bits: int
+    words: Count
+    count: Count = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Of one network, or of several that run one image each (`union`). `overlaps` are hidden in
+    the foldings where `overlapped` is 1, and not where it is 0."""
+
+    folding: Folding
+    stages: int
+    loops: tuple[CountedLoop, ...]
+    overlaps: tuple[Overlap, ...]
+    overlapped: Count
+    memories: tuple[Memory, ...]
+    multipliers: tuple[Multiplier, ...]
+    ports: tuple[CountedPort, ...]
+    dsp_ports: tuple[int, int]
+    packing: Packing
+    activation_bits: int
+    accumulator_bits: int
+    score_bits: int
+    clock_mhz: float
+    networks: int = 1
+
+    def multipliers_called(self, name: str) -> Count:
+        """How many; 0 of none."""
+        return sum(m.count for m in self.multipliers if m.name == name)
+
+
+def design_of_plan(plan: HardwarePlan) -> Design:
+    """Everything is read off the plan; nothing is computed again from its architecture."""
+    return Design(
+        folding=plan.folding,
+        stages=len(plan.stages),
+        loops=tuple(
+            CountedLoop(loop.name, loop.trips - loop.hidden, loop.entries)
+            for stage in plan.stages
+            for loop in stage.loops
+        ),
+        overlaps=tuple(overlaps_of_plan(plan)),
+        overlapped=1,
+        memories=tuple(
+            Memory(b.name, b.bits, b.banks * b.copies, b.depth, b.storage) for b in plan.buffers
+        ),
+        multipliers=plan.multipliers,
+        ports=tuple(CountedPort(port.name, port.bits, port.words) for port in plan.ports),
+        dsp_ports=(plan.dsp_wide_bits, plan.dsp_narrow_bits),
+        packing=plan.packing,
+        activation_bits=plan.activation_bits,
+        accumulator_bits=plan.accumulator_bits,
+        score_bits=plan.score_bits,
+        clock_mhz=plan.clock_mhz,
+    )
+
+
+def design_of_foldings(
+    arch: Architecture,
+    device: Device,
+    foldings: Folding,
+    *,
+    room: Sequence[Architecture] = (),
+) -> Design:
+    """The designs of every folding at once: fields of `foldings` are arrays that broadcast. `room`:
+    the other networks of its kernel, as in `lower`."""
+    port_bits = device.port_bits
+    operations = network_operations(arch)
+    distinct = Counter(_shape(op) for op in operations)
+    words = sum(times * stream_words(op, foldings, port_bits) for op, times in distinct.items())
+    return Design(
+        folding=foldings,
+        stages=len(operations),
+        loops=tuple(
+            CountedLoop(loop.name, loop.trips - loop.hidden, loop.entries, times)
+            for op, times in distinct.items()
+            for loop in operation_trips(op, foldings, port_bits)
+        ),
+        overlaps=overlaps_of_foldings(arch, foldings, port_bits),
+        overlapped=foldings.head_buffers - 1,
+        memories=memories_of_foldings((arch, *room), device, foldings),
+        multipliers=plan_multipliers(arch, device, foldings),
+        ports=_ports_of_foldings(arch, foldings, words, port_bits),
+        dsp_ports=(device.dsp_wide_bits, device.dsp_narrow_bits),
+        packing=packing(device, arch.activation_bits),
+        activation_bits=arch.activation_bits,
+        accumulator_bits=max(accumulator_bits(one) for one in (arch, *room)),
+        score_bits=score_bits(arch),
+        clock_mhz=device.clock_mhz,
+    )
+
+
+def _ports_of_foldings(
+    arch: Architecture, foldings: Folding, words: Count, port_bits: int
+) -> tuple[CountedPort, ...]:
+    one = replace(foldings, weight_ports=1)
+    weights, *others = (
+        CountedPort(port.name, port.bits, port.words)
+        for port in plan_ports(arch, one, weight_words=words, port_bits=port_bits)
+    )
+    return (replace(weights, count=foldings.weight_ports), *others)
+
+
+def memories_of_foldings(
+    archs: Sequence[Architecture], device: Device, foldings: Folding
+) -> tuple[Memory, ...]:
+    """Every on-chip array of a kernel with room for `archs`, under each folding, where the rule of
+    depth puts it."""
+    return tuple(
+        Memory(a.name, a.bits, a.banks * a.copies, a.depth, "registers" if a.registers else None)
+        for a in plan_arrays(archs, foldings, device.port_bits)
+    )
+
+
+def union(designs: Sequence[Design]) -> Design:
+    """One kernel of several networks, from the design of each, made with room for the others: the
+    loops, stages and words of all, each network running one image."""
+    return replace(
+        designs[0],
+        networks=len(designs),
+        stages=sum(d.stages for d in designs),
+        loops=tuple(loop for d in designs for loop in d.loops),
+        overlaps=tuple(overlap for d in designs for overlap in d.overlaps),
+        ports=tuple(
+            replace(group[0], words=sum(port.words for port in group))
+            for group in zip(*(d.ports for d in designs), strict=True)
+        ),
+    )
+
+
+def _shape(op: Operation) -> Operation:
+    """`op` without what its loops do not depend on, so that equal work (heads!) is priced once."""
+    if isinstance(op, Softmax):
+        return replace(op, name="", head=0)
+    if not isinstance(op, Gemm) or op.epilogue is Epilogue.LOGITS:
+        return replace(op, name="")
+    gelu = op.epilogue is Epilogue.GELU
+    return Gemm(
+        name="",
+        left=Tensor.WEIGHTS if op.left is Tensor.WEIGHTS else Tensor.KEY,
+        right=Tensor.NORMED,
+        dst=Tensor.RESIDUAL,
+        epilogue=Epilogue.GELU if gelu else Epilogue.RAW,
+        rows=op.slots,
+        w8_rows=0,
+        tokens=op.tokens,
+        inner=op.inner,
+        table=op.table,
+    )

@@ -1,0 +1,123 @@
+"""Energy of one image: a model of operations and bytes. Nothing here was measured on a board.
+
+Counted from the plan: products of the array, wide products (requantization, LayerNorm, softmax),
+bits in and out of every on-chip memory and FIFO (`traffic.py`), bits that cross the DRAM's pins,
+and leakage while the image lasts. Left out: registers between them, the clock tree, idle toggling,
+the processors, regulators and I/O; so that a board draws more. It is good for comparing plans of
+one board, not for sizing a battery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from qnas._util.serialization import Value
+from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.traffic import memory_traffic
+from qnas.accel.device import Device, MemoryKind
+from qnas.accel.plan.plan import HardwarePlan, Stage
+
+PJ_PER_MJ = 1e9
+# Multiplications of one value on its way through a vector unit (`plan_multipliers`).
+NORM_PRODUCTS, SOFTMAX_PRODUCTS, REQUANTIZE_PRODUCTS = 4, 1, 1
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyCoefficients(Value):
+    """Picojoule of what a plan does. `SOURCES` says where each number comes from."""
+
+    atom_pj: float = 0.64
+    atom8_pj: float = 0.78
+    wide_product_pj: float = 6.5
+    memory_pj_per_bit: float = 0.69
+    ddr_pj_per_bit: float = 20.0
+    hbm_pj_per_bit: float = 3.9
+    static_uw_per_lut: float = 2.5
+
+    def product_pj(self, activation_bits: int) -> float:
+        """Of a nibble and an activation."""
+        return self.atom8_pj if activation_bits == 8 else self.atom_pj
+
+    def dram_pj_per_bit(self, memory: MemoryKind) -> float:
+        return self.hbm_pj_per_bit if memory == "HBM2" else self.ddr_pj_per_bit
+
+
+_FABRIC = (
+    "; to 16 nm and 0.85 V by C V^2: x 16/45 x (0.85/0.9)^2 = 0.317 (scaling assumed);"
+    " x 14 from standard cells to an FPGA (Kuon and Rose, TCAD 26(2), 2007, abstract: logic alone)"
+)
+SOURCES: Mapping[str, str] = MappingProxyType(
+    {
+        "atom_pj": "Horowitz, ISSCC 2014, fig. 1.1.9, 45 nm, 0.9 V: 8-bit product 0.2 pJ x 24/64"
+        " for 4 x 6 bits, 32-bit addition 0.1 pJ x 22/32: 0.144 pJ" + _FABRIC,
+        "atom8_pj": "as atom_pj, of 4 x 8 bits: 0.2 pJ x 32/64 and 0.1 pJ x 24/32: 0.175 pJ"
+        + _FABRIC,
+        "wide_product_pj": "Horowitz, same figure: 32-bit product 3.1 pJ x 27 x 18 / 1024: 1.47 pJ"
+        + _FABRIC,
+        "memory_pj_per_bit": "Horowitz, same figure: 64 bits of an 8 KB memory 10 pJ"
+        + _FABRIC
+        + ". An upper bound: block RAM is a hard block",
+        "ddr_pj_per_bit": "Horowitz, same figure: 64 bits of DRAM 1.3 to 2.6 nJ, the lower end;"
+        " taken for DDR3, DDR4 and LPDDR4 alike",
+        "hbm_pj_per_bit": "O'Connor et al., Fine-Grained DRAM, MICRO 2017: HBM2",
+        "static_uw_per_lut": "assumed: 0.7 W of leakage for the ZU9EG's 274,080 LUTs, what vendor"
+        " power reports of that part commonly show at room temperature; other parts in proportion",
+    }
+)
+DEFAULT = EnergyCoefficients()
+
+
+@dataclass(frozen=True, slots=True)
+class Energy(Value):
+    """Modelled millijoule of one image, by what takes them."""
+
+    array_mj: float
+    vector_mj: float
+    memory_mj: float
+    dram_mj: float
+    static_mj: float
+
+    @property
+    def total_mj(self) -> float:
+        return self.array_mj + self.vector_mj + self.memory_mj + self.dram_mj + self.static_mj
+
+
+def energy(
+    plan: HardwarePlan,
+    device: Device,
+    estimate: Estimate,
+    *,
+    coefficients: EnergyCoefficients = DEFAULT,
+) -> Energy:
+    """Energy of one image on `plan`, which `estimate` is of and `device` runs, at batch 1."""
+    c = coefficients
+    atoms = sum(_atoms(stage) for stage in plan.stages)
+    products = sum(_wide_products(stage) for stage in plan.stages)
+    watts = device.lut * c.static_uw_per_lut * 1e-6
+    return Energy(
+        array_mj=atoms * c.product_pj(plan.activation_bits) / PJ_PER_MJ,
+        vector_mj=products * c.wide_product_pj / PJ_PER_MJ,
+        memory_mj=memory_bits(plan) * c.memory_pj_per_bit / PJ_PER_MJ,
+        dram_mj=estimate.dram_bits * c.dram_pj_per_bit(device.memory) / PJ_PER_MJ,
+        static_mj=watts * estimate.latency_ms,
+    )
+
+
+def memory_bits(plan: HardwarePlan) -> int:
+    """Bits of one image that go in or out of on-chip memories, FIFOs of the ports included."""
+    stages = sum(memory_traffic(stage, plan).total() for stage in plan.stages)
+    return stages + sum(2 * port.words * port.bits for port in plan.ports)
+
+
+def _atoms(stage: Stage) -> int:
+    return stage.slots * stage.tokens * stage.inner if stage.kind == "gemm" else 0
+
+
+def _wide_products(stage: Stage) -> int:
+    if stage.kind == "softmax":
+        return stage.tokens * stage.inner * SOFTMAX_PRODUCTS
+    values = stage.rows * stage.tokens
+    each = {"gemm": REQUANTIZE_PRODUCTS, "layer_norm": NORM_PRODUCTS}
+    return values * each.get(stage.kind, 0)

@@ -1,0 +1,103 @@
+"""Every unit of a design's data path, priced: lanes and banks are the plan's (see units.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from qnas._util.units import ceil_div
+from qnas.accel.cost import units
+from qnas.accel.cost.coefficients import Coefficients
+from qnas.accel.cost.design import Design
+from qnas.accel.cost.lanes import Lanes, levels_of, packed_lanes, plain_lanes
+from qnas.accel.cost.units import Amount, mux
+from qnas.accel.plan.loops import GELU_ENTRY_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
+from qnas.accel.plan.memory import KEY_BITS, NORM_BITS, QUERY_SCALE_BITS
+
+Count = Any
+ADDRESS_BITS = 16  # of a bank row
+
+
+def logic(design: Design, c: Coefficients) -> Iterator[tuple[str, Amount]]:
+    """(unit, its LUTs and FFs) of every unit of the data path."""
+    yield from _array(design)
+    for name, lut in _wiring(design, c):
+        yield name, Amount(lut, lut * c.ff_per_logic_lut)
+    f, bits = design.folding, design.activation_bits
+    yield "pair_epilogue", units.pair_epilogue(bits, c) * ((f.drain_pairs - 1) * f.tt)
+    yield "epilogue", units.epilogue(f.vl, c) * f.tt
+    yield "bias_shift", units.bias_shift(c)
+    banks = design.ports[0].bits // GELU_ENTRY_BITS
+    yield "gelu_read", units.gelu_read(f.tt, banks, bits, c)
+    yield "norm_statistics", units.norm_statistics(f.vl, c)
+    yield "reciprocal_sqrt", units.reciprocal_sqrt(c)
+    yield "normalise", units.normaliser(bits, c) * f.vl + units.normaliser_shared(c)
+    yield "maximum", units.maximum(f.vl, design.score_bits, c)
+    shared = units.exponential_shared(f.vl, design.score_bits, c)
+    yield "exponentials", units.exponential(design.score_bits, c) * f.vl + shared
+    yield "divider", units.divider(c)
+
+
+def _array(design: Design) -> Iterator[tuple[str, Amount]]:
+    f, packing = design.folding, design.packing
+    packs = packing.rows > 1
+    # What multiplies is the plan's to say.
+    products = {
+        name: np.asarray(design.multipliers_called(name)) > 0
+        for name in ("engine_packed", "engine", "engine_lut")
+    }
+
+    def lanes(slots: Count) -> Lanes:
+        bits, acc = design.activation_bits, design.accumulator_bits
+        return Lanes(slots, f.tt, f.tk, bits, acc, packing)
+
+    in_dsps = lanes(f.tm - f.lut_slots)
+    if packs:
+        yield "dsp_lanes", Amount(*packed_lanes(in_dsps)) * products["engine_packed"]
+    else:
+        alone = Amount(*plain_lanes(in_dsps, beside_cascades=False, in_dsp=True))
+        yield "dsp_lanes", alone * products["engine"]
+    in_luts = plain_lanes(lanes(f.lut_slots), beside_cascades=packs, in_dsp=False)
+    yield "lut_lanes", Amount(*in_luts) * products["engine_lut"]
+
+
+def _wiring(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
+    """LUTs of what chooses, writes and addresses."""
+    f, bits = design.folding, design.activation_bits
+    slots: Count = 2 * f.drain_pairs
+    select = slots * mux(f.tm // slots, design.accumulator_bits, c)
+    yield "drain_select", f.tt * (select + mux(slots, design.accumulator_bits, c))
+    # Two sources a weight bank: port word, or nibbles of keys and probabilities.
+    yield "weight_write", f.tm * f.tk * (mux(2, 4, c) + c.bank_write_lut)
+    yield "nibble_split", f.tk * KEY_BITS
+    # Four writers a bank: engine, engine transposed, LayerNorm, image.
+    yield "activation_write", f.tt * f.tk * (mux(4, bits, c) + c.bank_write_lut)
+    yield "transpose", (1 + f.drain_pairs) * f.tk * bits * ceil_div(levels_of(f.tk), 2)
+    yield "attended_write", f.tt * f.tk * mux(f.drain_pairs, bits, c)
+    yield "score_write", f.tt * f.vl * mux(2, design.score_bits, c)
+    yield "addresses", c.address_products * c.address_product_lut
+    yield "vector_read", f.vl * (mux(f.tt, RESIDUAL_BITS, c) + mux(f.tt, design.score_bits, c))
+    # Turned by the token: what is read, and what is written, each bank at a row of its own.
+    rotation = f.tk * KEY_BITS * ceil_div(levels_of(f.tk), 2)
+    yield "key_read", rotation
+    yield "key_write", rotation + f.tk * (c.bank_write_lut + 2 * ADDRESS_BITS)
+    yield "parameter_read", _parameter_read(design, c)
+    yield "ping_pong", (f.head_buffers - 1) * _ping_pong(design, c)
+
+
+def _parameter_read(design: Design, c: Coefficients) -> Count:
+    """One of the row parameters that a word of the stream brings; of a norm's the lanes' share."""
+    f = design.folding
+    a_word = f.weight_ports * design.ports[0].bits // ROW_PARAM_BITS
+    norm = f.vl * mux(np.maximum(a_word // f.vl, 1), NORM_BITS, c)
+    return mux(a_word, ROW_PARAM_BITS, c) + norm
+
+
+def _ping_pong(design: Design, c: Coefficients) -> Count:
+    """Of two buffers: which one is read, and the writes of the second one."""
+    f, bits = design.folding, design.score_bits
+    read = f.tk * mux(2, KEY_BITS, c) + f.vl * mux(2, bits, c)
+    scales = f.drain_pairs * mux(2, QUERY_SCALE_BITS, c)
+    return read + scales + (f.tk + f.tt * f.vl + f.drain_pairs) * c.bank_write_lut

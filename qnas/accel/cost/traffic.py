@@ -1,0 +1,107 @@
+"""Bits that a stage moves in and out of each on-chip memory of its plan: what the energy model
+counts. Registers (accumulators, pipelines) are left out; they are part of an operation's energy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from qnas._util.units import ceil_div
+from qnas.accel.plan.loops import ROW_PARAM_BITS
+from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.operations import Epilogue, Tensor
+
+NIBBLE_BITS = 4
+# Memory of a GEMM's result; the others go to `act`. Times that it is touched: a residual is read,
+# added to and written, a logit written and read once more by the port.
+RESULTS = {
+    Tensor.KEY: ("key", 1),
+    Tensor.SCORES: ("score", 1),
+    Tensor.RESIDUAL: ("residual", 2),
+    Tensor.LOGITS: ("logit", 2),
+}
+
+
+def memory_traffic(stage: Stage, plan: HardwarePlan) -> Counter[str]:
+    """Bits read and written, by buffer. A word of the weight stream passes its FIFO: in and out."""
+    found = Counter({"stream": 2 * stage.stream_words * plan.stream_bits})
+    if stage.kind == "gemm":
+        found += _operands(stage, plan) + _parameters(stage, plan) + _results(stage, plan)
+    elif stage.kind == "layer_norm":
+        found += _layer_norm(stage, plan)
+    elif stage.kind == "softmax":
+        found += _softmax(stage, plan)
+    else:
+        name = "residual" if stage.kind == "load_residual" else "act"
+        found[name] += stage.rows * stage.tokens * _bits(plan)[name]
+    return found
+
+
+def _bits(plan: HardwarePlan) -> dict[str, int]:
+    return {buffer.name: buffer.bits for buffer in plan.buffers}
+
+
+def _operands(stage: Stage, plan: HardwarePlan) -> Counter[str]:
+    """Both operands once a beat, and the left one on its way into the weight memory."""
+    f, bits = plan.folding, _bits(plan)
+    beats = stage.row_tiles * stage.token_tiles * stage.beats
+    tile_bits = stage.beats * f.tm * f.tk * NIBBLE_BITS
+    found = Counter(
+        act=beats * f.tt * f.tk * bits["act"],
+        weight=beats * f.tm * f.tk * NIBBLE_BITS + stage.row_tiles * tile_bits,
+    )
+    source = {Tensor.KEY: "key", Tensor.PROBS: "prob"}.get(Tensor(stage.left))
+    if source:
+        found[source] += stage.rows * stage.inner * bits[source]
+    return found
+
+
+def _parameters(stage: Stage, plan: HardwarePlan) -> Counter[str]:
+    """Of weights, a row parameter a slot: written once a row tile, read whenever the slot drains.
+    Of probabilities, the query's scale whenever it drains."""
+    slots = stage.row_tiles * plan.folding.tm
+    if stage.left == Tensor.WEIGHTS:
+        return Counter(row_param=slots * (1 + stage.token_tiles) * ROW_PARAM_BITS)
+    if stage.left == Tensor.PROBS:
+        bits = _bits(plan)["query_scale"]
+        return Counter(query_scale=slots // 2 * stage.token_tiles * bits)
+    return Counter()
+
+
+def _results(stage: Stage, plan: HardwarePlan) -> Counter[str]:
+    values = stage.rows * stage.tokens
+    name, times = RESULTS.get(Tensor(stage.dst), ("act", 1))
+    found = Counter({name: times * values * _bits(plan)[name]})
+    if stage.epilogue == Epilogue.GELU:  # its table is written whole, a copy a token lane
+        table = next(buffer for buffer in plan.buffers if buffer.name == "gelu")
+        found["gelu"] = (table.banks * table.depth + values) * table.bits
+    return found
+
+
+def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
+    """Residuals are read for the statistics and pass a FIFO, beside their token's scale, to be
+    normalised: in and out."""
+    bits, values = _bits(plan), stage.rows * stage.tokens
+    vectors = stage.tokens * ceil_div(stage.rows, plan.folding.vl)
+    return Counter(
+        residual=values * bits["residual"],
+        residual_stream=2 * vectors * bits["residual_stream"],
+        act=values * bits["act"],
+        norm_param=(stage.rows + values) * bits["norm_param"],
+        scale_stream=2 * stage.tokens * bits["scale_stream"],
+        rsqrt=stage.tokens * bits["rsqrt"],
+    )
+
+
+def _softmax(stage: Stage, plan: HardwarePlan) -> Counter[str]:
+    """Scores are read for the maximum and pass a FIFO to the exponentials, each from its table."""
+    bits, values = _bits(plan), stage.tokens * stage.inner
+    vectors = stage.tokens * ceil_div(stage.inner, plan.folding.vl)
+    return Counter(
+        score=values * bits["score"],
+        score_stream=2 * vectors * bits["score_stream"],
+        exp=values * bits["exp"],
+        prob=values * bits["prob"],
+        maximum_stream=2 * stage.tokens * bits["maximum_stream"],
+        query_scale=stage.tokens * bits["query_scale"],
+    )

@@ -1,0 +1,75 @@
+"""The C simulation of a project: its images divided among processes, one a core."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qnas.accel.csim.toolchain import LOG_LINES
+from qnas.accel.hls.emit.bench import Input, vectors, vectors_header
+from qnas.errors import VerificationError
+from qnas.numerics import Ints
+
+EQUAL, UNEQUAL = 0, 1  # exit statuses of the test bench that come with a result
+BATCH_VALUES = 1 << 23  # values of the reference held in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What the processes of one verification have in common. The program is compiled while the
+    reference computes what it is compared with."""
+
+    program: Future[Path]
+    project: Path
+    work: Path
+    packed_images: int
+
+
+def run_parts(
+    run: Simulation, inputs: Sequence[Input], labels: Ints
+) -> list[tuple[int, list[dict[str, Any]]]]:
+    """(first image, results by network) of each process; one a core, on neighbouring images.
+
+    Raises VerificationError if the simulation breaks down, and what compiling raises.
+    """
+    jobs = max(1, min(os.cpu_count() or 1, len(labels)))
+    bounds = [len(labels) * job // jobs for job in range(jobs + 1)]
+
+    def part(job: int) -> tuple[int, list[dict[str, Any]]]:
+        images = slice(bounds[job], bounds[job + 1])
+        vectors_path, result_path = run.work / f"vectors{job}.bin", run.work / f"result{job}.json"
+        write_vectors(vectors_path, inputs, labels, images=images)
+        try:
+            files = (run.program.result(), run.project, vectors_path, result_path)
+            _simulate([*map(str, files), str(run.packed_images)])
+        finally:
+            vectors_path.unlink()
+        return bounds[job], json.loads(result_path.read_text())
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(part, range(jobs)))
+
+
+def write_vectors(path: Path, inputs: Sequence[Input], labels: Ints, *, images: slice) -> None:
+    """The vectors file of the test bench for some of the images, a batch of them in memory at a
+    time."""
+    with path.open("wb") as out:
+        header, values = vectors_header(inputs, labels[images])
+        out.write(header)
+        step = max(1, BATCH_VALUES // values)
+        first, last, _ = images.indices(len(labels))
+        for begin in range(first, last, step):
+            out.writelines(vectors(inputs, slice(begin, min(begin + step, last))))
+
+
+def _simulate(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode not in (EQUAL, UNEQUAL):
+        tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:]) or f"status {done.returncode}"
+        raise VerificationError(f"C simulation broke down: {tail}")

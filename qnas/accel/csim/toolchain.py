@@ -1,0 +1,119 @@
+"""Compiling a project's C simulation with g++, with the stand-in headers or with Xilinx's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from qnas._util.cache import user_cache
+from qnas.errors import CompileError, ToolMissingError, problem
+
+SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
+LOG_LINES = 20
+# Loops over the fields of a DSP must be unrolled: packed products simulate twice as fast.
+FAST = ("-O2", "-fpeel-loops")
+KEPT_OBJECTS = 128  # a few hundred kilobytes each
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A compiler, its optimisation flags, and where `ap_int.h` comes from (None: the project's
+    stand-in; a folder of Xilinx's headers gives the same results, much slower). Objects are kept
+    in `cache` (None: the user's) by the content that they were compiled from."""
+
+    command: str = "g++"
+    flags: tuple[str, ...] = FAST
+    ap_int: Path | None = None
+    cache: Path | None = None
+
+    def version(self) -> str:
+        """First line of `--version`; ToolMissingError if the compiler is not installed."""
+        self._require()
+        done = subprocess.run([self.command, "--version"], capture_output=True, text=True)
+        return done.stdout.splitlines()[0] if done.stdout else self.command
+
+    def compile(self, project: Path, build: Path) -> Path:
+        """Compile `project` into `build`, as far as the cache has no object of the same content;
+        returns the program.
+
+        Raises ToolMissingError without a compiler, CompileError with the log's end when the sources
+        do not compile.
+        """
+        compiler = self.version()
+        build.mkdir(parents=True, exist_ok=True)
+        folder = (self.cache or user_cache()) / "csim"
+        folder.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(lambda s: self._object(project, s, folder, compiler), SOURCES))
+        program = build / "csim"
+        _run([self.command, *self.flags, *map(str, objects), "-o", str(program)])
+        _keep_newest(folder, KEPT_OBJECTS)
+        return program
+
+    def _object(self, project: Path, source: str, folder: Path, compiler: str) -> Path:
+        """The object of one source: from the cache if its text with all headers, the compiler and
+        the flags are those of an object there."""
+        headers = self.ap_int or project / "sim"
+        includes = [f"-I{path}" for path in (headers, project / "src", project / "tb")]
+        options = ["-std=c++14", *self.flags, "-DQNAS_TRACE", "-Wno-unknown-pragmas", *includes]
+        text = _run([self.command, *options, "-E", "-P", str(project / source)])
+        key = "\0".join((compiler, self.command, *self.flags, text))
+        target = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.o"
+        if target.exists():
+            target.touch()
+            return target
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            fresh = Path(scratch) / target.name
+            _run([self.command, *options, "-c", str(project / source), "-o", str(fresh)])
+            os.replace(fresh, target)
+        return target
+
+    def _require(self) -> None:
+        if shutil.which(self.command) is None:
+            remedy = (
+                "Install it (Debian, Ubuntu: `apt install g++`; Fedora: `dnf install gcc-c++`)."
+            )
+            raise ToolMissingError(
+                problem(self.command, "must be installed for C simulation", "nothing", remedy)
+            )
+
+
+def _run(command: list[str]) -> str:
+    """Standard output of a compiler; CompileError if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:])
+        rule, remedy = "must compile for C simulation", "Delete the project and export it again."
+        raise CompileError(
+            problem("project", rule, f"a failure of {' '.join(command)}\n{tail}\n", remedy)
+        )
+    return done.stdout
+
+
+def _keep_newest(folder: Path, count: int) -> None:
+    """Delete all objects but those that were used last; other processes may do so as well."""
+    used = {}
+    for path in folder.glob("*.o"):
+        with suppress(FileNotFoundError):
+            used[path] = path.stat().st_mtime_ns
+    for path in sorted(used, key=used.__getitem__, reverse=True)[count:]:
+        path.unlink(missing_ok=True)
+
+
+def find_ap_int() -> Path | None:
+    """Xilinx's ap_int headers: `$XILINX_HLS/include`, or those inside an installed hls4ml."""
+    candidates = []
+    if "XILINX_HLS" in os.environ:
+        candidates.append(Path(os.environ["XILINX_HLS"]) / "include")
+    spec = find_spec("hls4ml")  # found, not imported: hls4ml needs more than its headers do
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        candidates.append(Path(root) / "templates" / "vivado" / "ap_types")
+    return next((folder for folder in candidates if (folder / "ap_int.h").is_file()), None)

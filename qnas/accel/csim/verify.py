@@ -1,0 +1,162 @@
+"""verify_project, verify_kernel: C simulation of a project against the integer reference.
+
+Every value of every stage of every image is compared, and every pipelined loop's iterations are
+counted and compared with the plan.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.accel.csim.simulation import Simulation, run_parts
+from qnas.accel.csim.toolchain import Toolchain
+from qnas.accel.csim.verification import Verification, merged
+from qnas.accel.hls.emit.bench import Input
+from qnas.accel.hls.emit.member import Member, weights_of_members
+from qnas.accel.plan.check import first_difference
+from qnas.accel.plan.multi_network import read_plans
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.errors import CheckpointError, problem
+from qnas.integer.network import IntegerNetwork
+
+
+def verify_project(
+    directory: Path,
+    network: IntegerNetwork,
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    plan: HardwarePlan | None = None,
+    workdir: Path | None = None,
+    toolchain: Toolchain | None = None,
+    packed_images: int | None = 1,
+) -> Verification:
+    """`verify_kernel` of a project of one network."""
+    (found,) = verify_kernel(
+        directory,
+        [network],
+        images,
+        labels,
+        plans=None if plan is None else [plan],
+        workdir=workdir,
+        toolchain=toolchain,
+        packed_images=packed_images,
+    )
+    return found
+
+
+def verify_kernel(
+    directory: Path,
+    networks: Sequence[IntegerNetwork],
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    plans: Sequence[HardwarePlan] | None = None,
+    workdir: Path | None = None,
+    toolchain: Toolchain | None = None,
+    packed_images: int | None = 1,
+) -> tuple[Verification, ...]:
+    """Compile the project in `directory`, run `images` (B, C, H, W) through each of its networks,
+    compare.
+
+    Of several networks each image runs through one after the other, so that each finds what another
+    one left in the memories. `plans` are those that the project must be of; by default the ones it
+    says it is of. Mismatches are returned, by network. Raises CheckpointError for a project of
+    other networks or plans, ToolMissingError without g++, CompileError if the simulation does not
+    compile, VerificationError if it breaks down (a deadlock, a stream read empty). `workdir` keeps
+    the build; otherwise nothing stays.
+
+    Of each process's images (a process a core) the first `packed_images` are simulated with packed
+    products, which every row slot and every token lane then went through with the network's own
+    weights; the others, twice as fast, with the same sums made one product at a time. None: all.
+    """
+    toolchain = toolchain or Toolchain()
+    start = time.monotonic()
+    found = _project_plans(directory, networks, plans)
+    compiler = toolchain.version()
+    with (
+        tempfile.TemporaryDirectory(prefix="qnas-verify-") as temporary,
+        ThreadPoolExecutor(1) as compiling,
+    ):
+        work = Path(temporary) if workdir is None else workdir
+        work.mkdir(parents=True, exist_ok=True)
+        program = compiling.submit(toolchain.compile, directory.resolve(), work)
+        packed = len(images) if packed_images is None else packed_images
+        run = Simulation(program, directory.resolve(), work, packed)
+        parts = run_parts(run, inputs_of(networks, images), np.asarray(labels))
+    seconds = time.monotonic() - start
+    return tuple(
+        replace(
+            merged([(first, results[index]) for first, results in parts], plan),
+            seconds=seconds,
+            compiler=compiler,
+        )
+        for index, plan in enumerate(found)
+    )
+
+
+def inputs_of(networks: Sequence[IntegerNetwork], images: NDArray[np.float32]) -> list[Input]:
+    """(B, C, H, W) images as each network of a kernel takes them."""
+    return [
+        Input(index, network, network.quantize_images(images))
+        for index, network in enumerate(networks)
+    ]
+
+
+def _project_plans(
+    directory: Path,
+    networks: Sequence[IntegerNetwork],
+    expected: Sequence[HardwarePlan] | None,
+) -> tuple[HardwarePlan, ...]:
+    """The project's plans, once they are found to be `expected`, and its weights those of
+    `networks`."""
+    plans = read_plans(directory / "plan.json")
+    for index, (plan, wanted) in enumerate(zip(plans, expected or (), strict=False)):
+        _check_plan(directory, plan, wanted, "" if len(plans) == 1 else f" of network {index}")
+    if not _is_of(directory, networks, plans):
+        raise CheckpointError(
+            problem(
+                str(directory),
+                "must be a project of this network"
+                if len(networks) == 1
+                else f"must be a project of these {len(networks)} networks",
+                "one whose plan or weights differ",
+                "Export the network again.",
+            )
+        )
+    return plans
+
+
+def _check_plan(directory: Path, plan: HardwarePlan, expected: HardwarePlan, whose: str) -> None:
+    difference = first_difference(plan, expected)
+    if difference:
+        field, got, wanted = difference
+        raise CheckpointError(
+            problem(
+                f"{directory / 'plan.json'}: {field}{whose}",
+                f"must be {wanted!r}, as in the plan that was priced",
+                repr(got),
+                f"Delete {directory} and export again.",
+            )
+        )
+
+
+def _is_of(
+    directory: Path, networks: Sequence[IntegerNetwork], plans: Sequence[HardwarePlan]
+) -> bool:
+    if [plan.architecture for plan in plans] != [network.architecture for network in networks]:
+        return False
+    members = [Member(network, plan, "") for network, plan in zip(networks, plans, strict=True)]
+    return all(
+        (directory / name).is_file() and (directory / name).read_bytes() == content
+        for files in weights_of_members(members)
+        for name, content in files.items()
+    )

@@ -1,0 +1,191 @@
+"""Folding and placement together: which foldings fit once their large buffers lie where they fit.
+
+Exact. A bound that no placement can undercut leaves few contenders; of those, best first, every
+placement is added up, all foldings of a chunk at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.accel.cost.analytic import Prices, memory_part
+from qnas.accel.cost.design import Memory
+from qnas.accel.plan.placement import MEMORIES, PLACED, Placement
+from qnas.accel.plan.plan import Storage
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+TAKEN = ("lut", "ff", "bram18", "uram")  # of what memories take
+BUILT_OF: Mapping[Storage, tuple[int, ...]] = {"lutram": (0, 1), "bram": (2,), "uram": (3,)}
+# Of `TAKEN`. A mean of shares of limits never exceeds the worst of them. The tightest come first.
+WEIGHTS = np.array(
+    [
+        *([1, 0, 1, 1], [1, 0, 1, 0], [2, 0, 1, 1], [1, 0, 2, 1], [2, 0, 2, 1], [3, 0, 3, 1]),
+        *([2, 0, 1, 0], [1, 0, 2, 0], [3, 0, 1, 0], [1, 0, 3, 0], [1, 0, 1, 2], [0, 0, 1, 1]),
+        *([0, 0, 2, 1], [0, 0, 1, 2], [1, 0, 0, 1], [2, 0, 0, 1], [1, 0, 0, 0], [0, 1, 0, 0]),
+        *([0, 0, 1, 0], [0, 0, 0, 1]),
+    ],
+    float,
+)
+WEIGHTS /= WEIGHTS.sum(axis=1, keepdims=True)
+CHUNK = 32  # foldings whose placements are added up at once
+ROUNDING = 1 + 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A folding, by its flat index, where its buffers lie, what it then takes of `TAKEN`, and the
+    largest share of a limit among these and the DSPs."""
+
+    index: int
+    placement: Placement
+    taken: Mapping[str, int]
+    worst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contenders:
+    """Foldings (N) with what each buffer takes wherever it lies: `base` (taken, N) without those
+    buffers, `buffers` (taken, buffer, N) of each in any one kind of memory, `dsp` (N) the share of
+    its limit, `bound` (N) which the worst share reaches under any placement."""
+
+    indices: NDArray[np.intp]
+    names: tuple[str, ...]
+    kinds: tuple[Storage, ...]
+    base: Ints
+    buffers: Ints
+    scale: Floats
+    dsp: Floats
+    bound: Floats
+
+    def at(self, chosen: Any) -> Contenders:
+        """Those of a mask, slice or list of positions."""
+        return replace(
+            self,
+            indices=self.indices[chosen],
+            base=self.base[:, chosen],
+            buffers=self.buffers[..., chosen],
+            dsp=self.dsp[chosen],
+            bound=self.bound[chosen],
+        )
+
+    def bounded(self, most: float) -> Contenders:
+        """Those whose worst share is at most `most` under some placement, as far as bounds tell."""
+        found = replace(self, bound=self.dsp)
+        for weights in WEIGHTS * self.scale:
+            least = np.min([found._weighed(weights, kind) for kind in self.kinds], axis=0)
+            bound = np.maximum(found.bound, weights @ found.base + least.sum(axis=0))
+            found, kept = replace(found, bound=bound), bound <= most * ROUNDING
+            if 2 * np.count_nonzero(kept) < len(kept):  # fewer would not pay for the copies
+                found = found.at(kept)
+        return found.at(found.bound <= most * ROUNDING)
+
+    def _weighed(self, weights: Floats, kind: Storage) -> Any:
+        """(buffer, N): what buffers take in one kind of memory, weighed."""
+        return sum(weights[row] * self.buffers[row] for row in BUILT_OF[kind])
+
+    def placed(self) -> Iterator[Placed]:
+        """Each folding in turn, under the placement that `_best` says."""
+        for start in range(0, len(self.indices), CHUNK):
+            yield from self.at(slice(start, start + CHUNK))._placed()
+
+    def _placed(self) -> Iterator[Placed]:
+        best, worst = self._best()
+        shape = (len(self.kinds),) * len(self.names)
+        chosen = np.array(np.unravel_index(best, shape)).T  # (N, buffer): number of the kind
+        for row, index in enumerate(self.indices.tolist()):
+            kinds = [self.kinds[k] for k in chosen[row]]
+            taken = self.base[:, row].copy()
+            for buffer, kind in enumerate(kinds):
+                taken[list(BUILT_OF[kind])] += self.buffers[list(BUILT_OF[kind]), buffer, row]
+            amounts = dict(zip(TAKEN, taken.tolist(), strict=True))
+            placement = dict(zip(self.names, kinds, strict=True))
+            yield Placed(index, placement, amounts, float(max(worst[row], self.dsp[row])))
+
+    def _best(self) -> tuple[NDArray[np.intp], Floats]:
+        """Of each folding the placement whose worst share is least, and that share; of equally
+        tight ones the one that takes least of all limits together."""
+        shares = (self.base * self.scale[:, None])[..., None]
+        for buffer in range(len(self.names)):
+            options = np.zeros((len(TAKEN), len(self.indices), 1, len(self.kinds)))
+            for number, kind in enumerate(self.kinds):
+                for row in BUILT_OF[kind]:
+                    options[row, :, 0, number] = self.buffers[row, buffer] * self.scale[row]
+            shares = (shares[..., None] + options).reshape(*shares.shape[:2], -1)
+        worst = shares.max(axis=0)
+        least = worst.min(axis=1)
+        tight = worst <= ROUNDING * least[:, None]
+        return np.where(tight, shares.sum(axis=0), np.inf).argmin(axis=1), least
+
+
+def contenders(
+    prices: Prices,
+    memories: tuple[Memory, ...],
+    indices: NDArray[np.intp],
+    *,
+    limits: Mapping[str, int],
+) -> Contenders:
+    """The foldings at flat `indices` of `prices`, which counts `memories` by the rule of depth."""
+    shape = prices.loop_cycles.shape
+    at = np.unravel_index(indices, shape)
+    kinds = MEMORIES if limits["uram"] else MEMORIES[:2]
+    movable = [memory for memory in memories if memory.name in PLACED]
+
+    def take(count: Any) -> Ints:
+        if np.ndim(count) == 0:
+            return np.full(len(indices), count)
+        taken: Ints = np.broadcast_to(count, shape)[at]
+        return taken
+
+    def amounts(memory: Memory) -> Ints:
+        part = memory_part(memory)
+        return np.array([take(getattr(part, name)) for name in TAKEN])
+
+    anywhere = [[amounts(replace(m, storage=kind)) for m in movable] for kind in kinds]
+    buffers = np.sum(anywhere, axis=0).transpose(1, 0, 2)
+    used = np.array([take(prices.resources[name]) for name in TAKEN])
+    scale = np.array([_scale(limits[name]) for name in TAKEN])
+    dsp = np.multiply(take(prices.resources["dsp"]), _scale(limits["dsp"]), dtype=np.float64)
+    return Contenders(
+        indices=indices,
+        names=tuple(memory.name for memory in movable),
+        kinds=kinds,
+        base=used - np.sum([amounts(memory) for memory in movable], axis=0),
+        buffers=buffers,
+        scale=scale,
+        dsp=dsp,
+        bound=dsp,
+    )
+
+
+def _scale(limit: int) -> float:
+    """What makes an amount a share of a limit; of none, anything is too much."""
+    return 1 / (limit or 0.5)
+
+
+def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> Placed | None:
+    """The first folding, in the order of `found`, that fits the limits under some placement."""
+    for placed in found.placed():
+        if all(placed.taken[name] <= limits[name] for name in TAKEN):
+            return placed
+    return None
+
+
+def least_of_its_limits(found: Contenders, *, most: float) -> Placed:
+    """The folding, and its placement, whose worst share of a limit is least; ties: the first.
+    `most`: a share that some folding does not exceed."""
+    found = found.bounded(most)
+    found = found.at(np.argsort(found.bound, kind="stable"))
+    best: Placed | None = None
+    for bound, placed in zip(found.bound, found.placed(), strict=True):
+        if best is not None and bound > best.worst * ROUNDING:
+            break
+        if best is None or (placed.worst, placed.index) < (best.worst, best.index):
+            best = placed
+    assert best is not None
+    return best

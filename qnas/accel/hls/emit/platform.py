@@ -1,0 +1,120 @@
+"""Platform: how a kernel gets onto a device: as IP beside a Zynq's processors, or as a kernel (.xo)
+that Vitis links into the platform of a card.
+
+Names of pins and properties are those of AMD's PG201 (Zynq UltraScale+), PG082 (Zynq-7000); memory
+banks those of UG1393.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from qnas.accel.device import Device
+from qnas.accel.plan.plan import HardwarePlan
+
+# Vivado's name of a board where it is not the device's.
+BOARDS = {"kv260": "kv260_som", "pynq_z2": "pynq-z2", "ultra96": "ultra96v2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Processors:
+    """The processing system of a Zynq: its IP, what to set, and the pins that the kernel takes."""
+
+    ip: str
+    external: str
+    settings: Mapping[str, object]
+    clock: str
+    reset: str
+    clock_pins: tuple[str, ...]
+    control: str
+    memories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """`processors` of a Zynq, or None for what Vitis links, with `banks` by port."""
+
+    processors: Processors | None
+    banks: Mapping[str, str]
+
+    @property
+    def flow_target(self) -> Literal["vivado", "vitis"]:
+        return "vivado" if self.processors else "vitis"
+
+    @property
+    def package(self) -> Literal["ip_catalog", "xo"]:
+        return "ip_catalog" if self.processors else "xo"
+
+
+def platform_of(device: Device, plan: HardwarePlan) -> Platform:
+    """From the family's name; what is no Zynq is linked by Vitis."""
+    if device.family.startswith("zynq-7000"):
+        return Platform(_zynq_7000(plan), {})
+    if device.family.startswith("zynq"):
+        return Platform(_zynq_ultrascale(plan), {})
+    return Platform(None, _banks(device, plan))
+
+
+def board_name(device: Device) -> str:
+    """What Vivado calls the board."""
+    return BOARDS.get(device.name, device.name)
+
+
+def _banks(device: Device, plan: HardwarePlan) -> dict[str, str]:
+    """HBM has a channel a port; DDR cards a DIMM a port of the weight stream, the first for all
+    else; Versal's NoC finds its way."""
+    if device.family.startswith("versal"):
+        return {}
+    if device.memory.startswith("HBM"):
+        return {port.name: f"HBM[{index}]" for index, port in enumerate(plan.ports)}
+    dimms = {port.name: f"DDR[{index}]" for index, port in enumerate(plan.weight_ports)}
+    return {port.name: dimms.get(port.name, "DDR[0]") for port in plan.ports}
+
+
+# Slave ports of a Zynq UltraScale+ into its memory, the plain ones first, and PG201's numbers.
+ULTRASCALE_PORTS = (("HP0", 2), ("HP1", 3), ("HP2", 4), ("HP3", 5), ("HPC0", 0), ("HPC1", 1))
+
+
+def _zynq_ultrascale(plan: HardwarePlan) -> Processors:
+    ports = ULTRASCALE_PORTS[: len(plan.ports)]
+    width = min(plan.ports[0].bits, 128)
+    return Processors(
+        ip="zynq_ultra_ps_e",
+        external="",
+        settings={
+            "PSU__FPGA_PL0_ENABLE": 1,
+            "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ": f"{plan.clock_mhz:g}",
+            "PSU__USE__M_AXI_GP0": 1,
+            "PSU__USE__M_AXI_GP1": 0,
+            "PSU__USE__M_AXI_GP2": 0,
+            **{f"PSU__USE__S_AXI_GP{number}": 1 for _, number in ports},
+            **{f"PSU__SAXIGP{number}__DATA_WIDTH": width for _, number in ports},
+        },
+        clock="pl_clk0",
+        reset="pl_resetn0",
+        clock_pins=("maxihpm0_fpd_aclk", *(f"saxi{name.lower()}_fpd_aclk" for name, _ in ports)),
+        control="M_AXI_HPM0_FPD",
+        memories=tuple(f"S_AXI_{name}_FPD" for name, _ in ports),
+    )
+
+
+def _zynq_7000(plan: HardwarePlan) -> Processors:
+    ports = range(len(plan.ports))
+    return Processors(
+        ip="processing_system7",
+        external=' make_external "FIXED_IO, DDR"',
+        settings={
+            "PCW_EN_CLK0_PORT": 1,
+            "PCW_FPGA0_PERIPHERAL_FREQMHZ": f"{plan.clock_mhz:g}",
+            "PCW_USE_M_AXI_GP0": 1,
+            **{f"PCW_USE_S_AXI_HP{port}": 1 for port in ports},
+            **{f"PCW_S_AXI_HP{port}_DATA_WIDTH": 64 for port in ports},
+        },
+        clock="FCLK_CLK0",
+        reset="FCLK_RESET0_N",
+        clock_pins=("M_AXI_GP0_ACLK", *(f"S_AXI_HP{port}_ACLK" for port in ports)),
+        control="M_AXI_GP0",
+        memories=tuple(f"S_AXI_HP{port}" for port in ports),
+    )

@@ -1,0 +1,166 @@
+"""Files for tools and people: scripts, the host's facts, and the project's README, by template."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from qnas.accel.device import Device
+from qnas.accel.hls.emit.bench import stage_values
+from qnas.accel.hls.emit.member import Member, data_folders
+from qnas.accel.hls.emit.platform import board_name, platform_of
+from qnas.accel.plan.loops import patch_lanes
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.plan.weight_stream import weight_file_names
+from qnas.numerics import Ints
+
+TOP = "qnas_top"
+STANDARD = "-std=c++14"
+SOURCE, BENCH = "src/qnas_top.cpp", "tb/tb.cpp"
+
+
+def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, str]:
+    """Scripts of Vitis HLS, old and new, and what brings the kernel to the board: Vivado's for a
+    Zynq, the linker's configuration for a card. All from the same facts."""
+    platform = platform_of(device, plan)
+    facts = {
+        "name": name,
+        "top": TOP,
+        "source": SOURCE,
+        "bench": BENCH,
+        "std": STANDARD,
+        "cflags": f"{STANDARD} -Isrc",
+        "part": device.part,
+        "clock_ns": f"{1e3 / plan.clock_mhz:.3f}",
+        "flow_target": platform.flow_target,
+        "package": platform.package,
+    }
+    files = {file: _render(f"{file}.j2", **facts) for file in ("build.tcl", "hls_config.cfg")}
+    if platform.processors is not None:
+        system = {"ps": platform.processors, "board": board_name(device)}
+        return {**files, "vivado.tcl": _render("vivado.tcl.j2", **facts, **system)}
+    system = {"banks": platform.banks, "clock_mhz": plan.clock_mhz}
+    return {**files, "link.cfg": _render("link.cfg.j2", **facts, **system)}
+
+
+def design_json(
+    members: Sequence[Member], *, name: str, weights: Sequence[Mapping[str, bytes]]
+) -> str:
+    """host/design.json: what the host must know of images, weights (a file a port) and answers.
+    What differs from network to network is in `networks`, in the order of their indices."""
+    plan = members[0].plan
+    arch, image = plan.architecture, plan.image_port
+    facts = {
+        "name": name,
+        "image_shape": [arch.in_channels, arch.image_size, arch.image_size],
+        "patch_size": arch.patch_size,
+        "classes": arch.num_classes,
+        "activation_max": members[0].network.act_max,
+        "port_bits": image.bits,
+        "pixels_per_word": int(patch_lanes(plan.folding, image.bits)),
+        "image_words": image.words,
+        "networks": [
+            {
+                "label": member.label,
+                "architecture": member.plan.architecture.key,
+                "input_step": member.network.input_step,
+                "weight_words": member.plan.stream_words,
+                "weights": _weight_facts(member.plan, files),
+            }
+            for member, files in zip(members, weights, strict=True)
+        ],
+    }
+    return json.dumps(facts, indent=2, allow_nan=False) + "\n"
+
+
+def _weight_facts(plan: HardwarePlan, files: Mapping[str, bytes]) -> list[dict[str, str]]:
+    return [
+        {"port": port.name, "file": path, "sha256": hashlib.sha256(content).hexdigest()}
+        for port, (path, content) in zip(plan.weight_ports, files.items(), strict=True)
+    ]
+
+
+def readme(
+    members: Sequence[Member],
+    device: Device,
+    *,
+    name: str,
+    logits: Sequence[Ints],
+    labels: Ints,
+) -> str:
+    """README.md: how to run the project, and the numbers to expect. `logits`: of each network, on
+    the sample images that have `labels`."""
+    plan = members[0].plan
+    image, count = plan.image_port, len(members)
+    return _render(
+        "README.md.j2",
+        name=name,
+        zynq=platform_of(device, plan).processors is not None,
+        images=len(labels),
+        networks=[
+            {
+                "index": index,
+                "verdict": "" if count == 1 else f"network {index}: ",
+                "answers": _answers(answers, labels),
+                **_of_network(member, folder),
+            }
+            for index, (member, answers, folder) in enumerate(
+                zip(members, logits, data_folders(count), strict=True)
+            )
+        ],
+        device=device.name,
+        part=device.part,
+        clock_mhz=plan.clock_mhz,
+        folding=plan.folding,
+        ports=len(plan.ports),
+        weight_ports=plan.weight_ports,
+        stream_bits=plan.stream_bits,
+        port_bits=image.bits,
+        image_words=image.words,
+        patch_lanes=int(patch_lanes(plan.folding, image.bits)),
+        act_max=members[0].network.act_max,
+        classes=plan.architecture.num_classes,
+    )
+
+
+def _of_network(member: Member, folder: str) -> dict[str, Any]:
+    plan = member.plan
+    return {
+        "key": plan.architecture.key,
+        "label": member.label,
+        "stages": len(plan.stages),
+        "outputs": sum(stage_values(plan)),
+        "expected": member.expected,
+        "loop_trips": sum(loop.trips for stage in plan.stages for loop in stage.loops),
+        "weight_words": plan.stream_words,
+        "weight_bytes": plan.stream_words * plan.stream_bits // 8,
+        "files": weight_file_names(plan, folder=folder),
+        "input_step": member.network.input_step,
+    }
+
+
+def _answers(logits: Ints, labels: Ints) -> list[dict[str, int]]:
+    return [
+        {
+            "image": index,
+            "label": int(label),
+            "answer": int(np.argmax(row)),
+            "logit": int(row.max()),
+        }
+        for index, (row, label) in enumerate(zip(logits, labels, strict=True))
+    ]
+
+
+def _render(template: str, **values: Any) -> str:
+    folder = resources.files("qnas.accel").joinpath("hls", "project")
+    text = folder.joinpath(template).read_text(encoding="utf-8")
+    environment = Environment(
+        undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    return environment.from_string(text).render(**values)

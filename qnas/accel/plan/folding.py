@@ -1,0 +1,105 @@
+"""Folding: how much of the network the hardware does in one cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from qnas._util.serialization import Value
+from qnas.errors import ConfigError, problem
+
+MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
+MAX_LANES = 1 << 16  # of one kind: far beyond any device
+MAX_WEIGHT_PORTS = 8  # more than any device has to spare; a digit names each
+
+
+@dataclass(frozen=True, slots=True)
+class Folding(Value):
+    """TM row slots x TT tokens x TK inputs: products of a nibble and an activation a cycle.
+
+    `lut_slots` of the TM row slots are built from LUTs, the others from DSPs; both are even,
+    since an 8-bit row is two neighbouring slots. `vl` lanes of the vector unit (channels of
+    LayerNorm and of residual loading, keys of softmax). TK and VL are powers of two, VL <= TK, so
+    that a vector never straddles a bank row. TT <= TK, since values and attended tokens are
+    written transposed: TT neighbouring channels of one token in one cycle, each to a bank of its
+    own. In attention all rows are pairs of slots, and `drain_pairs` of them leave the array a
+    cycle: neighbouring keys must lie in different lanes, neighbouring queries in different token
+    banks. `head_buffers` is 1 or 2: of 2 the softmax of a head runs beside the array's products
+    for its neighbours. The weight stream comes through `weight_ports` AXI ports side by side, each
+    of the device's width. Fields may be integer arrays that broadcast inside the folding search
+    (never outside it).
+    """
+
+    tm: int
+    tt: int
+    tk: int
+    vl: int
+    lut_slots: int = 0
+    drain_pairs: int = 1
+    head_buffers: int = 1
+    weight_ports: int = 1
+
+    @property
+    def atoms_per_cycle(self) -> int:
+        return self.tm * self.tt * self.tk
+
+    def check(self) -> None:
+        """ConfigError unless the rules above hold (scalars only)."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int:
+                rule = "must be a whole number"
+                raise ConfigError(problem(field.name, rule, repr(value), "Choose another folding."))
+        rules = [
+            ("tm", self.tm >= 2 and self.tm % 2 == 0, "must be even and positive", self.tm),
+            ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
+            ("tm", self.tm <= MAX_LANES, f"must be at most {MAX_LANES}", self.tm),
+            ("tk", self.tk <= MAX_LANES, f"must be at most {MAX_LANES}", self.tk),
+            (
+                "tt",
+                1 <= self.tt <= min(self.tk, MAX_TOKENS),
+                f"must be from 1 to `tk`, at most {MAX_TOKENS}",
+                self.tt,
+            ),
+            (
+                "vl",
+                _power_of_two(self.vl) and self.vl <= self.tk,
+                "must be a power of two, at most `tk`",
+                self.vl,
+            ),
+            (
+                "lut_slots",
+                0 <= self.lut_slots <= self.tm and self.lut_slots % 2 == 0,
+                "must be even, between 0 and `tm`",
+                self.lut_slots,
+            ),
+            (
+                "drain_pairs",
+                _power_of_two(self.drain_pairs)
+                and self.drain_pairs <= min(self.vl, self.tt)
+                and self.tm % (2 * self.drain_pairs) == 0,
+                "must be a power of two that divides `tm` / 2, at most `vl` and `tt`",
+                self.drain_pairs,
+            ),
+            (
+                "head_buffers",
+                self.head_buffers in (1, 2),
+                "must be 1 or 2",
+                self.head_buffers,
+            ),
+            (
+                "weight_ports",
+                _power_of_two(self.weight_ports) and self.weight_ports <= MAX_WEIGHT_PORTS,
+                f"must be a power of two, at most {MAX_WEIGHT_PORTS}",
+                self.weight_ports,
+            ),
+        ]
+        for name, holds, rule, value in rules:
+            if not holds:
+                raise ConfigError(problem(name, rule, value, "Choose another folding."))
+
+
+FIELDS = tuple(field.name for field in fields(Folding))
+
+
+def _power_of_two(value: int) -> bool:
+    return value >= 1 and value & (value - 1) == 0

@@ -1,0 +1,152 @@
+"""Trip counts of every pipelined loop, from an operation and a folding.
+
+Written with + - * // and `maximum` alone, so that one text serves a scalar folding (`lower`) and
+arrays of foldings (the folding search). The C++ contains these loops and counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qnas._util.units import ceil_div
+from qnas.accel.plan.folding import Folding
+from qnas.operations import Epilogue, Gemm, LayerNorm, LoadPatches, LoadResidual, Softmax, Tensor
+
+ROW_PARAM_BITS = 64  # bias 26, mult 18, shift 6, kind 2, row 12
+NORM_PARAM_BITS = 64  # gain 18, bias 36
+GELU_ENTRY_BITS = 8
+RESIDUAL_BITS = 16
+PIXEL_BITS = 8
+LOGIT_BITS = 32
+ENGINE_LOOPS = ("prefetch", "tiles", "flush")  # phases of one pipeline, entered at the first
+
+# Scalars, or equally shaped integer arrays inside the folding search.
+Count = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trips:
+    """Iterations of one pipelined loop in all, how often its pipeline starts empty, and how many
+    of the iterations pass beside the next loop."""
+
+    name: str
+    trips: Count
+    entries: Count
+    hidden: Count = 0
+
+
+def stream_bits(folding: Folding, port_bits: int) -> Count:
+    """Width of a word of the weight stream: a word of each of its ports, side by side."""
+    return folding.weight_ports * port_bits
+
+
+def patch_lanes(folding: Folding, port_bits: int) -> Count:
+    """Pixels that one word of the image port carries: never across a bank row."""
+    return np.minimum(folding.tk, port_bits // PIXEL_BITS)
+
+
+def residual_lanes(folding: Folding, port_bits: int) -> Count:
+    """Values of the residual stream that one word brings: never across a bank row."""
+    return np.minimum(folding.vl, stream_bits(folding, port_bits) // RESIDUAL_BITS)
+
+
+@dataclass(frozen=True, slots=True)
+class GemmShape:
+    """How a GEMM is cut into tiles, and how long one row tile takes."""
+
+    row_tiles: Count
+    token_tiles: Count
+    beats: Count
+    drain_steps: Count  # iterations that empty the array
+    tile_steps: Count  # iterations of one (row tile, token tile): multiply, and drain the last one
+    load_steps: Count  # iterations that fetch the next row tile
+    table_words: int  # GELU table, before the first tile
+
+    @property
+    def row_steps(self) -> Count:
+        """Iterations of one row tile: whichever of computing and loading takes longer."""
+        return np.maximum(self.token_tiles * self.tile_steps, self.load_steps)
+
+
+def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
+    beats = ceil_div(op.inner, folding.tk)
+    if op.left is Tensor.WEIGHTS:
+        load_steps = row_param_words(folding, port_bits) + beats * beat_words(folding, port_bits)
+        drain_steps: Count = folding.tm
+    else:  # one row (a pair of slots) and one beat an iteration, from key or probability memory
+        load_steps = (folding.tm // 2) * beats
+        drain_steps = folding.tm // (2 * folding.drain_pairs)
+    return GemmShape(
+        row_tiles=ceil_div(op.slots, folding.tm),
+        token_tiles=ceil_div(op.tokens, folding.tt),
+        beats=beats,
+        drain_steps=drain_steps,
+        tile_steps=np.maximum(beats, drain_steps),
+        load_steps=load_steps,
+        # A port's width of each word alone: a wider table would take more LUTs than it saves time.
+        table_words=ceil_div(op.table * GELU_ENTRY_BITS, port_bits),
+    )
+
+
+def row_param_words(folding: Folding, port_bits: int) -> Count:
+    """Words of the stream that hold the parameters of one row tile."""
+    return ceil_div(folding.tm * ROW_PARAM_BITS, stream_bits(folding, port_bits))
+
+
+def beat_words(folding: Folding, port_bits: int) -> Count:
+    """Words of the stream that hold one beat (TM x TK nibbles) of a row tile."""
+    return ceil_div(folding.tm * folding.tk * 4, stream_bits(folding, port_bits))
+
+
+def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips, ...]:
+    """Every pipelined loop of one operation, in the order in which they run."""
+    if isinstance(op, Gemm):
+        shape = gemm_shape(op, folding, port_bits)
+        table = (Trips("table", shape.table_words, 1),) if shape.table_words else ()
+        # Logits leave the chip after the last stage: no external write inside the engine's loop.
+        store = (Trips("store", op.rows, 1),) if op.epilogue is Epilogue.LOGITS else ()
+        return (
+            *table,
+            Trips("prefetch", shape.load_steps, 1),
+            Trips("tiles", shape.row_tiles * shape.row_steps, 0),
+            Trips("flush", shape.drain_steps, 0),
+            *store,
+        )
+    if isinstance(op, LoadPatches):
+        groups = ceil_div(op.channels, patch_lanes(folding, port_bits))
+        return (Trips("load", op.tokens * groups, 1),)
+    if isinstance(op, LoadResidual):
+        return (Trips("load", stream_words(op, folding, port_bits), 1),)
+    if isinstance(op, LayerNorm):
+        return (
+            Trips("parameters", stream_words(op, folding, port_bits), 1),
+            *_passes("statistics", "normalise", op.tokens, ceil_div(op.channels, folding.vl)),
+        )
+    if isinstance(op, Softmax):
+        return (
+            Trips("parameters", 1, 1),
+            *_passes("maximum", "exponentials", op.queries, ceil_div(op.keys, folding.vl)),
+        )
+    raise TypeError(f"not an operation: {op!r}")
+
+
+def _passes(first: str, second: str, tokens: int, vectors: Count) -> tuple[Trips, Trips]:
+    """Two passes over all tokens, the second a token behind the first: only the first token's
+    vectors pass the first loop alone."""
+    trips = tokens * vectors
+    return Trips(first, trips, 1, hidden=trips - vectors), Trips(second, trips, 1)
+
+
+def stream_words(op: object, folding: Folding, port_bits: int) -> Count:
+    """Words of the weight stream that an operation consumes."""
+    if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS:
+        shape = gemm_shape(op, folding, port_bits)
+        return shape.table_words + shape.row_tiles * shape.load_steps
+    if isinstance(op, LoadResidual):
+        return op.tokens * ceil_div(op.channels, residual_lanes(folding, port_bits))
+    if isinstance(op, LayerNorm):
+        return 1 + ceil_div(op.channels * NORM_PARAM_BITS, stream_bits(folding, port_bits))
+    return 1 if isinstance(op, Softmax) else 0

@@ -1,0 +1,222 @@
+"""lower(architecture, device, folding) -> HardwarePlan: operations become stages with addresses.
+
+Activation memory: `tt` x `tk` banks. Element (token, channel) of a tensor with base row `base` and
+`stride` bank rows a token group lies in bank (token % tt, channel % tk), row
+base + (token // tt) * stride + channel // tk. Tensors with a head axis repeat that a head,
+`group_stride` rows apart. Key memory: `tk` banks, element (token, channel) in bank
+(token + channel) % tk, row base + token * stride + channel // tk: TK channels of one key are read,
+and one channel of TT keys is written, in a cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+
+from qnas._util.units import ceil_div
+from qnas.accel.device import Device
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.loops import (
+    gemm_shape,
+    operation_trips,
+    stream_words,
+)
+from qnas.accel.plan.memory import (
+    Array,
+    Region,
+    accumulator_bits,
+    activation_map,
+    plan_arrays,
+    score_bits,
+)
+from qnas.accel.plan.multipliers import packing, plan_multipliers
+from qnas.accel.plan.placement import Placement, check_placement, storage_of
+from qnas.accel.plan.plan import Buffer, HardwarePlan, Loop, Port, Stage
+from qnas.accel.plan.ports import check_weight_ports, plan_ports
+from qnas.accel.plan.schedule import half_of, walk
+from qnas.architecture import Architecture
+from qnas.errors import CapacityError, problem
+from qnas.numerics import MAX_KEYS, NIBBLE_MAX, act_max
+from qnas.operations import (
+    Gemm,
+    LayerNorm,
+    LoadPatches,
+    Operation,
+    Softmax,
+    Tensor,
+)
+
+MAX_ROWS = 1 << 12  # row field of a row parameter
+MAX_CHANNELS = 1023  # what LayerNorm's widths are proven for
+
+# What a stage has no use for is 0, or no name.
+UNUSED: Mapping[str, object] = {
+    field.name: 0 if field.type in (int, "int") else "" for field in fields(Stage)
+}
+
+Regions = Mapping[Tensor, Region]
+
+
+def lower(
+    arch: Architecture,
+    device: Device,
+    folding: Folding,
+    *,
+    placement: Placement | None = None,
+    room: Sequence[Architecture] = (),
+) -> HardwarePlan:
+    """The plan of `arch` under `folding`. Pure and total for what the formats can hold.
+
+    `placement` names buffers that lie elsewhere than the rule of depth says (PLAN.md, section 4).
+    `room`: other networks of the same kernel, for which buffers and widths are large enough too;
+    stages and the words of ports are those of `arch` alone.
+    Raises ConfigError for a folding or placement that breaks its rules or the device's, and
+    CapacityError for a network that the number formats of NUMERICS.md cannot hold. Whether it fits
+    the device is the cost model's say.
+    """
+    folding.check()
+    check_weight_ports(folding, device)
+    check_formats(arch)
+    placement = placement or {}
+    check_placement(placement, device)
+    everyone = (arch, *room)
+    regions, _ = activation_map(arch, folding)
+    stages = tuple(
+        replace(
+            _stage(op, folding, regions, device.port_bits),
+            step=step,
+            half=half_of(op, folding.head_buffers),
+        )
+        for step, operations in enumerate(walk(arch, folding.head_buffers))
+        for op in operations
+    )
+    return HardwarePlan(
+        architecture=arch,
+        device=device.name,
+        clock_mhz=device.clock_mhz,
+        folding=folding,
+        stages=stages,
+        buffers=tuple(
+            _buffer(a, placement) for a in plan_arrays(everyone, folding, device.port_bits)
+        ),
+        multipliers=plan_multipliers(arch, device, folding),
+        ports=_ports(arch, folding, stages, device.port_bits),
+        dsp_wide_bits=device.dsp_wide_bits,
+        dsp_narrow_bits=device.dsp_narrow_bits,
+        packing=packing(device, arch.activation_bits),
+        activation_bits=arch.activation_bits,
+        accumulator_bits=max(accumulator_bits(one) for one in everyone),
+        score_bits=score_bits(arch),
+    )
+
+
+def max_inner(activation_bits: int) -> int:
+    """Inputs of a matrix whose sum over a row of two nibbles stays below 2**26."""
+    return (1 << 26) // (NIBBLE_MAX * act_max(activation_bits))
+
+
+def check_formats(arch: Architecture) -> None:
+    """CapacityError if a dimension exceeds what the formats of NUMERICS.md are proven for."""
+    rows = max(arch.embed_dim, *(b.mlp_hidden for b in arch.blocks), arch.num_classes)
+    rows = max(rows, *(arch.attention_dim(i) for i in range(arch.depth)))
+    limits = [
+        ("num_tokens", arch.num_tokens, MAX_KEYS, "Use larger patches or smaller images."),
+        ("embed_dim", arch.embed_dim, MAX_CHANNELS, "Use a narrower network."),
+        ("rows of a matrix", rows, MAX_ROWS, "Use a narrower network."),
+        ("patch_dim", arch.patch_dim, max_inner(arch.activation_bits), "Use smaller patches."),
+    ]
+    for name, value, limit, remedy in limits:
+        if value > limit:
+            raise CapacityError(problem(name, f"must be at most {limit}", value, remedy))
+
+
+def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) -> Stage:
+    loops = tuple(
+        Loop(t.name, trips=int(t.trips), entries=int(t.entries), hidden=int(t.hidden))
+        for t in operation_trips(op, folding, port_bits)
+    )
+    words = int(stream_words(op, folding, port_bits))
+    entry = {**UNUSED, "name": op.name, "dst": str(op.dst), "loops": loops, "stream_words": words}
+    if isinstance(op, Gemm):
+        entry |= _gemm_fields(op, folding, regions, port_bits)
+    elif isinstance(op, Softmax):
+        entry |= {"kind": "softmax", "tokens": op.queries, "inner": op.keys, "head": op.head}
+    elif isinstance(op, LayerNorm):
+        entry |= {"kind": "layer_norm", "tokens": op.tokens, "rows": op.channels}
+        entry |= _destination(op.dst, regions, op.channels, folding)
+    elif isinstance(op, LoadPatches):
+        entry |= {"kind": "load_patches", "tokens": op.tokens, "rows": op.channels}
+        entry |= _destination(op.dst, regions, op.channels, folding)
+    else:
+        entry |= {"kind": "load_residual", "tokens": op.tokens, "rows": op.channels}
+    return Stage(**entry)  # type: ignore[arg-type]
+
+
+def _gemm_fields(
+    op: Gemm, folding: Folding, regions: Regions, port_bits: int
+) -> dict[str, int | str]:
+    shape = gemm_shape(op, folding, port_bits)
+    src = regions[op.right]
+    entry: dict[str, int | str] = {
+        "kind": "gemm",
+        "left": str(op.left),
+        "right": str(op.right),
+        "epilogue": str(op.epilogue),
+        "rows": op.rows,
+        "slots": op.slots,
+        "tokens": op.tokens,
+        "inner": op.inner,
+        "head": op.head,
+        "token_offset": op.token_offset,
+        "row_tiles": int(shape.row_tiles),
+        "token_tiles": int(shape.token_tiles),
+        "beats": int(shape.beats),
+        "drain_steps": int(shape.drain_steps),
+        "tile_steps": int(shape.tile_steps),
+        "load_steps": int(shape.load_steps),
+        "src_base": int(src.base + op.head * src.group_stride),
+        "src_stride": int(ceil_div(op.inner, folding.tk)),
+    }
+    if op.left is Tensor.KEY:
+        key = regions[Tensor.KEY]
+        entry |= {
+            "left_base": int(key.base + op.head * key.group_stride),
+            "left_stride": int(ceil_div(op.inner, folding.tk)),
+        }
+    elif op.left is Tensor.PROBS:
+        entry |= {"left_stride": ceil_div(op.inner, folding.tk)}
+    return entry | _destination(op.dst, regions, op.dst_channels, folding)
+
+
+def _destination(
+    dst: Tensor, regions: Regions, channels: int, folding: Folding
+) -> dict[str, int | str]:
+    """Where a result goes, for tensors in activation or key memory; nothing for the others."""
+    if dst not in regions:
+        return {}
+    region = regions[dst]
+    stride = ceil_div(channels, folding.tk) if region.stride is None else region.stride
+    return {
+        "dst_base": int(region.base),
+        "dst_stride": int(stride),
+        "dst_group_stride": int(region.group_stride),
+    }
+
+
+def _buffer(array: Array, placement: Placement) -> Buffer:
+    return Buffer(
+        name=array.name,
+        bits=int(array.bits),
+        banks=int(array.banks),
+        depth=int(array.depth),
+        storage=storage_of(array, placement),
+        copies=int(array.copies),
+    )
+
+
+def _ports(
+    arch: Architecture, folding: Folding, stages: tuple[Stage, ...], port_bits: int
+) -> tuple[Port, ...]:
+    words = sum(stage.stream_words for stage in stages)
+    ports = plan_ports(arch, folding, weight_words=words, port_bits=port_bits)
+    return tuple(replace(port, words=int(port.words)) for port in ports)

@@ -1,0 +1,46 @@
+"""AXI master ports of the accelerator, and what crosses them for one image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qnas._util.units import ceil_div
+from qnas.accel.device import Device
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.loops import LOGIT_BITS, patch_lanes
+from qnas.accel.plan.plan import Port
+from qnas.architecture import Architecture
+from qnas.errors import ConfigError, problem
+
+
+def plan_ports(
+    arch: Architecture, folding: Folding, *, weight_words: Any, port_bits: int
+) -> tuple[Port, ...]:
+    """First the ports of the weight stream, lowest bits first, then `image` and `logits`.
+
+    `weight_words`: words of the weight stream. Fields may be arrays in the folding search, but not
+    the number of ports.
+    """
+    groups = ceil_div(arch.patch_dim, patch_lanes(folding, port_bits))
+    names = weight_port_names(folding.weight_ports)
+    return (
+        *(Port(name, port_bits, weight_words, "read") for name in names),
+        Port("image", port_bits, arch.num_patches * groups, "read"),
+        Port("logits", LOGIT_BITS, arch.num_classes, "write"),
+    )
+
+
+def weight_port_names(weight_ports: int) -> tuple[str, ...]:
+    """`weights` alone, or `weights_0` with the lowest bits of each word, `weights_1`, ..."""
+    if weight_ports == 1:
+        return ("weights",)
+    return tuple(f"weights_{index}" for index in range(weight_ports))
+
+
+def check_weight_ports(folding: Folding, device: Device) -> None:
+    """ConfigError for more ports of the weight stream than the device feeds."""
+    most = device.most_weight_ports
+    if folding.weight_ports > most:
+        rule = f"must be at most {most} on {device.name}"
+        remedy = "Choose fewer, or a slower clock where memory is what limits them."
+        raise ConfigError(problem("weight_ports", rule, folding.weight_ports, remedy))

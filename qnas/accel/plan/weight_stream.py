@@ -1,0 +1,195 @@
+"""The weight stream: every parameter of a network in the order in which the hardware reads it.
+
+Words of the stream, little-endian; each segment starts on a word boundary; stages in order. A word
+is as wide as the ports that bring it together: `weight_files` gives each port its share of all.
+
+- load_residual: a token's channels, as many values of 16 bits as a word and `vl` allow.
+- gemm over weights: GELU's table where the epilogue needs it (256 entries of 8 bits, entry
+  value + 128, as many a word as fill one port), then for each row tile its row parameters (64 bits:
+  bias 26, mult 18, shift 6, kind 2, row 12), then its nibbles, beat by beat (nibble slot * TK + k
+  of a beat).
+- layer_norm: one word (shift at bit 0, epsilon at 8), then 64 bits a channel (gain 18, bias 36).
+- softmax: one word (mult at bit 0, shift at 18, out_mult at 24, out_shift at 42).
+
+Rows: the 8-bit ones first, each as high and low nibble in neighbouring slots, then the 4-bit ones,
+both in ascending order of their index, then padding.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.accel.plan.loops import (
+    GELU_ENTRY_BITS,
+    NORM_PARAM_BITS,
+    RESIDUAL_BITS,
+    ROW_PARAM_BITS,
+    beat_words,
+    residual_lanes,
+)
+from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.errors import ConfigError, problem
+from qnas.integer.network import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
+from qnas.numerics import GAIN_BITS, NORM_BIAS_BITS, Ints, split_nibbles
+
+Bytes = NDArray[np.uint8]
+
+
+class RowKind(IntEnum):
+    """What a row slot holds."""
+
+    FOUR_BIT = 0
+    HIGH_NIBBLE = 1
+    LOW_NIBBLE = 2
+    PADDING = 3
+
+
+def weight_stream(network: IntegerNetwork, plan: HardwarePlan) -> bytes:
+    """The whole stream; ConfigError if `network` is not the one that `plan` was made for."""
+    if network.architecture != plan.architecture:
+        raise ConfigError(
+            problem(
+                "network",
+                f"must have the plan's architecture {plan.architecture.key}",
+                network.architecture.key,
+                "Lower the architecture of this network.",
+            )
+        )
+    stream = b"".join(_segment(network, plan, stage) for stage in plan.stages)
+    size = plan.stream_words * plan.stream_bits // 8
+    assert len(stream) == size, "the stream is not what the plan reads"
+    return stream
+
+
+def weight_files(
+    network: IntegerNetwork, plan: HardwarePlan, *, folder: str = "data"
+) -> dict[str, bytes]:
+    """Path in a project -> what the port of that name reads, in the plan's order: of every word of
+    the stream its own bits. Errors as `weight_stream`."""
+    ports = plan.weight_ports
+    stream = np.frombuffer(weight_stream(network, plan), dtype=np.uint8)
+    words = stream.reshape(-1, len(ports), ports[0].bits // 8)
+    names = weight_file_names(plan, folder=folder)
+    return {path: words[:, index].tobytes() for index, path in enumerate(names)}
+
+
+def weight_file_names(plan: HardwarePlan, *, folder: str = "data") -> tuple[str, ...]:
+    """One a port of the weight stream, lowest bits first."""
+    return tuple(f"{folder}/{port.name}.bin" for port in plan.weight_ports)
+
+
+def _segment(network: IntegerNetwork, plan: HardwarePlan, stage: Stage) -> bytes:
+    word_bytes = plan.stream_bits // 8
+    if stage.kind == "load_residual":
+        lanes = int(residual_lanes(plan.folding, plan.ports[0].bits))
+        part = _rows(network.position, RESIDUAL_BITS, lanes, word_bytes)
+    elif stage.kind == "layer_norm":
+        part = _norm(network.norms[stage.name], word_bytes)
+    elif stage.kind == "softmax":
+        part = _softmax(network.softmaxes[stage.name], word_bytes)
+    elif stage.left == "weights":
+        table = network.gelus[stage.name] if stage.epilogue == "gelu" else None
+        part = _gemm(network.weights[stage.name], table, plan, stage)
+    else:
+        return b""
+    assert part.size == stage.stream_words * word_bytes, f"{stage.name}: wrong length"
+    return part.tobytes()
+
+
+def _rows(values: Ints, bits: int, lanes: int, word_bytes: int) -> Bytes:
+    """(rows, n) values to words of `lanes` values each; a row starts a word."""
+    rows, count = values.shape
+    vectors = -(-count // lanes)
+    padded = np.zeros((rows, vectors * lanes), dtype=np.int64)
+    padded[:, :count] = values
+    packed = _little(padded.reshape(-1, lanes), bits // 8)
+    return _words(packed, word_bytes)
+
+
+def _little(values: Ints, size: int) -> Bytes:
+    """(n, m) integers to (n, m * size) bytes, each the low `size` bytes, lowest first."""
+    whole = np.ascontiguousarray(values.astype("<i8")).view(np.uint8)
+    return whole.reshape(len(values), -1, 8)[:, :, :size].reshape(len(values), -1)
+
+
+def _words(rows: Bytes, word_bytes: int) -> Bytes:
+    """Each row of bytes, padded with zeros to whole words."""
+    padded = np.zeros((len(rows), -(-rows.shape[1] // word_bytes) * word_bytes), dtype=np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    return padded
+
+
+def _norm(params: NormParams, word_bytes: int) -> Bytes:
+    first = np.array([[params.shift | params.epsilon << 8]], dtype=np.int64)
+    gain_mask, bias_mask = (1 << GAIN_BITS) - 1, (1 << NORM_BIAS_BITS) - 1
+    fields = (params.gain & gain_mask) | (params.bias & bias_mask) << GAIN_BITS
+    return np.concatenate(
+        [
+            _words(_little(first, 8), word_bytes).ravel(),
+            _words(_little(fields[None], NORM_PARAM_BITS // 8), word_bytes).ravel(),
+        ]
+    )
+
+
+def _softmax(params: SoftmaxParams, word_bytes: int) -> Bytes:
+    fields = params.mult | params.shift << 18 | params.out_mult << 24 | params.out_shift << 42
+    return _words(_little(np.array([[fields]], dtype=np.int64), 8), word_bytes)
+
+
+def _gemm(params: MatrixParams, table: Ints | None, plan: HardwarePlan, stage: Stage) -> Bytes:
+    word_bytes, folding = plan.stream_bits // 8, plan.folding
+    kinds, rows, nibbles = row_slots(params, stage.row_tiles * folding.tm)
+    fields = _row_params(params, kinds, rows).reshape(stage.row_tiles, folding.tm)
+    tiles = [
+        _words(_little(fields, ROW_PARAM_BITS // 8), word_bytes),
+        _beats(nibbles, plan, stage).reshape(stage.row_tiles, -1),
+    ]
+    body = np.concatenate(tiles, axis=1).ravel()
+    if table is None:
+        return body
+    entries = _little(table[None], GELU_ENTRY_BITS // 8).reshape(-1, plan.ports[0].bits // 8)
+    return np.concatenate([_words(entries, word_bytes).ravel(), body])
+
+
+def row_slots(params: MatrixParams, slots: int) -> tuple[Ints, Ints, Ints]:
+    """(kind, row index, nibbles (slots, inner)) of every row slot, in slot order."""
+    wide, narrow = np.flatnonzero(params.is_w8), np.flatnonzero(~params.is_w8)
+    used = 2 * len(wide) + len(narrow)
+    kinds = np.full(slots, RowKind.PADDING, dtype=np.int64)
+    rows = np.zeros(slots, dtype=np.int64)
+    nibbles = np.zeros((slots, params.weight.shape[1]), dtype=np.int64)
+    high, low = slice(0, 2 * len(wide), 2), slice(1, 2 * len(wide), 2)
+    kinds[high], kinds[low] = RowKind.HIGH_NIBBLE, RowKind.LOW_NIBBLE
+    rows[high] = rows[low] = wide
+    nibbles[high], nibbles[low] = split_nibbles(params.weight[wide])
+    rest = slice(2 * len(wide), used)
+    kinds[rest], rows[rest], nibbles[rest] = RowKind.FOUR_BIT, narrow, params.weight[narrow]
+    return kinds, rows, nibbles
+
+
+def _row_params(params: MatrixParams, kinds: Ints, rows: Ints) -> Ints:
+    """64-bit fields of the row slots; padding has a scale of zero."""
+    real = kinds != RowKind.PADDING
+    bias = np.where(real, params.bias[rows], 0) & ((1 << 26) - 1)
+    mult = np.where(real, params.mult[rows], 0) & ((1 << 18) - 1)
+    shift = np.where(real, params.shift[rows], 1)
+    # The row field reaches the top bit of the word: the shift wraps into the sign, as intended.
+    return bias | mult << 26 | shift << 44 | kinds << 50 | rows << 52
+
+
+def _beats(nibbles: Ints, plan: HardwarePlan, stage: Stage) -> Bytes:
+    """(row tiles * TM, inner) nibbles to (row tiles, beats, bytes of whole words)."""
+    tm, tk = plan.folding.tm, plan.folding.tk
+    words = int(beat_words(plan.folding, plan.ports[0].bits))
+    shape = (stage.row_tiles, stage.beats, words * plan.stream_bits // 4)
+    padded = np.zeros((len(nibbles), stage.beats * tk), dtype=np.uint8)
+    padded[:, : nibbles.shape[1]] = nibbles & 15
+    tiles = padded.reshape(stage.row_tiles, tm, stage.beats, tk).transpose(0, 2, 1, 3)
+    stream = np.zeros(shape, dtype=np.uint8)
+    stream[:, :, : tm * tk] = tiles.reshape(stage.row_tiles, stage.beats, tm * tk)
+    high = np.left_shift(stream[:, :, 1::2], np.uint8(4))
+    packed: Bytes = np.bitwise_or(stream[:, :, 0::2], high)
+    return packed

@@ -1,0 +1,59 @@
+"""The blocks that a plan is made of, at the plan's own size."""
+
+from __future__ import annotations
+
+from qnas.accel.device import load_device
+from qnas.accel.plan.loops import GELU_ENTRY_BITS
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.rtl.block import Block, Family
+
+ACTIVATION_BITS = 6
+
+
+def blocks_of(plan: HardwarePlan) -> tuple[Block, ...]:
+    """The array, a requantizer a token lane, the vector unit, and every memory; each block once.
+
+    Of devices of the 7 series the vector unit is left out, for which the twin has none; of
+    activations of 8 bits the table of GELU.
+    """
+    f, family = plan.folding, family_of(plan)
+    array = Block.of(
+        "array",
+        family,
+        tm=f.tm,
+        tt=f.tt,
+        tk=f.tk,
+        lut_slots=f.lut_slots,
+        acc=plan.accumulator_bits,
+        wx=plan.activation_bits,
+        packed=int(plan.packing.tokens > 1),
+    )
+    found = [array, Block.of("requantize", family, lanes=f.tt)]
+    if family == "xcup":
+        found += _vector_unit(plan)
+    for buffer in plan.buffers:
+        if buffer.storage != "registers":
+            block = int(buffer.storage == "bram")
+            sizes = {"bits": buffer.bits, "banks": buffer.banks, "depth": buffer.depth}
+            found.append(Block.of("buffer", family, **sizes, block=block))
+    return tuple(dict.fromkeys(found))
+
+
+def family_of(plan: HardwarePlan) -> Family:
+    """What Yosys calls the family of the plan's device."""
+    return "xc7" if load_device(plan.device).part.lower().startswith("xc7") else "xcup"
+
+
+def _vector_unit(plan: HardwarePlan) -> list[Block]:
+    f, score = plan.folding, plan.score_bits
+    found = [
+        Block.of("norm_statistics", lanes=f.vl),
+        Block.of("normalise", lanes=f.vl),
+        Block.of("maximum", lanes=f.vl, score=score),
+        Block.of("exponential", lanes=f.vl, score=score),
+        Block.of("row_scale", width=17),
+    ]
+    port = plan.ports[0].bits
+    if plan.activation_bits == ACTIVATION_BITS and port >= GELU_ENTRY_BITS:
+        found.append(Block.of("gelu", lanes=f.tt, port=port))
+    return found

@@ -1,0 +1,100 @@
+"""Three-way split: made once, recorded, enforced. The search never sees the report's images."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas._util.serialization import Value
+from qnas.errors import ConfigError, problem
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitConfig(Value):
+    """Shares of the images that the search and the report get; training gets the rest.
+
+    Of data with images of their own to report on, the report gets those and no others, and
+    `search_fraction` is of the rest.
+    """
+
+    search_fraction: float = 0.2
+    report_fraction: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("search_fraction", "report_fraction"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(
+                    problem(name, "must lie between 0 and 1", getattr(self, name), "Try 0.2.")
+                )
+        if self.search_fraction + self.report_fraction >= 1:
+            raise ConfigError(
+                problem(
+                    "search_fraction + report_fraction",
+                    "must leave images to train on",
+                    self.search_fraction + self.report_fraction,
+                    "Lower one of them.",
+                )
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Disjoint index arrays, each ascending, that together cover every image."""
+
+    train: Indices
+    search: Indices
+    report: Indices
+
+    @classmethod
+    def make(
+        cls,
+        labels: NDArray[np.int64],
+        *,
+        seed: int,
+        search_fraction: float,
+        report_fraction: float,
+        held_out: int = 0,
+    ) -> Splits:
+        """Stratified: each class is divided in the same shares. Equal seeds, equal splits.
+
+        The last `held_out` images, if any, are the report's.
+
+        Raises ConfigError if a class has too few images to appear in every split.
+        """
+        from sklearn.model_selection import train_test_split
+
+        rest, report = np.split(np.arange(len(labels)), [len(labels) - held_out])
+        share = search_fraction
+        try:
+            if not held_out:
+                share = search_fraction / (1 - report_fraction)
+                rest, report = train_test_split(
+                    rest, test_size=report_fraction, random_state=seed, stratify=labels
+                )
+            train, search = train_test_split(
+                rest, test_size=share, random_state=seed, stratify=labels[rest]
+            )
+        except ValueError as error:
+            raise ConfigError(
+                problem(
+                    "splits",
+                    "must give every class an image in every split",
+                    error,
+                    "Raise search_fraction or report_fraction, or add images of every class.",
+                )
+            ) from None
+        return cls(np.sort(train), np.sort(search), np.sort(report))
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits over the three index lists."""
+        state = hashlib.sha256()
+        for part in (self.train, self.search, self.report):
+            state.update(np.int64(len(part)).tobytes())
+            state.update(part.astype("<i8").tobytes())
+        return state.hexdigest()

@@ -1,0 +1,175 @@
+"""Studies side by side: their fronts in the objectives they share, with one reference point."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qnas.errors import ConfigError, problem
+from qnas.pareto import Box, Points, hypervolume, nondominated
+from qnas.spaces import load_space
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.run.manifest import Manifest, read_manifest
+from qnas.studies.run.run_directory import RunDirectory
+from qnas.studies.search.genome import Genome
+from qnas.studies.search.trials import TrialRecord, read_records
+from qnas.studies.storage.read_only_copy import snapshot
+
+BEYOND = 0.1  # of the fronts' range: how far the reference point lies beyond their worst
+QUARTERS = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that was read: `label` tells it from the others of a comparison."""
+
+    label: str
+    manifest: Manifest
+    records: StudyRecords
+
+    @property
+    def front(self) -> tuple[TrialRecord, ...]:
+        return self.records.front()
+
+    @property
+    def device(self) -> str:
+        return self.manifest.device.name
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`runs` have the records of `objectives`, those that all share, alone. `box` is the range of
+    their fronts, its worst BEYOND further: hypervolumes are shares of it. `targets` are FPS."""
+
+    runs: tuple[Run, ...]
+    objectives: tuple[str, ...]
+    box: Box
+    targets: tuple[float, ...]
+    cautions: tuple[str, ...]
+
+    def volume(self, run: Run, *, generation: int | None = None) -> float:
+        """Hypervolume of a run's feasible trials up to `generation` (default: all)."""
+        trials = [
+            t
+            for t in run.records.trials
+            if t.feasible and (generation is None or t.generation <= generation)
+        ]
+        return hypervolume(run.records.minimised(trials), self.box)
+
+    def beaten(self, run: Run) -> float:
+        """Share of a run's front that some other run's front dominates."""
+        others = [other.records.minimised(other.front) for other in self.runs if other is not run]
+        points = run.records.minimised(run.front)
+        return float(np.mean([_dominated(point, np.concatenate(others)) for point in points]))
+
+    def best(self, run: Run, target: float) -> TrialRecord | None:
+        """The most accurate of a run's front with at least `target` FPS; then the fastest."""
+        reaching = [trial for trial in run.front if trial.estimate.fps >= target]
+        return min(reaching, key=lambda t: (t.values["error"], -t.estimate.fps), default=None)
+
+
+def compare(folders: Sequence[Path], *, fps: Sequence[float] = ()) -> Comparison:
+    """Read the runs in `folders` and set them `side_by_side`.
+
+    Raises ConfigError for fewer than two runs and for a folder that is no run.
+    """
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
+        rule = "must be two or more different runs"
+        found = ", ".join(map(str, folders)) or "none"
+        raise ConfigError(problem("compare", rule, found, "Give directories like runs/NAME."))
+    labels = _labels(folders)
+    return side_by_side(
+        [_read(f, label) for f, label in zip(folders, labels, strict=True)], fps=fps
+    )
+
+
+def side_by_side(read: Sequence[Run], *, fps: Sequence[float] = ()) -> Comparison:
+    """Compare runs in the objectives that all share, at `fps` or at their own targets.
+
+    Raises ConfigError for runs on other data and for runs that share fewer than two objectives,
+    CapacityError for a run where nothing fits its device.
+    """
+    objectives = _shared(read)
+    runs = tuple(
+        Run(run.label, run.manifest, StudyRecords(objectives, run.records.trials)) for run in read
+    )
+    points = np.concatenate([run.records.minimised(run.front) for run in runs])
+    return Comparison(runs, objectives, _box(points), _targets(runs, fps), tuple(_cautions(runs)))
+
+
+def _read(folder: Path, label: str) -> Run:
+    files = RunDirectory(folder)
+    if not (files.manifest.is_file() and files.journal.is_file()):
+        remedy = "Give a directory like runs/NAME; `qnas search` makes its journal."
+        raise ConfigError(problem("compare", "must be the directory of a run", folder, remedy))
+    manifest = read_manifest(files.manifest)
+    config = manifest.config
+    genome = Genome(load_space(config.space), config.search.dsp_shares)
+    with tempfile.TemporaryDirectory(prefix="qnas-compare-") as copy:
+        study = snapshot(files.journal, Path(copy), config)
+        trials = read_records(study, genome, config.objectives)
+    return Run(label, manifest, StudyRecords.of(config.objectives, trials))
+
+
+def _labels(folders: Sequence[Path]) -> list[str]:
+    """The folders' names; with as much of what is above them as tells them apart."""
+    for length in range(1, max(len(folder.resolve().parts) for folder in folders)):
+        names = ["/".join(folder.resolve().parts[-length:]) for folder in folders]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _shared(runs: Sequence[Run]) -> tuple[str, ...]:
+    first, *others = runs
+    for run in others:
+        if run.manifest.data.digest != first.manifest.data.digest:
+            rule = f"must be measured on the data of {first.label} ({first.manifest.data.name})"
+            remedy = "Errors on other images do not compare."
+            raise ConfigError(problem(run.label, rule, run.manifest.data.name, remedy))
+    shared = tuple(
+        name
+        for name in first.records.objectives
+        if all(name in run.records.objectives for run in others)
+    )
+    if len(shared) < 2:
+        rule = "must share two objectives or more"
+        found = ", ".join(shared) or "none"
+        remedy = "Compare studies of the same aims."
+        raise ConfigError(problem("compare", rule, found, remedy))
+    return shared
+
+
+def _box(points: Points) -> Box:
+    """The fronts' range; the reference point so far beyond it that their ends count as well."""
+    best, worst = points.min(axis=0), points.max(axis=0)
+    return Box(tuple(best.tolist()), tuple((worst + BEYOND * (worst - best)).tolist()))
+
+
+def _targets(runs: Sequence[Run], fps: Sequence[float]) -> tuple[float, ...]:
+    """What was asked for, else the studies' own targets, else the fronts' quarters."""
+    own = {float(target) for run in runs for target in run.manifest.config.fps_targets}
+    if found := {*fps} or own:
+        return tuple(sorted(found))
+    speeds = [trial.estimate.fps for run in runs for trial in run.front]
+    return tuple(float(f"{speed:.2g}") for speed in np.quantile(speeds, QUARTERS))
+
+
+def _cautions(runs: Sequence[Run]) -> list[str]:
+    first, *others = runs
+    found = []
+    if any(run.manifest.splits.digest != first.manifest.splits.digest for run in others):
+        found.append("The errors were measured on different images: the studies' splits differ.")
+    if any(run.device != first.device for run in others):
+        found.append("The studies are for different devices: what fits one may not fit the other.")
+    if any(run.manifest.space.digest != first.manifest.space.digest for run in others):
+        found.append("The studies search different spaces, with a supernet each.")
+    return found
+
+
+def _dominated(point: Points, others: Points) -> bool:
+    return not nondominated(np.concatenate([others, point[None]]))[-1]

@@ -1,0 +1,224 @@
+"""What optuna-dashboard shows of a run: a mirror of its study, kept up to date.
+
+The dashboard reads constraints from a system attribute that Optuna 5 no longer writes, and takes
+notes and artifacts by writing to the storage. Writing either into the run's own journal would
+change what the sampler reads (both kinds of constraint add up), so the dashboard is given a copy
+in memory, to which new trials are added as the run makes them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.artifacts import upload_artifact
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial
+
+from qnas.accel.device import Resource
+from qnas.errors import DependencyError, problem
+from qnas.objectives.registry import objective_info
+from qnas.studies.report.content import ReportContent
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.picks import Pick, choose, reached, w8_share
+from qnas.studies.search.trials import TrialRecord, read_records
+from qnas.studies.storage.read_only_copy import snapshot
+
+if TYPE_CHECKING:
+    from qnas.studies.run.run import Workspace
+
+OLD_CONSTRAINTS = "constraints"
+
+
+def mirrored(trial: FrozenTrial) -> FrozenTrial:
+    """`trial` with its constraints where the dashboard looks for them."""
+    shown = copy(trial)
+    if trial.constraints:
+        shown.system_attrs = {
+            **trial.system_attrs,
+            OLD_CONSTRAINTS: list(trial.constraints.values()),
+        }
+    return shown
+
+
+class Mirror:
+    """A copy of a run's study with notes, figures and files; `update` brings it up to date.
+
+    The run may be going on: its journal is copied and read, never locked or written.
+    """
+
+    def __init__(self, work: Workspace, folder: Path) -> None:
+        _need_dashboard()
+        from optuna.artifacts import FileSystemArtifactStore
+
+        work.need("dashboard", work.files.journal.exists(), "search")
+        self._work, self._folder = work, folder
+        (folder / "artifacts").mkdir()
+        self.artifacts = FileSystemArtifactStore(folder / "artifacts")
+        self.storage = InMemoryStorage()
+        self.study = optuna.create_study(
+            study_name=work.config.name,
+            storage=self.storage,
+            directions=[objective_info(name).direction for name in work.config.objectives],
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            self.study.set_metric_names(list(work.config.objectives))
+        for name, value in facts(work).items():
+            self.study.set_user_attr(name, value)
+        self._attached: set[tuple[str, int]] = set()
+
+    def update(self) -> int:
+        """Add what the run has made since the last time; the number of new trials."""
+        source = snapshot(self._work.files.journal, self._folder, self._work.config)
+        known = len(self.study.get_trials(deepcopy=False))
+        new = [t for t in source.get_trials(deepcopy=False)[known:] if t.state.is_finished()]
+        self.study.add_trials(mirrored(trial) for trial in new)
+        if new:
+            self._annotate(source)
+        self._attach()
+        return len(new)
+
+    def _annotate(self, source: optuna.Study) -> None:
+        """The study's note, a note a Pareto trial, and the report's figures."""
+        from optuna_dashboard import save_note
+
+        work = self._work
+        objectives = work.config.objectives
+        records = StudyRecords.of(objectives, read_records(source, work.genome, objectives))
+        if not any(trial.feasible for trial in records.trials):
+            return
+        members = {trial.number: trial for trial in records.front()}
+        picks = choose(records, reached(records, work.config.fps_targets))
+        save_note(self.study, study_note(work, len(members), picks))
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.number in members:
+                note = trial_note(members[trial.number], work.device.limits())
+                save_note(optuna.Trial(self.study, trial._trial_id), note)
+        self._draw(records, picks)
+
+    def _draw(self, records: StudyRecords, picks: tuple[Pick, ...]) -> None:
+        from optuna_dashboard import save_plotly_graph_object
+
+        from qnas.studies.report import device_figures, front_figures
+
+        work = self._work
+        content = ReportContent(
+            name=work.config.name,
+            device=work.device.name,
+            facts=(),
+            records=records,
+            picks=picks,
+            limits={str(name): limit for name, limit in work.device.limits().items()},
+            verifications={},
+        )
+        trials = [*records.front(), *(pick.trial for pick in content.picks)]
+        drawn = [figure for _, figure in front_figures.pairwise(content)]
+        drawn.append(front_figures.parallel(content))
+        shown = [front_figures.described(figure, trials) for figure in drawn]
+        for index, figure in enumerate([*shown, device_figures.resources(content)]):
+            save_plotly_graph_object(self.study, figure, graph_object_id=f"qnas{index}")
+
+    def _attach(self) -> None:
+        """The report and the projects, where they are new or changed, as artifacts of the study."""
+        for source in (self._work.files.report, *self._work.files.picks.glob("*/project")):
+            stamp = (str(source), source.stat().st_mtime_ns) if source.exists() else None
+            if stamp is None or stamp in self._attached:
+                continue
+            self._attached.add(stamp)
+            path = self._archive(source) if source.is_dir() else source
+            upload_artifact(
+                artifact_store=self.artifacts, file_path=str(path), study_or_trial=self.study
+            )
+
+    def _archive(self, project: Path) -> Path:
+        name = self._folder / f"{project.parent.name}-project"
+        return Path(shutil.make_archive(str(name), "zip", project))
+
+
+def facts(work: Workspace) -> dict[str, str | int]:
+    """What the study is of, for the dashboard's table of attributes."""
+    config = work.config
+    return {
+        "space": work.space.name,
+        "data": config.data,
+        "device": f"{work.device.name} ({work.device.part})",
+        "seed": config.seed,
+        "trials to make": config.search.trials,
+        "sampler": config.search.sampler,
+    }
+
+
+def study_note(work: Workspace, members: int, picks: Sequence[Pick]) -> str:
+    """Markdown: what is searched, on what, how far it is, and what would be picked of it."""
+    lines = [
+        f"## {work.config.name}",
+        "",
+        f"Space `{work.space.name}` on **{work.device.name}** ({work.device.part}); objectives"
+        f" {', '.join(work.config.objectives)}. {members} members of the front so far, each with a"
+        " note of its architecture and estimate. The report's figures and the artifacts (report,"
+        " a project a pick) are on the page of the history.",
+        "",
+        "| pick | trial | error | FPS | LUT | DSP | BRAM18 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for pick in picks:
+        estimate, used = pick.trial.estimate, pick.trial.estimate.resources
+        lines.append(
+            f"| {pick.name} | {pick.trial.number} | {pick.trial.values['error']:.2f} % |"
+            f" {estimate.fps:,.0f} | {used.lut:,} | {used.dsp:,} | {used.bram18:,} |"
+        )
+    end = "Errors are measured on the search split; FPS and resources are modelled."
+    return "\n".join([*lines, "", end]) + "\n"
+
+
+def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
+    """Markdown of a Pareto trial: its network and its estimate."""
+    arch, estimate = trial.architecture, trial.estimate
+    lines = [
+        f"### {arch.key}",
+        f"embed {arch.embed_dim}, depth {arch.depth}, {w8_share(arch):.0%} of weights in 8-bit"
+        f" rows; {trial.values['error']:.2f} % error on the search split",
+        "",
+        "| block | heads | MLP | 8-bit eighths qkv/proj/fc1/fc2 |",
+        "|---|---|---|---|",
+    ]
+    for index, block in enumerate(arch.blocks):
+        w8 = block.w8
+        lines.append(
+            f"| {index} | {block.num_heads} | {block.mlp_hidden} |"
+            f" {w8.qkv}/{w8.proj}/{w8.fc1}/{w8.fc2} |"
+        )
+    lines += [
+        "",
+        f"Modelled: {estimate.cycles:,} cycles, {estimate.fps:,.0f} FPS at"
+        f" {estimate.clock_mhz:g} MHz.",
+        "",
+        "| resource | used | limit |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {name.upper()} | {getattr(estimate.resources, name):,} | {limit:,} |"
+        for name, limit in limits.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _need_dashboard() -> None:
+    try:
+        import optuna_dashboard  # noqa: F401
+    except ImportError as error:
+        raise DependencyError(
+            problem(
+                "qnas dashboard",
+                "needs the package optuna-dashboard",
+                error,
+                "pip install 'qnas-fpga[dashboard]'",
+            )
+        ) from error

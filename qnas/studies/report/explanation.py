@@ -1,0 +1,129 @@
+"""What a plan spends its cycles, resources and bytes on: gathered once, shown as table and page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from qnas._util.serialization import read_json
+from qnas.accel.cost.analytic import Part, estimate, parts
+from qnas.accel.cost.breakdown import Slice, by_kind, slices
+from qnas.accel.cost.energy import Energy, energy
+from qnas.accel.cost.estimate import Estimate
+from qnas.accel.device import RESOURCES, Device, Resource, load_device
+from qnas.accel.folding_search.search import best_plan
+from qnas.accel.plan.check import check_plan
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.architecture import Architecture
+from qnas.errors import ConfigError, problem
+from qnas.studies.run.manifest import read_manifest
+from qnas.studies.run.run_directory import PickDirectory, RunDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A plan on its device, priced: `slices` one a stage, `parts` one a unit of the hardware."""
+
+    title: str
+    plan: HardwarePlan
+    device: Device
+    estimate: Estimate
+    slices: tuple[Slice, ...]
+    parts: tuple[Part, ...]
+    energy: Energy
+
+    @property
+    def atoms_per_cycle(self) -> int:
+        return self.plan.folding.atoms_per_cycle
+
+    @property
+    def compute_roof(self) -> float:
+        """Products a second of the array, were it never idle."""
+        return self.atoms_per_cycle * self.plan.clock_mhz * 1e6
+
+    @property
+    def array_use(self) -> float:
+        """Share of the array's products, over the whole image, that are useful."""
+        atoms = sum(part.atoms for part in self.slices)
+        return atoms / (self.estimate.cycles * self.atoms_per_cycle)
+
+    def kinds(self) -> tuple[Slice, ...]:
+        return by_kind(self.slices)
+
+    def resources(self) -> tuple[Resource, ...]:
+        """Those that the board has or the plan uses."""
+        limits = self.device.limits()
+        return tuple(r for r in RESOURCES if limits[r] or self.used(r))
+
+    def used(self, resource: Resource) -> int:
+        return int(getattr(self.estimate.resources, resource))
+
+    def share(self, part: Part, resource: Resource) -> float:
+        """Of the resource's limit, what a part takes."""
+        return float(getattr(part, resource)) / max(self.device.limit(resource), 1)
+
+    def main_parts(self, count: int) -> tuple[Part, ...]:
+        """The parts that take the largest share of any resource, largest first; then the others
+        added up, if there are more than `count`."""
+
+        def weight(part: Part) -> float:
+            return max(self.share(part, r) for r in self.resources())
+
+        ranked = sorted(self.parts, key=lambda part: (-weight(part), part.name))
+        ranked = [part for part in ranked if weight(part) > 0]
+        if len(ranked) <= count:
+            return tuple(ranked)
+        rest = ranked[count:]
+        sums = (sum(getattr(part, r) for part in rest) for r in RESOURCES)
+        return (*ranked[:count], Part(f"{len(rest)} others", *sums))
+
+
+def explain(title: str, plan: HardwarePlan, device: Device) -> Explanation:
+    """Price `plan`. ConfigError if it is not a plan for `device`."""
+    check_plan(plan, device)
+    found = estimate(plan)
+    return Explanation(
+        title, plan, device, found, slices(plan), parts(plan), energy(plan, device, found)
+    )
+
+
+def explain_architecture(path: Path, device: str, *, dsp_share: float = 1.0) -> Explanation:
+    """The fastest plan of an architecture's JSON file on a device, given by name or path."""
+    arch, board = _architecture(path), load_device(device)
+    plan, _ = best_plan(arch, board, dsp_share)
+    return explain(f"{arch.key} on {board.name}", plan, board)
+
+
+def explain_pick(folder: Path, *, device: str | None = None) -> Explanation:
+    """The plan of a pick's directory, on the device of its run unless another is given.
+
+    Raises ConfigError for a directory that is no pick, and for a plan that this version of qnas
+    would not make any more.
+    """
+    files = PickDirectory(folder)
+    if not files.plan.is_file():
+        remedy = "Give a directory like runs/NAME/picks/knee; `qnas export` makes it."
+        raise ConfigError(problem("pick", "must be a directory with a plan.json", folder, remedy))
+    run = RunDirectory(folder.resolve().parent.parent)
+    board = load_device(device or _device_of(run))
+    plan = HardwarePlan.from_json(read_json(files.plan))
+    return explain(f"{folder.resolve().name} of {run.path.name}", plan, board)
+
+
+def _architecture(path: Path) -> Architecture:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        rule, remedy = "must be a JSON file of an architecture", "Check the path and the file."
+        raise ConfigError(problem(str(path), rule, error, remedy)) from None
+    return Architecture.from_json(data)
+
+
+def _device_of(run: RunDirectory) -> str:
+    """Name or path of the device of a run."""
+    if not run.manifest.is_file():
+        remedy = "Name the board with --device."
+        rule = "must lie in a run with a manifest.json"
+        raise ConfigError(problem("pick", rule, run.path, remedy))
+    return read_manifest(run.manifest).config.device

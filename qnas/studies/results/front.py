@@ -1,0 +1,146 @@
+"""The Pareto front of a study, and its CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qnas._util.serialization import canonical_json
+from qnas.accel.cost.estimate import RESOURCES
+from qnas.errors import CapacityError, problem
+from qnas.objectives.registry import objective_info
+from qnas.pareto import Box, Points, hypervolume, knee, nondominated
+from qnas.studies.search.trials import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecords:
+    """Every decided trial of a study, with the names of its objectives.
+
+    `trials` were evaluated; the others have no values: `refused` broke a limit that their plans
+    told, `dropped` were dominated before they had seen every image.
+    """
+
+    objectives: tuple[str, ...]
+    trials: tuple[TrialRecord, ...]
+    refused: tuple[TrialRecord, ...] = ()
+    dropped: tuple[TrialRecord, ...] = ()
+
+    @classmethod
+    def of(cls, objectives: Sequence[str], found: Sequence[TrialRecord]) -> StudyRecords:
+        """Decided trials, told apart by whether they have values."""
+        valued = tuple(trial for trial in found if trial.values)
+        refused = tuple(t for t in found if not t.values and not t.feasible)
+        dropped = tuple(t for t in found if not t.values and t.feasible)
+        return cls(tuple(objectives), valued, refused, dropped)
+
+    @property
+    def count(self) -> int:
+        """Decided trials: what counts towards the budget."""
+        return len(self.trials) + len(self.refused) + len(self.dropped)
+
+    def minimised(self, trials: Sequence[TrialRecord]) -> Points:
+        """Objective values (n, m), those to maximise negated."""
+        signs = [
+            -1.0 if objective_info(name).direction == "maximize" else 1.0
+            for name in self.objectives
+        ]
+        rows = [[trial.values[name] for name in self.objectives] for trial in trials]
+        points: Points = np.array(rows, dtype=np.float64).reshape(-1, len(signs)) * np.array(signs)
+        return points
+
+    def distinct(self) -> list[TrialRecord]:
+        """The first trial of each key."""
+        first: dict[str, TrialRecord] = {}
+        for trial in self.trials:
+            first.setdefault(trial.key, trial)
+        return list(first.values())
+
+    def front(self) -> tuple[TrialRecord, ...]:
+        """Feasible, non-dominated, distinct trials by rising error, then place.
+
+        Raises CapacityError if no trial fits the device.
+        """
+        feasible = [trial for trial in self.distinct() if trial.feasible]
+        if not feasible:
+            raise CapacityError(self._nothing_fits())
+        return self.front_of(feasible)
+
+    def front_of(self, trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
+        """Those of `trials` that no other of them dominates, by rising error, then place."""
+        mask = nondominated(self.minimised(trials))
+        members = [trial for trial, keep in zip(trials, mask, strict=True) if keep]
+        return tuple(sorted(members, key=lambda t: (t.values["error"], t.place)))
+
+    def knee(self) -> TrialRecord:
+        """The member of the front with the best balance: see `qnas.pareto.knee`."""
+        front = self.front()
+        return front[knee(self.minimised(front))]
+
+    def box(self) -> Box:
+        """Hypervolume's units: the range of the first generation's trials, feasible or not.
+
+        Fixed once that generation is complete, hence comparable between generations of a study
+        and between runs of equal seeds.
+        """
+        first = [trial for trial in self.trials if trial.generation == self.trials[0].generation]
+        return Box.around(self.minimised(first))
+
+    def hypervolume(self, *, generation: int | None = None) -> float:
+        """Volume dominated by the feasible trials up to `generation` (default: all)."""
+        feasible = [
+            t
+            for t in self.trials
+            if t.feasible and (generation is None or t.generation <= generation)
+        ]
+        return hypervolume(self.minimised(feasible), self.box())
+
+    def _nothing_fits(self) -> str:
+        """The candidate whose worst violation is least, and all that it violates."""
+        everything = self.trials + self.refused
+        closest = min(everything, key=lambda t: (max(t.constraints.values()), t.place))
+        missed = sorted(((v, n) for n, v in closest.constraints.items() if v > 0), reverse=True)
+        binds = ", ".join(f"{name} by {excess:.1%}" for excess, name in missed)
+        return problem(
+            "search",
+            "must find a candidate within every limit",
+            f"none in {len(everything)} trials; the closest ({closest.architecture.key}) misses"
+            f" {binds}",
+            "Choose a larger device, a smaller space or wider limits.",
+        )
+
+
+def front_csv(records: StudyRecords) -> str:
+    """A row a Pareto trial: trial, key, objectives, constraints, estimate, architecture (JSON).
+
+    Objectives are in their own units, `<resource>_violation` is used / limit - 1, and the
+    estimate's columns are cycles, images a second and amounts. Floats are exact.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    violations = [f"{name}_violation" for name in RESOURCES]
+    estimate = ["estimate_cycles", "estimate_fps", *(f"estimate_{name}" for name in RESOURCES)]
+    writer.writerow(
+        ["trial", "key", *records.objectives, *violations, *estimate, "dsp_share", "architecture"]
+    )
+    writer.writerows(_row(trial, records.objectives) for trial in records.front())
+    return stream.getvalue()
+
+
+def _row(trial: TrialRecord, objectives: Sequence[str]) -> list[object]:
+    estimate = trial.estimate
+    return [
+        trial.number,
+        trial.architecture.key,
+        *(trial.values[name] for name in objectives),
+        *(trial.constraints[name] for name in RESOURCES),
+        estimate.cycles,
+        estimate.fps,
+        *(getattr(estimate.resources, name) for name in RESOURCES),
+        trial.proposal.dsp_share,
+        canonical_json(trial.architecture),
+    ]

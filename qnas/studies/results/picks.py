@@ -1,0 +1,73 @@
+"""Picks: the members of the front that become accelerators."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qnas.architecture import Architecture
+from qnas.errors import ConfigError, problem
+from qnas.operations import Gemm, Tensor, network_operations
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.search.trials import TrialRecord
+
+KNEE = "knee"
+PICK_NAME = re.compile(r"knee|fps[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A member of the front, and the name it was picked under."""
+
+    name: str
+    trial: TrialRecord
+
+
+def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...]:
+    """The knee, then for each target the most accurate that reaches it; ties by what is left of
+    the scarcest resource, then by frames a second.
+
+    Raises ConfigError, before anything is picked, if a target is beyond the whole front.
+    """
+    front = records.front()
+    fast = [Pick(f"fps{target}", _most_accurate(front, target)) for target in fps_targets]
+    return (Pick(KNEE, records.knee()), *fast)
+
+
+def reached(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[int, ...]:
+    """The targets that some member of the front reaches."""
+    fastest = max(trial.estimate.fps for trial in records.front())
+    return tuple(target for target in fps_targets if target <= fastest)
+
+
+def w8_share(architecture: Architecture) -> float:
+    """Share of the weights that lie in 8-bit rows."""
+    matrices = [
+        op
+        for op in network_operations(architecture)
+        if isinstance(op, Gemm) and op.left == Tensor.WEIGHTS
+    ]
+    return sum(m.w8_rows * m.inner for m in matrices) / sum(m.rows * m.inner for m in matrices)
+
+
+def _merit(trial: TrialRecord) -> tuple[float, ...]:
+    scarcest = max(trial.constraints.values())
+    return trial.values["error"], scarcest, -trial.estimate.fps, *trial.place
+
+
+def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:
+    reaching = [trial for trial in front if trial.estimate.fps >= target]
+    if reaching:
+        return min(reaching, key=_merit)
+    fastest = max(front, key=lambda trial: trial.estimate.fps)
+    raise ConfigError(
+        problem(
+            "fps_targets",
+            "must be reached by some member of the front",
+            target,
+            f"The fastest reaches {fastest.estimate.fps:.0f} FPS at {fastest.values['error']:.2f} %"
+            f" error (architecture {fastest.architecture.key}). Choose at most that; what was"
+            " searched is kept.",
+        )
+    )

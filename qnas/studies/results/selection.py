@@ -1,0 +1,190 @@
+"""One candidate for a user's wishes, and the reasons why it is this one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from qnas.accel.cost.estimate import RESOURCES
+from qnas.errors import CapacityError, ConfigError, UnknownNameError, nearest, problem
+from qnas.objectives.registry import objective_info
+from qnas.pareto import Box, knee
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.search.trials import AMOUNTS, TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """`fps`: images a second at least. `at_most`, `at_least`: an objective in its unit, latency in
+    ms, FPS, or an amount of a resource. `weights`: what a worsening of an objective over its whole
+    range on the front counts, relative to the others; without weights it is the knee, or with
+    `fps` the most accurate."""
+
+    fps: float = 0.0
+    at_most: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    at_least: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The candidate chosen, why, and its neighbours on the front of what the wishes leave."""
+
+    trial: TrialRecord
+    reasons: tuple[str, ...]
+    more_accurate: TrialRecord | None
+    faster: TrialRecord | None
+
+
+def choose_one(records: StudyRecords, wishes: Wishes) -> Choice:
+    """The candidate that the wishes ask for, from the front of those that keep its limits.
+
+    That front may hold what the study's does not: a candidate that only others beyond a limit
+    dominate. Raises UnknownNameError for names that the study does not have, ConfigError for
+    weights and limits that are no positive numbers, CapacityError if nobody keeps the limits.
+    """
+    _check(records, wishes)
+    records.front()  # raises, and says what is closest, where nothing fits the device
+    fitting = [trial for trial in records.distinct() if trial.feasible]
+    keeping = [trial for trial in fitting if _keeps(trial, wishes)]
+    if not keeping:
+        raise CapacityError(_nobody(fitting, wishes))
+    front = records.front_of(keeping)
+    trial, rule = _best(records, front, wishes)
+    better = [t for t in front if t.values["error"] < trial.values["error"]]
+    quicker = [t for t in front if t.estimate.fps > trial.estimate.fps]
+    accurate = max(better, key=lambda t: (t.values["error"], t.estimate.fps), default=None)
+    faster = min(quicker, key=lambda t: (t.estimate.fps, t.values["error"]), default=None)
+    reasons = [
+        *_sieve(len(fitting), len(keeping), len(front), wishes),
+        rule,
+        _step(trial, accurate, "more accurate", "is the most accurate of that front"),
+        _step(trial, faster, "faster", "is the fastest of that front"),
+        _scarcest(trial),
+    ]
+    return Choice(trial, tuple(reasons), accurate, faster)
+
+
+def _sieve(fitting: int, keeping: int, front: int, wishes: Wishes) -> list[str]:
+    """How many candidates each step left."""
+    found = [f"{_count(fitting, 'distinct candidate')} of the study fit the device."]
+    if limits := _limits_text(wishes):
+        found.append(f"{keeping:,} of them keep {limits}.")
+    return [*found, f"{front:,} of those are on the front: no other is as good in every objective."]
+
+
+def _best(
+    records: StudyRecords, front: Sequence[TrialRecord], wishes: Wishes
+) -> tuple[TrialRecord, str]:
+    points = records.minimised(front)
+    if wishes.weights:
+        weights = np.array([wishes.weights.get(name, 0.0) for name in records.objectives])
+        costs = Box.around(points).normalise(points) @ weights
+        text = ", ".join(f"{name} {weight:g}" for name, weight in wishes.weights.items())
+        index = int(np.argmin(costs))
+        return front[index], (
+            f"Of the front, trial {front[index].number} has the least weighted sum ({text}), each"
+            f" objective from 0 at its best on that front to 1 at its worst: {costs[index]:.3f}."
+        )
+    if wishes.fps:
+        best = min(front, key=lambda t: (t.values["error"], -t.estimate.fps, t.place))
+        return best, (
+            f"Of the front, trial {best.number} is the most accurate:"
+            f" {best.values['error']:.2f} % error."
+        )
+    index = knee(points)
+    return front[index], (
+        f"Of the front, trial {front[index].number} is the knee: with each objective from 0 at its"
+        " best on that front to 1 at its worst, the sum over the objectives is least"
+        f" ({Box.around(points).normalise(points)[index].sum():.3f})."
+    )
+
+
+def _step(trial: TrialRecord, other: TrialRecord | None, comparison: str, else_text: str) -> str:
+    """What the next member in one direction gives and takes."""
+    if other is None:
+        return f"Trial {trial.number} {else_text}."
+    points = other.values["error"] - trial.values["error"]
+    texts = [f"error {points:+.2f} points", f"FPS {_relative(trial, other, 'fps')}"]
+    texts += [
+        f"{name.upper()} {_relative(trial, other, name)}"
+        for name in ("lut", "dsp", "bram18")
+        if trial.amount(name) > 0 and abs(other.amount(name) / trial.amount(name) - 1) >= 0.005
+    ]
+    return f"The next {comparison}, trial {other.number}: {', '.join(texts)}."
+
+
+def _relative(trial: TrialRecord, other: TrialRecord, name: str) -> str:
+    return f"{other.amount(name) / trial.amount(name) - 1:+.0%}"
+
+
+def _scarcest(trial: TrialRecord) -> str:
+    used = [(trial.constraints[name], name) for name in RESOURCES if trial.amount(name) > 0]
+    violation, name = max(used)
+    return f"Its scarcest resource is {name.upper()}: {1 + violation:.0%} of what a plan may use."
+
+
+def _check(records: StudyRecords, wishes: Wishes) -> None:
+    if not (math.isfinite(wishes.fps) and wishes.fps >= 0):
+        raise ConfigError(problem("fps", "must be a number from 0 up", wishes.fps, "Correct it."))
+    amounts, objectives = {*records.objectives, *AMOUNTS}, set(records.objectives)
+    for subject, given, known in (
+        ("at_most", wishes.at_most, amounts),
+        ("at_least", wishes.at_least, amounts),
+        ("weight", wishes.weights, objectives),
+    ):
+        for name, value in given.items():
+            if name not in known:
+                rule = "must name an objective of the study" + (
+                    "" if subject == "weight" else ", latency, fps or a resource"
+                )
+                raise UnknownNameError(problem(subject, rule, repr(name), nearest(name, known)))
+            if not (math.isfinite(value) and value >= 0):
+                rule = "must be a number from 0 up"
+                raise ConfigError(problem(f"{subject} {name}", rule, value, "Correct it."))
+    if wishes.weights and not any(wishes.weights.values()):
+        raise ConfigError(problem("weight", "must not all be 0", 0, "Give one at least."))
+
+
+def _keeps(trial: TrialRecord, wishes: Wishes) -> bool:
+    return (
+        trial.estimate.fps >= wishes.fps
+        and all(trial.amount(name) <= limit for name, limit in wishes.at_most.items())
+        and all(trial.amount(name) >= limit for name, limit in wishes.at_least.items())
+    )
+
+
+def _nobody(fitting: Sequence[TrialRecord], wishes: Wishes) -> str:
+    reach = [f"{name} from {min(t.amount(name) for t in fitting):.4g}" for name in wishes.at_most]
+    reach += [
+        f"{name} up to {max(t.amount(name) for t in fitting):.4g}" for name in wishes.at_least
+    ]
+    if wishes.fps:
+        reach.append(f"FPS up to {max(t.estimate.fps for t in fitting):.0f}")
+    return problem(
+        "pick",
+        f"must find a candidate that keeps {_limits_text(wishes)}",
+        "none",
+        f"One by one the study reaches {', '.join(reach)}. Loosen a limit.",
+    )
+
+
+def _limits_text(wishes: Wishes) -> str:
+    limits = [f"FPS >= {wishes.fps:g}"] if wishes.fps else []
+    limits += [f"{_shown(name)} <= {limit:g}" for name, limit in wishes.at_most.items()]
+    limits += [f"{_shown(name)} >= {limit:g}" for name, limit in wishes.at_least.items()]
+    return " and ".join(limits)
+
+
+def _shown(name: str) -> str:
+    units = {"latency": "latency (ms)", "fps": "FPS"}
+    if name in units:
+        return units[name]
+    return name.upper() if name in AMOUNTS else f"{name} ({objective_info(name).unit})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,46 @@
+"""A study's calibration: what measurements of its board make of estimates and of limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qnas.accel.device import Device
+from qnas.errors import ConfigError, problem
+from qnas.studies.sections import CalibrationConfig
+
+if TYPE_CHECKING:
+    from qnas.accel.calibration.file import Calibration
+
+
+def load_calibration(config: CalibrationConfig, device: Device) -> Calibration | None:
+    """None where the study names no file. CheckpointError for a damaged one, ConfigError for
+    measurements of another part or clock than the device's."""
+    if not config.file:
+        return None
+    from qnas.accel.calibration.designs import same_clock, same_part
+    from qnas.accel.calibration.file import read_calibration
+
+    _, found = read_calibration(Path(config.file))
+    setup, clock_ns = found.setup, 1e3 / device.clock_mhz
+    if not same_part(device.part, setup.part):
+        rule, got = f"must be of the part of `{device.name}`, {device.part}", setup.part
+    elif not same_clock(clock_ns, setup.clock_target_ns):
+        rule = f"must be for the clock of `{device.name}`, {clock_ns:.3f} ns"
+        got = f"{setup.clock_target_ns} ns"
+    else:
+        return found
+    remedy = "Calibrate with reports of that board, or choose theirs."
+    raise ConfigError(problem(config.file, rule, got, remedy))
+
+
+def estimate_limits(
+    device: Device, config: CalibrationConfig, calibration: Calibration | None
+) -> Mapping[str, int]:
+    """The most that an estimate may be of each resource: the device's limits, or those of which
+    the calibrated prediction (or its upper end, as the study asks) is just within them."""
+    limits = {str(name): limit for name, limit in device.limits().items()}
+    if calibration is None:
+        return limits
+    return calibration.limits(limits, upper=config.bound == "upper")

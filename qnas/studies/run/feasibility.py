@@ -1,0 +1,193 @@
+"""Can a study be satisfied at all? Answered from its space's smallest, middle and largest subnet,
+before anything is trained: no torch, no optuna.
+
+Cost grows with every elastic dimension of a space, so that what its smallest subnet cannot do on a
+device, no subnet can.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from qnas.accel.cost.estimate import Estimate
+from qnas.accel.device import RESOURCES, Device, Resource, device_names, load_device
+from qnas.accel.folding_search.search import best_plan, best_plan_and_speedups
+from qnas.accel.plan.folding import Folding
+from qnas.architecture import Architecture
+from qnas.errors import CapacityError, ConfigError, QnasError, problem
+from qnas.spaces import load_space
+from qnas.studies.config import StudyConfig
+from qnas.studies.run.calibration import estimate_limits, load_calibration
+
+CORNERS = ("smallest", "middle", "largest")
+WORTH_NAMING = 1.02  # a resource binds if the subnet were this many times as fast without its limit
+
+
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """One subnet at its fastest folding on the device.
+
+    `estimate` is of the folding that misses the limits by least if `fits` is false, and None if
+    the subnet has no plan at all, for the reason in `refusal`. `speedups`: how many times as fast
+    one that fits were without the limit of that one resource.
+    """
+
+    name: str
+    architecture: Architecture
+    folding: Folding | None
+    estimate: Estimate | None
+    limits: Mapping[Resource, int]
+    speedups: Mapping[Resource, float]
+    refusal: str = ""
+
+    @property
+    def over(self) -> tuple[Resource, ...]:
+        """The resources whose limit it exceeds, the worst first."""
+        found = [r for r in RESOURCES if self.used(r) > self.limits[r]]
+        return tuple(sorted(found, key=lambda r: -self.used(r) / max(self.limits[r], 1)))
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is a plan within every limit."""
+        return self.estimate is not None and not self.over
+
+    @property
+    def binding(self) -> tuple[Resource, ...]:
+        """What keeps it from being faster, the tightest first: empty if nothing of the board."""
+        if not self.fits:
+            return self.over
+        found = [r for r, speedup in self.speedups.items() if speedup >= WORTH_NAMING]
+        return tuple(sorted(found, key=lambda r: -self.speedups[r]))
+
+    def used(self, resource: Resource) -> int:
+        return int(getattr(self.estimate.resources, resource)) if self.estimate else 0
+
+    def reaches(self, fps: float) -> bool:
+        return self.fits and self.estimate is not None and self.estimate.fps >= fps
+
+
+@dataclass(frozen=True, slots=True)
+class Feasibility:
+    """What is known of a study before it runs."""
+
+    config: StudyConfig
+    device: Device
+    corners: tuple[Corner, ...]
+
+    def reaching(self, target: int) -> tuple[str, ...]:
+        """Names of the corners that make `target` images a second."""
+        return tuple(corner.name for corner in self.corners if corner.reaches(target))
+
+    def require(self) -> None:
+        """CapacityError, with a remedy, if no subnet fits or one of the targets is out of reach."""
+        smallest = self.corners[0]
+        if not any(corner.fits for corner in self.corners):
+            raise CapacityError(_misfit(smallest, self.device))
+        missed = [t for t in self.config.fps_targets if not self.reaching(t)]
+        if missed:
+            raise CapacityError(_too_slow(self, max(missed)))
+
+    def remarks(self) -> tuple[str, ...]:
+        """What is worth knowing of a study that can be satisfied."""
+        lines = []
+        for corner in self.corners:
+            if not corner.fits:
+                what = corner.refusal or f"exceeds {_amounts(corner)}"
+                lines.append(
+                    f"The {corner.name} subnet does not fit: {what}. The search drops such."
+                )
+        for target in self.config.fps_targets:
+            if self.reaching(target) == CORNERS[:1]:
+                lines.append(
+                    f"{target:,} FPS: of the three, the smallest alone makes it; expect few."
+                )
+        return tuple(lines)
+
+
+def assess(config: StudyConfig) -> Feasibility:
+    """Plan and price the corners of the study's space on its device."""
+    space, device = load_space(config.space), load_device(config.device)
+    share = config.search.dsp_shares[-1]
+    calibration = load_calibration(config.calibration, device)
+    estimates = estimate_limits(device, config.calibration, calibration)
+    limits = {r: estimates[r] for r in RESOURCES}
+    subnets = zip(CORNERS, space.corners(), strict=True)
+    corners = tuple(_corner(name, arch, device, share, limits=limits) for name, arch in subnets)
+    return Feasibility(config, device, corners)
+
+
+def _corner(
+    name: str,
+    arch: Architecture,
+    device: Device,
+    share: float,
+    *,
+    limits: dict[Resource, int],
+) -> Corner:
+    given = {str(resource): limit for resource, limit in limits.items()}
+    limits = {**limits, "dsp": math.floor(share * limits["dsp"])}
+    try:
+        plan, estimate, speedups = best_plan_and_speedups(arch, device, share, limits=given)
+    except (CapacityError, ConfigError) as error:
+        return Corner(name, arch, None, None, limits, {}, str(error))
+    return Corner(name, arch, plan.folding, estimate, limits, speedups)
+
+
+def _misfit(smallest: Corner, device: Device) -> str:
+    rule = f"must hold a subnet of the space on `{device.name}`"
+    if smallest.estimate is None:
+        return problem("space", rule, f"a smallest one without a plan: {smallest.refusal}", "")
+    worst = smallest.over[0]
+    boards = _boards(smallest.architecture, lambda estimate: True)
+    remedy = (
+        f"{boards} Otherwise raise `margins.{worst}` in the device file, if the board has room,"
+        " or give the space smaller choices."
+    )
+    return problem("device", rule, f"a smallest one that needs {_amounts(smallest)}", remedy)
+
+
+def _too_slow(found: Feasibility, target: int) -> str:
+    fitting = [c for c in found.corners if c.fits and c.estimate is not None]
+    best = max(fitting, key=lambda c: c.estimate.fps if c.estimate else 0.0)
+    assert best.estimate is not None
+    fps, device = best.estimate.fps, found.device
+    boards = _boards(best.architecture, lambda estimate: estimate.fps >= target)
+    remedy = (
+        f"The {best.name} subnet makes {fps:,.0f} FPS on `{device.name}` at"
+        f" {device.clock_mhz:g} MHz; {limiting(best)} Choose at most {math.floor(fps)}. {boards}"
+    )
+    if found.config.search.dsp_shares[-1] < 1 and "dsp" in best.binding:
+        remedy += " Or add 1.0 to `search.dsp_shares`."
+    rule = "must be reached by some subnet of the space"
+    return problem("fps_targets", rule, target, remedy.strip())
+
+
+def limiting(corner: Corner) -> str:
+    """A sentence: what keeps a subnet that fits from being faster."""
+    if not corner.binding:
+        return "no resource of the board binds, but the network's own loops."
+    names = [f"{r.upper()} ({corner.speedups[r]:.2f}x without its limit)" for r in corner.binding]
+    return f"what binds is {', '.join(names)}."
+
+
+def _amounts(corner: Corner) -> str:
+    return ", ".join(
+        f"{corner.used(r):,} {r.upper()} of {corner.limits[r]:,} usable" for r in corner.over
+    )
+
+
+def _boards(arch: Architecture, serves: Callable[[Estimate], bool]) -> str:
+    """A sentence naming the shipped boards that hold `arch` and whose estimate `serves`."""
+    names = [name for name in device_names() if _holds(load_device(name), arch, serves)]
+    return f"Boards that do it: {', '.join(names)}." if names else "No board of qnas does it."
+
+
+def _holds(device: Device, arch: Architecture, serves: Callable[[Estimate], bool]) -> bool:
+    try:
+        estimate = best_plan(arch, device)[1]
+    except QnasError:
+        return False
+    fits = all(getattr(estimate.resources, r) <= n for r, n in device.limits().items())
+    return fits and serves(estimate)

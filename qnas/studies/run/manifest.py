@@ -1,0 +1,164 @@
+"""The manifest: what a run was made from, and the guard against mixing two studies."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qnas._util.serialization import Value, digest, encode, read_json, read_value, write_json
+from qnas.errors import ConfigError, problem
+from qnas.studies.config import StudyConfig
+
+if TYPE_CHECKING:
+    from qnas.studies.run.run import Workspace
+
+PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
+# Picks follow from the front, and a longer search begins with the shorter one's trials, so
+# neither makes an existing run wrong; nor does another tuning, whose record knows its recipe. A
+# device is compared by its content, not by its path.
+CHANGEABLE = ("fps_targets", "device", "tune")
+DIGESTS = ("space", "data", "splits", "device", "calibration")
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Value):
+    """A space or a device, and what it was when the run began."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedData(Value):
+    """The data, and how many images there are."""
+
+    name: str
+    digest: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSizes(Value):
+    """The splits, and how many images each has."""
+
+    digest: str
+    train: int
+    search: int
+    report: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest(Value):
+    """manifest.json."""
+
+    format: int
+    name: str
+    versions: dict[str, str]
+    seeds: dict[str, int]
+    config: StudyConfig
+    config_digest: str
+    space: Named
+    data: NamedData
+    splits: SplitSizes
+    device: Named
+    calibration: Named = Named("", "")
+    stages: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
+
+
+def make_manifest(work: Workspace) -> Manifest:
+    """Versions, seeds, config, and the digests of everything that the run reads."""
+    config, splits = work.config, work.splits
+    seeds = {"splits": config.seed, "train": config.seed, "search": config.seed}
+    return Manifest(
+        format=1,
+        name=config.name,
+        versions={"python": platform.python_version(), "qnas": _qnas(), **_versions()},
+        seeds=seeds,
+        config=config,
+        config_digest=digest(config),
+        space=Named(config.space, digest(work.space)),
+        data=NamedData(config.data, work.images.digest, len(work.images.labels)),
+        splits=SplitSizes(
+            splits.digest,
+            train=len(splits.train),
+            search=len(splits.search),
+            report=len(splits.report),
+        ),
+        device=Named(work.device.name, digest(work.device)),
+        calibration=_calibration(config),
+    )
+
+
+def _calibration(config: StudyConfig) -> Named:
+    """By its content, wherever the file lies."""
+    file = config.calibration.file
+    return Named(Path(file).name, digest(read_json(Path(file)))) if file else Named("", "")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at `path`; CheckpointError if it is damaged."""
+    return read_value(Manifest, path)
+
+
+def merge(path: Path, fresh: Manifest) -> Manifest:
+    """The manifest to go on with: `fresh`, with what the one at `path` knows of its stages.
+
+    Raises ConfigError naming the section in which the two differ.
+    """
+    old = read_manifest(path)
+    for section in _changed(old, fresh):
+        raise ConfigError(
+            problem(
+                section,
+                f"must be what the run in {path.parent} was made with",
+                "something else",
+                "Give the changed study another name, or delete that folder.",
+            )
+        )
+    return replace(fresh, versions=old.versions, stages=old.stages)
+
+
+def record_stage(path: Path, stage: str, facts: Mapping[str, float | int | str]) -> None:
+    """Add `facts` to what the manifest says of `stage`."""
+    manifest = read_manifest(path)
+    known = manifest.stages.get(stage, {})
+    stages = {**manifest.stages, stage: {**known, **facts}}
+    write_json(path, replace(manifest, stages=stages))
+
+
+def _changed(old: Manifest, fresh: Manifest) -> list[str]:
+    configs = encode(old.config), encode(fresh.config)
+    sections = [
+        f"[{name}]" if isinstance(value, dict) else name
+        for name, value in configs[1].items()
+        if name not in CHANGEABLE and _pinned(configs[0][name]) != _pinned(value)
+    ]
+    if fresh.config.search.trials < old.config.search.trials:
+        sections.append("search.trials")
+    return sections + [n for n in DIGESTS if getattr(old, n).digest != getattr(fresh, n).digest]
+
+
+def _pinned(value: Any) -> Any:
+    """A config section without what may grow, or does not change what is found."""
+    free = ("trials", "stop_after")
+    return {k: v for k, v in value.items() if k not in free} if isinstance(value, dict) else value
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def _qnas() -> str:
+    import qnas
+
+    return qnas.__version__

@@ -1,0 +1,212 @@
+"""Workspace: a study's parts, each loaded when a stage first asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas._util.serialization import write_json
+from qnas.accel.device import Device, load_device
+from qnas.data import load_data
+from qnas.data.image_set import Images, ImageSet
+from qnas.data.splits import Splits
+from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
+from qnas.space import SearchSpace
+from qnas.spaces import load_space
+from qnas.studies.config import StudyConfig
+from qnas.studies.run.calibration import estimate_limits, load_calibration
+from qnas.studies.run.feasibility import assess
+from qnas.studies.run.manifest import make_manifest, merge, read_manifest, record_stage
+from qnas.studies.run.run_directory import RunDirectory, sweep
+from qnas.studies.search.genome import Genome
+
+if TYPE_CHECKING:
+    import optuna
+
+    from qnas.accel.calibration.file import Calibration
+    from qnas.studies.results.front import StudyRecords
+    from qnas.supernet.model import Supernet
+
+
+class Workspace:
+    """What the stages of one run share. Open it with `open_workspace`."""
+
+    def __init__(self, config: StudyConfig, runs: Path) -> None:
+        self.config = config
+        self.files = RunDirectory(runs / config.name)
+        self._records: StudyRecords | None = None
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The space of the study."""
+        return load_space(self.config.space)
+
+    @cached_property
+    def genome(self) -> Genome:
+        """The genes of the space, and the share of the DSPs."""
+        return Genome(self.space, self.config.search.dsp_shares)
+
+    @cached_property
+    def device(self) -> Device:
+        """The board of the study."""
+        return load_device(self.config.device)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What `[calibration]` names, if it names anything."""
+        return load_calibration(self.config.calibration, self.device)
+
+    @cached_property
+    def limits(self) -> Mapping[str, int]:
+        """The most that estimates may be: the device's, or a calibration's."""
+        return estimate_limits(self.device, self.config.calibration, self.calibration)
+
+    @cached_property
+    def images(self) -> ImageSet:
+        """The data of the study, in the size and the channels of its space."""
+        config, space = self.config, self.space
+        return load_data(
+            config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
+        )
+
+    @cached_property
+    def splits(self) -> Splits:
+        """Who sees which images: follows from the seed and the labels."""
+        fractions = self.config.splits
+        return Splits.make(
+            self.images.labels,
+            seed=self.config.seed,
+            search_fraction=fractions.search_fraction,
+            report_fraction=fractions.report_fraction,
+            held_out=self.images.held_out,
+        )
+
+    def part(self, name: str) -> tuple[Images, NDArray[np.int64]]:
+        """Images and labels of a split: "train", "search" or "report"."""
+        return self.images.subset(getattr(self.splits, name))
+
+    @cached_property
+    def supernet(self) -> Supernet:
+        """The trained supernet; CheckpointError if its files are damaged."""
+        from qnas.supernet.model import Supernet
+
+        return Supernet.load(self.files.path)
+
+    @cached_property
+    def study(self) -> optuna.Study:
+        """The study in the run's journal."""
+        from qnas.objectives.registry import objective_info
+        from qnas.studies.storage.journal import open_study
+
+        directions = [objective_info(name).direction for name in self.config.objectives]
+        return open_study(self.files.journal, name=self.config.name, directions=directions)
+
+    def records(self) -> StudyRecords:
+        """Every decided trial so far; read again only when there are more."""
+        from qnas.studies.results.front import StudyRecords
+        from qnas.studies.search.trials import decided_trials, read_records
+
+        decided = len(decided_trials(self.study))
+        if self._records is None or self._records.count < decided:
+            objectives = self.config.objectives
+            try:
+                trials = read_records(self.study, self.genome, objectives)
+            except (QnasError, LookupError, TypeError, ValueError) as error:
+                raise CheckpointError(
+                    problem(
+                        str(self.files.journal),
+                        "must hold whole trials of this study",
+                        f"{type(error).__name__}: {error}",
+                        "Delete it and run again.",
+                    )
+                ) from None
+            self._records = StudyRecords.of(objectives, trials)
+        return self._records
+
+    def few(self, name: str, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """At most `count` images of a split and their labels, in memory, spread evenly over it."""
+        indices = getattr(self.splits, name)
+        places = np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)
+        images, labels = self.images.subset(indices[places])
+        return images[:], labels
+
+    def trained(self) -> bool:
+        """Whether a supernet is there."""
+        return all(path.exists() for path in self.files.supernet)
+
+    def supernet_digest(self) -> str:
+        """SHA-256 of the trained weights."""
+        return hashlib.sha256(self.files.supernet[0].read_bytes()).hexdigest()
+
+    def stage_facts(self, stage: str) -> dict[str, Any]:
+        """What the manifest says of a stage; empty if nothing."""
+        return dict(read_manifest(self.files.manifest).stages.get(stage, {}))
+
+    def record_stage(self, stage: str, **facts: float | int | str) -> None:
+        """Add facts of a stage to the manifest."""
+        record_stage(self.files.manifest, stage, facts)
+
+    def need(self, stage: str, holds: bool, before: str) -> None:
+        """Raises StageOrderError unless what `stage` stands on `holds`."""
+        if not holds:
+            raise StageOrderError(
+                problem(
+                    stage,
+                    f"stands on the stage `{before}`",
+                    f"a run without it in {self.files.path}",
+                    f"Run `qnas {before}` first, or `qnas run` for everything.",
+                )
+            )
+
+
+def check_fit(space: SearchSpace, data: ImageSet) -> None:
+    """ConfigError unless the images are of the shape, and the labels of the classes, of `space`."""
+    shape = (space.in_channels, space.image_size, space.image_size)
+    for subject, needed, got in (
+        ("images", shape, data.images.shape[1:]),
+        ("number of classes", space.num_classes, data.num_classes),
+    ):
+        if needed != got:
+            rule = f"must be {needed} for the space {space.name!r}"
+            raise ConfigError(
+                problem(
+                    f"{data.name}: {subject}", rule, got, "Choose other data, or another space."
+                )
+            )
+
+
+@contextmanager
+def open_workspace(
+    config: StudyConfig, *, runs: Path = Path("runs"), stage: str = "run"
+) -> Iterator[Workspace]:
+    """The run of `config` under `runs`, held for this process alone.
+
+    Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
+    for other stages without a run, UnknownNameError for names nobody knows, ConfigError for data
+    that the space is not for and if the run there was made from something else, and CapacityError
+    before a training of which no subnet would fit the device or reach an FPS target.
+    """
+    config.check_names()
+    work = Workspace(config, runs)
+    if stage not in ("run", "train"):
+        work.need(stage, work.files.manifest.exists(), "train")
+    # All before the directory: bad input leaves nothing behind.
+    _ = work.limits
+    check_fit(work.space, work.images)
+    if not work.trained():
+        assess(config).require()
+    manifest = make_manifest(work)
+    work.files.path.mkdir(parents=True, exist_ok=True)
+    with work.files.locked():
+        sweep(work.files)
+        if work.files.manifest.exists():
+            manifest = merge(work.files.manifest, manifest)
+        write_json(work.files.manifest, manifest)
+        yield work

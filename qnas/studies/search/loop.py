@@ -1,0 +1,163 @@
+"""The search: a generation at a time, resumable at any point with the same outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from optuna import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from qnas.errors import EvaluationError, problem
+from qnas.studies.run.progress import Progress
+from qnas.studies.search.evaluation import Evaluate
+from qnas.studies.search.genome import Genome
+from qnas.studies.search.history import History, hopeless
+from qnas.studies.search.proposers import Proposer, make_proposer
+from qnas.studies.search.sampler import Params, place_of
+from qnas.studies.search.target_local_search import Focus, Targets
+from qnas.studies.search.trials import KEY, REASON, Place, make_trial, read_result
+from qnas.studies.sections import SearchConfig
+from qnas.studies.storage.leases import Claims, Unclaimed
+
+SECONDS = "seconds"
+
+
+@dataclass
+class Runner:
+    """Drives `study` to `search.trials` decided trials.
+
+    What a generation proposes follows from the generations before it, so that any number of
+    runners may fill it together: `claims` says who evaluates which slot. What a runner has claimed
+    is evaluated and written as a whole: a kill loses at most that. Duplicates of an earlier trial
+    are answered from memory. With `race`, which is told the decided trials of the generations
+    before and says how to evaluate against them, that takes the place of `evaluate`. With
+    `targets`, every `search.focus_every`-th generation looks near the best that reach them.
+    """
+
+    study: Study
+    genome: Genome
+    search: SearchConfig
+    seed: int
+    evaluate: Evaluate
+    progress: Progress
+    seeds: Sequence[Params] = ()
+    claims: Claims = field(default_factory=Unclaimed)
+    targets: Targets | None = None
+    race: Callable[[Sequence[FrozenTrial]], Evaluate] | None = None
+
+    def run(self) -> None:
+        """Ends early if the history is `hopeless`.
+
+        Raises EvaluationError after `search.stop_after` failed trials in a row.
+        """
+        self._distributions = self.genome.distributions()
+        self._proposer = self._make_proposer()
+        self._history = History(self.study)
+        self._memory: dict[str, FrozenTrial] = {}
+        self._remember(self._history.update())
+        self._failures = 0  # in a row, since this run began: it may be after a repair
+        before, start = self.study.user_attrs.get(SECONDS, 0.0), time.perf_counter()
+        while self._step():
+            seconds = before + time.perf_counter() - start
+            self.study.set_user_attr(SECONDS, round(seconds, 3))
+
+    def _step(self) -> bool:
+        """Evaluate what of the current generation is nobody else's; False when all is done."""
+        generation, slots = self._open()
+        if not slots or hopeless(self._history, generation):
+            return False
+        proposed = self._proposer.propose(self._history, generation, range(slots[-1] + 1))
+        by_key: dict[str, list[int]] = {}
+        for slot in slots:
+            by_key.setdefault(self._key(proposed[slot]), []).append(slot)
+        first = {together[0]: together for together in by_key.values()}
+        claimed = self.claims.claim(generation, list(first))
+        self._take_in()
+        now, still = self._open()
+        mine = [s for slot in claimed for s in first[slot] if now == generation and s in still]
+        if mine:
+            self._fill(generation, {slot: proposed[slot] for slot in sorted(mine)})
+            self._take_in()
+        elif not claimed:
+            self.claims.wait()
+            self._take_in()
+        return True
+
+    def _make_proposer(self) -> Proposer:
+        genes, search, seed = self._distributions, self.search, self.seed
+        inner = make_proposer(self.study, genes, search, seed, identify=self._key, seeds=self.seeds)
+        if not (self.targets and search.focus_every):
+            return inner
+        every = search.focus_every
+        return Focus(inner, self.targets, every, genes, seed, identify=self._key)
+
+    def _open(self) -> tuple[int, list[int]]:
+        return self._history.open_slots(self.search.population, self.search.trials)
+
+    def _fill(self, generation: int, proposed: dict[int, Params]) -> None:
+        """Evaluate each key once, unless it is known, and write a trial for every slot."""
+        begun = datetime.now()
+        proposals = {slot: self.genome.decode(params) for slot, params in proposed.items()}
+        fresh = {p.key: p for p in proposals.values() if p.key not in self._memory}
+        evaluate = self.evaluate
+        if self.race and fresh:
+            evaluate = self.race(self._history.before(generation))
+        results = dict(zip(fresh, evaluate(list(fresh.values())), strict=True))
+        known = {p.key for p in proposals.values()} - fresh.keys()
+        results |= {key: read_result(self._memory[key]) for key in known}
+        self._record(
+            [
+                make_trial(
+                    Place(generation, slot),
+                    proposed[slot],
+                    self._distributions,
+                    key=proposal.key,
+                    result=results[proposal.key],
+                    begun=begun,
+                )
+                for slot, proposal in proposals.items()
+            ]
+        )
+
+    def _key(self, params: Params) -> str:
+        return self.genome.decode(params).key
+
+    def _record(self, trials: Sequence[FrozenTrial]) -> None:
+        """In slot order, and no more than it takes to see that the search must stop."""
+        row = self._failures
+        for count, trial in enumerate(trials, start=1):
+            row = _row_after(row, trial)
+            if row >= self.search.stop_after:
+                trials = trials[:count]
+                break
+        self.study.add_trials(trials)
+
+    def _take_in(self) -> None:
+        """Read what was written since, by whomever. Raises EvaluationError: see `run`."""
+        found = self._history.update()
+        self._remember(found)
+        for trial in found:
+            self._failures = _row_after(self._failures, trial)
+            if self._failures >= self.search.stop_after:
+                rule = f"stops after {self._failures} failed trials in a row"
+                reason, remedy = trial.user_attrs[REASON], "Correct the cause and run again."
+                raise EvaluationError(problem("search", rule, reason, remedy))
+        if found:
+            done = min(self._history.decided, self.search.trials)
+            note = f"generation {place_of(found[-1])[0]}"
+            self.progress.advance(done, self.search.trials, note)
+
+    def _remember(self, trials: Sequence[FrozenTrial]) -> None:
+        for trial in trials:
+            if trial.state != TrialState.FAIL:
+                self._memory.setdefault(trial.user_attrs[KEY], trial)
+
+
+def _row_after(row: int, trial: FrozenTrial) -> int:
+    """Failures in a row after `trial`; a refusal tells nothing of the evaluation."""
+    if trial.state == TrialState.PRUNED:
+        return row
+    return row + 1 if trial.state == TrialState.FAIL else 0

@@ -1,0 +1,176 @@
+"""Proposers: what a generation's slots are filled with, a function of the trials before it."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import optuna
+from optuna import Study
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseGASampler, BaseSampler
+from optuna.trial import FrozenTrial
+
+from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.studies.search.history import History
+from qnas.studies.search.sampler import Distributions, Params, Selection, SlotSampler, place_of
+from qnas.studies.search.trials import KEY
+from qnas.studies.sections import DEFAULT_SAMPLER, SearchConfig
+
+ATTEMPTS = 20
+Identify = Callable[[Params], str]
+
+
+class Proposer(Protocol):
+    """Proposes by generation and slot, from the decided trials of earlier generations alone."""
+
+    def propose(self, history: History, generation: int, slots: range) -> list[Params]:
+        """Parameters of `slots`: the same whenever, and by whomever, they are asked for."""
+        ...
+
+
+class Evolution:
+    """NSGA-II. `identify` maps parameters to the key of what they describe.
+
+    A child that is known, from an earlier generation or an earlier slot, is bred again, up to
+    ATTEMPTS times; then it stands, and is answered from memory. `seeds` fill the first slots.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        distributions: Distributions,
+        search: SearchConfig,
+        seed: int,
+        *,
+        identify: Identify,
+        seeds: Sequence[Params] = (),
+    ) -> None:
+        self._study, self._distributions = study, distributions
+        self._seed, self._identify = seed, identify
+        self._settings: dict[str, Any] = {**search.settings, "population_size": search.population}
+        self._selection = Selection(**self._settings)
+        self._seeds = list(seeds)
+        self._parents: list[list[FrozenTrial]] = [[]]  # of each generation
+        self._known: set[str] = set()  # of the generations before the last of `_parents`
+        self._current: list[Params] = []  # proposed so far of that generation
+
+    def propose(self, history: History, generation: int, slots: range) -> list[Params]:
+        if generation != len(self._parents) - 1 or not self._current:
+            self._advance(history, generation)
+        while len(self._current) < slots.stop:
+            self._current.append(self._child(generation, len(self._current)))
+        return self._current[slots.start : slots.stop]
+
+    def _advance(self, history: History, generation: int) -> None:
+        """Parents of every generation up to this one; what was proposed before it is known."""
+        for last in range(len(self._parents) - 1, generation):
+            pool = history.generation(last)
+            self._known.update(trial.user_attrs[KEY] for trial in pool)
+            parents = self._selection.select(self._study, pool + self._parents[last])
+            self._parents.append(parents)
+        self._sampler = SlotSampler(
+            self._distributions,
+            parents=self._parents[generation],
+            generation=generation,
+            settings=self._settings,
+        )
+        self._current = []
+        self._taken = set(self._known)
+
+    def _child(self, generation: int, slot: int) -> Params:
+        if generation == 0 and slot < len(self._seeds):
+            child = self._seeds[slot]
+        else:
+            for attempt in range(ATTEMPTS):
+                state = (self._seed, generation, slot, attempt)
+                child = self._sampler.propose(self._study, state)
+                if self._identify(child) not in self._taken:
+                    break
+        self._taken.add(self._identify(child))
+        return child
+
+
+class Sampling:
+    """Any other sampler of Optuna's, a batch of `population` at a time.
+
+    A fresh sampler each generation, seeded by (seed, generation), on a copy in memory of the
+    trials before it: slower than one that lives on, but the same after any interruption.
+    """
+
+    def __init__(
+        self, study: Study, distributions: Distributions, search: SearchConfig, seed: int
+    ) -> None:
+        self._directions = study.directions
+        self._distributions, self._search, self._seed = distributions, search, seed
+        self._generation, self._asked = -1, list[Params]()
+
+    def propose(self, history: History, generation: int, slots: range) -> list[Params]:
+        if generation != self._generation:
+            self._copy = self._begin(history, generation)
+            self._generation, self._asked = generation, []
+        while len(self._asked) < slots.stop:
+            self._asked.append(self._copy.ask(self._distributions).params)
+        return self._asked[slots.start : slots.stop]
+
+    def _begin(self, history: History, generation: int) -> Study:
+        state = np.random.SeedSequence([self._seed, generation]).generate_state(1)
+        sampler = make_sampler(self._search, seed=int(state[0]))
+        study = optuna.create_study(directions=self._directions, sampler=sampler)
+        for earlier in range(generation):
+            study.add_trials(self._marked(trial) for trial in history.generation(earlier))
+        return study
+
+    def _marked(self, trial: FrozenTrial) -> FrozenTrial:
+        """`trial` with its generation where a genetic sampler of Optuna's looks for it."""
+        marked = copy.copy(trial)
+        key = f"{self._search.sampler}:generation"
+        marked.system_attrs = {**trial.system_attrs, key: place_of(trial)[0]}
+        return marked
+
+
+def make_proposer(
+    study: Study,
+    distributions: Distributions,
+    search: SearchConfig,
+    seed: int,
+    *,
+    identify: Identify,
+    seeds: Sequence[Params] = (),
+) -> Proposer:
+    """The proposer of the sampler that `search` names."""
+    if search.sampler == DEFAULT_SAMPLER:
+        return Evolution(study, distributions, search, seed, identify=identify, seeds=seeds)
+    return Sampling(study, distributions, search, seed)
+
+
+def sampler_names() -> list[str]:
+    """Optuna's samplers that can be named: those that take a seed and several objectives."""
+    single = ("CmaEsSampler", "GridSampler", "PartialFixedSampler", "BaseSampler")
+    return [n for n in optuna.samplers.__all__ if n.endswith("Sampler") and n not in single]
+
+
+def make_sampler(search: SearchConfig, *, seed: int) -> BaseSampler:
+    """The sampler that `search` names; UnknownNameError, ConfigError for settings it refuses.
+
+    One that works in generations is told their size.
+    """
+    name = search.sampler
+    if name not in sampler_names():
+        remedy = nearest(name, sampler_names())
+        raise UnknownNameError(problem("search.sampler", "must be a sampler", repr(name), remedy))
+    kind = getattr(optuna.samplers, name)
+    size = {"population_size": search.population} if issubclass(kind, BaseGASampler) else {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it was named on purpose
+            sampler: BaseSampler = kind(**{**size, **search.settings, "seed": seed})
+    except (TypeError, ValueError) as error:
+        rule = f"must be what {name} takes"
+        raise ConfigError(
+            problem("search.settings", rule, error, "See Optuna's page of that sampler.")
+        ) from None
+    return sampler

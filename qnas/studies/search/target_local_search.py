@@ -1,0 +1,132 @@
+"""Focus: every few generations, a local search around the best subnets of each FPS target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from qnas._util.serialization import decode
+from qnas.accel.cost.estimate import Estimate
+from qnas.studies.search.history import History
+from qnas.studies.search.proposers import Identify, Proposer
+from qnas.studies.search.sampler import Distributions, Params, place_of
+from qnas.studies.search.trials import ESTIMATE, KEY
+
+PARENTS = 5  # of each target
+ATTEMPTS = 30
+MUTATIONS = 2.0  # genes of a child that are drawn anew, on average; one at least
+NEAR = 0.5  # how often a gene moves to a choice beside its own, rather than to any
+
+# Images a second of a proposal whose plan keeps every limit, else None.
+Speed = Callable[[Params], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Images a second to reach, how to tell what a proposal makes, and the place of the error among
+    a trial's values."""
+
+    fps: tuple[int, ...]
+    speed: Speed
+    error: int
+
+
+@dataclass
+class Focus:
+    """Fills every `every`-th generation with mutants of the most accurate candidates that reach
+    one of the targets, and that reach it themselves; the others are `inner`'s.
+
+    Slots go round the targets. A child is a function of the seed, its place and the generations
+    before. What does not reach the target, or is known, is drawn again at no cost in images, up to
+    ATTEMPTS times. Until somebody reaches a target, the fastest there are breed for it. `inner`
+    selects its parents from these generations as from its own.
+    """
+
+    inner: Proposer
+    targets: Targets
+    every: int
+    distributions: Distributions
+    seed: int
+    identify: Identify
+
+    def __post_init__(self) -> None:
+        self._generation = -1  # of what follows
+        self._taken: set[str] = set()
+        self._breeders: list[list[Params]] = []
+        self._children: list[Params] = []
+
+    def propose(self, history: History, generation: int, slots: range) -> list[Params]:
+        if (generation + 1) % self.every:
+            return self.inner.propose(history, generation, slots)
+        if generation != self._generation:
+            self._advance(history, generation)
+        if not all(self._breeders):  # nothing fits so far: there is nothing to be near to
+            return self.inner.propose(history, generation, slots)
+        while len(self._children) < slots.stop:
+            self._children.append(self._child(len(self._children)))
+            self._taken.add(self.identify(self._children[-1]))
+        return self._children[slots.start : slots.stop]
+
+    def _advance(self, history: History, generation: int) -> None:
+        earlier = history.before(generation)
+        self._generation, self._children = generation, []
+        self._taken = {trial.user_attrs[KEY] for trial in earlier}
+        self._breeders = [self._parents(earlier, target) for target in self.targets.fps]
+
+    def _parents(self, trials: Sequence[FrozenTrial], target: int) -> list[Params]:
+        """The most accurate that reach `target` within every limit; else the fastest."""
+        fit = [
+            trial
+            for trial in trials
+            if trial.state == TrialState.COMPLETE and max(trial.constraints.values()) <= 0
+        ]
+        speeds = {trial.number: _fps(trial) for trial in fit}
+        reaching = [trial for trial in fit if speeds[trial.number] >= target]
+        if reaching:
+            best = sorted(reaching, key=lambda t: (t.values[self.targets.error], place_of(t)))
+        else:
+            best = sorted(fit, key=lambda t: (-speeds[t.number], place_of(t)))
+        return [trial.params for trial in best[:PARENTS]]
+
+    def _child(self, slot: int) -> Params:
+        """The first mutant that is new and reaches the target; the fastest new one if none does."""
+        which = slot % len(self.targets.fps)
+        parents, target = self._breeders[which], self.targets.fps[which]
+        random = Random(f"{self.seed} {self._generation} {slot}")
+        fastest, most = random.choice(parents), -math.inf
+        for _ in range(ATTEMPTS):
+            child = self._mutant(random.choice(parents), random)
+            fps = None if self.identify(child) in self._taken else self.targets.speed(child)
+            if fps is not None and fps >= target:
+                return child
+            if fps is not None and fps > most:
+                fastest, most = child, fps
+        return fastest
+
+    def _mutant(self, parent: Params, random: Random) -> Params:
+        names = list(self.distributions)
+        changed = {name for name in names if random.random() < MUTATIONS / len(names)}
+        changed = changed or {random.choice(names)}
+        return {
+            name: self._moved(name, value, random) if name in changed else value
+            for name, value in parent.items()
+        }
+
+    def _moved(self, name: str, value: object, random: Random) -> object:
+        distribution = self.distributions[name]
+        assert isinstance(distribution, CategoricalDistribution)
+        choices = distribution.choices
+        index = choices.index(value)
+        if random.random() < NEAR:
+            index += random.choice((-1, 1))
+            return choices[min(max(index, 0), len(choices) - 1)]
+        return random.choice(choices)
+
+
+def _fps(trial: FrozenTrial) -> float:
+    return decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}").fps

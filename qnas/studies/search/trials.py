@@ -1,0 +1,175 @@
+"""Trials of a study: how an outcome is written as one of Optuna's, and read back as a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from optuna import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from qnas._util.serialization import decode, encode
+from qnas.accel.cost.estimate import RESOURCES, Estimate
+from qnas.architecture import Architecture
+from qnas.studies.search.evaluation import Dropped, Evaluation, Failure, Refusal, Result
+from qnas.studies.search.genome import Genome, Proposal
+from qnas.studies.search.sampler import (
+    DROPPED,
+    GENERATION,
+    SLOT,
+    Distributions,
+    Params,
+    is_ours,
+    place_of,
+)
+
+ESTIMATE, KEY, REASON = "estimate", "key", "reason"
+AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
+WRONG = "wrong"  # of a race
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """A COMPLETE trial: what was proposed, and what came of it."""
+
+    number: int
+    generation: int
+    slot: int
+    proposal: Proposal
+    values: Mapping[str, float]
+    constraints: Mapping[str, float]
+    estimate: Estimate
+
+    @property
+    def architecture(self) -> Architecture:
+        """The subnet."""
+        return self.proposal.architecture
+
+    @property
+    def key(self) -> str:
+        """Of the subnet and its share of the DSPs."""
+        return self.proposal.key
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its order in the study, whoever evaluated it and when."""
+        return self.generation, self.slot
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it keeps every limit."""
+        return all(value <= 0 for value in self.constraints.values())
+
+    def amount(self, name: str) -> float:
+        """An objective's value; else, of the estimate, "latency" (ms), "fps" or a resource."""
+        if name in self.values:
+            return self.values[name]
+        if name == "latency":
+            return self.estimate.latency_ms
+        return self.estimate.fps if name == "fps" else float(getattr(self.estimate.resources, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a proposal stands in a study."""
+
+    generation: int
+    slot: int
+
+
+def make_trial(
+    place: Place,
+    params: Params,
+    distributions: Distributions,
+    *,
+    key: str,
+    result: Result,
+    begun: datetime,
+) -> FrozenTrial:
+    """An ordinary Optuna trial: COMPLETE; PRUNED, with its constraints and without values, if it
+    was refused for a limit or dropped from a race; FAIL with its reason.
+
+    It took from `begun` until now: trials that were evaluated together took the same time."""
+    attrs: dict[str, object] = {KEY: key}
+    if isinstance(result, Failure):
+        attrs[REASON] = result.reason
+    else:
+        attrs[ESTIMATE] = encode(result.estimate)
+    if isinstance(result, Evaluation) and result.wrong:
+        attrs[WRONG] = result.wrong
+    if isinstance(result, Dropped):
+        attrs[DROPPED] = {
+            "images": result.images,
+            "errors": result.errors,
+            "bound": list(result.bound),
+        }
+    trial = FrozenTrial(
+        number=-1,
+        trial_id=-1,
+        state=_state(result),
+        value=None,
+        values=list(result.values) if isinstance(result, Evaluation) else None,
+        datetime_start=begun,
+        datetime_complete=datetime.now(),
+        params=params,
+        distributions=distributions,
+        user_attrs=attrs,
+        system_attrs={GENERATION: place.generation, SLOT: place.slot},
+        intermediate_values={},
+    )
+    for name, value in () if isinstance(result, Failure) else result.constraints.items():
+        trial.set_constraint(name, value)
+    return trial
+
+
+def read_result(trial: FrozenTrial) -> Evaluation | Dropped | Refusal:
+    """Inverse of `make_trial` for a decided trial; floats come back exactly."""
+    estimate = decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}")
+    attrs = trial.user_attrs
+    if DROPPED in attrs:
+        found = attrs[DROPPED]
+        bound = tuple(found["bound"])
+        return Dropped(trial.constraints, estimate, found["images"], found["errors"], bound)
+    if trial.state == TrialState.PRUNED:
+        return Refusal(trial.constraints, estimate)
+    return Evaluation(tuple(trial.values), trial.constraints, estimate, attrs.get(WRONG, ""))
+
+
+def finished_trials(study: Study) -> list[FrozenTrial]:
+    """The search's trials that are over, one a place, by place: see `History`."""
+    first: dict[tuple[int, int], FrozenTrial] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.is_finished() and is_ours(trial):
+            first.setdefault(place_of(trial), trial)
+    return [first[place] for place in sorted(first)]
+
+
+def decided_trials(study: Study) -> list[FrozenTrial]:
+    """The search's trials with an outcome, by place: evaluated, or refused for a limit."""
+    return [trial for trial in finished_trials(study) if trial.state != TrialState.FAIL]
+
+
+def read_records(study: Study, genome: Genome, objectives: Sequence[str]) -> list[TrialRecord]:
+    """Every decided trial of `study`, by place; those refused have no values."""
+    return [_record(trial, genome, objectives) for trial in decided_trials(study)]
+
+
+def _record(trial: FrozenTrial, genome: Genome, objectives: Sequence[str]) -> TrialRecord:
+    found = read_result(trial)
+    values = found.values if isinstance(found, Evaluation) else ()
+    return TrialRecord(
+        number=trial.number,
+        generation=place_of(trial)[0],
+        slot=place_of(trial)[1],
+        proposal=genome.decode(trial.params),
+        values=dict(zip(objectives, values, strict=True)) if values else {},
+        constraints=found.constraints,
+        estimate=found.estimate,
+    )
+
+
+def _state(result: Result) -> TrialState:
+    if isinstance(result, Failure):
+        return TrialState.FAIL
+    return TrialState.COMPLETE if isinstance(result, Evaluation) else TrialState.PRUNED

@@ -1,0 +1,25 @@
+"""QONNX models of the picks, beside their projects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qnas.studies.stages.export import picks
+
+if TYPE_CHECKING:
+    from qnas.studies.run.run import Workspace
+
+FILE = "model.qonnx"
+
+
+def export_qonnx(work: Workspace) -> list[Path]:
+    """Write `model.qonnx` of every pick; returns the files. Raises as `to_qonnx` and `picks`."""
+    from qnas.supernet.export.qonnx import save_qonnx
+
+    written = []
+    for pick in picks(work):
+        path = work.files.pick(pick.name).path / FILE
+        save_qonnx(work.supernet.extract(pick.trial.architecture), path)
+        written.append(path)
+    return written

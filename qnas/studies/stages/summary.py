@@ -1,0 +1,71 @@
+"""summary.json: the outcome of a run, for people's tables and other programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qnas._util.serialization import encode, write_json
+from qnas.studies.results.picks import Pick, w8_share
+from qnas.studies.run.run import Workspace
+from qnas.studies.search.loop import SECONDS
+from qnas.studies.stages.export import picks
+from qnas.studies.stages.tuning_record import tuning_of
+from qnas.studies.stages.verify import verifications
+
+VERDICT = ("images", "stages", "values", "mismatches")
+
+
+def summarise(work: Workspace) -> dict[str, Any]:
+    """Write and return summary.json. Accuracies are fractions of the report split."""
+    records, found = work.records(), verifications(work)
+    training = work.stage_facts("train")
+    summary = {
+        "picks": [
+            _pick(pick, found[pick.name]) | _tuning(work, pick)
+            for pick in picks(work)
+            if pick.name in found
+        ],
+        "study": {
+            "trials": records.count,
+            "distinct": len(records.distinct()),
+            "pareto": len(records.front()),
+            "hypervolume": records.hypervolume(),
+            "seconds": work.study.user_attrs.get(SECONDS, 0.0),
+        },
+        "supernet": {
+            name: training.get(name)
+            for name in ("seconds", "largest_accuracy", "smallest_accuracy")
+        },
+    }
+    write_json(work.files.summary, summary)
+    return summary
+
+
+def _pick(pick: Pick, found: dict[str, Any]) -> dict[str, Any]:
+    estimate, architecture = pick.trial.estimate, pick.trial.architecture
+    resources = estimate.resources
+    return {
+        "name": pick.name,
+        "key": architecture.key,
+        "w8_share": w8_share(architecture),
+        "accuracy": found["accuracy"],
+        "cycles": estimate.cycles,
+        "fps": estimate.fps,
+        "clock_mhz": estimate.clock_mhz,
+        "lut": resources.lut,
+        "ff": resources.ff,
+        "dsp": resources.dsp,
+        "bram18": resources.bram18,
+        "uram": resources.uram,
+        "verification": {name: found[name] for name in VERDICT},
+    }
+
+
+def _tuning(work: Workspace, pick: Pick) -> dict[str, Any]:
+    """Accuracies with inherited and tuned weights by split, of a pick that was tuned."""
+    tuning = tuning_of(work, pick.trial.architecture)
+    if tuning is None:
+        return {}
+    weights = "tuned" if tuning.better else "inherited"
+    splits = {"search": encode(tuning.search), "report": encode(tuning.report)}
+    return {"tuning": {"weights": weights, **splits}}

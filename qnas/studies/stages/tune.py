@@ -1,0 +1,112 @@
+"""Stage `tune`: subnets of picks trained on, each alone, with the numbers of the hardware."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qnas._util.serialization import digest, encode, write_json
+from qnas.architecture import Architecture
+from qnas.errors import UnknownNameError, nearest, problem
+from qnas.studies.results.picks import Pick
+from qnas.studies.run.progress import Progress
+from qnas.studies.run.run import Workspace
+from qnas.studies.stages.export import picks
+from qnas.studies.stages.search import searched
+from qnas.studies.stages.train import training_source
+from qnas.studies.stages.tuning_record import BeforeAfter, Tuning, tuning_of
+from qnas.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from qnas.supernet.model import Supernet
+
+STAGE = "tune"
+
+
+def tune(work: Workspace, progress: Progress, names: Sequence[str] = ()) -> None:
+    """Tune the subnets of the picks `names` (none: of all) that are not tuned with this recipe.
+
+    A subnet that several picks share is tuned once. Raises UnknownNameError for a name that no
+    pick has, and what `picks` raises.
+    """
+    work.need(STAGE, searched(work), "search")
+    chosen = _named(picks(work), names)
+    subnets = {pick.trial.architecture.key: pick.trial.architecture for pick in chosen}
+    missing = [arch for arch in subnets.values() if not _tuned(work, arch)]
+    note = f"{len(missing)} of {len(subnets)} subnets" if missing else "subnets are tuned"
+    progress.stage(STAGE, note)
+    for arch in missing:
+        _tune(work, arch, progress)
+
+
+def recipe_of(work: Workspace) -> Recipe:
+    """The recipe of [tune] in place of that of [train]."""
+    return work.config.tune.recipe(work.config.train)
+
+
+def _named(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
+    for name in names:
+        if name not in {pick.name for pick in known}:
+            raise UnknownNameError(
+                problem(
+                    "pick",
+                    "must be a pick of the study",
+                    repr(name),
+                    nearest(name, (pick.name for pick in known)),
+                )
+            )
+    return [pick for pick in known if not names or pick.name in names]
+
+
+def _tuned(work: Workspace, arch: Architecture) -> bool:
+    known = tuning_of(work, arch)
+    return known is not None and known.recipe == digest(encode(recipe_of(work)))
+
+
+def _tune(work: Workspace, arch: Architecture, progress: Progress) -> None:
+    """Train, measure, record. What was exported before is another network's from here on."""
+    files, recipe = work.files.tuned(arch.key), digest(encode(recipe_of(work)))
+    for pick in picks(work):
+        if pick.trial.architecture == arch:
+            work.files.pick(pick.name).architecture.unlink(missing_ok=True)
+    files.record.unlink(missing_ok=True)
+    start = digest([work.supernet_digest(), recipe])
+    if not files.begun_with(start):  # a checkpoint of another recipe or supernet is of no use
+        shutil.rmtree(files.path, ignore_errors=True)
+        write_json(files.start, start)
+    tuned = _trained(work, arch, progress)
+    found = {
+        split: BeforeAfter(*(_accuracy(work, split, net, arch) for net in (work.supernet, tuned)))
+        for split in ("search", "report")
+    }
+    write_json(files.record, Tuning(work.supernet_digest(), recipe, **found))
+
+
+def _trained(work: Workspace, arch: Architecture, progress: Progress) -> Supernet:
+    from qnas.training.logs import Interval
+    from qnas.training.loop import train_supernet
+
+    start = work.supernet.narrowed(arch)
+
+    def on_interval(now: Interval) -> None:
+        work.record_stage(STAGE, **{f"{arch.key}_seconds": now.seconds})
+        progress.advance(now.step, now.steps, f"{arch.key}  loss {now.loss:.3f}")
+
+    return train_supernet(
+        start.space,
+        training_source(work),
+        recipe=recipe_of(work),
+        seed=work.config.seed,
+        input_step=start.input_step,
+        directory=work.files.tuned(arch.key).path,
+        start=start,
+        on_interval=on_interval,
+    )
+
+
+def _accuracy(work: Workspace, split: str, supernet: Supernet, arch: Architecture) -> float:
+    from qnas.objectives.accuracy import AccuracyEvaluator
+
+    (top1,) = AccuracyEvaluator(supernet, *work.part(split)).top1([arch])
+    return top1

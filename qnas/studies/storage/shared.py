@@ -1,0 +1,146 @@
+"""A study in a storage that many machines reach: PostgreSQL, MySQL, or Optuna's gRPC proxy."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage, get_storage
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from qnas._util.serialization import digest, encode
+from qnas._util.user_code import is_reference
+from qnas.errors import CheckpointError, ConfigError, DependencyError, problem
+from qnas.objectives.base import Direction
+from qnas.studies.run.manifest import read_manifest
+from qnas.studies.run.run import Workspace
+from qnas.studies.search.sampler import place_of
+from qnas.studies.search.trials import finished_trials
+from qnas.studies.storage.journal import check_directions
+
+IDENTITY = "qnas:study"
+GRPC, GRPC_PORT = "grpc", 13000
+REACH_S = 5
+TABLES_S = 0.2, 1.0, 3.0  # pauses, while another machine makes the tables
+
+
+@contextmanager
+def open_storage(url: str) -> Iterator[BaseStorage]:
+    """The Optuna storage at `url`, `grpc://HOST:PORT` or SQLAlchemy's for a database, and its
+    connections closed in the end.
+
+    ConfigError, without the password, if there is none; DependencyError without its driver.
+    """
+    try:
+        if urlsplit(url).scheme == GRPC:
+            storage, close = _proxy(url)
+        else:
+            storage, close = _database(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    except ImportError as error:
+        extra = "grpc" if url.startswith(GRPC) else "postgres"
+        rule, remedy = "needs its driver", f"pip install 'qnas-fpga[{extra}]'"
+        raise DependencyError(problem("--storage", rule, error, remedy)) from None
+    except Exception as error:  # of SQLAlchemy, the driver or gRPC: it cannot be reached
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        rule = f"must reach an Optuna storage at {_public(url)}"
+        remedy = "Write postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT."
+        raise ConfigError(problem("--storage", rule, found, remedy)) from None
+    try:
+        yield storage
+    finally:
+        close()
+
+
+def _proxy(url: str) -> tuple[BaseStorage, Callable[[], None]]:
+    parts = urlsplit(url)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        proxy = GrpcStorageProxy(host=parts.hostname or "localhost", port=parts.port or GRPC_PORT)
+    try:
+        proxy.wait_server_ready(timeout=REACH_S)
+    except BaseException:
+        proxy.close()
+        raise
+    return proxy, proxy.close
+
+
+def _database(url: str) -> tuple[BaseStorage, Callable[[], None]]:
+    """Two machines that come first both make the tables; one of them fails, and looks again."""
+    for pause in (*TABLES_S, None):
+        try:
+            database = RDBStorage(url)
+            break
+        except (ProgrammingError, IntegrityError):
+            if pause is None:
+                raise
+            time.sleep(pause)
+
+    def close() -> None:
+        database.remove_session()
+        database.engine.dispose()
+
+    return get_storage(database), close
+
+
+def _public(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+
+def shared_study(
+    storage: BaseStorage, *, name: str, directions: Sequence[Direction], identity: str
+) -> optuna.Study:
+    """The study `name` in `storage`, made if it is absent.
+
+    CheckpointError if it has other directions or is of something else than `identity`.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=storage, study_name=name, directions=list(directions), load_if_exists=True
+    )
+    check_directions(study, directions, where=f"study {name}")
+    if study.user_attrs.get(IDENTITY, identity) != identity:
+        rule = "must be of the same space, data, device, supernet, seed and settings here and there"
+        remedy = "Copy manifest.json and supernet.* of one run to the others, or rename the study."
+        raise CheckpointError(problem(f"study {name}", rule, "another one", remedy))
+    study.set_user_attr(IDENTITY, identity)
+    return study
+
+
+def identity_of(work: Workspace) -> str:
+    """Digest of all that a search's trials follow from, wherever its files lie."""
+    manifest, config = read_manifest(work.files.manifest), work.config
+    search: dict[str, Any] = encode(config.search)
+    for free in ("trials", "stop_after", "seed_from"):
+        del search[free]
+    parts = (manifest.space, manifest.data, manifest.splits, manifest.device)
+    return digest(
+        {
+            "digests": [part.digest for part in parts] + [work.supernet_digest()],
+            "objectives": [_portable(name) for name in config.objectives],
+            "limits": {_portable(name): limit for name, limit in config.limits.items()},
+            "seed": config.seed,
+            "search": search,
+        }
+    )
+
+
+def _portable(name: str) -> str:
+    return Path(name).name if is_reference(name) else name
+
+
+def copy_missing(source: optuna.Study, target: optuna.Study) -> None:
+    """Add to `target`, by place, the search's trials that it lacks, and the facts about it."""
+    have = {place_of(trial) for trial in finished_trials(target)}
+    target.add_trials(t for t in finished_trials(source) if place_of(t) not in have)
+    known = target.user_attrs
+    for key, value in source.user_attrs.items():
+        if key != IDENTITY and known.get(key) != value:
+            target.set_user_attr(key, value)

@@ -1,0 +1,39 @@
+"""A worker's process: told on its input which run to search in, and by the input's end to go."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+from qnas.errors import QnasError
+from qnas.studies.run.manifest import read_manifest
+from qnas.studies.run.progress import Silent
+from qnas.studies.run.run import Workspace
+from qnas.studies.stages.search import make_runner
+from qnas.studies.workers.pool import joined
+
+EXIT_FAILED = 3
+
+
+def main() -> None:
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_leave_with_the_others, daemon=True).start()
+    run = Path(order["run"])
+    work = Workspace(read_manifest(run / "manifest.json").config, run.parent)
+    try:
+        with joined(work, order["storage"], worker=order["worker"]) as (study, claims):
+            make_runner(work, study, claims, Silent()).run()
+    except QnasError:  # whoever started this one meets the same, and says so
+        sys.exit(EXIT_FAILED)
+
+
+def _leave_with_the_others() -> None:
+    sys.stdin.read()
+    os._exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

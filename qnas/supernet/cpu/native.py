@@ -1,0 +1,105 @@
+"""The passes of passes/*.cpp over activations and weights, for float32 on a CPU: each is one trip
+through memory where torch's operators take four to ten. Compiled once with g++ and kept in the
+user's cache; where there is no compiler, torch's operators do the same, more slowly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from qnas._util.cache import user_cache
+
+FOLDER = Path(__file__).with_name("passes")
+# Sums may be vectorised, quotients must stay quotients: values are those of torch bit for bit.
+FLAGS = (
+    *("-O3", "-march=native", "-std=c++17", "-fopenmp", "-shared", "-fPIC"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
+)
+# Of each pass: p a pointer, n an int64, i an int, f a float; the last is the number of threads.
+KINDS = {"p": ctypes.c_void_p, "n": ctypes.c_int64, "i": ctypes.c_int, "f": ctypes.c_float}
+ARGUMENTS = {
+    "quantize_matrix": "ppppppppnnnfffi",
+    "quantize_matrix_backward": "pppppppppppppnnnnfffi",
+    "quantize_turned": "ppnnnnnnnpffi",
+    "quantize_turned_backward": "pppnnnnnnnpffpi",
+    "quantize_norm": "pppnnppfpfi",
+    "quantize_norm_backward": "ppppnnpppfpppi",
+    "quantize_hidden": "ppnnppiiii",
+    "quantize_hidden_backward": "pppnnppiiippi",
+    "add_on_grid": "pppnnnfi",
+    "probabilities": "ppnnfffi",
+    "probabilities_backward": "ppppnnfi",
+}
+SWITCH = "QNAS_NATIVE"  # "0" in the environment: torch's operators everywhere
+
+
+def takes(x: Tensor) -> bool:
+    """Whether the passes are compiled and take this tensor."""
+    return x.device.type == "cpu" and x.dtype is torch.float32 and _library() is not None
+
+
+def run(name: str, *arguments: Tensor | float | None) -> None:
+    """The pass of that name on torch's threads. Tensors go by their address: float32 (or bool) on
+    the CPU, and held by the caller."""
+    library = _library()
+    assert library is not None, "only where `takes` says so"
+    plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)
+    getattr(library, name)(*plain, torch.get_num_threads())
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    if os.environ.get(SWITCH) == "0":
+        return None
+    try:
+        library = ctypes.CDLL(str(_compiled()))
+    except (OSError, subprocess.SubprocessError) as error:
+        logging.getLogger(__name__).info("quantizers run on torch's operators: %s", error)
+        return None
+    for name, arguments in ARGUMENTS.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = [KINDS[kind] for kind in arguments], None
+    return library
+
+
+def _compiled() -> Path:
+    """The library, compiled for these sources, these flags and this processor."""
+    compiler = shutil.which("g++")
+    if not compiler:
+        raise FileNotFoundError("no g++")
+    sources = [str(path) for path in sorted(FOLDER.glob("*.cpp"))]
+    sha = hashlib.sha256()
+    for path in sorted(FOLDER.iterdir()):
+        sha.update(path.read_bytes())
+    sha.update("\0".join((*FLAGS, compiler, _processor())).encode())
+    cache = user_cache()
+    library = cache / f"passes-{sha.hexdigest()[:16]}.so"
+    if not library.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            built = Path(folder) / library.name
+            command = [compiler, *FLAGS, *sources, "-o", str(built)]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+            os.replace(built, library)
+    return library
+
+
+def _processor() -> str:
+    """What -march=native sees."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() + platform.machine()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

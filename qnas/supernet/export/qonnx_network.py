@@ -1,0 +1,173 @@
+"""A subnet's weights as nodes of a QONNX graph, in the order of `forward`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qnas import numerics as num
+from qnas.supernet.export.qonnx_graph import Graph
+from qnas.supernet.forward import NORM_EPSILON
+from qnas.supernet.weights import MatrixWeights, SubnetWeights, hidden_bounds
+
+RESIDUAL_BITS = num.RESIDUAL_MAX.bit_length() + 1
+
+
+def network_model(weights: SubnetWeights, batch: int, onnx: Any) -> Any:
+    """The model of `images` (batch, C, H, W) to `logits` (batch, classes)."""
+    network, arch = _Network(weights, batch, onnx), weights.architecture
+    size = [batch, arch.in_channels, arch.image_size, arch.image_size]
+    with torch.no_grad():
+        return network.model(
+            f"qnas_{arch.key}",
+            inputs={"images": size},
+            result=network.logits(),
+            output="logits",
+            shape=[batch, arch.num_classes],
+        )
+
+
+class _Network(Graph):
+    """The nodes of one subnet. Methods take and give names of tensors."""
+
+    def __init__(self, weights: SubnetWeights, batch: int, onnx: Any) -> None:
+        super().__init__(onnx)
+        self.w, self.arch, self.batch = weights, weights.architecture, batch
+
+    def logits(self) -> str:
+        x = self.quant("input", "images", self.w.input_step, bits=self.arch.activation_bits)
+        stem = self.rounded("stem", self.linear("stem", self.patches(x)))
+        pads = self.ints("stem.pads", [0, 1, 0, 0, 0, 0])  # the class token comes first
+        padded = self.op("stem.padded", "Pad", stem, pads)
+        residual = self.op("embedded", "Add", padded, self.constant("position", self.position()))
+        for index, block in enumerate(self.arch.blocks):
+            residual = self.block(f"block{index}", residual, block.num_heads)
+        token = self.op("class_token", "Gather", residual, self.ints("zero", 0), axis=1)
+        return self.linear("head", self.norm("norm", token))
+
+    def patches(self, images: str) -> str:
+        """(B, C, H, W) to (B, N-1, C * P * P), as `to_patches`."""
+        arch, patch = self.arch, self.arch.patch_size
+        side = arch.image_size // patch
+        grid = self.shaped("grid", images, [self.batch, arch.in_channels, side, patch, side, patch])
+        turned = self.op("grid.turned", "Transpose", grid, perm=[0, 2, 4, 1, 3, 5])
+        return self.shaped("patches", turned, [self.batch, side * side, arch.patch_dim])
+
+    def position(self) -> NDArray[np.float32]:
+        position, step = self.w.position.numpy(), self.w.residual_step.item()
+        return (np.rint(position / step) * step).astype(np.float32)
+
+    def block(self, name: str, residual: str, num_heads: int) -> str:
+        attended = self.attention(name, self.norm(f"{name}.norm1", residual), num_heads)
+        residual = self.added(f"{name}.proj", residual, self.linear(f"{name}.proj", attended))
+        hidden = self.mlp(name, self.norm(f"{name}.norm2", residual))
+        return self.added(f"{name}.fc2", residual, self.linear(f"{name}.fc2", hidden))
+
+    def added(self, name: str, residual: str, update: str) -> str:
+        return self.op(f"{name}.added", "Add", residual, self.rounded(name, update))
+
+    def rounded(self, name: str, x: str) -> str:
+        """On the grid of the residual stream."""
+        step = self.w.residual_step.item()
+        return self.quant(f"{name}.residual", x, step, bits=RESIDUAL_BITS, narrow=0)
+
+    def attention(self, name: str, x: str, num_heads: int) -> str:
+        q, k, v = (self.heads(f"{name}.{part}", x, num_heads) for part in "qkv")
+        q = self.activation(f"{name}.q", q)
+        k = self.nibbles(f"{name}.k", k)
+        v = self.activation(f"{name}.v", v)
+        keys = self.op(f"{name}.keys", "Transpose", k, perm=[0, 1, 3, 2])
+        products = self.op(f"{name}.products", "MatMul", q, keys)
+        factor = self.constant(f"{name}.factor", np.float32(self.arch.head_dim**-0.5))
+        scores = self.op(f"{name}.scores", "Mul", products, factor)
+        probs = self.op(f"{name}.probs", "Softmax", scores, axis=-1)
+        mixed = self.op(f"{name}.mixed", "MatMul", probs, v)
+        turned = self.op(f"{name}.mixed.turned", "Transpose", mixed, perm=[0, 2, 1, 3])
+        size = [self.batch, self.arch.num_tokens, num_heads * self.arch.head_dim]
+        return self.activation(f"{name}.attend", self.shaped(f"{name}.joined", turned, size))
+
+    def heads(self, name: str, x: str, num_heads: int) -> str:
+        """(B, N, H * K) to (B, H, N, K)."""
+        size = [self.batch, self.arch.num_tokens, num_heads, self.arch.head_dim]
+        split = self.shaped(f"{name}.split", self.linear(name, x), size)
+        return self.op(f"{name}.heads", "Transpose", split, perm=[0, 2, 1, 3])
+
+    def mlp(self, name: str, x: str) -> str:
+        inner, outer = f"{name}.fc1.in", f"{name}.fc1"
+        act_max = num.act_max(self.arch.activation_bits)
+        index_bits = self.arch.activation_bits + 2
+        x = self.quant(inner, self.linear(outer, x), self.step(inner), bits=index_bits, narrow=0)
+        root = self.constant(f"{name}.root", np.float32(math.sqrt(2.0)))
+        one, half = (self.constant(f"{name}.{v}", np.float32(v)) for v in (1.0, 0.5))
+        erf = self.op(f"{name}.erf", "Erf", self.op(f"{name}.scaled", "Div", x, root))
+        halved = self.op(f"{name}.halved", "Mul", x, half)
+        gelu = self.op(f"{name}.gelu", "Mul", halved, self.op(f"{name}.cdf", "Add", erf, one))
+        low, _ = hidden_bounds(self.w.log_steps[outer], act_max)
+        zero = -(low + act_max)  # integers low..low + 2 * act_max are activations around it
+        return self.quant(outer, gelu, self.step(outer), bits=self.arch.activation_bits, zero=zero)
+
+    def norm(self, name: str, x: str) -> str:
+        norm = self.w.norms[name]
+        gain, bias = (
+            self.constant(f"{name}.{part}", value.numpy())
+            for part, value in (("gain", norm.gain), ("bias", norm.bias))
+        )
+        y = self.op(
+            f"{name}.normed", "LayerNormalization", x, gain, bias, axis=-1, epsilon=NORM_EPSILON
+        )
+        return self.activation(name, y)
+
+    def linear(self, name: str, x: str) -> str:
+        """x times the transposed matrix, scaled a row, plus bias."""
+        matrix, scale = self.w.matrices[name], self.w.layer_scales.get(name)
+        product = self.op(f"{name}.product", "MatMul", x, self.matrix(name, matrix))
+        bias = matrix.bias
+        if scale is not None:
+            factor = self.constant(f"{name}.layer_scale", scale.numpy())
+            product, bias = self.op(f"{name}.rescaled", "Mul", product, factor), bias * scale
+        return self.op(f"{name}.out", "Add", product, self.constant(f"{name}.bias", bias.numpy()))
+
+    def matrix(self, name: str, matrix: MatrixWeights) -> str:
+        """(inner, rows): the rows of each width through a Quant of that width, in order again."""
+        is_w8 = matrix.is_w8.numpy().astype(bool)
+        parts, order = [], []
+        for bits, rows in ((8, np.flatnonzero(is_w8)), (4, np.flatnonzero(~is_w8))):
+            if len(rows):
+                parts.append(self.rows(f"{name}.w{bits}", matrix, rows, bits=bits))
+                order.append(rows)
+        if len(parts) == 1:
+            return parts[0]
+        joined = self.op(f"{name}.weights", "Concat", *parts, axis=1)
+        back = self.ints(f"{name}.order", np.argsort(np.concatenate(order)).tolist())
+        return self.op(f"{name}.ordered", "Gather", joined, back, axis=1)
+
+    def rows(self, name: str, matrix: MatrixWeights, rows: NDArray[np.intp], *, bits: int) -> str:
+        """Rows of one width, on their grids: clipped to their bounds, which QONNX cannot say."""
+        picked = torch.from_numpy(rows)
+        step = matrix.log_step[picked].exp()
+        weight = torch.minimum(
+            torch.maximum(matrix.weight[picked], matrix.low[picked] * step),
+            matrix.high[picked] * step,
+        )
+        source = self.constant(f"{name}.values", weight.T.contiguous().numpy())
+        return self.quant(name, source, step.T.contiguous(), bits=bits, narrow=0)
+
+    def activation(self, name: str, x: str) -> str:
+        return self.quant(name, x, self.step(name), bits=self.arch.activation_bits)
+
+    def nibbles(self, name: str, x: str) -> str:
+        """-119..119: the bounds by Clip."""
+        step = self.step(name)
+        limit = np.float32(num.NIBBLE_MAX * step)
+        bounds = (
+            self.constant(f"{name}.low", -limit),
+            self.constant(f"{name}.high", limit),
+        )
+        return self.quant(name, self.op(f"{name}.clip", "Clip", x, *bounds), step, bits=8)
+
+    def step(self, name: str) -> float:
+        return float(self.w.log_steps[name].exp())

@@ -1,0 +1,148 @@
+"""The C++ as text: the checks of emit/lint.py hold for every design, and each catches a fault."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from qnas.accel.hls.lint import TOP_FILE, check_sources, lint
+from qnas.accel.hls.source import pragmas
+from qnas.errors import GeneratorError
+from tests.accel.projects import random_design, small
+
+
+def sources_of(seed: int | None = None) -> dict[str, str]:
+    files = (small() if seed is None else random_design(seed)).files()
+    return {p: files[p].decode() for p in files if p.startswith("src/")}
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    return sources_of()
+
+
+@pytest.mark.parametrize("seed", [None, 11, 12, 13])
+def test_no_rule_is_broken(seed: int | None) -> None:
+    assert lint(sources_of(seed)) == ()
+
+
+def test_every_pragma_is_seen(sources: dict[str, str]) -> None:
+    lines = sum(text.count("#pragma HLS") for text in sources.values())
+    assert len(list(pragmas(sources))) == lines > 100
+
+
+@pytest.mark.parametrize("head_buffers", [1, 2])
+def test_every_memory_is_partitioned_in_its_bank_dimensions(head_buffers: int) -> None:
+    sources = sources_of(head_buffers - 1)  # random designs take one and two by turns
+    types = re.findall(r"typedef \w+(?:<\d+>)? (\w+)((?:\[[^\]]+\])+);", sources["src/types.hpp"])
+    dimensions = {name: sizes.count("[") for name, sizes in types}
+    top = sources[TOP_FILE]
+    declared = re.findall(r"static (\w+Memory) (\w+);", top)
+    assert len(declared) == 11 + 3 * (head_buffers - 1)
+    for kind, variable in declared:
+        dims = re.findall(rf"ARRAY_PARTITION variable={variable} complete dim=(\d)", top)
+        assert [int(d) for d in dims] == list(range(2, dimensions[kind] + 1))
+
+
+def test_sides_of_a_step_share_no_memory_and_no_stream() -> None:
+    """Two calls in a row, on arguments of which only the step is common, with the copies of the
+    attention buffers in turn."""
+    top = sources_of(1)[TOP_FILE]
+    branches = re.search(r"if \(step.half == 0\) \{(.*?)\} else \{(.*?)\n *\}", top, re.DOTALL)
+    assert branches is not None
+    pattern = r"\s*softmax\(([^)]*)\);\s*products\(([^)]*)\);\s*"
+    found = [re.fullmatch(pattern, branch) for branch in branches.groups()]
+    halves = []
+    for calls in found:
+        assert calls is not None, "nothing stands between or beside the two calls"
+        softmax, products = (set(re.findall(r"\w+", arguments)) for arguments in calls.groups())
+        assert softmax & products == {"step"}
+        halves.append(
+            ({x for x in softmax if x[-1].isdigit()}, {x for x in products if x[-1].isdigit()})
+        )
+    buffers = ("prob", "query_scale", "score")
+    zero, one = ({f"{name}_{half}" for name in buffers} for half in (0, 1))
+    assert halves == [(one, zero), (zero, one)]
+    for side in ("softmax", "products"):
+        assert f"#pragma HLS ALLOCATION function instances={side} limit=1\n" in top
+
+
+PARTITION = "ARRAY_PARTITION variable=act complete dim=2"
+MUTANTS = {
+    "misspelt pragma": ("src/softmax.hpp", "HLS PIPELINE", "HLS PIPLINE", "known grammar"),
+    "unknown option": (TOP_FILE, "offset=slave bundle", "offset=direct bundle", "known grammar"),
+    "slower pipeline": ("src/softmax.hpp", "PIPELINE II=1", "PIPELINE II=2", "known grammar"),
+    "no such variable": (TOP_FILE, PARTITION, PARTITION.replace("act", "atc"), "declared in its"),
+    "no such dimension": (TOP_FILE, PARTITION, PARTITION[:-1] + "4", "3 dimensions"),
+    "twice": (TOP_FILE, PARTITION, PARTITION[:-1] + "3", "partitioned once"),
+    "no such constant": ("src/softmax.hpp", "min=ALL_SCORES", "min=ALL_SCARES", "constant"),
+    "unbound product": ("src/softmax.hpp", "variable=scaled op", "variable=octave op", "product"),
+    "pragma off its loop": (
+        "src/softmax.hpp",
+        "        if (at.v == 0) largest = values.lane[0];\n",
+        "        if (at.v == 0) largest = values.lane[0];\n#pragma HLS UNROLL\n",
+        "head of a loop",
+    ),
+    "sequential loop": (
+        "src/softmax.hpp",
+        "        for (int lane = 0; lane < plan::VL; ++lane) {\n#pragma HLS UNROLL\n"
+        "            values.lane[lane]",
+        "        for (int lane = 0; lane < plan::VL; ++lane) {\n            values.lane[lane]",
+        "pipelined, unrolled",
+    ),
+    "lost interface": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=image bundle=control\n", "",
+                       "one m_axi and one s_axilite"),
+    "shared bundle": (TOP_FILE, "bundle=gmem1", "bundle=gmem0", "bundles must differ"),
+    "no start": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=return bundle=control\n", "",
+                 "started by a register"),
+    "no depth": (TOP_FILE, "#pragma HLS STREAM variable=words depth=64\n", "", "one depth"),
+    "no such depth": ("src/softmax.hpp", "depth=SCORE_DEPTH", "depth=SCARE_DEPTH", "constant"),
+    "another depth": (TOP_FILE, "QNAS_DEPTH(words, 64)", "QNAS_DEPTH(words, 65)", "one depth"),
+    "third reader": (
+        TOP_FILE,
+        "    QNAS_JOIN();",
+        "    QNAS_PROCESS(qnas::run(words, image, 0, logits));\n    QNAS_JOIN();",
+        "two processes, not 3",
+    ),
+    "two writers": (
+        TOP_FILE,
+        "QNAS_PROCESS(qnas::run(words, image, 0, logits))",
+        "QNAS_PROCESS(qnas::stream_in(weights, 0, words))",
+        "earlier process alone",
+    ),
+    "code in a region": (TOP_FILE, "    QNAS_JOIN();", "    logits[0] = 0;\n    QNAS_JOIN();",
+                         "not `logits"),
+    "software": ("src/softmax.hpp", "SoftmaxScalars scalars;", "double scalars;", "hardware"),
+    "open brace": ("src/softmax.hpp", "    return scalars;\n", "    return scalars; {\n", "braces"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", MUTANTS)
+def test_a_fault_is_caught_by_its_rule_with_file_and_line(
+    fault: str, sources: dict[str, str]
+) -> None:
+    path, before, after, rule = MUTANTS[fault]
+    assert before in sources[path], "the text to break is not there any more"
+    broken = {**sources, path: sources[path].replace(before, after, 1)}
+    found = [finding for finding in lint(broken) if rule in finding.rule]
+    assert found and found[0].path == path and found[0].line >= 1
+    with pytest.raises(GeneratorError, match=rf"{re.escape(path)}:\d+"):
+        check_sources(broken)
+
+
+def test_a_factor_fits_its_dimension() -> None:
+    text = "void f() {{\n    int a[8];\n#pragma HLS ARRAY_PARTITION variable=a {} dim=1\n}}\n"
+    top = sources_of()
+    for option, good in (("cyclic factor=4", True), ("block factor=9", False), ("cyclic", False)):
+        found = lint({**top, "src/x.hpp": text.format(option)})
+        assert (found == ()) is good, option
+
+
+def test_the_library_says_nothing_of_one_network(sources: dict[str, str]) -> None:
+    """Hand-written headers are the same in every project."""
+    generated = {"plan.hpp", "stages.hpp", "tables.hpp", "qnas_top.hpp", "qnas_top.cpp"}
+    other = random_design(2).files()
+    for path, text in sources.items():
+        if path.removeprefix("src/") not in generated:
+            assert other[path].decode() == text

@@ -1,0 +1,254 @@
+"""What goes with the C++: tool scripts of one set of facts, bit-exact hosts, safe names."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qnas.accel.device import device_names, load_device
+from qnas.accel.hls.emit.member import Expected
+from qnas.accel.hls.emit.project import emit_project
+from qnas.accel.plan.weight_stream import weight_files
+from qnas.errors import ConfigError
+from tests.accel.projects import Design, design, random_design, several_ports, small
+
+
+@pytest.fixture(scope="module", params=[small, several_ports])
+def project(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A project on disk with its library of the kernel, of one weight port or of four."""
+    folder: Path = request.param().write(tmp_path_factory.mktemp("project") / "small")
+    subprocess.run(["make", "-s", "sim", "CXXFLAGS=-O0"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture()
+def host(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """The host's modules, as they lie in the project."""
+    monkeypatch.syspath_prepend(project / "host")
+    names = ("qnas_host", "backends")
+    yield SimpleNamespace(**{name: import_module(name) for name in names})
+    for name in names:
+        sys.modules.pop(name)
+
+
+def on(name: str, *, weight_ports: int = 1) -> Design:
+    """The small design on another board."""
+    device = load_device(name)
+    first = small()
+    folding = replace(first.plan.folding, weight_ports=weight_ports)
+    return design(first.network.architecture, folding, device=device)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_host_converts_images_like_the_integer_reference(
+    seed: int, host: SimpleNamespace, tmp_path: Path
+) -> None:
+    chosen = random_design(seed)
+    found = host.qnas_host.Design(chosen.write(tmp_path / "project"))
+    patches = chosen.network.quantize_images(chosen.images * 1.3)
+    assert np.array_equal(found.quantize(chosen.images * 1.3), patches)
+    files = weight_files(chosen.network, chosen.plan)
+    assert [part.tobytes() for part in found.weights().values()] == [*files.values()]
+    assert list(found.weights()) == [port.name for port in chosen.plan.weight_ports]
+    # Read back as the kernel's loader does: pixels of a patch by word, then by lane.
+    words = found.pack(found.quantize(chosen.images * 1.3))
+    lanes = words.reshape(len(patches), patches.shape[1], -1, found.word_bytes)
+    back = lanes[..., : found.pixels_per_word].reshape(*patches.shape[:2], -1)
+    assert np.array_equal(back.view(np.int8)[..., : patches.shape[2]], patches)
+
+
+def test_host_and_simulated_kernel_equal_the_integer_reference(
+    host: SimpleNamespace, project: Path
+) -> None:
+    chosen = small()
+    found = host.qnas_host.Design(project)
+    kernel = host.backends.Simulated(found)
+    logits = [found.logits(kernel.run(words)) for words in found.image_words(chosen.images)]
+    expected = chosen.network.logits(chosen.network.quantize_images(chosen.images))
+    assert np.array_equal(np.stack(logits), expected)
+
+
+def test_the_program_prints_classes_and_refuses_other_images(project: Path, tmp_path: Path) -> None:
+    chosen, images = small(), tmp_path / "images.npy"
+    np.save(images, chosen.images)
+    program = [sys.executable, str(project / "host" / "run.py"), str(images)]
+    done = subprocess.run(
+        [*program, "--logits", str(tmp_path / "out.npy")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    classes = [int(line.split()[1]) for line in done.stdout.splitlines()]
+    assert classes == chosen.network.predict(chosen.images).tolist()
+    assert np.load(tmp_path / "out.npy").shape == (3, 7)
+    np.save(images, chosen.images[:, :, 1:])
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 2 and "must be (B, 1, 9, 9)" in done.stderr
+
+
+def test_damaged_weights_and_foreign_answers_are_refused(
+    host: SimpleNamespace, tmp_path: Path
+) -> None:
+    folder = small().write(tmp_path / "project")
+    path = folder / "data" / "weights.bin"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x55")
+    found = host.qnas_host.Design(folder)
+    with pytest.raises(host.qnas_host.HostError, match="SHA-256"):
+        found.weights()
+    with pytest.raises(host.qnas_host.HostError, match="28 bytes"):
+        found.logits(b"1234")
+    with pytest.raises(host.qnas_host.HostError, match="finite"):
+        found.quantize(np.full((1, 1, 9, 9), np.nan))
+
+
+class Memory(np.ndarray[Any, Any]):
+    """A buffer with an address, as PYNQ's."""
+
+    device_address = 0
+
+    def flush(self) -> None: ...
+
+    def invalidate(self) -> None: ...
+
+
+def test_the_pynq_host_drives_the_registers(
+    host: SimpleNamespace, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against a board whose kernel is the C simulation: addresses, start, done, bytes."""
+    found = host.qnas_host.Design(project)
+    simulated, buffers = host.backends.Simulated(found), {}
+    names = [*found.weights(), "image", "logits"]
+    offsets = {name: 0x10 + 12 * index for index, name in enumerate(names)}
+    registers: dict[int, int] = {}
+
+    def allocate(size: int, dtype: type) -> Memory:
+        buffer = np.zeros(size, dtype=dtype).view(Memory)
+        buffer.device_address = (len(buffers) + 1) << 32 | 0x1000
+        buffers[buffer.device_address] = buffer
+        return buffer
+
+    def write(offset: int, value: int) -> None:
+        registers[offset] = value
+        if offset == 0 and value & 1:
+            at = {n: buffers[registers[o] | registers[o + 4] << 32] for n, o in offsets.items()}
+            for name, part in found.weights().items():
+                assert np.array_equal(at[name], part)
+            at["logits"][:] = np.frombuffer(simulated.run(at["image"]), dtype=np.uint8)
+            registers[0] = 2
+
+    named = {
+        f"{n}_{i}": {"address_offset": o + 4 * i - 4} for n, o in offsets.items() for i in (1, 2)
+    }
+    kernel = SimpleNamespace(write=write, read=lambda offset: registers[offset])
+    overlay = SimpleNamespace(ip_dict={"qnas_top_0": {"registers": named}}, qnas_top_0=kernel)
+    board = ModuleType("pynq")
+    board.__dict__.update(Overlay=lambda _: overlay, allocate=allocate)
+    monkeypatch.setitem(sys.modules, "pynq", board)
+    backend = host.backends.Pynq(found, "small.bit")
+    images = small().images
+    logits = [found.logits(backend.run(words)) for words in found.image_words(images)]
+    network = small().network
+    assert np.array_equal(np.stack(logits), network.logits(network.quantize_images(images)))
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_every_board_gets_its_scripts_from_the_same_facts(name: str) -> None:
+    chosen = on(name)
+    files = {path: data.decode() for path, data in chosen.files().items() if "bin" not in path}
+    zynq = chosen.device.family.startswith("zynq")
+    assert ("vivado.tcl" in files, "link.cfg" in files) == (zynq, not zynq)
+    clock = f"{1e3 / chosen.plan.clock_mhz:.3f}"
+    target = "vivado" if zynq else "vitis"
+    old, new = files["build.tcl"], files["hls_config.cfg"]
+    for text in (f"set_part {chosen.device.part}", f"-period {clock}", f"-flow_target {target}"):
+        assert text in old
+    for text in (f"part={chosen.device.part}", f"clock={clock}ns", f"flow_target={target}"):
+        assert text in new
+    for path in re.findall(r"(?:src|tb)/\w+\.\w+", old + new):
+        assert path in files
+    if zynq:
+        system = files["vivado.tcl"]
+        assert system.count("\njoined ") == 1 + len(chosen.plan.ports)
+        assert system.count("{") == system.count("}")
+        assert system.count("[") == system.count("]")
+    else:
+        assert "nk=qnas_top:1:qnas_top_1" in files["link.cfg"]
+        assert f"freqHz={int(chosen.plan.clock_mhz * 1e6)}:" in files["link.cfg"]
+    bench = files["src/qnas_top.cpp"]
+    for port in re.findall(r"sp=qnas_top_1\.(\w+):", files.get("link.cfg", "")):
+        assert f"m_axi port={port} " in bench
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_every_port_gets_a_way_to_memory_of_its_own(name: str) -> None:
+    """As many weight ports as each board feeds: a slave port of the PS each, or a channel."""
+    chosen = on(name, weight_ports=load_device(name).most_weight_ports)
+    files = {path: data.decode() for path, data in chosen.files().items() if "bin" not in path}
+    ports = chosen.plan.ports
+    readme = files["README.md"]
+    assert all(f"- `{port.name}`, " in readme for port in ports)
+    if "vivado.tcl" in files:
+        joined = re.findall(
+            r"\njoined memory\d qnas_top_0/m_axi_gmem(\d) ps/(\w+)", files["vivado.tcl"]
+        )
+        assert [int(index) for index, _ in joined] == list(range(len(ports)))
+        assert len({slave for _, slave in joined}) == len(ports)
+        clocks = re.findall(r"foreach pin \{(.*)\}", files["vivado.tcl"])[0].lower()
+        for _, slave in joined:
+            assert slave.lower().replace("s_axi_hp", "").split("_")[0] in clocks
+    elif not chosen.device.family.startswith("versal"):
+        banks = dict(re.findall(r"sp=qnas_top_1\.(\w+):(\w+\[\d+\])", files["link.cfg"]))
+        assert list(banks) == [port.name for port in ports]
+        weights = [banks[port.name] for port in chosen.plan.weight_ports]
+        assert len(set(weights)) == len(weights)
+
+
+@pytest.mark.parametrize("chosen", [small(), several_ports()])
+def test_facts_of_the_host_are_those_of_the_plan(chosen: Design) -> None:
+    facts = json.loads(chosen.files()["host/design.json"])
+    *streams, image, logits = chosen.plan.ports
+    (network,) = facts["networks"]
+    assert [part["port"] for part in network["weights"]] == [port.name for port in streams]
+    assert {(port.words, port.bits) for port in streams} == {
+        (network["weight_words"], facts["port_bits"])
+    }
+    assert facts["image_words"] == image.words
+    assert facts["classes"] == logits.words and facts["port_bits"] == image.bits
+
+
+def test_expected_numbers_are_labelled_in_the_readme() -> None:
+    chosen = small()
+    files = emit_project(
+        chosen.network,
+        chosen.plan,
+        name="small",
+        images=chosen.images,
+        labels=chosen.labels,
+        device=chosen.device,
+        expected=[Expected("FPS", "1,234", "modelled")],
+    )
+    assert "| FPS | 1,234 | modelled |" in files["README.md"].decode()
+
+
+@pytest.mark.parametrize(
+    "name", ["a/../../b", "..", "a b", "a;exit", "$HOME", "[exec ls]", "{", "\n"]
+)
+def test_no_name_gets_out_of_the_folder_or_into_a_script(name: str) -> None:
+    with pytest.raises(ConfigError, match="name"):
+        small().files(name)
+
+
+def test_a_device_file_cannot_write_into_a_script() -> None:
+    chosen = small()
+    evil = replace(chosen, device=replace(chosen.device, part="x; exec rm"))
+    with pytest.raises(ConfigError, match="part"):
+        evil.files()

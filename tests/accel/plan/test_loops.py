@@ -1,0 +1,86 @@
+"""The engine's schedule, walked iteration by iteration as PLAN.md tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.loops import operation_trips, stream_words
+from qnas.accel.plan.lower import lower
+from qnas.accel.plan.plan import Stage
+from qnas.architecture import Architecture
+from qnas.operations import Gemm, network_operations
+from tests.accel.designs import PORT_BITS, architectures, foldings, zcu102
+
+
+@dataclass
+class Walk:
+    """What happened: trips of each loop, beats multiplied, drain steps and load steps done."""
+
+    trips: dict[str, int]
+    beats: int = 0
+    drained: int = 0
+    loads: int = 0
+
+
+def _walk(stage: Stage) -> Walk:
+    """Asserts on the way that nothing is overwritten before it is used."""
+    walk = Walk({"prefetch": 0, "tiles": 0, "flush": 0})
+    drained = stage.drain_steps  # nothing to drain yet
+    row_steps = max(stage.token_tiles * stage.tile_steps, stage.load_steps)
+    for phase in range(stage.row_tiles + 2):
+        flush = phase == stage.row_tiles + 1
+        name = "prefetch" if phase == 0 else "flush" if flush else "tiles"
+        steps = {"prefetch": stage.load_steps, "tiles": row_steps, "flush": stage.drain_steps}[name]
+        if name == "tiles":
+            assert walk.loads >= phase * stage.load_steps, "this tile's weights have come"
+        for step in range(steps):
+            walk.trips[name] += 1
+            if drained < stage.drain_steps:
+                walk.drained += 1
+                drained += 1
+            tile, beat = divmod(step, stage.tile_steps)
+            if name == "tiles" and tile < stage.token_tiles and beat < stage.beats:
+                walk.beats += 1
+                if beat == stage.beats - 1:
+                    assert drained == stage.drain_steps, "the tile before is drained"
+                    drained = 0
+            if phase < stage.row_tiles and step < stage.load_steps:
+                walk.loads += 1
+    assert drained == stage.drain_steps
+    return walk
+
+
+@settings(deadline=None, max_examples=40)
+@given(architectures(), foldings())
+def test_the_engine_does_all_of_its_work_in_the_planned_trips(
+    arch: Architecture, folding: Folding
+) -> None:
+    for stage in lower(arch, zcu102(), folding).stages:
+        if stage.kind != "gemm":
+            continue
+        walk = _walk(stage)
+        trips = {loop.name: loop.trips for loop in stage.loops}
+        assert {name: trips[name] for name in walk.trips} == walk.trips
+        assert walk.beats == stage.row_tiles * stage.token_tiles * stage.beats
+        slots = 1 if stage.left == "weights" else 2 * folding.drain_pairs
+        assert walk.drained * slots == stage.row_tiles * stage.token_tiles * folding.tm
+        assert walk.loads == stage.row_tiles * stage.load_steps
+        assert walk.beats * folding.atoms_per_cycle >= stage.slots * stage.tokens * stage.inner
+
+
+@settings(deadline=None, max_examples=40)
+@given(architectures(), foldings())
+def test_the_weight_stream_is_what_the_loops_read(arch: Architecture, folding: Folding) -> None:
+    for op in network_operations(arch):
+        trips = {t.name: t.trips for t in operation_trips(op, folding, PORT_BITS)}
+        words = stream_words(op, folding, PORT_BITS)
+        if not isinstance(op, Gemm):
+            assert words == (0 if op.name == "patches" else trips.get("parameters", words))
+        elif op.left == "weights":
+            row_tiles = -(-op.slots // folding.tm)
+            assert words == trips.get("table", 0) + row_tiles * trips["prefetch"]
+        else:
+            assert words == 0

@@ -1,0 +1,205 @@
+"""lower: a plan worked out by hand, addresses that never collide, refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+
+from qnas._util.serialization import encode
+from qnas._util.units import ceil_div
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
+from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.architecture import Architecture
+from qnas.errors import CapacityError
+from tests.accel.designs import architectures, foldings, tiny, zcu102
+
+SMALL = Folding(tm=4, tt=2, tk=4, vl=2)
+
+
+def test_tiny_plan_by_hand() -> None:
+    plan = lower(tiny(), zcu102(), SMALL)
+    assert [s.name for s in plan.stages] == [
+        *("patches", "position", "stem", "block0.norm1", "block0.q", "block0.k", "block0.v"),
+        *("block0.head0.scores", "block0.head0.softmax", "block0.head0.attend", "block0.proj"),
+        *("block0.norm2", "block0.fc1", "block0.fc2", "norm", "head"),
+    ]
+    loops = {s.name: {x.name: (x.trips, x.entries) for x in s.loops} for s in plan.stages}
+    # 4 patches of 4 pixels, 4 pixels a word; 5 tokens of 8 channels, 2 a word.
+    assert loops["patches"] == {"load": (4, 1)}
+    assert loops["position"] == {"load": (20, 1)}
+    # 8 rows, all 8-bit: 16 slots, 4 row tiles. 4 tokens: 2 tiles. 4 inputs: 1 beat, so that
+    # draining 4 slots takes longer: 2 * 4 steps. Loading: 4 parameters in 2 words, 1 beat of 16
+    # nibbles in 1 word.
+    assert loops["stem"] == {"prefetch": (3, 1), "tiles": (4 * 8, 0), "flush": (4, 0)}
+    # 8 channels: 4 vectors of 2 for each of 5 tokens; two parameters a word after the first word.
+    norm = {"parameters": (5, 1), "statistics": (20, 1), "normalise": (20, 1)}
+    assert loops["block0.norm1"] == norm
+    hidden = {s.name: {x.name: x.hidden for x in s.loops if x.hidden} for s in plan.stages}
+    assert {name: x for name, x in hidden.items() if x} == {
+        **{f"block0.{name}": {"statistics": 16} for name in ("norm1", "norm2")},
+        "block0.head0.softmax": {"maximum": 12},
+    }
+    # 4 rows, 2 of them 8-bit: 6 slots, 2 row tiles; 3 token tiles of max(2 beats, 4 slots).
+    assert loops["block0.q"] == {"prefetch": (2 + 2, 1), "tiles": (2 * 12, 0), "flush": (4, 0)}
+    # 5 keys of two nibbles: 10 slots, 3 row tiles. A tile has 2 keys of 1 beat, drained in 2 steps.
+    scores = {"prefetch": (2, 1), "tiles": (3 * 6, 0), "flush": (2, 0)}
+    assert loops["block0.head0.scores"] == scores
+    softmax = {"parameters": (1, 1), "maximum": (15, 1), "exponentials": (15, 1)}
+    assert loops["block0.head0.softmax"] == softmax
+    # 5 queries; 4 columns: 2 token tiles of max(2 beats, 2 pairs); 2 queries of 2 beats.
+    attend = {"prefetch": (4, 1), "tiles": (3 * 4, 0), "flush": (2, 0)}
+    assert loops["block0.head0.attend"] == attend
+    # 12 rows, 6 of them 8-bit: 18 slots, 5 row tiles; 256 table entries, 16 a word.
+    fc1 = {"table": (16, 1), "prefetch": (4, 1), "tiles": (5 * 12, 0), "flush": (4, 0)}
+    assert loops["block0.fc1"] == fc1
+    # 3 rows, all 8-bit: 6 slots, 2 row tiles, one token.
+    head = {"prefetch": (4, 1), "tiles": (2 * 4, 0), "flush": (4, 0), "store": (3, 1)}
+    assert loops["head"] == head
+    words = {s.name: s.stream_words for s in plan.stages if s.stream_words}
+    assert words == {
+        **{"position": 20, "stem": 4 * 3, "block0.norm1": 5, "block0.norm2": 5, "norm": 5},
+        **{"block0.q": 8, "block0.k": 8, "block0.v": 8, "block0.head0.softmax": 1},
+        **{"block0.proj": 3 * 3, "block0.fc1": 16 + 5 * 4, "block0.fc2": 3 * 5, "head": 2 * 4},
+    }
+    assert [(p.name, p.words) for p in plan.ports] == [
+        ("weights", sum(words.values())),
+        ("image", 4),
+        ("logits", 3),
+    ]
+
+
+def test_tiny_memories_by_hand() -> None:
+    plan = lower(tiny(), zcu102(), SMALL)
+    shapes = {b.name: (b.bits, b.banks, b.depth) for b in plan.buffers}
+    # Region A: 3 token groups of 2 rows (8 channels). Region B: 3 groups of 3 rows (12 hidden),
+    # more than query (3 groups of 1) and value (2 groups of 2) together.
+    assert shapes["act"] == (6, 8, 6 + 9)
+    assert shapes["key"] == (8, 4, 5)  # a row a token
+    assert shapes["prob"] == (8, 4, 5 * 2)
+    assert shapes["score"] == (15, 4, 3 * 3)  # 119 * 31 * 4 < 2**14
+    assert shapes["residual"] == (16, 4, 3 * 4)
+    assert shapes["weight"] == (4, 16, 2 * 3)  # two halves of 12 inputs
+    assert shapes["row_param"] == (64, 2, 4 * 2)
+    assert shapes["accumulator"] == (13, 8, 1)  # 8 * 31 * 12 < 2**12
+    assert shapes["score_stream"] == (2 * 15, 1, 3 + 48)
+    assert shapes["residual_stream"] == (2 * 16, 1, 4 + 48)
+    stages = {s.name: s for s in plan.stages}
+    assert (stages["block0.v"].dst_base, stages["block0.v"].dst_stride) == (6 + 3, 2)
+    assert (stages["block0.fc2"].src_base, stages["block0.fc2"].src_stride) == (6, 3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(architectures(), foldings())
+def test_json_round_trip(arch: Architecture, folding: Folding) -> None:
+    plan = lower(arch, zcu102(), folding)
+    again = HardwarePlan.from_json(json.loads(json.dumps(encode(plan))))
+    assert again == plan
+    assert again.digest == plan.digest
+
+
+@settings(deadline=None, max_examples=60)
+@given(architectures(), foldings())
+def test_elements_of_a_tensor_have_cells_of_their_own(arch: Architecture, folding: Folding) -> None:
+    plan = lower(arch, zcu102(), folding)
+    depth = {b.name: b.depth for b in plan.buffers}
+    for stage in plan.stages:
+        if stage.dst_stride:
+            cells = list(_written_cells(stage, plan))
+            assert len(set(cells)) == len(cells), stage.name
+            memory = "key" if stage.dst == "key" else "act"
+            assert max(row for *_, row in cells) < depth[memory], stage.name
+
+
+@settings(deadline=None, max_examples=60)
+@given(architectures(), foldings())
+def test_live_tensors_never_share_a_row(arch: Architecture, folding: Folding) -> None:
+    """Every operand is read as it was written: no stage in between wrote to its rows."""
+    plan = lower(arch, zcu102(), folding)
+    owner: dict[int, tuple[str, int]] = {}
+    for stage in plan.stages:
+        if stage.kind == "gemm":
+            for row in _read_rows(stage, folding):
+                assert owner[row] == (stage.right, _head_of(stage.right, stage.head)), stage.name
+        if stage.dst_stride and stage.dst != "key":
+            for head, _, row in {(h, 0, r) for h, _, _, r in _cells_by_head(stage, plan)}:
+                owner[row] = (stage.dst, _head_of(stage.dst, head))
+
+
+@settings(deadline=None, max_examples=60)
+@given(architectures(), foldings())
+def test_keys_are_written_and_read_a_bank_each(arch: Architecture, folding: Folding) -> None:
+    """A channel of TT keys, and TK channels of a key, lie in banks of their own; a head reads the
+    rows that it wrote."""
+    plan = lower(arch, zcu102(), folding)
+    tk, k = folding.tk, arch.head_dim
+    for stage in plan.stages:
+        if stage.dst == "key":
+            written = {(h, bank, row) for h, _, bank, row in _cells_by_head(stage, plan)}
+            assert len(written) == stage.rows * stage.tokens
+            by_cycle = Counter(
+                (channel, token // folding.tt, (token + channel) % tk)
+                for channel in range(k)
+                for token in range(stage.tokens)
+            )
+            assert max(by_cycle.values()) == 1
+        elif stage.left == "key":
+            for token in range(stage.rows):
+                for channel in range(k):
+                    row = stage.left_base + token * stage.left_stride + channel // tk
+                    assert (stage.head, (token + channel) % tk, row) in written
+
+
+def _head_of(tensor: str, head: int) -> int:
+    return head if tensor in ("query", "value") else 0
+
+
+def _read_rows(stage: Stage, folding: Folding) -> Iterator[int]:
+    for group in range(stage.token_tiles):
+        for beat in range(stage.beats):
+            yield stage.src_base + group * stage.src_stride + beat
+
+
+def _written_cells(stage: Stage, plan: HardwarePlan) -> Iterator[tuple[int, int, int]]:
+    for _, token_bank, channel_bank, row in _cells_by_head(stage, plan):
+        yield token_bank, channel_bank, row
+
+
+def _cells_by_head(stage: Stage, plan: HardwarePlan) -> Iterator[tuple[int, int, int, int]]:
+    """(head, token bank, channel bank, row) of every element that a stage writes: PLAN.md."""
+    f, head_dim = plan.folding, plan.architecture.head_dim
+    for row in range(stage.rows):
+        for token in range(stage.tokens):
+            head, channel = 0, row
+            if stage.dst in ("query", "key", "value"):
+                head, channel = divmod(row, head_dim)
+            to, at = token + stage.token_offset, channel
+            if stage.dst == "value":
+                to, at = channel, token
+            elif stage.dst == "attended":
+                to, at = row, stage.head * head_dim + token
+            base = stage.dst_base + head * stage.dst_group_stride
+            group = base + to // f.tt * stage.dst_stride
+            if stage.dst == "key":  # a token's rows are its own, the banks turned
+                stride = ceil_div(head_dim, f.tk)
+                yield head, 0, (to + at) % f.tk, group + to % f.tt * stride + at // f.tk
+            else:
+                yield head, to % f.tt, at % f.tk, group + at // f.tk
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"embed_dim": 1024}, "embed_dim"),
+        ({"image_size": 48}, "num_tokens"),
+        ({"num_classes": 5000}, "rows of a matrix"),
+    ],
+)
+def test_networks_that_the_formats_cannot_hold(change: dict[str, int], named: str) -> None:
+    with pytest.raises(CapacityError, match=named):
+        lower(dataclasses.replace(tiny(), **change), zcu102(), SMALL)

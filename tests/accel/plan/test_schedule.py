@@ -1,0 +1,89 @@
+"""The walk: every operation once, nothing read before it is there or after it is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
+from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.accel.plan.schedule import walk
+from qnas.architecture import Architecture, BlockSpec
+from qnas.operations import Tensor, network_operations
+from tests.accel.designs import architectures, tiny, zcu102
+
+FOLDING = Folding(tm=4, tt=2, tk=4, vl=2, head_buffers=2)
+
+
+def _of_heads(heads: int) -> Architecture:
+    block = tiny().blocks[0]
+    return replace(tiny(), blocks=(BlockSpec(heads, block.mlp_hidden, block.w8),))
+
+
+def _names(arch: Architecture, head_buffers: int) -> list[list[str]]:
+    steps = walk(arch, head_buffers)
+    return [[op.name.removeprefix("block0.") for op in step] for step in steps]
+
+
+@settings(deadline=None, max_examples=30)
+@given(architectures())
+def test_one_head_after_the_other_is_the_order_of_the_network(arch: Architecture) -> None:
+    assert walk(arch, 1) == tuple((op,) for op in network_operations(arch))
+
+
+@pytest.mark.parametrize(
+    ("heads", "attention"),
+    [
+        (1, "s0 / m0 / a0"),
+        (2, "s0 / m0 s1 / m1 a0 / a1"),
+        (4, "s0 / m0 s1 / m1 a0 s2 / m2 a1 s3 / m3 a2 / a3"),
+    ],
+)
+def test_softmax_of_a_head_beside_products_of_its_neighbours(heads: int, attention: str) -> None:
+    kinds = {"s": "scores", "m": "softmax", "a": "attend"}
+    steps = [[f"head{x[1]}.{kinds[x[0]]}" for x in y.split()] for y in attention.split(" / ")]
+    start = [["patches"], ["position"], ["stem"], ["norm1"], ["q"], ["k"], ["v"]]
+    end = [["proj"], ["norm2"], ["fc1"], ["fc2"], ["norm"], ["head"]]
+    assert _names(_of_heads(heads), 2) == [*start, *steps, *end]
+
+
+@settings(deadline=None, max_examples=40)
+@given(architectures(), st.sampled_from((1, 2)))
+def test_buffers_hold_the_head_that_is_read(arch: Architecture, head_buffers: int) -> None:
+    """Each half is written by one stage of a step at most, none while another stage reads it, and
+    what is read is of the reader's own head and block."""
+    plan = lower(arch, zcu102(), replace(FOLDING, head_buffers=head_buffers))
+    assert sorted(s.name for s in plan.stages) == sorted(op.name for op in network_operations(arch))
+    holds: dict[tuple[str, int], str] = {}
+    for stages in _steps(plan):
+        writes, reads = [], []
+        for stage in stages:
+            head = stage.name.rpartition(".")[0]
+            source = "scores" if stage.kind == "softmax" else stage.left
+            if source in (Tensor.SCORES, Tensor.PROBS):
+                assert holds[source, stage.half] == head
+                reads.append((source, stage.half))
+            if stage.dst in (Tensor.SCORES, Tensor.PROBS):
+                writes.append(((stage.dst, stage.half), head))
+        assert not {key for key, _ in writes} & set(reads)
+        assert len(dict(writes)) == len(writes)
+        holds |= dict(writes)
+
+
+def _steps(plan: HardwarePlan) -> list[list[Stage]]:
+    numbers = [stage.step for stage in plan.stages]
+    assert numbers == sorted(numbers) and set(numbers) == set(range(numbers[-1] + 1))
+    return [[s for s in plan.stages if s.step == step] for step in range(numbers[-1] + 1)]
+
+
+def test_only_the_attention_buffers_are_there_twice() -> None:
+    one, two = (
+        lower(_of_heads(3), zcu102(), replace(FOLDING, head_buffers=heads)) for heads in (1, 2)
+    )
+    assert {b.copies for b in one.buffers} == {1}
+    assert {b.name for b in two.buffers if b.copies == 2} == {"score", "prob", "query_scale"}
+    assert {b.copies for b in two.buffers} == {1, 2}

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from qnas.studies.report import front_figures, search_figures
+from qnas.studies.report.columns import column_of
+from qnas.studies.report.content import ReportContent
+from qnas.studies.report.page import render
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.picks import choose
+from qnas.studies.search.trials import read_records
+from tests.studies.analytic import GENOME, LIMITS, OBJECTIVES, search
+from tests.studies.results.test_front import records, trial
+
+VERIFIED = {
+    "accuracy": {"fake_quant": 0.9712, "integer": 0.9701, "hls": 0.9701},
+    "stages": 52,
+    "images": 360,
+    "values": 1_234_567,
+    "mismatches": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
+    study = search(tmp_path_factory.mktemp("report") / "a", trials=40)
+    records = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
+    picks = choose(records, (1000,))
+    facts = (("device", "a <board> & more"),)
+    return ReportContent("demo", "board", facts, records, picks, LIMITS, {"knee": VERIFIED})
+
+
+def plots_of(page: str) -> set[str]:
+    return set(re.findall(r'<div id="plot-([a-z]+)" class="plotly-graph-div"', page))
+
+
+def test_one_offline_file_with_plotly_in_it_once(content: ReportContent) -> None:
+    page = render(content)
+    assert page.count("plotly.js v") == 1
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+    assert 4_000_000 < len(page) < 8_000_000
+    assert plots_of(page) == {"pair", "solid", "parallel", "best", "volume", "resources"}
+
+
+def test_every_plot_is_fitted_to_its_card_once_the_page_is_whole(content: ReportContent) -> None:
+    page = render(content)
+    assert 'addEventListener("load", () => requestAnimationFrame(fit))' in page
+    assert search_figures.hypervolumes(content.records).layout.yaxis.rangemode == "nonnegative"
+
+
+def test_equal_studies_give_equal_pages(content: ReportContent) -> None:
+    assert render(content) == render(content)
+
+
+def test_the_page_says_what_was_checked_and_what_is_only_modelled(content: ReportContent) -> None:
+    page = render(content)
+    assert "52 stages &times; 360 images" in page
+    assert "1,234,567 values" in page
+    assert '<span class="ok">0 mismatches</span>' in page
+    assert "not verified yet" in page  # the other pick
+    assert page.count('class="kind modelled"') > 3
+    assert "a &lt;board&gt; &amp; more" in page
+
+
+def test_mismatches_stand_out(content: ReportContent) -> None:
+    found = {"knee": {**VERIFIED, "mismatches": 3}}
+    assert '<span class="bad">3 mismatches</span>' in render(replace(content, verifications=found))
+
+
+def test_two_objectives_need_no_third_axis(content: ReportContent) -> None:
+    names = OBJECTIVES[:2]
+    records = StudyRecords(names, content.records.trials)
+    page = render(replace(content, records=records, picks=choose(records, ())))
+    assert plots_of(page) == {"pair", "parallel", "best", "volume", "resources"}
+
+
+def test_the_script_has_every_candidate_once_and_nothing_that_ends_it(
+    content: ReportContent,
+) -> None:
+    hostile = replace(content, study="</script><b>.toml")
+    page = render(hostile)
+    text = re.search(r'<script type="application/json" id="study">(.*?)</script>', page)
+    assert text is not None
+    study = json.loads(text[1])
+    assert study["file"] == "</script><b>.toml"
+    assert [t["number"] for t in study["trials"]] == [t.number for t in content.records.distinct()]
+    assert {p["trial"] for p in study["picks"]} == {p.trial.number for p in content.picks}
+    names = [column["name"] for column in study["columns"]]
+    assert names[:3] == list(OBJECTIVES) and {"fps", "lut", "bram18"} < set(names)
+    assert "fps" not in study["budgets"]  # the same as latency
+
+
+def test_axes_are_logarithmic_where_amounts_span_much() -> None:
+    few = records(*(trial(n, error=1, cycles=10 + n, dsp=10**n) for n in range(4)))
+    dsp, latency = column_of(few, "dsp"), column_of(few, "latency")
+    assert latency.axis == {"type": "linear"}
+    assert dsp.axis["type"] == "log" and dsp.axis["ticktext"][-2:] == ["1k", "10k"]
+
+
+def test_in_the_dashboard_points_tell_their_architecture(content: ReportContent) -> None:
+    (_, figure), *_ = front_figures.pairwise(content)
+    shown = front_figures.described(figure, content.records.front())
+    traces = {trace.name: trace for trace in shown.data}
+    assert all("embed" in text for text in traces["front"].text)
+    pick = next(trace for name, trace in traces.items() if name and name[:2] == "A ")
+    assert list(pick.text) == ["A"] and "embed" in pick.hovertext[0]
