@@ -187,7 +187,7 @@ def test_vector_units_are_exact(block: Block, tmp_path: Path) -> None:
 
 
 def test_constant_tables_are_those_of_the_reference() -> None:
-    text = (folder("sv" / "tables.sv").read_text()
+    text = (folder("sv") / "tables.sv").read_text()
     for name, table in (("rsqrt", RSQRT_TABLE), ("exp", EXP_TABLE)):
         module = text[text.index(f"module {name}_table") :].split("endmodule")[0]
         entries = re.findall(r"memory\[(\d+)\] = (\d+);", module)
