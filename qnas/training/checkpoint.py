@@ -4,7 +4,7 @@ replaced whole."""
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,22 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a training stands: `step` steps are done, which took `seconds`. The last line of the
-    log was written at `told_seconds`, `loss_steps` steps ago, whose losses sum to `loss_total`."""
+    log was written at `told_seconds`, `loss_steps` steps ago, whose losses sum to `loss_total`.
+    `passes` says what has quantized: "compiled" or "torch" (`native.operators`), both where a
+    resumption changed it; empty where nobody noted it."""
 
     step: int = 0
     seconds: float = 0.0
     told_seconds: float = 0.0
     loss_total: float = 0.0
     loss_steps: int = 0
+    passes: str = ""
+
+    def computed_by(self, passes: str) -> Place:
+        """This place in a training that `passes` go on with from here."""
+        if self.step and self.passes and not self.passes.endswith(passes):
+            passes = f"{self.passes}, from step {self.step} {passes}"
+        return replace(self, passes=passes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ import torch
 from torch import nn
 
 from qnas.errors import TrainingError, problem
+from qnas.supernet.cpu import native
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import save_supernet
 from qnas.training.checkpoint import (
     CHECKPOINT,
+    Place,
     Run,
     State,
     load_checkpoint,
@@ -66,9 +69,20 @@ class Session:
             images=min(recipe.batch_size, len(source)),
         )
         self.state = State(supernet, optimizer, average)
-        self.place = load_checkpoint(directory, self.state, run=run)
+        self.place = self.noted(load_checkpoint(directory, self.state, run=run))
         self.clock = time.perf_counter()  # when `place.seconds` was counted last
         self.unread = torch.zeros((), device=processes.device)  # losses that nobody has read
+
+    def noted(self, place: Place) -> Place:
+        """`place` with what computes the passes from now on; a change of it is told."""
+        found = place.computed_by(native.operators(self.processes.device.type))
+        if place.passes not in ("", found.passes):
+            logging.getLogger(__name__).warning(
+                "The quantizers of this training ran on other operators when it began (%s): its "
+                "weights will differ from those of an uninterrupted one.",
+                found.passes,
+            )
+        return found
 
     def all_epochs(self, on_interval: OnInterval) -> None:
         log = TrainingLog(
@@ -187,7 +201,8 @@ class Session:
         self.supernet.fit_residual(self.calibration)
         self.processes.same_as_first(self.supernet)
         if self.processes.writes:
-            save_supernet(self.supernet, self.directory, training=training)
+            told = training | {"passes": self.place.passes}
+            save_supernet(self.supernet, self.directory, training=told)
             (self.directory / CHECKPOINT).unlink(missing_ok=True)
         self.processes.wait()
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from qnas._util.serialization import read_json
 from qnas.errors import CheckpointError, ConfigError, TrainingError
 from qnas.space import Singleton
+from qnas.supernet.cpu import native
 from qnas.supernet.model import Supernet
 from qnas.training.augment import Affine, augment
 from qnas.training.logs import Interval
@@ -81,6 +83,38 @@ def test_kill_minus_nine_and_resume(tmp_path: Path) -> None:
     process.wait()
     train(tmp_path / "killed")
     assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
+
+
+def passes(directory: Path) -> str:
+    return str(read_json(directory / "supernet.json")["training"]["passes"])
+
+
+def test_what_quantized_is_recorded_and_a_change_of_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(tmp_path / "whole")
+    before = native.operators("cpu")
+    assert passes(tmp_path / "whole") == before
+    with pytest.raises(Killed):
+        train(tmp_path / "parts", stop=4)
+    other = "torch" if before == "compiled" else "compiled"
+    monkeypatch.setattr(native, "operators", lambda device: other)
+    train(tmp_path / "parts")
+    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert passes(tmp_path / "parts") == f"{before}, from step 9 {other}" in told
+    assert "differ from those of an uninterrupted one" in told
+
+
+@pytest.mark.skipif(native.operators("cpu") == "torch", reason="no g++")
+def test_the_same_seed_trains_other_weights_without_the_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, the documentation says too little of the passes."""
+    recipe = replace(RECIPE, epochs=1)
+    train(tmp_path / "compiled", recipe=recipe)
+    monkeypatch.setattr(native, "takes", lambda x: False)
+    train(tmp_path / "torch", recipe=recipe)
+    assert digest(tmp_path / "compiled") != digest(tmp_path / "torch")
 
 
 def test_seeds_differ(tmp_path: Path) -> None:

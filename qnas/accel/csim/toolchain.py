@@ -6,14 +6,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from qnas._util.cache import user_cache
+from qnas._util.cache import kept, user_cache
 from qnas.errors import CompileError, ToolMissingError, problem
 
 SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
@@ -50,31 +49,33 @@ class Toolchain:
         compiler = self.version()
         build.mkdir(parents=True, exist_ok=True)
         folder = (self.cache or user_cache()) / "csim"
-        folder.mkdir(parents=True, exist_ok=True)
+
+        def made(source: str) -> Path:
+            target = build / Path(source).with_suffix(".o").name
+            target.write_bytes(self._object(project, source, folder, compiler))
+            return target
+
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(lambda s: self._object(project, s, folder, compiler), SOURCES))
+            objects = list(pool.map(made, SOURCES))
         program = build / "csim"
         _run([self.command, *self.flags, *map(str, objects), "-o", str(program)])
         _keep_newest(folder, KEPT_OBJECTS)
         return program
 
-    def _object(self, project: Path, source: str, folder: Path, compiler: str) -> Path:
+    def _object(self, project: Path, source: str, folder: Path, compiler: str) -> bytes:
         """The object of one source: from the cache if its text with all headers, the compiler and
-        the flags are those of an object there."""
+        the flags are those of an undamaged object there."""
         headers = self.ap_int or project / "sim"
         includes = [f"-I{path}" for path in (headers, project / "src", project / "tb")]
         options = ["-std=c++14", *self.flags, "-DQNAS_TRACE", "-Wno-unknown-pragmas", *includes]
         text = _run([self.command, *options, "-E", "-P", str(project / source)])
         key = "\0".join((compiler, self.command, *self.flags, text))
         target = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.o"
-        if target.exists():
-            target.touch()
-            return target
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            fresh = Path(scratch) / target.name
-            _run([self.command, *options, "-c", str(project / source), "-o", str(fresh)])
-            os.replace(fresh, target)
-        return target
+        command = [self.command, *options, "-c", str(project / source), "-o"]
+        content = kept(target, lambda fresh: _run([*command, str(fresh)]))
+        with suppress(OSError):
+            os.utime(target)  # used just now: `_keep_newest` deletes others first
+        return content
 
     def _require(self) -> None:
         if shutil.which(self.command) is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
 from qnas.studies.run.progress import Progress, duration
 from qnas.studies.run.run import Workspace
@@ -42,7 +43,12 @@ def _train(work: Workspace, progress: Progress) -> None:
         progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
     _supernet(work, on_interval)
-    work.record_stage(STAGE, supernet=work.supernet_digest())
+    work.record_stage(STAGE, supernet=work.supernet_digest(), passes=_passes(work))
+
+
+def _passes(work: Workspace) -> str:
+    """What computed the quantizers: see `supernet.native`."""
+    return str(read_json(work.files.supernet[1])["training"]["passes"])
 
 
 def _supernet(work: Workspace, on_interval: OnInterval) -> None:

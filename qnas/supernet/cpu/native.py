@@ -1,6 +1,11 @@
 """The passes of passes/*.cpp over activations and weights, for float32 on a CPU: each is one trip
 through memory where torch's operators take four to ten. Compiled once with g++ and kept in the
 user's cache; where there is no compiler, torch's operators do the same, more slowly.
+
+Quantized values lie on the same steps either way, but for a rare one half-way between two. Sums
+are added in another order than torch's, and exponentials are approximated otherwise, so that the
+probabilities and all gradients that are sums differ in their last bits: the same seed trains other
+weights with the passes than without. `operators` says which of the two computes.
 """
 
 from __future__ import annotations
@@ -13,16 +18,15 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from qnas._util.cache import user_cache
+from qnas._util.cache import kept, user_cache
 
 FOLDER = Path(__file__).with_name("passes")
-# Sums may be vectorised, quotients must stay quotients: values are those of torch bit for bit.
+# Sums may be vectorised; quotients stay quotients, so that values are rounded to torch's steps.
 FLAGS = (
     *("-O3", "-march=native", "-std=c++17", "-fopenmp", "-shared", "-fPIC"),
     *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
@@ -59,13 +63,18 @@ def run(name: str, *arguments: Tensor | float | None) -> None:
     getattr(library, name)(*plain, torch.get_num_threads())
 
 
+def operators(device: str) -> str:
+    """What computes the passes on a device of that type: "compiled" or "torch"."""
+    return "compiled" if device == "cpu" and _library() is not None else "torch"
+
+
 @functools.cache
 def _library() -> ctypes.CDLL | None:
     if os.environ.get(SWITCH) == "0":
         return None
     try:
-        library = ctypes.CDLL(str(_compiled()))
-    except (OSError, subprocess.SubprocessError) as error:
+        library = _loaded(_compiled())
+    except (OSError, AttributeError, subprocess.SubprocessError) as error:
         logging.getLogger(__name__).info("quantizers run on torch's operators: %s", error)
         return None
     for name, arguments in ARGUMENTS.items():
@@ -74,7 +83,15 @@ def _library() -> ctypes.CDLL | None:
     return library
 
 
-def _compiled() -> Path:
+def _loaded(content: bytes) -> ctypes.CDLL:
+    """A library from memory: nobody can cut short the file that this process runs."""
+    handle = os.memfd_create("qnas-passes")  # open until the end: its number names the library
+    with os.fdopen(handle, "wb", closefd=False) as stream:
+        stream.write(content)
+    return ctypes.CDLL(f"/proc/self/fd/{handle}")
+
+
+def _compiled() -> bytes:
     """The library, compiled for these sources, these flags and this processor."""
     compiler = shutil.which("g++")
     if not compiler:
@@ -84,16 +101,12 @@ def _compiled() -> Path:
     for path in sorted(FOLDER.iterdir()):
         sha.update(path.read_bytes())
     sha.update("\0".join((*FLAGS, compiler, _processor())).encode())
-    cache = user_cache()
-    library = cache / f"passes-{sha.hexdigest()[:16]}.so"
-    if not library.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            built = Path(folder) / library.name
-            command = [compiler, *FLAGS, *sources, "-o", str(built)]
-            subprocess.run(command, check=True, capture_output=True, timeout=120)
-            os.replace(built, library)
-    return library
+
+    def build(library: Path) -> None:
+        command = [compiler, *FLAGS, *sources, "-o", str(library)]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+    return kept(user_cache() / f"passes-{sha.hexdigest()[:16]}.so", build)
 
 
 def _processor() -> str:

@@ -151,6 +151,19 @@ def test_objects_are_compiled_once_for_equal_content(tmp_path: Path) -> None:
     assert len(objects() - second) == 1
 
 
+@pytest.mark.parametrize("damage", ["cut short", "empty", "something else"])
+def test_a_damaged_object_is_compiled_again(tmp_path: Path, damage: str) -> None:
+    toolchain, design = Toolchain(flags=("-O0",), cache=tmp_path / "cache"), small()
+    assert run(design.write(tmp_path / "a"), design, toolchain=toolchain).passed
+    kept = list((tmp_path / "cache" / "csim").glob("*.o"))
+    for path in kept:
+        whole = path.read_bytes()
+        contents = {"cut short": whole[:1000], "empty": b"", "something else": b"!<arch>\n"}
+        path.write_bytes(contents[damage])
+    assert len(kept) == 2
+    assert run(design.write(tmp_path / "b"), design, toolchain=toolchain).passed
+
+
 def test_products_are_packed_for_as_many_images_as_asked(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")
