@@ -74,6 +74,9 @@ class Scheduler {
         process.ready = nullptr;
     }
 
+    // Number of the process that runs; -1 outside of all.
+    int running() const { return current_; }
+
   private:
     static constexpr size_t STACK_BYTES = size_t(4) << 20;
 

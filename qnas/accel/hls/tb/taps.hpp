@@ -99,7 +99,9 @@ void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::Key
         case qnas::VALUE: heads(act, stage, plan::HEAD_DIM, stage.tokens, out); break;
         case qnas::SCORES: scores(stage, score, out); break;
         case qnas::ATTENDED: attended(stage, act, out); break;
-        case qnas::LOGITS: out.assign(logit, logit + plan::CLASSES); break;
+        case qnas::LOGITS:
+            for (int i = 0; i < plan::CLASSES; ++i) out.push_back(logit[i]);
+            break;
         default:  // patches, normed, hidden
             matrix(act, stage.dst_base, stage.dst_stride, stage.tokens, stage.rows, out);
     }
