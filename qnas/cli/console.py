@@ -119,6 +119,25 @@ def together_tables(
     return speed, resources
 
 
+def probe_table(name: str, probe: Mapping[str, Any]) -> Table:
+    """A row a loop and memory: loads and stores of a bank in an iteration, and the iterations
+    between touching a word and touching it again."""
+    faults, claims = len(probe["faults"]), probe["claims"]
+    verdict = f"{faults} faults" if faults else "clean"
+    watched = f"{probe['iterations']:,} iterations, {claims} DEPENDENCE claims: {verdict}"
+    table = Table(title=f"Memories of {name}: {watched}", title_justify="left")
+    for column in ("loop", "memory"):
+        table.add_column(column)
+    for column in ("loads", "stores", "RAW", "WAR", "WAW"):
+        table.add_column(column, justify="right")
+    for one in probe["accesses"]:
+        counts = (one["loads"], one["stores"])
+        distances = (one[kind] for kind in ("raw", "war", "waw"))
+        shown = ["-" if distance is None else f"{distance:,}" for distance in distances]
+        table.add_row(one["loop"], one["memory"], *map(str, counts), *shown)
+    return table
+
+
 def _verdict(found: Mapping[str, int]) -> str:
     style = "red" if found["mismatches"] else "green"
     return (

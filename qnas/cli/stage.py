@@ -101,6 +101,16 @@ def show_together(work: Workspace) -> None:
             printer().print(table)
 
 
+def show_probes(work: Workspace) -> None:
+    """Print a table a project: what its loops do to memories, as verification.json has it."""
+    from qnas.cli.console import printer, probe_table
+    from qnas.studies.stages.verify import verifications
+
+    for name, found in verifications(work).items():
+        if found["probe"]:
+            printer().print(probe_table(name, found["probe"]))
+
+
 def show_summary(work: Workspace) -> None:
     """Print the table of summary.json; nothing if a verification that broke down removed it."""
     from rich.console import Console

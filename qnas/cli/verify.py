@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qnas.cli.stage import opened, study_command, verify_and_show
+import click
+
+from qnas.cli.stage import opened, show_probes, study_command, verify_and_show
 
 
 @study_command
-def command(study: str, runs: Path) -> None:
+@click.option(
+    "--probe", is_flag=True, help="Also watch the memories: ports, order, distances, claims."
+)
+def command(study: str, runs: Path, probe: bool) -> None:
     """Run every report image through each project of STUDY, and compare every stage.
 
     Exit status 1 if a single value differs. Needs `qnas export`.
+
+    With --probe the simulation records what each pipelined loop does to each memory. A bank that is
+    loaded or stored to twice in an iteration, a load behind a store, and a DEPENDENCE pragma that
+    is not true are failures too.
     """
     with opened(study, runs, stage="verify") as (work, progress):
         from qnas.studies.stages import pipeline as stages
 
-        verify_and_show(work, lambda: stages.verify(work, progress=progress))
+        def verify() -> None:
+            try:
+                stages.verify(work, probe=probe, progress=progress)
+            finally:
+                if probe:
+                    show_probes(work)
+
+        verify_and_show(work, verify)

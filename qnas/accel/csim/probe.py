@@ -3,9 +3,9 @@
 A C simulation says nothing of when a memory is touched. The probe does: it compiles a copy of a
 project whose memories are the recording ones of `hls/instrument/probe.hpp`, runs the same vectors
 and finds, of each pipelined loop and memory, how often an iteration loads and stores a bank, in
-which order, and after how many iterations a word is touched again. What DEPENDENCE pragmas claim is
-held against that. It speaks of the vectors that were run: addresses depend on the stage table and on
-no value of an image, so every stage of a network is seen by any image.
+which order, and after how many iterations a word is touched again. DEPENDENCE pragmas are held
+against that. It speaks of the vectors that were run: addresses depend on the stage table and on no
+value of an image, so every stage of a network is seen by any image.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from qnas._util.serialization import Value
 from qnas.accel.hls.analysis.pipelines import Claim, PipelinedLoop, pipelined_loops
 from qnas.errors import GeneratorError, problem
-from qnas.serial import Value
 
 KINDS = ("RAW", "WAR", "WAW")
 TOP, TYPES, HEADER = "src/qnas_top.cpp", "src/types.hpp", "sim/probe.hpp"
-RESULT = "QNAS_PROBE"  # environment variable: where the program writes what it found
 TYPEDEF = re.compile(r"typedef (\w+(?:<[^<>]*>)?) (\w+Memory)((?:\[[^\]]+\])+);")
 MEMORY = re.compile(r"^(\s*)((?:static )?(?:qnas::)?\w+Memory) (\w+);", re.MULTILINE)
 
@@ -155,12 +154,12 @@ def _faults(loop: PipelinedLoop, access: Access) -> Iterator[str]:
     where = f"loop `{loop.name}` ({loop.path}:{loop.label_line}), memory `{access.memory}`"
     for what, count in (("loaded", access.loads), ("stored to", access.stores)):
         if count > 1:
-            yield f"{where}: a bank is {what} {count} times in an iteration; it has one port for that"
+            yield f"{where}: a bank is {what} {count} times in an iteration and has one port"
     apart = any("RAW" in c.kinds for c in loop.claims_of(access.memory, between=False))
     if access.loads_behind_stores and not apart:
         yield (
-            f"{where}: a bank is loaded behind a store of the same iteration, {access.loads_behind_stores}"
-            " times; the load would wait for all that the store waits for"
+            f"{where}: a bank is loaded behind a store of the same iteration, "
+            f"{access.loads_behind_stores} times; the load waits for all that the store waits for"
         )
     for claim in loop.claims_of(access.memory, between=True):
         for kind in claim.kinds:

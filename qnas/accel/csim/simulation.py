@@ -17,6 +17,7 @@ from qnas.errors import VerificationError
 from qnas.numerics import Ints
 
 EQUAL, UNEQUAL = 0, 1  # exit statuses of the test bench that come with a result
+PROBE_RESULT = "QNAS_PROBE"  # environment: where a program with a probe writes what it found
 BATCH_VALUES = 1 << 23  # values of the reference held in memory at once
 
 
@@ -29,6 +30,10 @@ class Simulation:
     project: Path
     work: Path
     packed_images: int
+
+    def probe_path(self, job: int) -> Path:
+        """Where process number `job` writes what its probe found, if it has one."""
+        return self.work / f"probe{job}.json"
 
 
 def run_parts(
@@ -47,7 +52,7 @@ def run_parts(
         write_vectors(vectors_path, inputs, labels, images=images)
         try:
             files = (run.program.result(), run.project, vectors_path, result_path)
-            _simulate([*map(str, files), str(run.packed_images)])
+            _simulate([*map(str, files), str(run.packed_images)], probe=run.probe_path(job))
         finally:
             vectors_path.unlink()
         return bounds[job], json.loads(result_path.read_text())
@@ -68,8 +73,9 @@ def write_vectors(path: Path, inputs: Sequence[Input], labels: Ints, *, images: 
             out.writelines(vectors(inputs, slice(begin, min(begin + step, last))))
 
 
-def _simulate(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+def _simulate(command: list[str], *, probe: Path) -> None:
+    environment = {**os.environ, PROBE_RESULT: str(probe)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode not in (EQUAL, UNEQUAL):
         tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:]) or f"status {done.returncode}"
         raise VerificationError(f"C simulation broke down: {tail}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qnas._util.serialization import Value
+from qnas.accel.csim.probe import Probe
 from qnas.accel.hls.emit.bench import stage_values
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import VerificationError
@@ -33,7 +34,8 @@ class Verification(Value):
 
     In `packed_images` of them products were made as the DSPs make them, several at once; in the
     others one by one. `accuracy` is top-1 of the simulated logits. `seconds` is all of it,
-    compiling included; `simulated_seconds` is processor time of the kernel alone.
+    compiling included; `simulated_seconds` is processor time of the kernel alone. `probe`: what
+    the loops do to memories, where that was asked for; its faults are failures too.
     """
 
     images: int
@@ -47,10 +49,11 @@ class Verification(Value):
     seconds: float
     simulated_seconds: float
     compiler: str
+    probe: Probe | None = None
 
     @property
     def passed(self) -> bool:
-        return self.mismatches == 0
+        return self.mismatches == 0 and (self.probe is None or self.probe.clean)
 
 
 def merged(parts: Sequence[tuple[int, Mapping[str, Any]]], plan: HardwarePlan) -> Verification:

@@ -6,6 +6,7 @@ counted and compared with the plan.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.accel.csim.probe import instrumented, probe_of
 from qnas.accel.csim.simulation import Simulation, run_parts
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.csim.verification import Verification, merged
@@ -38,6 +40,7 @@ def verify_project(
     workdir: Path | None = None,
     toolchain: Toolchain | None = None,
     packed_images: int | None = 1,
+    probe: bool = False,
 ) -> Verification:
     """`verify_kernel` of a project of one network."""
     (found,) = verify_kernel(
@@ -49,6 +52,7 @@ def verify_project(
         workdir=workdir,
         toolchain=toolchain,
         packed_images=packed_images,
+        probe=probe,
     )
     return found
 
@@ -63,6 +67,7 @@ def verify_kernel(
     workdir: Path | None = None,
     toolchain: Toolchain | None = None,
     packed_images: int | None = 1,
+    probe: bool = False,
 ) -> tuple[Verification, ...]:
     """Compile the project in `directory`, run `images` (B, C, H, W) through each of its networks,
     compare.
@@ -77,6 +82,9 @@ def verify_kernel(
     Of each process's images (a process a core) the first `packed_images` are simulated with packed
     products, which every row slot and every token lane then went through with the network's own
     weights; the others, twice as fast, with the same sums made one product at a time. None: all.
+
+    With `probe` memories record what the pipelined loops do to them (`qnas.accel.csim.probe`); its
+    faults are in the result.
     """
     toolchain = toolchain or Toolchain()
     start = time.monotonic()
@@ -88,16 +96,23 @@ def verify_kernel(
     ):
         work = Path(temporary) if workdir is None else workdir
         work.mkdir(parents=True, exist_ok=True)
-        program = compiling.submit(toolchain.compile, directory.resolve(), work)
+        copy = Path(temporary) / "instrumented"
+        loops = instrumented(directory, copy) if probe else ()
+        sources = copy if probe else directory.resolve()
+        program = compiling.submit(toolchain.compile, sources, work)
         packed = len(images) if packed_images is None else packed_images
         run = Simulation(program, directory.resolve(), work, packed)
         parts = run_parts(run, inputs_of(networks, images), np.asarray(labels))
+        recorded = [
+            json.loads(run.probe_path(job).read_text()) for job in range(len(parts) * probe)
+        ]
     seconds = time.monotonic() - start
     return tuple(
         replace(
             merged([(first, results[index]) for first, results in parts], plan),
             seconds=seconds,
             compiler=compiler,
+            probe=probe_of(recorded, loops) if probe else None,
         )
         for index, plan in enumerate(found)
     )

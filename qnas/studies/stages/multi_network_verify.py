@@ -35,20 +35,21 @@ def verdicts_together(work: Workspace) -> tuple[Verdict, ...]:
     return found if all(one.project_digest == digest for one in found) else ()
 
 
-def verify_together(work: Workspace, progress: Progress) -> None:
+def verify_together(work: Workspace, progress: Progress, *, probe: bool = False) -> None:
     """Run every report image through each network of the kernel that all picks share, unless it
     was verified as it is now. Nothing where there is no such kernel; else as `verify`."""
     if not work.files.together.path.exists():
         return
     group = group_of(work)
     work.need(STAGE, exported_together(work, group), "export --together")
-    if verdicts_together(work):
+    known = verdicts_together(work)
+    if known and (known[0].probe is not None or not probe):
         progress.stage(STAGE, "the kernel of all picks is verified")
         return
     Toolchain().version()
     count = work.config.verify_images or len(work.splits.report)
     progress.stage(STAGE, f"{count} report images through the kernel of all picks")
-    _verify(work, group)
+    _verify(work, group, probe=probe)
 
 
 def check_together_verified(work: Workspace) -> None:
@@ -59,14 +60,14 @@ def check_together_verified(work: Workspace) -> None:
         check_equal(name, encode(found), project=files.project, mismatch=files.mismatch)
 
 
-def _verify(work: Workspace, group: Group) -> None:
+def _verify(work: Workspace, group: Group, *, probe: bool) -> None:
     files, heads = work.files.together, group.heads
     networks = [load_integer(work.files.pick(pick.name).network) for pick in heads]
     images, labels = report_images(work)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
     files.mismatch.unlink(missing_ok=True)
     digest = project_digest(files.project, networks=len(networks))
-    found = verify_kernel(files.project, networks, images, labels, plans=group.plans)
+    found = verify_kernel(files.project, networks, images, labels, plans=group.plans, probe=probe)
     first = next((one.first_mismatch for one in found if one.first_mismatch), None)
     if first:
         chosen = slice(first.image, first.image + 1)

@@ -65,20 +65,22 @@ def export(work: Workspace, *, together: bool = False, progress: Progress = SILE
         export_together(work, progress)
 
 
-def verify(work: Workspace, *, progress: Progress = SILENT) -> dict[str, Any]:
-    """Verify each project and write summary.json, which is returned. Needs `export`.
+def verify(work: Workspace, *, probe: bool = False, progress: Progress = SILENT) -> dict[str, Any]:
+    """Verify each project and write summary.json, which is returned. Needs `export`. With `probe`
+    the memories of each are watched as well (`qnas.accel.csim.probe`).
 
-    Raises VerificationError, after everything is written, if any value differs.
+    Raises VerificationError, after everything is written, if any value differs or a probe finds a
+    fault.
     """
-    _verify(work, progress)
+    _verify(work, progress, probe=probe)
     summary = summarise(work)
     _check_verified(work)
     return summary
 
 
-def _verify(work: Workspace, progress: Progress) -> None:
-    verifying.verify(work, progress)
-    verify_together(work, progress)
+def _verify(work: Workspace, progress: Progress, *, probe: bool = False) -> None:
+    verifying.verify(work, progress, probe=probe)
+    verify_together(work, progress, probe=probe)
 
 
 def _check_verified(work: Workspace) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas._util.serialization import Value, encode, read_value, write_json
+from qnas.accel.csim.probe import Probe
 from qnas.accel.csim.simulation import write_vectors
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.csim.verification import Mismatch, Verification
 from qnas.accel.csim.verify import inputs_of, verify_project
-from qnas.errors import CheckpointError, VerificationError
+from qnas.errors import CheckpointError, VerificationError, problem
 from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
 from qnas.studies.results.picks import Pick
@@ -55,6 +56,7 @@ class Verdict(Value):
     seconds: float
     simulated_seconds: float
     compiler: str
+    probe: Probe | None = None  # of `verify --probe` alone
 
 
 def report_images(work: Workspace) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -62,18 +64,21 @@ def report_images(work: Workspace) -> tuple[NDArray[np.float32], NDArray[np.int6
     return work.few("report", work.config.verify_images or len(work.splits.report))
 
 
-def verified(work: Workspace, pick: Pick) -> bool:
-    """Whether verification.json speaks of the project as it is now, mismatches or not."""
+def verified(work: Workspace, pick: Pick, *, probe: bool = False) -> bool:
+    """Whether verification.json speaks of the project as it is now, mismatches or not; with
+    `probe`, of its memories as well."""
     files = work.files.pick(pick.name)
     try:
         found = read_value(Verdict, files.verification)
     except CheckpointError:
         return False
-    return found.project_digest == project_digest(files.project)
+    watched = found.probe is not None or not probe
+    return watched and found.project_digest == project_digest(files.project)
 
 
-def verify(work: Workspace, progress: Progress) -> None:
-    """Run every report image through each project that has not been verified as it is now.
+def verify(work: Workspace, progress: Progress, *, probe: bool = False) -> None:
+    """Run every report image through each project that has not been verified as it is now; with
+    `probe`, also through each whose memories have not been watched.
 
     Writes verification.json for each, mismatches counted. Raises ToolMissingError without g++;
     what the counts say is for `check_verified`.
@@ -81,7 +86,7 @@ def verify(work: Workspace, progress: Progress) -> None:
     work.need(STAGE, searched(work), "search")
     chosen = picks(work)
     work.need(STAGE, all(exported(work, pick) for pick in chosen), "export")
-    missing = [pick for pick in chosen if not verified(work, pick)]
+    missing = [pick for pick in chosen if not verified(work, pick, probe=probe)]
     count = work.config.verify_images or len(work.splits.report)
     note = f"{count} report images through {len(missing)} projects"
     progress.stage(STAGE, note if missing else "projects are verified")
@@ -89,7 +94,7 @@ def verify(work: Workspace, progress: Progress) -> None:
         Toolchain().version()
         work.files.summary.unlink(missing_ok=True)  # it speaks of other projects
     for done, pick in enumerate(missing, start=1):
-        _verify(work, pick)
+        _verify(work, pick, probe=probe)
         progress.advance(done, len(missing), pick.name)
 
 
@@ -118,7 +123,7 @@ def check_verified(work: Workspace) -> None:
 
 def check_equal(name: str, found: Mapping[str, Any], *, project: Path, mismatch: Path) -> None:
     """VerificationError if a verdict counts mismatches, with what runs the image of the first one
-    alone, every stage compared."""
+    alone, every stage compared; or if its probe found a fault."""
     if found["mismatches"]:
         first = found.get("first_mismatch") or {}
         folder, image = project.resolve(), mismatch.resolve()
@@ -130,16 +135,23 @@ def check_equal(name: str, found: Mapping[str, Any], *, project: Path, mismatch:
             f"value {first.get('index')}: expected {first.get('expected')}, "
             f"got {first.get('got')}. To see it again: {command}"
         )
+    faults = (found.get("probe") or {}).get("faults", ())
+    if faults:
+        rule = "must touch memories so that an iteration can start every cycle"
+        remedy = "The generator is at fault: report it."
+        raise VerificationError(problem(name, rule, "; ".join(faults), remedy))
 
 
-def _verify(work: Workspace, pick: Pick) -> None:
+def _verify(work: Workspace, pick: Pick, *, probe: bool) -> None:
     files = work.files.pick(pick.name)
     network = load_integer(files.network)
     images, labels = report_images(work)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
     files.mismatch.unlink(missing_ok=True)
     before = project_digest(files.project)
-    verification = verify_project(files.project, network, images, labels, plan=plan_of(work, pick))
+    verification = verify_project(
+        files.project, network, images, labels, plan=plan_of(work, pick), probe=probe
+    )
     if verification.first_mismatch:
         chosen = slice(verification.first_mismatch.image, verification.first_mismatch.image + 1)
         write_vectors(files.mismatch, inputs_of([network], images), labels, images=chosen)
@@ -172,4 +184,5 @@ def verdict_of(
         seconds=verification.seconds,
         simulated_seconds=verification.simulated_seconds,
         compiler=verification.compiler,
+        probe=verification.probe,
     )
