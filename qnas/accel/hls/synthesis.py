@@ -1,8 +1,8 @@
 """synthesise: run the synthesis tools that are installed on an exported project, and read what
 they report.
 
-Vitis HLS to 2023.1 takes build.tcl; since 2023.2 `v++` takes hls_config.cfg. Neither comes with
-qnas, nor can it: without them the caller is told what to run.
+Vitis HLS runs build.tcl: as `vitis-run`, which it is called by from 2024.2 on, or as `vitis_hls`.
+Neither comes with qnas, nor can it: without them the caller is told what to run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from qnas._util.serialization import write_json
@@ -18,32 +17,17 @@ from qnas.accel.reports import read_reports
 from qnas.accel.reports.measurement import Measurement
 from qnas.errors import ConfigError, ToolMissingError, problem
 
-WORK_DIR = "build_hls"
 RESULT = "measurements.json"
 LOG = "synthesis.log"
 TAIL_LINES = 20
 NEEDED = ("build.tcl", "hls_config.cfg", "plan.json", "src/qnas_top.cpp")
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A command that synthesises a project in its folder. `reports` are patterns of what it leaves
-    there."""
-
-    command: tuple[str, ...]
-    reports: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return shlex.join(self.command)
-
-
-# The newer first: where both are installed, the old one is the same tool's compatibility mode.
-FLOWS = (
-    Flow(
-        ("v++", "-c", "--mode", "hls", "--config", "hls_config.cfg", "--work_dir", WORK_DIR),
-        (f"{WORK_DIR}/**/syn/report",),
-    ),
-    Flow(("vitis_hls", "-f", "build.tcl"), ("*_hls/**/syn/report",)),
+REPORTS = "*_hls/**/syn/report"
+# The newer first: where both are installed, the old one is the same tool under its former name.
+COMMANDS = (
+    ("vitis-run", "--mode", "hls", "--tcl", "build.tcl"),
+    ("vitis_hls", "-f", "build.tcl"),
 )
 
 
@@ -64,41 +48,41 @@ def find_project(path: Path) -> Path:
 
 
 def synthesise(project: Path) -> tuple[Measurement, ...]:
-    """Run the first flow whose tool is on the PATH; write measurements.json into the project.
+    """Run the first tool that is on the PATH; write measurements.json into the project.
 
-    The tool's output goes to synthesis.log. Raises ToolMissingError that says what to run
-    elsewhere, or with the end of the log when the tool fails; ReportError for a broken report.
+    Its output goes to synthesis.log. Raises ToolMissingError that says what to run elsewhere, or
+    with the end of the log when the tool fails; ReportError for a broken report.
     """
-    flow = next((f for f in FLOWS if shutil.which(f.command[0])), None)
-    if flow is None:
-        commands = " or ".join(f"`{f}`" for f in reversed(FLOWS))
+    command = next((c for c in COMMANDS if shutil.which(c[0])), None)
+    if command is None:
+        new, old = (shlex.join(c) for c in COMMANDS)
         remedy = (
-            f"Where Vitis is installed, in {project} run {commands} (the first up to 2023.1, the "
-            f"second from 2023.2 on), then `qnas measurements {project}`."
+            f"Where Vitis is installed, in {project} run `{new}` (2024.1 and before: `{old}`), "
+            f"then `qnas measurements {project}`."
         )
-        raise ToolMissingError(problem("vitis_hls or v++", "must be on the PATH", "none", remedy))
-    for folder in _report_folders(project, flow):  # of another run
+        subject = "vitis-run or vitis_hls"
+        raise ToolMissingError(problem(subject, "must be on the PATH", "none", remedy))
+    for folder in _report_folders(project):  # of another run
         shutil.rmtree(folder)
-    _run(project, flow)
-    folders = _report_folders(project, flow)
+    _run(project, command)
+    folders = _report_folders(project)
     if not folders:
-        raise ToolMissingError(
-            problem(str(flow), "must leave reports", "none", f"Look at {project / LOG}.")
-        )
+        subject, remedy = shlex.join(command), f"Look at {project / LOG}."
+        raise ToolMissingError(problem(subject, "must leave reports", "none", remedy))
     found = read_reports(folders)
     write_json(project / RESULT, found)
     return found
 
 
-def _report_folders(project: Path, flow: Flow) -> list[Path]:
-    return sorted(p for pattern in flow.reports for p in project.glob(pattern) if p.is_dir())
+def _report_folders(project: Path) -> list[Path]:
+    return sorted(path for path in project.glob(REPORTS) if path.is_dir())
 
 
-def _run(project: Path, flow: Flow) -> None:
+def _run(project: Path, command: tuple[str, ...]) -> None:
     log = project / LOG
     with log.open("w") as out:
-        done = subprocess.run(flow.command, cwd=project, stdout=out, stderr=subprocess.STDOUT)
+        done = subprocess.run(command, cwd=project, stdout=out, stderr=subprocess.STDOUT)
     if done.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-        got = f"status {done.returncode}\n{tail}\n"
-        raise ToolMissingError(problem(str(flow), "must succeed", got, f"The rest is in {log}."))
+        got, remedy = f"status {done.returncode}\n{tail}\n", f"The rest is in {log}."
+        raise ToolMissingError(problem(shlex.join(command), "must succeed", got, remedy))

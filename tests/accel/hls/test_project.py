@@ -177,7 +177,7 @@ def test_every_board_gets_its_scripts_from_the_same_facts(name: str) -> None:
         assert path in files
     if zynq:
         system = files["vivado.tcl"]
-        assert system.count("\njoined ") == 1 + len(chosen.plan.ports)
+        assert system.count("\n    joined ") == 1 + len(chosen.plan.ports)
         assert system.count("{") == system.count("}")
         assert system.count("[") == system.count("]")
     else:
@@ -198,7 +198,7 @@ def test_every_port_gets_a_way_to_memory_of_its_own(name: str) -> None:
     assert all(f"- `{port.name}`, " in readme for port in ports)
     if "vivado.tcl" in files:
         joined = re.findall(
-            r"\njoined memory\d qnas_top_0/m_axi_gmem(\d) ps/(\w+)", files["vivado.tcl"]
+            r"\n    joined memory\d qnas_top_0/m_axi_gmem(\d) ps/(\w+)", files["vivado.tcl"]
         )
         assert [int(index) for index, _ in joined] == list(range(len(ports)))
         assert len({slave for _, slave in joined}) == len(ports)

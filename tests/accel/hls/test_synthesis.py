@@ -15,7 +15,7 @@ from tests.accel.projects import small
 from tests.accel.reports.test_reports import CSYNTH
 
 OLD = ("vitis_hls", "small_hls/solution1/syn/report", "-f build.tcl")
-NEW = ("v++", "build_hls/hls/syn/report", "-c --mode hls --config hls_config.cfg")
+NEW = ("vitis-run", "small_hls/solution1/syn/report", "--mode hls --tcl build.tcl")
 
 
 @pytest.fixture()
@@ -66,7 +66,7 @@ def test_without_a_tool_it_says_what_to_run(tmp_path: Path, project: Path) -> No
     result = synth(project, path=str(tmp_path))
     assert result.exit_code == 2
     assert "`vitis_hls -f build.tcl`" in result.stderr
-    assert "v++ -c --mode hls --config hls_config.cfg" in result.stderr
+    assert "`vitis-run --mode hls --tcl build.tcl`" in result.stderr
     assert f"qnas measurements {project}" in result.stderr
     assert not (project / "measurements.json").exists()
 
@@ -78,6 +78,19 @@ def test_a_tool_that_fails_is_shown(tmp_path: Path, project: Path) -> None:
     assert "status 3" in result.stderr and "no license" in result.stderr
     path = stand_in(tmp_path, "vitis_hls", "exit 0\n")
     assert "must leave reports" in synth(project, path=path).stderr
+
+
+def test_the_newer_command_is_preferred_and_an_old_v_plus_plus_is_left_alone(
+    tmp_path: Path, project: Path
+) -> None:
+    """`v++` knows no HLS before 2023.1, where it lies beside vitis_hls."""
+    for name in ("v++", "vitis_hls", "vitis-run"):
+        path = stand_in(tmp_path, name, f"echo {name} > called\n")
+    synth(project, path=path)
+    assert (project / "called").read_text() == "vitis-run\n"
+    (tmp_path / "bin" / "vitis-run").unlink()
+    synth(project, path=path)
+    assert (project / "called").read_text() == "vitis_hls\n"
 
 
 def test_what_is_no_project_is_refused(tmp_path: Path, project: Path) -> None:

@@ -26,7 +26,7 @@ SOURCE, BENCH = "src/qnas_top.cpp", "tb/tb.cpp"
 
 
 def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, str]:
-    """Scripts of Vitis HLS, old and new, and what brings the kernel to the board: Vivado's for a
+    """Scripts of Vitis HLS, and what brings the kernel to the board: Vivado's for a
     Zynq, the linker's configuration for a card. All from the same facts."""
     platform = platform_of(device, plan)
     facts = {
@@ -43,7 +43,11 @@ def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, st
     }
     files = {file: _render(f"{file}.j2", **facts) for file in ("build.tcl", "hls_config.cfg")}
     if platform.processors is not None:
-        system = {"ps": platform.processors, "board": board_name(device)}
+        system = {
+            "ps": platform.processors,
+            "board": board_name(device),
+            "clock_mhz": f"{plan.clock_mhz:g}",
+        }
         return {**files, "vivado.tcl": _render("vivado.tcl.j2", **facts, **system)}
     system = {"banks": platform.banks, "clock_mhz": plan.clock_mhz}
     return {**files, "link.cfg": _render("link.cfg.j2", **facts, **system)}
