@@ -188,7 +188,7 @@ class SearchSpace(Value):
         per_block: int = len(self.num_heads) * len(self.mlp_ratios) * len(self.w8_eighths) ** 4
         return len(self.embed_dims) * sum(int(per_block**depth) for depth in self.depths)
 
-    def corners(self) -> Iterator[Architecture]:
+    def reference_subnets(self) -> Iterator[Architecture]:
         """The smallest, the middle and the largest."""
         yield self.smallest()
         yield self.middle()

@@ -41,7 +41,7 @@ def test_inactive_genes_do_not_matter(space: SearchSpace) -> None:
 
 
 def test_corners_belong_and_are_ordered(space: SearchSpace) -> None:
-    smallest, middle, largest = space.corners()
+    smallest, middle, largest = space.reference_subnets()
     assert smallest.embed_dim <= middle.embed_dim <= largest.embed_dim
     assert smallest.depth <= middle.depth <= largest.depth
     assert all(arch in space for arch in (smallest, middle, largest))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from qnas.accel.calibration.evaluation import Foretold, Scores
+    from qnas.accel.calibration.evaluation import Predicted, Scores
 
 SHIPPED = Path("the table that comes with qnas")
 
@@ -74,8 +74,8 @@ def command(
         _say(*_of_pairs(pairs, evaluate), out, html)
 
 
-def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Foretold], str, str]:
-    """What was foretold of each resource, what of, and a title."""
+def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Predicted], str, str]:
+    """What was predicted of each resource, what of, and a title."""
     from qnas.accel.calibration import evaluation
     from qnas.accel.calibration.pairs import read_pairs
 
@@ -85,10 +85,10 @@ def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Foretold
     else:
         test = read_pairs(evaluate, at_least=1)
         found = evaluation.evaluate(train, test)
-    return evaluation.foretold(test, found), "designs", "Estimate -> implemented"
+    return evaluation.predicted(test, found), "designs", "Estimate -> implemented"
 
 
-def _of_blocks(blocks: Path) -> tuple[Mapping[str, Foretold], str, str]:
+def _of_blocks(blocks: Path) -> tuple[Mapping[str, Predicted], str, str]:
     from qnas.accel.calibration.block_scores import leave_one_block_out
     from qnas.accel.rtl import table
 
@@ -98,7 +98,7 @@ def _of_blocks(blocks: Path) -> tuple[Mapping[str, Foretold], str, str]:
 
 
 def _say(
-    told: Mapping[str, Foretold], what: str, title: str, out: Path | None, html: Path | None
+    told: Mapping[str, Predicted], what: str, title: str, out: Path | None, html: Path | None
 ) -> None:
     from qnas._util.serialization import write_atomically, write_json
     from qnas.accel.calibration.evaluation import score
@@ -127,11 +127,11 @@ def _from_reports(reports: Path, file: Path) -> None:
     designs = read_designs(reports)
     found = fit(designs)
     write_json(file, CalibrationFile(designs))
-    title = f"Estimate -> {designs.stage}: {len(designs.foretold)} designs, each left out"
+    title = f"Estimate -> {designs.stage}: {len(designs.predicted)} designs, each left out"
     table = Table(title=title, title_justify="left")
     for column in ("resource", "error raw", "calibrated", "90 % interval", "by"):
         table.add_column(column, justify="right")
-    columns = (found.before, found.after, found.half, found.ways)
+    columns = (found.before, found.after, found.half, found.estimators)
     for name, before, after, half, way in zip(RESOURCES, *columns, strict=True):
         table.add_row(name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half):.3f}", way)
     printer().print(table)

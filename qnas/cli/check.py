@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qnas.architecture import Architecture
-    from qnas.studies.run.feasibility import Corner, Feasibility
+    from qnas.studies.run.feasibility import Feasibility, ReferenceSubnet
 
 
 @click.command("check")
@@ -45,25 +45,29 @@ def _table(found: Feasibility) -> Table:
     title = f"{config.name}: {config.space} on {device.name} at {device.clock_mhz:g} MHz, modelled"
     table = Table(title=escape(title), title_justify="left")
     table.add_column("subnet")
-    for corner in found.corners:
+    for corner in found.reference_subnets:
         table.add_column(corner.name, justify="right")
 
     def row(label: str, cells: list[str], *, end: bool = False) -> None:
         table.add_row(label, *cells, end_section=end)
 
-    corners = found.corners
-    row("embed dim x depth", [_size(c.architecture) for c in corners])
-    row("folding TM x TT x TK, VL", [_folding(c) for c in corners], end=True)
-    row("cycles", [f"{c.estimate.cycles:,}" if c.estimate else "-" for c in corners])
-    row("FPS", [f"{c.estimate.fps:,.0f}" if c.estimate else "-" for c in corners], end=True)
-    used = [r for r in RESOURCES if device.limits()[r] or any(c.used(r) for c in corners)]
+    reference_subnets = found.reference_subnets
+    row("embed dim x depth", [_size(c.architecture) for c in reference_subnets])
+    row("folding TM x TT x TK, VL", [_folding(c) for c in reference_subnets], end=True)
+    row("cycles", [f"{c.estimate.cycles:,}" if c.estimate else "-" for c in reference_subnets])
+    row(
+        "FPS",
+        [f"{c.estimate.fps:,.0f}" if c.estimate else "-" for c in reference_subnets],
+        end=True,
+    )
+    used = [r for r in RESOURCES if device.limits()[r] or any(c.used(r) for c in reference_subnets)]
     for resource in used:
-        cells = [_amount(c, resource) for c in corners]
+        cells = [_amount(c, resource) for c in reference_subnets]
         row(f"{resource.upper()} / limit", cells, end=resource == used[-1])
-    row("fits", [_yes(c.fits) for c in corners])
-    row("binds", [_binding(c) for c in corners], end=True)
+    row("fits", [_yes(c.fits) for c in reference_subnets])
+    row("binds", [_binding(c) for c in reference_subnets], end=True)
     for target in config.fps_targets:
-        row(f"reaches {target:,} FPS", [_yes(c.reaches(target)) for c in corners])
+        row(f"reaches {target:,} FPS", [_yes(c.reaches(target)) for c in reference_subnets])
     return table
 
 
@@ -71,12 +75,12 @@ def _size(arch: Architecture) -> str:
     return f"{arch.embed_dim} x {arch.depth}"
 
 
-def _folding(corner: Corner) -> str:
+def _folding(corner: ReferenceSubnet) -> str:
     f = corner.folding
     return f"{f.tm} x {f.tt} x {f.tk}, {f.vl}" if f else "none"
 
 
-def _amount(corner: Corner, resource: str) -> str:
+def _amount(corner: ReferenceSubnet, resource: str) -> str:
     if corner.estimate is None:
         return "-"
     used, limit = corner.used(resource), corner.limits[resource]  # type: ignore[arg-type,index]
@@ -84,7 +88,7 @@ def _amount(corner: Corner, resource: str) -> str:
     return f"[red]{text}[/red]" if used > limit else text
 
 
-def _binding(corner: Corner) -> str:
+def _binding(corner: ReferenceSubnet) -> str:
     if corner.estimate is None:
         return "number formats"
     return ", ".join(r.upper() for r in corner.binding) or "the network"

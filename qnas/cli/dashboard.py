@@ -28,13 +28,13 @@ def command(study: str, runs: Path, host: str, port: int) -> None:
     """
     from qnas.studies.config import load_config
     from qnas.studies.report.dashboard import Mirror
-    from qnas.studies.run.run import Workspace
+    from qnas.studies.run.run import Run
 
-    work = Workspace(load_config(study), runs)
+    run = Run(load_config(study), runs)
     with tempfile.TemporaryDirectory(prefix="qnas-dashboard-") as folder:
-        mirror = Mirror(work, Path(folder))
+        mirror = Mirror(run, Path(folder))
         trials = mirror.update()
-        click.echo(f"{trials} trials of {work.config.name} on http://{host}:{port}/")
+        click.echo(f"{trials} trials of {run.config.name} on http://{host}:{port}/")
         _keep_up(mirror)
         _serve(mirror, host, port)
 

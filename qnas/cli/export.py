@@ -18,14 +18,14 @@ def command(study: str, runs: Path, qonnx: bool, together: bool) -> None:
     With --together another one, of a single kernel that runs every pick: which of them is an
     argument of the kernel, so that to change it takes no other bitstream.
     """
-    with opened(study, runs, stage="export") as (work, progress):
+    with opened(study, runs, stage="export") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
-        stages.export(work, together=together, progress=progress)
+        stages.export(run, together=together, progress=progress)
         if together:
-            show_together(work)
+            show_together(run)
         if qonnx:
             from qnas.studies.stages.qonnx import export_qonnx
 
-            for path in export_qonnx(work):
+            for path in export_qonnx(run):
                 click.echo(f"QONNX: {path}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from qnas.accel.rtl.block import Block
+    from qnas.accel.rtl.block import RtlBlock
     from qnas.accel.rtl.table import Row
 
 
@@ -84,7 +84,7 @@ def command(
         _compare(rows, read_table())
 
 
-def _next(count: int, plans: Path, cache: Path) -> list[Block]:
+def _next(count: int, plans: Path, cache: Path) -> list[RtlBlock]:
     """Of all that may be measured and was not."""
     from qnas.accel.calibration.active import propose, shares
     from qnas.accel.plan.multi_network import read_plans

@@ -12,8 +12,8 @@ from qnas.cli.stage import opened_quietly
 from qnas.errors import ConfigError, problem
 
 if TYPE_CHECKING:
-    from qnas.studies.results.selection import Choice
-    from qnas.studies.run.run import Workspace
+    from qnas.studies.results.selection import Selected
+    from qnas.studies.run.run import Run
     from qnas.studies.search.trials import TrialRecord
 
 
@@ -42,23 +42,23 @@ def command(
 
     The choice is from the front of what keeps the limits. report.html has a slider for each limit.
     """
-    with opened_quietly(study, runs, stage="pick") as work:
-        from qnas.studies.results.selection import Wishes, choose_one
+    with opened_quietly(study, runs, stage="pick") as run:
+        from qnas.studies.results.selection import Requirements, select_candidate
 
-        wishes = Wishes(
+        wishes = Requirements(
             fps,
             _numbers("at-most", at_most),
             _numbers("weight", weight),
             _numbers("at-least", at_least),
         )
-        work.need("pick", work.files.front.exists(), "search")
-        choice = choose_one(work.records(), wishes)
+        run.need("pick", run.files.front.exists(), "search")
+        choice = select_candidate(run.records(), wishes)
         if out is not None:
-            _write(work, choice, out)
+            _write(run, choice, out)
         if as_json:
             click.echo(json.dumps(_as_json(choice), indent=1))
         else:
-            _show(work, choice)
+            _show(run, choice)
 
 
 def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
@@ -75,7 +75,7 @@ def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _write(work: Workspace, choice: Choice, out: Path) -> None:
+def _write(run: Run, choice: Selected, out: Path) -> None:
     from qnas.studies.results.picks import Pick
     from qnas.studies.run.run_directory import PickDirectory
     from qnas.studies.stages.export import export_pick
@@ -83,10 +83,10 @@ def _write(work: Workspace, choice: Choice, out: Path) -> None:
     if out.exists() and any(out.iterdir()):
         rule = "must be a new or empty folder"
         raise ConfigError(problem("--out", rule, out, "Choose another."))
-    export_pick(work, Pick(f"trial{choice.trial.number}", choice.trial), PickDirectory(out))
+    export_pick(run, Pick(f"trial{choice.trial.number}", choice.trial), PickDirectory(out))
 
 
-def _show(work: Workspace, choice: Choice) -> None:
+def _show(run: Run, choice: Selected) -> None:
     from rich.table import Table
 
     from qnas.cli.console import printer
@@ -103,9 +103,7 @@ def _show(work: Workspace, choice: Choice) -> None:
     console.print(table)
     for reason in choice.reasons:
         console.print(f"- {reason}")
-    console.print(
-        f"Limits of {work.device.name}: all kept; cycles, FPS and resources are modelled."
-    )
+    console.print(f"Limits of {run.device.name}: all kept; cycles, FPS and resources are modelled.")
 
 
 def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
@@ -128,7 +126,7 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _as_json(choice: Choice) -> dict[str, Any]:
+def _as_json(choice: Selected) -> dict[str, Any]:
     from qnas._util.serialization import encode
 
     trial = choice.trial

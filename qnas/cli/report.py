@@ -16,7 +16,7 @@ def command(study: str, runs: Path, png: bool) -> None:
 
     --png needs kaleido (pip install 'qnas-fpga[png]') and a Chromium.
     """
-    with opened(study, runs, stage="report") as (work, progress):
+    with opened(study, runs, stage="report") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
-        stages.report(work, png=png, progress=progress)
+        stages.report(run, png=png, progress=progress)

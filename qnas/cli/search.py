@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qnas.cli.stage import opened, study_command, team_options
+from qnas.cli.stage import opened, pool_options, study_command
 
 
 @study_command
-@team_options
+@pool_options
 def command(study: str, runs: Path, workers: int, storage: str) -> None:
     """Search STUDY's subnets and foldings, and write front.csv. Needs `qnas train`.
 
     Equal seeds find the same, with any number of workers on any number of machines.
     """
-    from qnas.studies.workers.pool import Team
+    from qnas.studies.workers.pool import WorkerPool
 
-    team = Team(workers, storage)
-    team.check()
-    with opened(study, runs, stage="search") as (work, progress):
+    pool = WorkerPool(workers, storage)
+    pool.check()
+    with opened(study, runs, stage="search") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
-        stages.search(work, team=team, progress=progress)
+        stages.search(run, pool=pool, progress=progress)

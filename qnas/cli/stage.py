@@ -13,7 +13,7 @@ from qnas.errors import VerificationError
 
 if TYPE_CHECKING:
     from qnas.studies.run.progress import Progress
-    from qnas.studies.run.run import Workspace
+    from qnas.studies.run.run import Run
 
 
 def study_command(function: Callable[..., Any]) -> click.Command:
@@ -29,7 +29,7 @@ def study_command(function: Callable[..., Any]) -> click.Command:
     return click.command(function.__module__.rpartition(".")[2])(study(runs(function)))
 
 
-def team_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options --workers and --storage, for commands that search."""
     workers = click.option(
         "--workers", default=1, show_default=True, help="Processes that search, on this machine."
@@ -46,33 +46,33 @@ def team_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def opened_quietly(study: str, runs: Path, *, stage: str) -> Iterator[Workspace]:
+def opened_quietly(study: str, runs: Path, *, stage: str) -> Iterator[Run]:
     """The run of `study`, for commands that only answer a question."""
     from qnas.studies.config import load_config
-    from qnas.studies.run.run import open_workspace
+    from qnas.studies.run.run import writable_run
 
-    with open_workspace(load_config(study), runs=runs, stage=stage) as work:
-        yield work
+    with writable_run(load_config(study), runs=runs, stage=stage) as run:
+        yield run
 
 
 @contextmanager
-def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Workspace, Progress]]:
+def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Run, Progress]]:
     """The run of `study`, and a progress that the console shows."""
     from rich.console import Console
 
     from qnas.cli.console import ConsoleProgress
     from qnas.studies.config import load_config
-    from qnas.studies.run.run import open_workspace
+    from qnas.studies.run.run import writable_run
 
     config = load_config(study)
     with (
-        open_workspace(config, runs=runs, stage=stage) as work,
+        writable_run(config, runs=runs, stage=stage) as run,
         ConsoleProgress(Console(soft_wrap=True)) as progress,
     ):
-        yield work, progress
+        yield run, progress
 
 
-def verify_and_show(work: Workspace, stage: Callable[[], object]) -> None:
+def verify_and_show(run: Run, stage: Callable[[], object]) -> None:
     """Run a stage that verifies, then print the table of the summary.json that it wrote.
 
     Also where the C++ differs: the table has the counts, the error names the first.
@@ -80,12 +80,12 @@ def verify_and_show(work: Workspace, stage: Callable[[], object]) -> None:
     try:
         stage()
     except VerificationError:
-        show_summary(work)
+        show_summary(run)
         raise
-    show_summary(work)
+    show_summary(run)
 
 
-def show_together(work: Workspace) -> None:
+def show_together(run: Run) -> None:
     """Print what the kernel of all picks takes and gives, beside a kernel a pick; nothing if there
     is none."""
     from qnas._util.serialization import encode
@@ -93,37 +93,37 @@ def show_together(work: Workspace) -> None:
     from qnas.studies.stages.multi_network import facts_together
     from qnas.studies.stages.multi_network_verify import verdicts_together
 
-    facts = facts_together(work)
+    facts = facts_together(run)
     if facts is not None:
-        limits: dict[str, int] = {name: limit for name, limit in work.device.limits().items()}
-        verdicts = [encode(verdict) for verdict in verdicts_together(work)]
+        limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
+        verdicts = [encode(verdict) for verdict in verdicts_together(run)]
         for table in together_tables(encode(facts), verdicts, limits):
             printer().print(table)
 
 
-def show_probes(work: Workspace) -> None:
+def show_probes(run: Run) -> None:
     """Print a table a project: what its loops do to memories, as verification.json has it."""
     from qnas.cli.console import printer, probe_table
     from qnas.studies.stages.verify import verifications
 
-    for name, found in verifications(work).items():
+    for name, found in verifications(run).items():
         if found["probe"]:
             printer().print(probe_table(name, found["probe"]))
 
 
-def show_summary(work: Workspace) -> None:
+def show_summary(run: Run) -> None:
     """Print the table of summary.json; nothing if a verification that broke down removed it."""
     from rich.console import Console
 
     from qnas._util.serialization import read_json
     from qnas.cli.console import summary_table
 
-    if work.files.summary.exists():
-        limits: dict[str, int] = {name: limit for name, limit in work.device.limits().items()}
-        table = summary_table(read_json(work.files.summary), limits)
+    if run.files.summary.exists():
+        limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
+        table = summary_table(read_json(run.files.summary), limits)
         console = Console()
         if not console.is_terminal:  # a pipe has no width of its own: let nothing be folded
             console = Console(width=30 + 30 * len(table.columns))
         console.print(table)
-        show_together(work)
-        click.echo(f"Files: {work.files.path}")
+        show_together(run)
+        click.echo(f"Files: {run.files.path}")

@@ -16,11 +16,11 @@ def command(study: str, runs: Path) -> None:
     """
     if int(os.environ.get("RANK", "0")):  # torchrun's others train along and write nothing
         from qnas.studies.config import load_config
-        from qnas.studies.run.run import Workspace
+        from qnas.studies.run.run import Run
         from qnas.studies.stages.train import assist
 
-        return assist(Workspace(load_config(study), runs))
-    with opened(study, runs, stage="train") as (work, progress):
+        return assist(Run(load_config(study), runs))
+    with opened(study, runs, stage="train") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
-        stages.train(work, progress=progress)
+        stages.train(run, progress=progress)

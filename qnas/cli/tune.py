@@ -14,7 +14,7 @@ from qnas.errors import VerificationError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from qnas.studies.run.run import Workspace
+    from qnas.studies.run.run import Run
 
 RUNGS = ("inherited", "tuned", "integer", "C++")
 
@@ -28,23 +28,23 @@ def command(study: str, runs: Path, picks: tuple[str, ...]) -> None:
     is decided on the search split; the accuracies printed are of the report split. Needs
     `qnas search`; goes on where a killed tuning stopped.
     """
-    with opened(study, runs, stage="tune") as (work, progress):
+    with opened(study, runs, stage="tune") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
         try:
-            stages.tune(work, picks=picks, progress=progress)
+            stages.tune(run, picks=picks, progress=progress)
         except VerificationError:
-            _show(work)
+            _show(run)
             raise
-        _show(work)
+        _show(run)
 
 
-def _show(work: Workspace) -> None:
+def _show(run: Run) -> None:
     from qnas._util.serialization import read_json
     from qnas.cli.console import printer
 
-    printer().print(tuning_table(read_json(work.files.summary)["picks"]))
-    click.echo(f"Files: {work.files.path}")
+    printer().print(tuning_table(read_json(run.files.summary)["picks"]))
+    click.echo(f"Files: {run.files.path}")
 
 
 def tuning_table(picks: Sequence[dict[str, Any]]) -> Table:

@@ -22,14 +22,14 @@ def command(study: str, runs: Path, probe: bool) -> None:
     loaded or stored to twice in an iteration, a load behind a store, and a DEPENDENCE pragma that
     is not true are failures too.
     """
-    with opened(study, runs, stage="verify") as (work, progress):
+    with opened(study, runs, stage="verify") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
         def verify() -> None:
             try:
-                stages.verify(work, probe=probe, progress=progress)
+                stages.verify(run, probe=probe, progress=progress)
             finally:
                 if probe:
-                    show_probes(work)
+                    show_probes(run)
 
-        verify_and_show(work, verify)
+        verify_and_show(run, verify)

@@ -56,7 +56,7 @@ class ImageFiles:
         everything: NDArray[Any] = self[:]
         return everything if dtype is None else everything.astype(dtype)
 
-    def take(self, indices: Iterable[int]) -> ImageFiles:
+    def subset(self, indices: Iterable[int]) -> ImageFiles:
         """The chosen files, in that order; nothing is read."""
         chosen = list(indices)
         names = tuple(self.names[i] for i in chosen)

@@ -94,7 +94,7 @@ class ImageSet:
     ) -> tuple[NDArray[np.float32] | ImageFiles, NDArray[np.int64]]:
         """The chosen images, on disk where these are, and their labels."""
         if isinstance(self.images, ImageFiles):
-            return self.images.take(indices.tolist()), self.labels[indices]
+            return self.images.subset(indices.tolist()), self.labels[indices]
         return self.images[indices], self.labels[indices]
 
     def step_for(self, activation_bits: int) -> float:

@@ -91,7 +91,7 @@ class ErrorObjective:
     def images(self) -> int:
         return len(self._evaluator)
 
-    def look(
+    def errors_on(
         self, architecture: Architecture, order: NDArray[np.int64], limit: int | None
     ) -> NDArray[np.bool_]:
         return self._evaluator.wrong(architecture, order, limit)

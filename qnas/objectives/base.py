@@ -58,7 +58,7 @@ class ImageObjective(Objective, Protocol):
         """How many there are."""
         ...
 
-    def look(
+    def errors_on(
         self, architecture: Architecture, order: NDArray[np.int64], limit: int | None
     ) -> NDArray[np.bool_]:
         """Whether it errs on each image of `order`, in that order; of growing parts of them, until

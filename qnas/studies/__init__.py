@@ -1,10 +1,10 @@
 """Studies: configuration, the runner, the front, picks, reports; named and scripted studies.
 
 from pathlib import Path
-from qnas.studies import load_config, open_workspace, run
+from qnas.studies import load_config, run_all, writable_run
 
-with open_workspace(load_config("digits_zcu102"), runs=Path("runs")) as work:
-    summary = run(work)
+with writable_run(load_config("digits_zcu102"), runs=Path("runs")) as run:
+    summary = run_all(run)
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qnas.studies.config import StudyConfig, load_config
-    from qnas.studies.run.run import Workspace, open_workspace
-    from qnas.studies.stages.pipeline import run
+    from qnas.studies.config import Study, load_config
+    from qnas.studies.run.run import Run, writable_run
+    from qnas.studies.stages.pipeline import run_all
 
-__all__ = ["StudyConfig", "Workspace", "load_config", "open_workspace", "run"]
+__all__ = ["Run", "Study", "load_config", "run_all", "writable_run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""StudyConfig: everything that defines a run, read from one TOML file."""
+"""Study: everything that defines a run, read from one TOML file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
-class StudyConfig(Value):
+class Study(Value):
     """One study: a space on a device, what to optimise, and every seed and budget.
 
     `device` is a known name or a path of a device's TOML file; `space` and `data` are known names
@@ -128,7 +128,7 @@ class StudyConfig(Value):
         make_sampler(self.search, seed=0)
 
 
-def load_config(source: str | Path) -> StudyConfig:
+def load_config(source: str | Path) -> Study:
     """The study of a TOML file, or of a shipped study's bare name (`digits_zcu102`).
 
     Relative paths of device, data and space are looked up from the TOML's folder. Raises
@@ -136,13 +136,13 @@ def load_config(source: str | Path) -> StudyConfig:
     names.
     """
     path = _find(source)
-    found = decode(StudyConfig, read_toml(path), subject=path.name)
+    found = decode(Study, read_toml(path), subject=path.name)
     config = _resolved(found, path.resolve().parent)
     config.check_names()
     return config
 
 
-def _resolved(config: StudyConfig, folder: Path) -> StudyConfig:
+def _resolved(config: Study, folder: Path) -> Study:
     """`config` with its relative paths looked up from `folder`; names as they are."""
     from qnas.data import resolve_data
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from qnas.studies import load_config, open_workspace, run
+from qnas.studies import load_config, run_all, writable_run
 
 
 def main(runs: Path) -> None:
     """Run the study and say what came of it."""
-    with open_workspace(load_config("digits_zcu102"), runs=runs) as work:
-        summary = run(work)
+    with writable_run(load_config("digits_zcu102"), runs=runs) as run:
+        summary = run_all(run)
     for pick in summary["picks"]:
         accuracy, check = pick["accuracy"]["hls"], pick["verification"]
         sys.stdout.write(

@@ -23,7 +23,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingIdentity:
     """What a checkpoint belongs to: the name of the space, and a digest of everything that
     determines the result."""
 
@@ -32,7 +32,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TrainingProgress:
     """Where a training stands: `step` steps are done, which took `seconds`. The last line of the
     log was written at `told_seconds`, `loss_steps` steps ago, whose losses sum to `loss_total`.
     `passes` says what has quantized: "compiled" or "torch" (`native.operators`), both where a
@@ -45,7 +45,7 @@ class Place:
     loss_steps: int = 0
     passes: str = ""
 
-    def computed_by(self, passes: str) -> Place:
+    def computed_by(self, passes: str) -> TrainingProgress:
         """This place in a training that `passes` go on with from here."""
         if self.step and self.passes and not self.passes.endswith(passes):
             passes = f"{self.passes}, from step {self.step} {passes}"
@@ -66,7 +66,9 @@ class State:
         return bool(torch.stack(norms).isfinite().all())
 
 
-def save_checkpoint(directory: Path, state: State, *, place: Place, run: Run) -> None:
+def save_checkpoint(
+    directory: Path, state: State, *, place: TrainingProgress, run: TrainingIdentity
+) -> None:
     """Replace the checkpoint in `directory`."""
     tensors = {f"model.{k}": v.contiguous() for k, v in state.supernet.state_dict().items()}
     numbers: dict[str, Any] = {"groups": [], "optimizer": {}, "average": 0}
@@ -86,27 +88,27 @@ def save_checkpoint(directory: Path, state: State, *, place: Place, run: Run) ->
     write_atomically(directory / CHECKPOINT, data)
 
 
-def load_checkpoint(directory: Path, state: State, *, run: Run) -> Place:
+def load_checkpoint(directory: Path, state: State, *, run: TrainingIdentity) -> TrainingProgress:
     """Restore the last checkpoint and return where it stood; the beginning without one.
 
     CheckpointError if it is damaged, or of another space or run.
     """
     path = directory / CHECKPOINT
     if not path.exists():
-        return Place()
+        return TrainingProgress()
     try:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
         _check(metadata, run)
         _restore(state, tensors, json.loads(metadata["numbers"]))
-        return Place(**json.loads(metadata["place"]))
+        return TrainingProgress(**json.loads(metadata["place"]))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         rule, remedy = "must be a checkpoint of this run", "Delete it, or train in another run."
         raise CheckpointError(problem(str(path), rule, _text(error), remedy)) from None
 
 
-def _check(metadata: dict[str, str], run: Run) -> None:
+def _check(metadata: dict[str, str], run: TrainingIdentity) -> None:
     if metadata.get("space") != run.space:
         found = metadata.get("space", "unknown")
         raise ValueError(f"it is of the space {found!r}, not of {run.space!r}")

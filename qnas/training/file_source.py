@@ -25,7 +25,7 @@ from qnas.training.mixing import seeded
 from qnas.training.recipe import Recipe
 from qnas.training.source import Batch, BatchPlan, BatchTransform
 
-Place = tuple[int, int]  # an image's index, and the seed of its augmentation
+TrainingProgress = tuple[int, int]  # an image's index, and the seed of its augmentation
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +111,13 @@ class _Files(Dataset[tuple[Tensor, int]]):
     labels: NDArray[np.int64]
     augmentation: Callable[[Any], Tensor]
 
-    def __getitem__(self, place: Place) -> tuple[Tensor, int]:
+    def __getitem__(self, place: TrainingProgress) -> tuple[Tensor, int]:
         index, seed = place
         image = self.files.open(index)
         with seeded(seed):
             return self.augmentation(image), int(self.labels[index])
 
 
-def _places(indices: Tensor, seed: int) -> list[Place]:
+def _places(indices: Tensor, seed: int) -> list[TrainingProgress]:
     seeds = np.random.SeedSequence(seed).generate_state(len(indices), np.uint64) >> np.uint64(1)
     return list(zip(indices.tolist(), seeds.tolist(), strict=True))

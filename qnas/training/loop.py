@@ -16,7 +16,7 @@ from qnas.space import SearchSpace, Singleton
 from qnas.supernet.export.timm_import import load_timm
 from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
-from qnas.training.checkpoint import Run
+from qnas.training.checkpoint import TrainingIdentity
 from qnas.training.logs import OnInterval
 from qnas.training.processes import Processes, joined
 from qnas.training.recipe import Recipe
@@ -49,7 +49,7 @@ def train_supernet(
     if start:
         parts.append(_fingerprint(start))
     name = space.name if isinstance(space, SearchSpace) else space.architecture.key
-    run = Run(name, digest(parts))
+    run = TrainingIdentity(name, digest(parts))
     with torch_threads(recipe.threads), joined(recipe.device) as processes:
         _check(source, space, recipe, processes)
         supernet = start or initial_supernet(space, source, seed=seed, input_step=input_step)

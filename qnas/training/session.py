@@ -19,9 +19,9 @@ from qnas.supernet.model import Supernet
 from qnas.supernet.storage import save_supernet
 from qnas.training.checkpoint import (
     CHECKPOINT,
-    Place,
-    Run,
     State,
+    TrainingIdentity,
+    TrainingProgress,
     load_checkpoint,
     save_checkpoint,
 )
@@ -48,7 +48,7 @@ class Session:
         seed: int,
         processes: Processes,
         directory: Path,
-        run: Run,
+        run: TrainingIdentity,
     ) -> None:
         self.supernet, self.source, self.recipe, self.seed = supernet, source, recipe, seed
         self.processes, self.directory, self.run = processes, directory, run
@@ -73,7 +73,7 @@ class Session:
         self.clock = time.perf_counter()  # when `place.seconds` was counted last
         self.unread = torch.zeros((), device=processes.device)  # losses that nobody has read
 
-    def noted(self, place: Place) -> Place:
+    def noted(self, place: TrainingProgress) -> TrainingProgress:
         """`place` with what computes the passes from now on; a change of it is told."""
         found = place.computed_by(native.operators(self.processes.device.type))
         if place.passes not in ("", found.passes):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.device import Device, load_device
-from qnas.accel.hls.emit.member import Member
+from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import ProjectFiles, emit_kernel, emit_project
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
@@ -28,7 +28,7 @@ QUICK = Toolchain(flags=("-O0",))  # the compiler takes longer than these simula
 class Kernel:
     """Networks that share a kernel, under their plans, and images to run through each."""
 
-    members: tuple[Member, ...]
+    members: tuple[KernelNetwork, ...]
     device: Device
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
@@ -170,7 +170,11 @@ def kernel(
 ) -> Kernel:
     """Networks of `archs`, and the images of a design whose data set is theirs."""
     members = [
-        Member(random_network(arch, index), lower(arch, device, folding, room=archs), f"net{index}")
+        KernelNetwork(
+            random_network(arch, index),
+            lower(arch, device, folding, share_with=archs),
+            f"net{index}",
+        )
         for index, arch in enumerate(archs)
     ]
     return Kernel(tuple(members), device, images.images, images.labels)

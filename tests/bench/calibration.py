@@ -2,7 +2,7 @@
 
     python tests/bench/calibration.py [PAIRS.csv] [--json OUT]
 
-Blocks: each of the measured table foretold from all the others. Per resource `mape_before` of the
+Blocks: each of the measured table predicted from all the others. Per resource `mape_before` of the
 estimate, `mape_after` of the prediction, `coverage_90` (share inside the 90 % interval),
 `kendall_tau` (order, predicted against measured; null where all are equal) and `n`. `few`: the
 error on the others of what 20 random blocks teach, and 20 of which 15 were proposed by the rule of
@@ -31,7 +31,7 @@ from qnas.accel.calibration.block_scores import (
     leave_one_block_out,
 )
 from qnas.accel.calibration.blocks import LEARNED
-from qnas.accel.calibration.evaluation import Scores, foretold, leave_one_out, score
+from qnas.accel.calibration.evaluation import Scores, leave_one_out, predicted, score
 from qnas.accel.calibration.pairs import Pairs, read_pairs
 from qnas.accel.calibration.regressor import fit_pairs
 from qnas.accel.rtl.table import Row, read_table
@@ -66,7 +66,7 @@ def main() -> None:
     else:
         pairs = read_pairs(options.pairs)
         found["seconds"] = speed(pairs)
-        found["pairs"] = named(score(foretold(pairs, leave_one_out(pairs))))
+        found["pairs"] = named(score(predicted(pairs, leave_one_out(pairs))))
         show("Designs, each kernel left out", found["pairs"])
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

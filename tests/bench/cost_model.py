@@ -48,12 +48,12 @@ def deit_small() -> Architecture:
     )
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(run: Callable[[], object]) -> float:
     """The best of a few runs, CPU time."""
     best = float("inf")
     for _ in range(REPEATS):
         start = time.process_time()
-        work()
+        run()
         best = min(best, time.process_time() - start)
     return best
 

@@ -31,11 +31,11 @@ from qnas.objectives.accuracy import FIRST_PART, GROWTH, AccuracyEvaluator
 from qnas.objectives.base import Candidate, Direction
 from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.pareto import Box, hypervolume, nondominated
-from qnas.studies.config import StudyConfig, load_config
+from qnas.studies.config import Study, load_config
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.run.manifest import read_manifest
 from qnas.studies.run.progress import Silent
-from qnas.studies.run.run import Workspace, open_workspace
+from qnas.studies.run.run import Run, writable_run
 from qnas.studies.search.evaluation import Evaluate, Evaluator
 from qnas.studies.search.loop import Runner
 from qnas.studies.search.racing import Race, RacingEvaluator
@@ -62,7 +62,7 @@ class Remembered:
             self._flags[arch.key] = self._evaluator.wrong(arch, np.arange(self.images), None)
         return self._flags[arch.key]
 
-    def look(
+    def errors_on(
         self, architecture: Architecture, order: NDArray[np.int64], limit: int | None
     ) -> NDArray[np.bool_]:
         wrong, stop = self.flags(architecture)[order], self.images
@@ -76,14 +76,12 @@ class Remembered:
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         order = np.arange(self.images)
-        return [100 * float(self.look(c.architecture, order, None).mean()) for c in candidates]
+        return [100 * float(self.errors_on(c.architecture, order, None).mean()) for c in candidates]
 
 
-def search(
-    work: Workspace, error: Remembered, *, seed: int, trials: int, racing: bool
-) -> StudyRecords:
+def search(run: Run, error: Remembered, *, seed: int, trials: int, racing: bool) -> StudyRecords:
     objectives = (error, LatencyObjective(), ResourceObjective("dsp", "DSPs"))
-    device = work.device
+    device = run.device
     limits = {name: limit for name, limit in device.limits().items()}
     evaluator = Evaluator(objectives, lambda a, share: best_plan(a, device, share), limits)
 
@@ -92,18 +90,18 @@ def search(
         return RacingEvaluator(evaluator, error, race)
 
     error.asked.clear()
-    config = dataclasses.replace(work.config.search, trials=trials, racing=racing)
+    config = dataclasses.replace(run.config.search, trials=trials, racing=racing)
     with TemporaryDirectory() as folder:
         study = open_study(Path(folder) / "a", name="race", directions=["minimize"] * 3)
         race = against if racing else None
-        Runner(study, work.genome, config, seed, evaluator, Silent(), race=race).run()
-        return StudyRecords.of(OBJECTIVES, read_records(study, work.genome, OBJECTIVES))
+        Runner(study, run.genome, config, seed, evaluator, Silent(), race=race).run()
+        return StudyRecords.of(OBJECTIVES, read_records(study, run.genome, OBJECTIVES))
 
 
-def compare(work: Workspace, error: Remembered, *, seed: int, trials: int) -> dict[str, float]:
-    full = search(work, error, seed=seed, trials=trials, racing=False)
+def compare(run: Run, error: Remembered, *, seed: int, trials: int) -> dict[str, float]:
+    full = search(run, error, seed=seed, trials=trials, racing=False)
     full_images = sum(error.asked.values())
-    raced = search(work, error, seed=seed, trials=trials, racing=True)
+    raced = search(run, error, seed=seed, trials=trials, racing=True)
     images = sum(error.asked.values())
 
     def truth(trial: TrialRecord) -> tuple[float, float, float]:
@@ -114,7 +112,7 @@ def compare(work: Workspace, error: Remembered, *, seed: int, trials: int) -> di
             float(estimate.resources.dsp),
         )
 
-    proposed = [t for t in (*raced.trials, *raced.dropped) if t.feasible]
+    proposed = [t for t in (*raced.trials, *raced.early_stopped) if t.feasible]
     on = nondominated([truth(t) for t in proposed])
     fronts = [records.minimised(records.front()) for records in (full, raced)]
     box = Box.around(np.concatenate([r.minimised(r.trials) for r in (full, raced)]))
@@ -124,20 +122,20 @@ def compare(work: Workspace, error: Remembered, *, seed: int, trials: int) -> di
         "images_raced": images,
         "images_share": images / full_images,
         "hypervolume_share": volumes[1] / volumes[0],
-        "dropped": len(raced.dropped),
+        "dropped": len(raced.early_stopped),
         "lost": sum(1 for t, member in zip(proposed, on, strict=True) if member and not t.values),
     }
 
 
-def trained(run: Path | None, folder: Path, epochs: int) -> Workspace:
+def trained(run: Path | None, folder: Path, epochs: int) -> Run:
     """The workspace of a trained run; of a fresh training in `folder` without one."""
     if run is not None:
-        return Workspace(read_manifest(run / "manifest.json").config, run.parent)
-    config: StudyConfig = load_config("digits_zcu102")
+        return Run(read_manifest(run / "manifest.json").config, run.parent)
+    config: Study = load_config("digits_zcu102")
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=epochs))
-    with open_workspace(config, runs=folder) as work:
-        stages.train(work)
-    return work
+    with writable_run(config, runs=folder) as run:
+        stages.train(run)
+    return run
 
 
 def main() -> None:
@@ -149,11 +147,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        work = trained(options.run, Path(folder), options.epochs)
-        error = Remembered(AccuracyEvaluator(work.supernet, *work.part("search")))
+        run = trained(options.run, Path(folder), options.epochs)
+        error = Remembered(AccuracyEvaluator(run.supernet, *run.subset("search")))
         rows: list[dict[str, Any]] = []
         for seed in range(options.seeds):
-            row = compare(work, error, seed=seed, trials=options.trials)
+            row = compare(run, error, seed=seed, trials=options.trials)
             rows.append({"seed": seed, **row})
             print(
                 f"seed {seed}: {row['images_raced']:,} of {row['images_full']:,} images"

@@ -45,7 +45,7 @@ def main() -> None:
             test_images=options.test_images,
             cifar10=options.cifar10,
         )
-        plans, shop = make_plans(task, options), Workshop(task, options.work)
+        plans, shop = make_plans(task, options), Workshop(task, options.run)
         for job, subnets, wait in _rounds(plans) if not options.report else ():
             if shop.do(job, subnets, wait=wait) and options.json:
                 write_json(options.json, results | {name: found(task, plans, shop)})

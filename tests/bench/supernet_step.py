@@ -142,7 +142,7 @@ def timm_vit(arch: Architecture) -> Any:
     )
     model.blocks = torch.nn.Sequential(
         *(
-            timm.Block(
+            timm.RtlBlock(
                 arch.embed_dim,
                 block.num_heads,
                 mlp_ratio=block.mlp_hidden / arch.embed_dim,
@@ -170,15 +170,15 @@ def _attention(width: int) -> Any:
 
 def side_by_side(*works: Callable[[], object], turns: int) -> list[float]:
     """Median CPU seconds of each, after one run of each that does not count."""
-    for work in works:
-        work()
-    times = [[seconds(work) for work in works] for _ in range(turns)]
+    for run in works:
+        run()
+    times = [[seconds(run) for run in works] for _ in range(turns)]
     return [statistics.median(each) for each in zip(*times, strict=True)]
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(run: Callable[[], object]) -> float:
     start = time.process_time()
-    work()
+    run()
     return time.process_time() - start
 
 

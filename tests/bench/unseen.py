@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.calibration.evaluation import (
-    Foretold,
+    Predicted,
     evaluate,
-    foretold,
     leave_one_out,
+    predicted,
     score,
 )
 from qnas.accel.calibration.pairs import CLOCK, Pairs, read_pairs
@@ -101,17 +101,17 @@ def _without_clocks(pairs: Pairs) -> Pairs:
 
 def measure(pairs: Pairs) -> dict[str, Any]:
     """By split."""
-    near = foretold(pairs, leave_one_out(pairs))
+    near = predicted(pairs, leave_one_out(pairs))
     found = {}
     for split in splits(pairs):
-        told = foretold(split.test, evaluate(split.train, split.test))
+        told = predicted(split.test, evaluate(split.train, split.test))
         found[split.name] = _figures(told, near, split)
         print(line(split.name, found[split.name]), flush=True)
     return found
 
 
 def _figures(
-    told: Mapping[str, Foretold], near: Mapping[str, Foretold], split: Split
+    told: Mapping[str, Predicted], near: Mapping[str, Predicted], split: Split
 ) -> dict[str, Any]:
     figures: dict[str, Any] = {"known": len(split.train), "n": len(split.test)}
     for name, x in score(told).items():
@@ -122,7 +122,7 @@ def _figures(
     return figures
 
 
-def _widths(x: Foretold) -> Any:
+def _widths(x: Predicted) -> Any:
     return np.log1p(x.high) - np.log1p(x.low)
 
 

@@ -25,7 +25,7 @@ from qnas.cli.main import cli
 from qnas.errors import CapacityError
 from qnas.studies.config import load_config
 from qnas.studies.report.dashboard import Mirror
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.stages.multi_network import group_of
 from tests.cli.tiny_study import qnas, study
 
@@ -159,8 +159,8 @@ def test_a_pick_says_why_and_writes_its_project(copy: Path, tmp_path: Path) -> N
 def test_the_dashboard_shows_the_run_and_leaves_it_alone(copy: Path, tmp_path: Path) -> None:
     run = copy / "runs/tiny"
     before = (run / "study.journal").read_bytes()
-    work = Workspace(load_config(copy / "study.toml"), copy / "runs")
-    mirror = Mirror(work, tmp_path)
+    opened = Run(load_config(copy / "study.toml"), copy / "runs")
+    mirror = Mirror(opened, tmp_path)
     assert mirror.update() == 6 and mirror.update() == 0
     app = wsgi(mirror.storage, artifact_store=mirror.artifacts)
     study = _get(app, f"/api/studies/{mirror.study._study_id}")
@@ -233,10 +233,10 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
 
 
 def test_picks_that_no_kernel_holds_are_refused_with_what_is_short(copy: Path) -> None:
-    work = Workspace(load_config(copy / "study.toml"), copy / "runs")
-    work.__dict__["limits"] = {**work.limits, "dsp": 1}
+    run = Run(load_config(copy / "study.toml"), copy / "runs")
+    run.__dict__["limits"] = {**run.limits, "dsp": 1}
     with pytest.raises(CapacityError, match=r"dsp.*of a kernel of all picks must be at most 1;"):
-        group_of(work)
+        group_of(run)
 
 
 @pytest.mark.slow
@@ -326,7 +326,7 @@ def test_killed_at_any_point_it_is_completed_by_running_again(
             process.wait()
         time.sleep(0.1)
     assert subprocess.run(command, cwd=tmp_path).returncode == 0
-    whole, resumed = (contents(run / "runs/tiny") for run in (finished, tmp_path))
+    whole, resumed = (contents(where / "runs/tiny") for where in (finished, tmp_path))
     # Optuna numbers the trials that a kill abandoned too; all else of a row is the same.
     assert _unnumbered(resumed.pop("front.csv")) == _unnumbered(whole.pop("front.csv"))
     assert resumed == whole

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qnas.studies import load_config, open_workspace
+from qnas.studies import load_config, writable_run
 from qnas.studies.run.progress import Silent
 from qnas.studies.stages import pipeline as stages
 from tests.cli.tiny_study import TINY_SPACE, qnas, study
@@ -92,8 +92,8 @@ def test_a_killed_tuning_goes_on_to_the_same_weights(searched: Path, tuned: Path
     work_folder = shutil.copytree(searched, searched.parent / "killed")
     config = load_config(work_folder / "study.toml")
     runs = work_folder / "runs"
-    with open_workspace(config, runs=runs) as work, pytest.raises(Killed):
-        stages.tune(work, progress=Killer())
+    with writable_run(config, runs=runs) as run, pytest.raises(Killed):
+        stages.tune(run, progress=Killer())
     assert list(runs.glob("tiny/tuned/*/checkpoint.safetensors"))
     assert not list(runs.glob("tiny/tuned/*/tuning.json"))
     assert qnas("tune", work_folder).exit_code == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from qnas.studies.config import load_config
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from tests.cli.tiny_study import qnas, study
 from tests.studies.postgres import postgres
 
@@ -36,7 +36,7 @@ def front(folder: Path) -> list[str]:
 
 
 def trials(folder: Path) -> list[tuple[tuple[int, int], str]]:
-    records = Workspace(load_config(folder / "study.toml"), folder / "runs").records()
+    records = Run(load_config(folder / "study.toml"), folder / "runs").records()
     return [(t.place, t.key) for t in (*records.trials, *records.refused)]
 
 

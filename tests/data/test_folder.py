@@ -75,7 +75,7 @@ def test_grey_and_colour_become_what_the_space_needs(tmp_path: Path) -> None:
 
 def test_decoded_once_is_the_same(tmp_path: Path) -> None:
     images = files(load(make_folder(tmp_path)))
-    once = DecodedImages.of(images.take([3, 1]))
+    once = DecodedImages.of(images.subset([3, 1]))
     assert once.values.dtype == np.uint8 and once.shape == (2, 3, 32, 32)
     np.testing.assert_array_equal(once[:], images[np.array([3, 1])])
 

@@ -12,7 +12,7 @@ import pytest
 
 from qnas._util.serialization import decode
 from qnas.cli.main import cli
-from qnas.studies.config import StudyConfig
+from qnas.studies.config import Study
 from tests.docs.pages import DOCS, ROOT, aligned, blocks, commands, follow, missing, plain
 
 SLOW = ("tutorial.md",)  # its own test
@@ -74,7 +74,7 @@ def test_targets_of_make_and_files_that_are_named_exist() -> None:
 def test_the_readme_has_a_study_and_links_that_lead_somewhere() -> None:
     readme = ROOT / "README.md"
     (study,) = (block for block in blocks(readme) if block.language == "toml")
-    assert decode(StudyConfig, tomllib.loads(study.text), subject="README").fps_targets == (1000,)
+    assert decode(Study, tomllib.loads(study.text), subject="README").fps_targets == (1000,)
     links = re.findall(r"\]\((?!https?:)([^)#]+)", readme.read_text())
     assert len(links) >= 15 and [link for link in links if not (ROOT / link).exists()] == []
 

@@ -27,7 +27,7 @@ from qnas.studies.search.loop import Runner
 from qnas.studies.search.sampler import Params
 from qnas.studies.search.trials import read_records
 from qnas.studies.storage.journal import open_study
-from qnas.studies.storage.leases import Ledger
+from qnas.studies.storage.leases import LeaseTable
 from qnas.studies.storage.shared import open_storage, shared_study
 
 SPACE = SearchSpace(
@@ -100,12 +100,12 @@ def search(
     wrap: Callable[[Evaluate], Evaluate] = lambda evaluate: evaluate,
     sampler: str = "NSGAIISampler",
     space: Genome = GENOME,
-    seeds: Sequence[Params] = (),
+    warm_start: Sequence[Params] = (),
 ) -> optuna.Study:
     """Run or resume the search in the journal at `path`."""
     study = open_study(path, name="small", directions=DIRECTIONS)
     config = SearchConfig(trials=trials, population=population, sampler=sampler)
-    Runner(study, space, config, seed, wrap(evaluate or evaluator()), Silent(), seeds).run()
+    Runner(study, space, config, seed, wrap(evaluate or evaluator()), Silent(), warm_start).run()
     return study
 
 
@@ -125,9 +125,9 @@ def share(
     config = SearchConfig(trials=trials, population=10)
     with open_storage(url) as storage:
         study = shared_study(storage, name="small", directions=DIRECTIONS, identity="small")
-        claims = Ledger(storage, "small", patience_s=5, pause_s=0.05)
-        with claims.beating():
-            Runner(study, GENOME, config, 0, slowly, Silent(), claims=claims).run()
+        leases = LeaseTable(storage, "small", patience_s=5, pause_s=0.05)
+        with leases.heartbeat():
+            Runner(study, GENOME, config, 0, slowly, Silent(), leases=leases).run()
 
 
 def outcome(study: optuna.Study) -> list[tuple[str, dict[str, float], int]]:

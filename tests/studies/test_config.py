@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qnas._util.serialization import decode, encode
 from qnas.errors import ConfigError, QnasError, UnknownNameError
-from qnas.studies.config import SearchConfig, StudyConfig, load_config, shipped_studies
+from qnas.studies.config import SearchConfig, Study, load_config, shipped_studies
 
 GOOD = """
 name = "mine"
@@ -104,7 +104,7 @@ def test_a_relative_device_is_looked_up_beside_the_toml(
 
 
 configs = st.builds(
-    StudyConfig,
+    Study,
     name=st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True),
     space=st.just("digits"),
     data=st.just("digits"),
@@ -123,6 +123,6 @@ configs = st.builds(
 
 
 @given(configs)
-def test_a_config_survives_json(config: StudyConfig) -> None:
+def test_a_config_survives_json(config: Study) -> None:
     data: Any = json.loads(json.dumps(encode(config)))
-    assert decode(StudyConfig, data, subject="study") == config
+    assert decode(Study, data, subject="study") == config

@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 
 from qnas._util.serialization import read_json
 from qnas._util.timm_support import import_timm
-from qnas.studies.config import StudyConfig, load_config
-from qnas.studies.run.run import open_workspace
-from qnas.studies.stages.pipeline import run
+from qnas.studies.config import Study, load_config
+from qnas.studies.run.run import writable_run
+from qnas.studies.stages.pipeline import run_all
 from tests.data.folders import make_folder
 
 SPACE = """
@@ -35,7 +35,7 @@ def save_vit(path: Path, **arguments: Any) -> str:
     return str(path)
 
 
-def study(folder: Path) -> StudyConfig:
+def study(folder: Path) -> Study:
     shipped = load_config("imagenet_zcu102")
     (folder / "space.py").write_text(SPACE)
     make_folder(folder / "images", classes=4, train=4, held_out=2, size=240)
@@ -67,9 +67,9 @@ def study(folder: Path) -> StudyConfig:
 @pytest.mark.slow
 @pytest.mark.full
 def test_the_whole_line_at_224_pixels(tmp_path: Path) -> None:
-    with open_workspace(study(tmp_path), runs=tmp_path / "runs") as work:
-        summary = run(work)
-        manifest = read_json(work.files.manifest)
+    with writable_run(study(tmp_path), runs=tmp_path / "runs") as run:
+        summary = run_all(run)
+        manifest = read_json(run.files.manifest)
     assert manifest["splits"] | {"digest": ""} == {
         "digest": "",
         "train": 12,

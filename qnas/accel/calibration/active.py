@@ -16,7 +16,7 @@ from qnas.accel.calibration.blocks import features, fit_blocks
 from qnas.accel.calibration.gaussian_process import Processes
 from qnas.accel.calibration.pairs import Floats
 from qnas.accel.cost.blocks import block_resources
-from qnas.accel.rtl.block import Block
+from qnas.accel.rtl.block import RtlBlock
 from qnas.accel.rtl.table import Row
 
 
@@ -41,11 +41,11 @@ def choose(
 
 def propose(
     rows: Sequence[Row],
-    targets: Sequence[Block] | Mapping[Block, float],
+    targets: Sequence[RtlBlock] | Mapping[RtlBlock, float],
     *,
-    candidates: Sequence[Block],
+    candidates: Sequence[RtlBlock],
     count: int,
-) -> tuple[Block, ...]:
+) -> tuple[RtlBlock, ...]:
     """At most `count` of `candidates` that were not measured yet, the best first: one of each kind
     of the targets' of which nothing was measured, since nothing else tells of it, then any.
 
@@ -55,10 +55,10 @@ def propose(
     weights = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
     processes, goals = fit_blocks(rows).processes, features(tuple(weights))
     measured = [row.block for row in rows]
-    known, found = set(measured), list[Block]()
+    known, found = set(measured), list[RtlBlock]()
     left = [block for block in candidates if block not in known]
 
-    def take(choice: Sequence[Block], most: int) -> None:
+    def take(choice: Sequence[RtlBlock], most: int) -> None:
         at = choose(
             processes,
             features([*measured, *found]),
@@ -77,10 +77,10 @@ def propose(
     return tuple(found)
 
 
-def shares(plans: Iterable[Sequence[Block]]) -> dict[Block, float]:
+def shares(plans: Iterable[Sequence[RtlBlock]]) -> dict[RtlBlock, float]:
     """Of the blocks of plans: what a block's relative error does to a plan's LUTs, squared, as
     variances count."""
-    found: defaultdict[Block, float] = defaultdict(float)
+    found: defaultdict[RtlBlock, float] = defaultdict(float)
     for blocks in plans:
         luts = [block_resources(block).lut for block in blocks]
         for block, lut in zip(blocks, luts, strict=True):
@@ -88,7 +88,7 @@ def shares(plans: Iterable[Sequence[Block]]) -> dict[Block, float]:
     return dict(found)
 
 
-def widths(rows: Sequence[Row], targets: Sequence[Block]) -> float:
+def widths(rows: Sequence[Row], targets: Sequence[RtlBlock]) -> float:
     """Mean width of the targets' 90 % intervals over their values."""
     found = fit_blocks(rows).predict(targets)
     return float(np.mean((found.high - found.low) / np.maximum(found.value, 1)))

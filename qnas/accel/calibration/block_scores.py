@@ -8,7 +8,7 @@ import numpy as np
 
 from qnas.accel.calibration.active import propose
 from qnas.accel.calibration.blocks import COUNTED, LEARNED, estimates, fit_blocks, measured
-from qnas.accel.calibration.evaluation import Foretold
+from qnas.accel.calibration.evaluation import Predicted
 from qnas.accel.calibration.pairs import MIN_PAIRS, Floats
 from qnas.accel.rtl.table import Row
 from qnas.errors import ConfigError, problem
@@ -16,8 +16,8 @@ from qnas.errors import ConfigError, problem
 HALF = 0.5  # cells are whole: an interval holds what it rounds to
 
 
-def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Foretold]:
-    """Each block foretold from all the others. Of resources that are counted, not learned, the
+def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Predicted]:
+    """Each block predicted from all the others. Of resources that are counted, not learned, the
     estimate is the prediction, and the interval a point. ConfigError where too few are left."""
     if len(rows) <= MIN_PAIRS:
         rule, remedy = f"must be {MIN_PAIRS + 1} at least to leave one out", "Measure more."
@@ -34,7 +34,7 @@ def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Foretold]:
             i = LEARNED.index(resource)
             value, low, high = (np.array([getattr(f, n)[0, i] for f in found]) for n in _PARTS)
             low, high = np.maximum(0.0, low - HALF), high + HALF
-        told[resource] = Foretold(names, truth, raw, value, low, high, far)
+        told[resource] = Predicted(names, truth, raw, value, low, high, far)
     return told
 
 

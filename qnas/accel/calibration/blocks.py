@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 from qnas.accel.calibration.gaussian_process import Processes, fit_processes
 from qnas.accel.calibration.pairs import MIN_PAIRS, Floats
 from qnas.accel.cost.blocks import block_resources
-from qnas.accel.rtl.block import FAMILIES, Block
+from qnas.accel.rtl.block import FAMILIES, RtlBlock
 from qnas.accel.rtl.kinds import KINDS
 from qnas.accel.rtl.table import Row
 from qnas.errors import ConfigError, problem
@@ -48,7 +48,7 @@ class BlockModel:
     known: KDTree
     reach: float
 
-    def predict(self, blocks: Sequence[Block]) -> BlockPrediction:
+    def predict(self, blocks: Sequence[RtlBlock]) -> BlockPrediction:
         x, raw = features(blocks), estimates(blocks, LEARNED)
         shift, spread = self.processes.predict(x)
         middle, half = np.log1p(raw) + shift, spread * self.processes.stretch
@@ -74,13 +74,13 @@ def measured(rows: Sequence[Row], resources: Sequence[str]) -> Floats:
     return np.array([[getattr(row, name) for name in resources] for row in rows], float)
 
 
-def estimates(blocks: Sequence[Block], resources: Sequence[str]) -> Floats:
+def estimates(blocks: Sequence[RtlBlock], resources: Sequence[str]) -> Floats:
     """(blocks, resources): what the formulas say that price plans."""
     found = [block_resources(block) for block in blocks]
     return np.array([[getattr(f, name) for name in resources] for f in found], float)
 
 
-def features(blocks: Sequence[Block]) -> Floats:
+def features(blocks: Sequence[RtlBlock]) -> Floats:
     """(blocks, features): kind and family one-hot, APART; log2 of one more than each parameter."""
     kinds = tuple(KINDS)
     rows = []

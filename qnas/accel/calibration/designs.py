@@ -62,7 +62,7 @@ class MeasuredDesign(Value):
 class MeasuredDesigns(Value):
     """At least MIN_PAIRS designs of one setup, ordered by plan, each plan once.
 
-    What is foretold is the last stage if MIN_PAIRS designs reached it, else what HLS says.
+    What is predicted is the last stage if MIN_PAIRS designs reached it, else what HLS says.
     """
 
     setup: Setup
@@ -72,9 +72,9 @@ class MeasuredDesigns(Value):
         if len({design.plan for design in self.designs}) < len(self.designs):
             rule, remedy = "must be of each plan once", "Read the reports again."
             raise ConfigError(problem("designs", rule, "one twice", remedy))
-        if len(self.foretold) < MIN_PAIRS:
+        if len(self.predicted) < MIN_PAIRS:
             rule, remedy = f"must be of {MIN_PAIRS} plans at least", "Synthesize more plans."
-            raise ConfigError(problem("reports", rule, len(self.foretold), remedy))
+            raise ConfigError(problem("reports", rule, len(self.predicted), remedy))
 
     @property
     def built(self) -> tuple[MeasuredDesign, ...]:
@@ -82,11 +82,11 @@ class MeasuredDesigns(Value):
 
     @property
     def stage(self) -> str:
-        """Of what is foretold."""
+        """Of what is predicted."""
         return self.setup.stage if len(self.built) >= MIN_PAIRS else HLS
 
     @property
-    def foretold(self) -> tuple[MeasuredDesign, ...]:
+    def predicted(self) -> tuple[MeasuredDesign, ...]:
         """The designs that were measured at `stage`."""
         if len(self.built) >= MIN_PAIRS:
             return self.built
@@ -122,7 +122,7 @@ def read_designs(directory: Path) -> MeasuredDesigns:
                 remedy = "Calibrate each on its own."
                 raise ConfigError(problem(design.source, rule, setup, remedy))
     last, _ = setups[False] if False in setups else setups[True]
-    return MeasuredDesigns(last, _without_twins([design for _, design in found]))
+    return MeasuredDesigns(last, _without_duplicates([design for _, design in found]))
 
 
 def _read_project(folder: Path) -> tuple[tuple[Setup, ...], MeasuredDesign]:
@@ -188,7 +188,7 @@ def _plain(part: str) -> str:
     return part.lower().replace("-", "")
 
 
-def _without_twins(designs: Sequence[MeasuredDesign]) -> tuple[MeasuredDesign, ...]:
+def _without_duplicates(designs: Sequence[MeasuredDesign]) -> tuple[MeasuredDesign, ...]:
     """Each plan once; two reports of it may differ by the noise of the tools alone."""
     kept = []
     for _, group in groupby(sorted(designs, key=lambda d: d.plan), key=lambda d: d.plan):

@@ -18,7 +18,7 @@ EXACT = 1e-6  # what an amount may be off by rounding of logarithms
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
+class Predicted:
     """One resource, (designs) each: `names` of kernels or blocks; amounts measured, estimated, and
     predicted with the 90 % interval; `far`, those that lie far from training."""
 
@@ -52,18 +52,18 @@ def leave_one_out(pairs: Pairs, *, seed: int = 0) -> Prediction:
     return Prediction(pairs.resources, value, low, high, far)
 
 
-def foretold(pairs: Pairs, found: Prediction) -> Mapping[str, Foretold]:
+def predicted(pairs: Pairs, found: Prediction) -> Mapping[str, Predicted]:
     """Of every resource that `pairs` has built."""
     told = {}
     for index, name in enumerate(found.resources):
         if name in pairs.resources:
             truth, raw = pairs.built([name])[:, 0], pairs.estimates([name])[:, 0]
             value, low, high = (x[:, index] for x in (found.value, found.low, found.high))
-            told[name] = Foretold(pairs.groups, truth, raw, value, low, high, found.far)
+            told[name] = Predicted(pairs.groups, truth, raw, value, low, high, found.far)
     return told
 
 
-def score(told: Mapping[str, Foretold]) -> Scores:
+def score(told: Mapping[str, Predicted]) -> Scores:
     """Per resource. Errors are fractions of what was built, of 1 where nothing was: `mape_raw` of
     the estimate, `mape` of the prediction. `coverage_90` is the share of designs inside the 90 %
     interval, `width_90` its median width over the prediction, `kendall_tau` the order of the
@@ -72,13 +72,13 @@ def score(told: Mapping[str, Foretold]) -> Scores:
     return {name: _score(x) for name, x in told.items()}
 
 
-def held(x: Foretold) -> NDArray[np.bool_]:
+def held(x: Predicted) -> NDArray[np.bool_]:
     """Which intervals hold what was measured."""
     found: NDArray[np.bool_] = (x.low - EXACT <= x.measured) & (x.measured <= x.high + EXACT)
     return found
 
 
-def _score(x: Foretold) -> dict[str, float | None]:
+def _score(x: Predicted) -> dict[str, float | None]:
     return {
         "mape_raw": _mape(x.estimate, x.measured),
         "mape": _mape(x.value, x.measured),

@@ -35,7 +35,7 @@ from qnas.accel.cost.estimate import RESOURCES, Resources
 
 LEVEL = 0.9
 FEW = 20
-WAYS = ("estimate", "factor", "chain")
+ESTIMATORS = ("estimate", "factor", "chain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class Range:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """(RESOURCES) each, logarithms: what is added to the estimate, and half an interval.
-    `before`, `after`: mean relative errors on designs left out. `ways`: of WAYS, what was kept.
+    `before`, `after`: mean relative errors on designs left out. `estimators`: of ESTIMATORS, what
+    was kept.
     It foretells the stage of `setup`."""
 
     setup: Setup
@@ -66,7 +67,7 @@ class Calibration:
     half: Floats
     before: Floats
     after: Floats
-    ways: tuple[str, ...]
+    estimators: tuple[str, ...]
 
     def predict(self, estimated: Resources) -> Mapping[str, Range]:
         """Per resource, amounts."""
@@ -92,13 +93,13 @@ class Calibration:
 
 def fit(found: MeasuredDesigns) -> Calibration:
     """Every design left out once."""
-    stage, designs = found.stage, found.foretold
+    stage, designs = found.stage, found.predicted
     pairs = [(d.estimated, _at(stage, d)) for d in designs]
     truth = log_residuals(pairs)
-    ways = (np.zeros_like(truth), _others(truth), _chained(found, designs))
-    losses = np.array([_mape(way, truth) for way in ways])
+    estimators = (np.zeros_like(truth), _others(truth), _chained(found, designs))
+    losses = np.array([_mape(way, truth) for way in estimators])
     best = np.argmin(losses, axis=0)
-    left_out = np.choose(best, ways)
+    left_out = np.choose(best, estimators)
     everything = (np.zeros(len(RESOURCES)), truth.mean(axis=0), _whole_chain(found))
     return Calibration(
         setup=found.setup,
@@ -106,7 +107,7 @@ def fit(found: MeasuredDesigns) -> Calibration:
         half=_half(truth - left_out),
         before=losses[0],
         after=losses.min(axis=0),
-        ways=tuple(WAYS[i] for i in best),
+        estimators=tuple(ESTIMATORS[i] for i in best),
     )
 
 
@@ -118,7 +119,7 @@ def read_calibration(path: Path) -> tuple[MeasuredDesigns, Calibration]:
 
 def _at(stage: str, design: MeasuredDesign) -> Resources:
     measured = design.hls if stage == HLS else design.built
-    assert measured is not None, "of `foretold` designs"
+    assert measured is not None, "of `predicted` designs"
     return measured
 
 

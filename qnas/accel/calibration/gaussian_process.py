@@ -20,7 +20,8 @@ from qnas.accel.calibration.pairs import Floats
 
 LEVEL = 0.9
 # Times the error of estimates: beyond it what is learned is not used. Of few points that lie far
-# from each other each is foretold badly by the rest, and what lies between them well none the less.
+# from each other each is predicted badly by the rest, although what lies between them is
+# predicted well.
 WORSE = 1.25
 
 

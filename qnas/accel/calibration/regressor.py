@@ -115,26 +115,26 @@ class PairsRegressor:
 
     def predict(self, pairs: Pairs) -> Prediction:
         raw = self.forest.predict(pairs)
-        strange, distant = self._strange(pairs), raw.distance > self.reach
+        out_of_distribution, distant = self._out_of_distribution(pairs), raw.distance > self.reach
         half = self.quantile * raw.scale(self.reach, self.slope)
-        unlike = (strange | (distant & self.few))[:, None]
+        unlike = (out_of_distribution | (distant & self.few))[:, None]
         half = np.where(unlike, STRANGE * np.maximum(half, self.usual), half)
         half = np.minimum(half, self.widest)
         middle = np.log1p(pairs.estimates(self.resources)) + raw.residual * self.learned
         value, low, high = (np.expm1(middle + sign * half) for sign in (0, -1, 1))
         low = np.maximum(0.0, low)
-        return Prediction(self.resources, value, low, high, strange | distant)
+        return Prediction(self.resources, value, low, high, out_of_distribution | distant)
 
-    def _strange(self, pairs: Pairs) -> Mask:
+    def _out_of_distribution(self, pairs: Pairs) -> Mask:
         """Of another part or clock, as they are named or as the period that HLS expects tells. On
         the ZCU102 pairs 6 % of a kernel's periods are none of the other kernels'."""
-        strange: Mask = ~np.isin(pairs.conditions, sorted(self.conditions))
+        out_of_distribution: Mask = ~np.isin(pairs.conditions, sorted(self.conditions))
         if self.clocks_ns is not None and CLOCK in pairs.columns:
             known, found = self.clocks_ns, pairs.columns[CLOCK]
             at = np.searchsorted(known, found).clip(1, len(known) - 1) if len(known) > 1 else 0
             nearest = np.minimum(abs(known[at] - found), abs(known[np.maximum(at - 1, 0)] - found))
-            strange |= nearest > SAME_CLOCK_NS
-        return strange
+            out_of_distribution |= nearest > SAME_CLOCK_NS
+        return out_of_distribution
 
 
 def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegressor:

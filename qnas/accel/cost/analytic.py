@@ -24,7 +24,7 @@ from qnas.accel.cost.coefficients import (
     START_CYCLES,
     Coefficients,
 )
-from qnas.accel.cost.design import Design, Memory, design_of_foldings, design_of_plan, union
+from qnas.accel.cost.design import DesignFacts, Memory, design_of_foldings, design_of_plan, union
 from qnas.accel.cost.estimate import RESOURCES, Estimate, Resources
 from qnas.accel.cost.logic import logic
 from qnas.accel.cost.memories import (
@@ -122,7 +122,7 @@ def price_together(
     coefficients: Coefficients = DEFAULT,
 ) -> Prices:
     """`estimate_together` of the plans of all architectures, of every folding in one sweep."""
-    designs = [design_of_foldings(arch, device, foldings, room=archs) for arch in archs]
+    designs = [design_of_foldings(arch, device, foldings, share_with=archs) for arch in archs]
     return _priced(union(designs), coefficients)
 
 
@@ -134,7 +134,7 @@ def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[
     )
 
 
-def _priced(design: Design, c: Coefficients) -> Prices:
+def _priced(design: DesignFacts, c: Coefficients) -> Prices:
     every_part = list(_parts(design, c))
     fixed = design.networks * START_CYCLES + design.stages * STAGE_CYCLES
     fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
@@ -165,7 +165,7 @@ def _add_up(terms: Iterable[Count]) -> Count:
     return sum(sums.values())
 
 
-def _parts(design: Design, c: Coefficients) -> Iterator[Part]:
+def _parts(design: DesignFacts, c: Coefficients) -> Iterator[Part]:
     for name, amount in logic(design, c):
         yield Part(name, lut=amount.lut, ff=amount.ff)
     stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits

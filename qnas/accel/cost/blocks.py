@@ -16,7 +16,7 @@ from qnas.accel.cost.units import Amount, mux
 from qnas.accel.plan.loops import GELU_ENTRY_BITS, ROW_PARAM_BITS
 from qnas.accel.plan.multipliers import CASCADE, NIBBLE_BITS, SQUARES_BITS, SUM_BITS
 from qnas.accel.plan.plan import Packing
-from qnas.accel.rtl.block import Block, Family
+from qnas.accel.rtl.block import Family, RtlBlock
 from qnas.numerics import MULT_BITS
 
 ACTIVATION_BITS, GELU_ENTRIES = 6, 256
@@ -27,7 +27,7 @@ CONTROL = Amount(lut=6, ff=10)
 ENGINE_CONTROL = Amount(lut=16 * 16, ff=16 * 11)
 
 
-def block_resources(block: Block, *, coefficients: Coefficients = DEFAULT) -> Resources:
+def block_resources(block: RtlBlock, *, coefficients: Coefficients = DEFAULT) -> Resources:
     """The estimate of one block."""
     amount, dsp, bram18 = _PRICES[block.kind](block, coefficients)
     return Resources(lut=int(amount.lut), ff=int(amount.ff), dsp=int(dsp), bram18=int(bram18))
@@ -36,12 +36,12 @@ def block_resources(block: Block, *, coefficients: Coefficients = DEFAULT) -> Re
 Price = tuple[Amount, int, int]
 
 
-def _array(b: Block, c: Coefficients) -> Price:
+def _array(b: RtlBlock, c: Coefficients) -> Price:
     amount, dsp = _lanes(b, c, ACTIVATION_BITS if b.kind == "engine" else b["wx"])
     return amount + CONTROL, dsp, 0
 
 
-def _lanes(b: Block, c: Coefficients, bits: int) -> tuple[Amount, int]:
+def _lanes(b: RtlBlock, c: Coefficients, bits: int) -> tuple[Amount, int]:
     packed, slots = bool(b["packed"]), b["tm"] - b["lut_slots"]
     packing = Packing(rows=2, tokens=2, field_bits=11, cascade=CASCADE)
 
@@ -63,7 +63,7 @@ def _lanes(b: Block, c: Coefficients, bits: int) -> tuple[Amount, int]:
     return amount + Amount(*in_luts) + product * products + registers, dsps
 
 
-def _engine(b: Block, c: Coefficients) -> Price:
+def _engine(b: RtlBlock, c: Coefficients) -> Price:
     amount, dsp = _lanes(b, c, ACTIVATION_BITS)
     tm, tt, tk, slots = b["tm"], b["tt"], b["tk"], 2 * b["pairs"]
     words = ceil_div(ROW_PARAM_BITS * tm, b["port"]) * (4 if tm >= 12 else 8 if tm >= 4 else 16)
@@ -81,7 +81,7 @@ def _engine(b: Block, c: Coefficients) -> Price:
     return amount + memories + Amount(lut, ff) + ENGINE_CONTROL + CONTROL, dsp, 0
 
 
-def _buffer(b: Block, c: Coefficients) -> Price:
+def _buffer(b: RtlBlock, c: Coefficients) -> Price:
     if b["block"]:
         return Amount(2, 1), 0, b["banks"] * int(bram18_blocks(b["bits"], b["depth"]))
     return _bank(b["bits"], b["depth"], b.family) * b["banks"] + Amount(2, 1), 0, 0
@@ -94,7 +94,7 @@ def _bank(bits: int, depth: int, family: Family) -> Amount:
     return Amount(luts, bits)
 
 
-def _requantize(b: Block, c: Coefficients) -> Price:
+def _requantize(b: RtlBlock, c: Coefficients) -> Price:
     lane = units.requantizer(c)
     if b.family == "xc7":  # two DSPs a product: operands and low part wait two clocks
         wide, narrow = PORTS["xc7"]
@@ -103,14 +103,14 @@ def _requantize(b: Block, c: Coefficients) -> Price:
     return amount + CONTROL, b["lanes"] * _dsps(b, 27, MULT_BITS), 0
 
 
-def _gelu(b: Block, c: Coefficients) -> Price:
+def _gelu(b: RtlBlock, c: Coefficients) -> Price:
     banks = b["port"] // GELU_ENTRY_BITS
     table = _bank(ACTIVATION_BITS, GELU_ENTRIES // banks, b.family) * banks
     read = units.gelu_read(b["lanes"], banks, ACTIVATION_BITS, c)
     return table * b["lanes"] + read + Amount(2, 2), 0, 0
 
 
-def _norm_statistics(b: Block, c: Coefficients) -> Price:
+def _norm_statistics(b: RtlBlock, c: Coefficients) -> Price:
     amount = units.norm_statistics(b["lanes"], c) + units.reciprocal_sqrt(c)
     channels = units.CHANNEL_BITS
     products = ((SQUARES_BITS, channels), (SUM_BITS, SUM_BITS), (19, 17), (19, 17), (34, 17))
@@ -119,17 +119,17 @@ def _norm_statistics(b: Block, c: Coefficients) -> Price:
     return amount + setting + CONTROL * 3, dsp, 1
 
 
-def _normalise(b: Block, c: Coefficients) -> Price:
+def _normalise(b: RtlBlock, c: Coefficients) -> Price:
     amount = units.normaliser(ACTIVATION_BITS, c) * b["lanes"] + units.normaliser_shared(c)
     dsp = sum(_dsps(b, *product) for product in ((16, 11), (SUM_BITS, 18), (21, 18)))
     return amount + Amount(0, units.CHANNEL_BITS) + CONTROL * 2, b["lanes"] * dsp, 0
 
 
-def _maximum(b: Block, c: Coefficients) -> Price:
+def _maximum(b: RtlBlock, c: Coefficients) -> Price:
     return units.maximum(b["lanes"], b["score"], c) + Amount(0, 3), 0, 0
 
 
-def _exponential(b: Block, c: Coefficients) -> Price:
+def _exponential(b: RtlBlock, c: Coefficients) -> Price:
     shared = units.exponential_shared(b["lanes"], b["score"], c)
     amount = units.exponential(b["score"], c) * b["lanes"] + shared
     setting = Amount(0, MULT_BITS + units.SHIFT_BITS)
@@ -137,16 +137,16 @@ def _exponential(b: Block, c: Coefficients) -> Price:
     return amount + setting + CONTROL, dsp, b["lanes"]
 
 
-def _row_scale(b: Block, c: Coefficients) -> Price:
+def _row_scale(b: RtlBlock, c: Coefficients) -> Price:
     setting = Amount(0, MULT_BITS + units.SHIFT_BITS)
     return units.divider(c) + setting + CONTROL, 0, 0
 
 
-def _dsps(b: Block, wide: int, narrow: int) -> int:
+def _dsps(b: RtlBlock, wide: int, narrow: int) -> int:
     return dsp_blocks(wide, narrow, ports=PORTS[b.family])
 
 
-_PRICES: Mapping[str, Callable[[Block, Coefficients], Price]] = MappingProxyType(
+_PRICES: Mapping[str, Callable[[RtlBlock, Coefficients], Price]] = MappingProxyType(
     {
         "array": _array,
         "engine": _engine,

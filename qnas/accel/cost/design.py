@@ -68,7 +68,7 @@ class CountedPort:
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
+class DesignFacts:
     """Of one network, or of several that run one image each (`union`). `overlaps` are hidden in
     the foldings where `overlapped` is 1, and not where it is 0."""
 
@@ -93,9 +93,9 @@ class Design:
         return sum(m.count for m in self.multipliers if m.name == name)
 
 
-def design_of_plan(plan: HardwarePlan) -> Design:
+def design_of_plan(plan: HardwarePlan) -> DesignFacts:
     """Everything is read off the plan; nothing is computed again from its architecture."""
-    return Design(
+    return DesignFacts(
         folding=plan.folding,
         stages=len(plan.stages),
         loops=tuple(
@@ -124,15 +124,15 @@ def design_of_foldings(
     device: Device,
     foldings: Folding,
     *,
-    room: Sequence[Architecture] = (),
-) -> Design:
+    share_with: Sequence[Architecture] = (),
+) -> DesignFacts:
     """The designs of every folding at once: fields of `foldings` are arrays that broadcast. `room`:
     the other networks of its kernel, as in `lower`."""
     port_bits = device.port_bits
     operations = network_operations(arch)
     distinct = Counter(_shape(op) for op in operations)
     words = sum(times * stream_words(op, foldings, port_bits) for op, times in distinct.items())
-    return Design(
+    return DesignFacts(
         folding=foldings,
         stages=len(operations),
         loops=tuple(
@@ -142,13 +142,13 @@ def design_of_foldings(
         ),
         overlaps=overlaps_of_foldings(arch, foldings, port_bits),
         overlapped=foldings.head_buffers - 1,
-        memories=memories_of_foldings((arch, *room), device, foldings),
+        memories=memories_of_foldings((arch, *share_with), device, foldings),
         multipliers=plan_multipliers(arch, device, foldings),
         ports=_ports_of_foldings(arch, foldings, words, port_bits),
         dsp_ports=(device.dsp_wide_bits, device.dsp_narrow_bits),
         packing=packing(device, arch.activation_bits),
         activation_bits=arch.activation_bits,
-        accumulator_bits=max(accumulator_bits(one) for one in (arch, *room)),
+        accumulator_bits=max(accumulator_bits(one) for one in (arch, *share_with)),
         score_bits=score_bits(arch),
         clock_mhz=device.clock_mhz,
     )
@@ -176,7 +176,7 @@ def memories_of_foldings(
     )
 
 
-def union(designs: Sequence[Design]) -> Design:
+def union(designs: Sequence[DesignFacts]) -> DesignFacts:
     """One kernel of several networks, from the design of each, made with room for the others: the
     loops, stages and words of all, each network running one image."""
     return replace(

@@ -10,7 +10,7 @@ import numpy as np
 from qnas._util.units import ceil_div
 from qnas.accel.cost import units
 from qnas.accel.cost.coefficients import Coefficients
-from qnas.accel.cost.design import Design
+from qnas.accel.cost.design import DesignFacts
 from qnas.accel.cost.lanes import Lanes, levels_of, packed_lanes, plain_lanes
 from qnas.accel.cost.units import Amount, mux
 from qnas.accel.plan.loops import GELU_ENTRY_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
@@ -20,7 +20,7 @@ Count = Any
 ADDRESS_BITS = 16  # of a bank row
 
 
-def logic(design: Design, c: Coefficients) -> Iterator[tuple[str, Amount]]:
+def logic(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Amount]]:
     """(unit, its LUTs and FFs) of every unit of the data path."""
     yield from _array(design)
     for name, lut in _wiring(design, c):
@@ -40,7 +40,7 @@ def logic(design: Design, c: Coefficients) -> Iterator[tuple[str, Amount]]:
     yield "divider", units.divider(c)
 
 
-def _array(design: Design) -> Iterator[tuple[str, Amount]]:
+def _array(design: DesignFacts) -> Iterator[tuple[str, Amount]]:
     f, packing = design.folding, design.packing
     packs = packing.rows > 1
     # What multiplies is the plan's to say.
@@ -63,7 +63,7 @@ def _array(design: Design) -> Iterator[tuple[str, Amount]]:
     yield "lut_lanes", Amount(*in_luts) * products["engine_lut"]
 
 
-def _wiring(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
+def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]:
     """LUTs of what chooses, writes and addresses."""
     f, bits = design.folding, design.activation_bits
     slots: Count = 2 * f.drain_pairs
@@ -87,7 +87,7 @@ def _wiring(design: Design, c: Coefficients) -> Iterator[tuple[str, Count]]:
     yield "ping_pong", (f.head_buffers - 1) * _ping_pong(design, c)
 
 
-def _parameter_read(design: Design, c: Coefficients) -> Count:
+def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:
     """One of the row parameters that a word of the stream brings; of a norm's the lanes' share."""
     f = design.folding
     a_word = f.weight_ports * design.ports[0].bits // ROW_PARAM_BITS
@@ -95,7 +95,7 @@ def _parameter_read(design: Design, c: Coefficients) -> Count:
     return mux(a_word, ROW_PARAM_BITS, c) + norm
 
 
-def _ping_pong(design: Design, c: Coefficients) -> Count:
+def _ping_pong(design: DesignFacts, c: Coefficients) -> Count:
     """Of two buffers: which one is read, and the writes of the second one."""
     f, bits = design.folding, design.score_bits
     read = f.tk * mux(2, KEY_BITS, c) + f.vl * mux(2, bits, c)

@@ -22,7 +22,7 @@ from qnas.accel.csim.simulation import Simulation, run_parts
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.csim.verification import Verification, merged
 from qnas.accel.hls.emit.bench import Input
-from qnas.accel.hls.emit.member import Member, weights_of_members
+from qnas.accel.hls.emit.member import KernelNetwork, weights_of_members
 from qnas.accel.plan.check import first_difference
 from qnas.accel.plan.multi_network import read_plans
 from qnas.accel.plan.plan import HardwarePlan
@@ -169,7 +169,9 @@ def _is_of(
 ) -> bool:
     if [plan.architecture for plan in plans] != [network.architecture for network in networks]:
         return False
-    members = [Member(network, plan, "") for network, plan in zip(networks, plans, strict=True)]
+    members = [
+        KernelNetwork(network, plan, "") for network, plan in zip(networks, plans, strict=True)
+    ]
     return all(
         (directory / name).is_file() and (directory / name).read_bytes() == content
         for files in weights_of_members(members)

@@ -38,7 +38,7 @@ ROUNDING = 1 + 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedFolding:
     """A folding, by its flat index, where its buffers lie, what it then takes of `TAKEN`, and the
     largest share of a limit among these and the DSPs."""
 
@@ -89,12 +89,12 @@ class Contenders:
         """(buffer, N): what buffers take in one kind of memory, weighed."""
         return sum(weights[row] * self.buffers[row] for row in BUILT_OF[kind])
 
-    def placed(self) -> Iterator[Placed]:
+    def placed(self) -> Iterator[PlacedFolding]:
         """Each folding in turn, under the placement that `_best` says."""
         for start in range(0, len(self.indices), CHUNK):
             yield from self.at(slice(start, start + CHUNK))._placed()
 
-    def _placed(self) -> Iterator[Placed]:
+    def _placed(self) -> Iterator[PlacedFolding]:
         best, worst = self._best()
         shape = (len(self.kinds),) * len(self.names)
         chosen = np.array(np.unravel_index(best, shape)).T  # (N, buffer): number of the kind
@@ -105,7 +105,7 @@ class Contenders:
                 taken[list(BUILT_OF[kind])] += self.buffers[list(BUILT_OF[kind]), buffer, row]
             amounts = dict(zip(TAKEN, taken.tolist(), strict=True))
             placement = dict(zip(self.names, kinds, strict=True))
-            yield Placed(index, placement, amounts, float(max(worst[row], self.dsp[row])))
+            yield PlacedFolding(index, placement, amounts, float(max(worst[row], self.dsp[row])))
 
     def _best(self) -> tuple[NDArray[np.intp], Floats]:
         """Of each folding the placement whose worst share is least, and that share; of equally
@@ -168,7 +168,7 @@ def _scale(limit: int) -> float:
     return 1 / (limit or 0.5)
 
 
-def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> Placed | None:
+def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> PlacedFolding | None:
     """The first folding, in the order of `found`, that fits the limits under some placement."""
     for placed in found.placed():
         if all(placed.taken[name] <= limits[name] for name in TAKEN):
@@ -176,12 +176,12 @@ def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> Placed | No
     return None
 
 
-def least_of_its_limits(found: Contenders, *, most: float) -> Placed:
+def least_of_its_limits(found: Contenders, *, most: float) -> PlacedFolding:
     """The folding, and its placement, whose worst share of a limit is least; ties: the first.
     `most`: a share that some folding does not exceed."""
     found = found.bounded(most)
     found = found.at(np.argsort(found.bound, kind="stable"))
-    best: Placed | None = None
+    best: PlacedFolding | None = None
     for bound, placed in zip(found.bound, found.placed(), strict=True):
         if best is not None and bound > best.worst * ROUNDING:
             break

@@ -15,7 +15,12 @@ from qnas.accel.cost.analytic import estimate, price, price_together
 from qnas.accel.cost.design import memories_of_foldings
 from qnas.accel.cost.estimate import Estimate, Resources
 from qnas.accel.device import RESOURCES, Device, Resource
-from qnas.accel.folding_search.selection import Choice, Sweep, quickest, tightest
+from qnas.accel.folding_search.selection import (
+    CandidateTable,
+    SelectedFolding,
+    fastest_feasible,
+    least_violating,
+)
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import check_formats, lower
 from qnas.accel.plan.multi_network import check_alike
@@ -88,7 +93,9 @@ def best_plan(
     """
     sweep = _sweep(arch, device, lut_lanes=lut_lanes)
     bounds = _limits(device, dsp_share, limits)
-    return _lowered(arch, device, sweep, quickest(sweep, bounds) or tightest(sweep, bounds))
+    return _lowered(
+        arch, device, sweep, fastest_feasible(sweep, bounds) or least_violating(sweep, bounds)
+    )
 
 
 def best_plan_and_speedups(
@@ -103,13 +110,13 @@ def best_plan_and_speedups(
     limit: 1.0 where it does not bind, or where the device has none of it. Empty if nothing fits."""
     sweep = _sweep(arch, device, lut_lanes=lut_lanes)
     bounds = _limits(device, dsp_share, limits)
-    best = quickest(sweep, bounds)
+    best = fastest_feasible(sweep, bounds)
     if best is None:
-        return *_lowered(arch, device, sweep, tightest(sweep, bounds)), {}
+        return *_lowered(arch, device, sweep, least_violating(sweep, bounds)), {}
     speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0)
     for resource in RESOURCES:
         if getattr(device, resource):
-            without = quickest(sweep, {**bounds, resource: UNLIMITED}) or best
+            without = fastest_feasible(sweep, {**bounds, resource: UNLIMITED}) or best
             speedups[resource] = best.estimate.cycles / without.estimate.cycles
     return *_lowered(arch, device, sweep, best), speedups
 
@@ -130,13 +137,13 @@ def smallest_plan(
     """
     sweep = _sweep(arch, device, lut_lanes=lut_lanes)
     limits = _limits(device, dsp_share)
-    fastest = quickest(sweep, limits)
+    fastest = fastest_feasible(sweep, limits)
     if fastest is None or fastest.estimate.fps < fps:
         best = fastest.estimate.fps if fastest else 0
         rule = f"must be at most {math.floor(best):,} for this network on {device.name}"
         raise CapacityError(problem("fps", rule, fps, "Lower it or take a larger board."))
     reaches = sweep.prices.fps >= fps
-    return _lowered(arch, device, sweep, tightest(sweep, limits, among=reaches))
+    return _lowered(arch, device, sweep, least_violating(sweep, limits, among=reaches))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +189,12 @@ def best_plan_for_all(
         cycles = sum(w * p.cycles for w, p in zip(weights, prices, strict=True))
     together = price_together(archs, device, folding)
     memories = memories_of_foldings(archs, device, folding)
-    sweep = Sweep(folding, legal, prices=together, memories=memories, cycles=cycles)
+    sweep = CandidateTable(folding, legal, prices=together, memories=memories, cycles=cycles)
     bounds = _limits(device, dsp_share, limits)
-    best = quickest(sweep, bounds) or tightest(sweep, bounds)
+    best = fastest_feasible(sweep, bounds) or least_violating(sweep, bounds)
     chosen = sweep.folding_at(best.index)
     plans = tuple(
-        lower(arch, device, chosen, placement=best.placement, room=archs) for arch in archs
+        lower(arch, device, chosen, placement=best.placement, share_with=archs) for arch in archs
     )
     kernel = best.estimate.resources
     return SharedFolding(
@@ -197,17 +204,17 @@ def best_plan_for_all(
     )
 
 
-def _sweep(arch: Architecture, device: Device, *, lut_lanes: bool) -> Sweep:
+def _sweep(arch: Architecture, device: Device, *, lut_lanes: bool) -> CandidateTable:
     """Every candidate, priced."""
     check_formats(arch)
     folding, legal = candidate_foldings(arch, device, lut_lanes=lut_lanes)
     prices = price(arch, device, folding)
     memories = memories_of_foldings((arch,), device, folding)
-    return Sweep(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
+    return CandidateTable(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
 
 
 def _lowered(
-    arch: Architecture, device: Device, sweep: Sweep, choice: Choice
+    arch: Architecture, device: Device, sweep: CandidateTable, choice: SelectedFolding
 ) -> tuple[HardwarePlan, Estimate]:
     folding = sweep.folding_at(choice.index)
     return lower(arch, device, folding, placement=choice.placement), choice.estimate

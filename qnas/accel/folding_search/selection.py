@@ -15,7 +15,7 @@ from qnas.accel.cost.analytic import Prices
 from qnas.accel.cost.design import Memory
 from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.accel.folding_search.buffer_placement import (
-    Placed,
+    PlacedFolding,
     contenders,
     first_that_fits,
     least_of_its_limits,
@@ -27,7 +27,7 @@ Limits = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Sweep:
+class CandidateTable:
     """Candidates, which are `legal`, and their `prices` where the rule of depth places `memories`.
     `cycles` are what is to be few: those of `prices`, or of several networks together."""
 
@@ -64,7 +64,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SelectedFolding:
     """A folding by its flat index, where its buffers lie against the rule, and its estimate."""
 
     index: int
@@ -72,7 +72,7 @@ class Choice:
     estimate: Estimate
 
 
-def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
+def fastest_feasible(sweep: CandidateTable, limits: Limits) -> SelectedFolding | None:
     """The fastest folding that fits under some placement; None if none does.
 
     Of those that fit by the rule of depth ties go to fewer weight ports, then DSPs, then LUTs, then
@@ -83,13 +83,13 @@ def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
     faster = used["dsp"] <= limits["dsp"]
     fits = reduce(and_, (used[r] <= limits[r] for r in RESOURCES), faster)
     priced = sweep.prices.resources
-    by_rule: Choice | None = None
+    by_rule: SelectedFolding | None = None
     if fits.any():
         fewest = cycles[fits].min()
         tied = sweep.candidates[fits & (cycles == fewest)]
         ports = np.broadcast_to(sweep.folding.weight_ports, sweep.cycles.shape)
         first = tied[sweep.order(tied, ports, priced["dsp"], priced["lut"])[0]]
-        by_rule = Choice(int(first), {}, sweep.prices.at(int(first)))
+        by_rule = SelectedFolding(int(first), {}, sweep.prices.at(int(first)))
         faster = faster & (cycles < fewest)
     among = sweep.candidates[faster]
     if not len(among):
@@ -100,7 +100,9 @@ def quickest(sweep: Sweep, limits: Limits) -> Choice | None:
     return _choice(sweep, placed) if placed else by_rule
 
 
-def tightest(sweep: Sweep, limits: Limits, *, among: NDArray[np.bool_] | None = None) -> Choice:
+def least_violating(
+    sweep: CandidateTable, limits: Limits, *, among: NDArray[np.bool_] | None = None
+) -> SelectedFolding:
     """The folding and placement whose worst share of a limit is least, of all or of `among`."""
     legal = sweep.legal if among is None else sweep.legal & among
     used = sweep.prices.resources
@@ -111,7 +113,7 @@ def tightest(sweep: Sweep, limits: Limits, *, among: NDArray[np.bool_] | None = 
     return _choice(sweep, least_of_its_limits(found, most=most))
 
 
-def _choice(sweep: Sweep, placed: Placed) -> Choice:
+def _choice(sweep: CandidateTable, placed: PlacedFolding) -> SelectedFolding:
     by_rule = sweep.prices.at(placed.index)
     estimate = replace(by_rule, resources=replace(by_rule.resources, **placed.taken))
-    return Choice(placed.index, placed.placement, estimate)
+    return SelectedFolding(placed.index, placed.placement, estimate)

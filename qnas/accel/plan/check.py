@@ -19,12 +19,16 @@ from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 
 
-def check_plan(plan: HardwarePlan, device: Device, *, room: Sequence[Architecture] = ()) -> None:
+def check_plan(
+    plan: HardwarePlan, device: Device, *, share_with: Sequence[Architecture] = ()
+) -> None:
     """ConfigError naming the first field that differs from what PLAN.md says; CapacityError and
     ConfigError as `lower` for a network or folding that has no plan at all. `room`: the other
     networks of its kernel."""
     placement = placement_of(plan)
-    again = lower(plan.architecture, device, plan.folding, placement=placement, room=room)
+    again = lower(
+        plan.architecture, device, plan.folding, placement=placement, share_with=share_with
+    )
     difference = first_difference(plan, again)
     if difference is None:
         return

@@ -63,7 +63,7 @@ def lower(
     folding: Folding,
     *,
     placement: Placement | None = None,
-    room: Sequence[Architecture] = (),
+    share_with: Sequence[Architecture] = (),
 ) -> HardwarePlan:
     """The plan of `arch` under `folding`. Pure and total for what the formats can hold.
 
@@ -79,7 +79,7 @@ def lower(
     check_formats(arch)
     placement = placement or {}
     check_placement(placement, device)
-    everyone = (arch, *room)
+    everyone = (arch, *share_with)
     regions, _ = activation_map(arch, folding)
     stages = tuple(
         replace(

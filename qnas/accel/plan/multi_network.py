@@ -54,7 +54,7 @@ def check_plans(plans: Sequence[HardwarePlan], device: Device) -> None:
     """`check_plan` of each, with room for the others, and `check_together`."""
     check_together(plans)
     for plan in plans:
-        check_plan(plan, device, room=[other.architecture for other in plans])
+        check_plan(plan, device, share_with=[other.architecture for other in plans])
 
 
 def encode_plans(plans: Sequence[HardwarePlan]) -> Any:

@@ -19,7 +19,7 @@ FAMILIES: tuple[Family, ...] = ("xcup", "xc7")
 
 
 @dataclass(frozen=True, slots=True)
-class Block(Value):
+class RtlBlock(Value):
     """`kind` is a key of `kinds.KINDS`; `parameters` are its numbers, names in order.
 
     `family` is the device family that Yosys maps to: `xcup` UltraScale+, `xc7` the 7 series.
@@ -30,7 +30,7 @@ class Block(Value):
     parameters: tuple[tuple[str, int], ...]
 
     @classmethod
-    def of(cls, kind: str, family: Family = "xcup", /, **parameters: int) -> Block:
+    def of(cls, kind: str, family: Family = "xcup", /, **parameters: int) -> RtlBlock:
         return cls(kind, family, tuple(sorted(parameters.items())))
 
     def __getitem__(self, name: str) -> int:
@@ -55,7 +55,7 @@ class Vectors:
     busy_cycles: int | None = None
 
 
-Maker = Callable[[Block, np.random.Generator, int], Vectors]
+Maker = Callable[[RtlBlock, np.random.Generator, int], Vectors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Kind:
     def top(self) -> str:
         return f"block_{self.name}"
 
-    def check(self, block: Block) -> None:
+    def check(self, block: RtlBlock) -> None:
         """ConfigError unless the block gives what the kind asks for."""
         given = tuple(name for name, _ in block.parameters)
         if given != tuple(sorted(self.parameters)):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from qnas._util.serialization import digest, read_value, write_json
-from qnas.accel.rtl.block import Block, Kind, folder, known
+from qnas.accel.rtl.block import Kind, RtlBlock, folder, known
 from qnas.accel.rtl.kinds import KINDS
 from qnas.accel.rtl.simulate import prepare, simulate, verilator_root
 from qnas.accel.rtl.synthesize import synthesize, yosys_version
@@ -30,7 +30,7 @@ def tools() -> str:
     return f"{yosys_version()}; verilator {version('verilator')}"
 
 
-def block_digest(block: Block, *, with_tools: str, vectors: int) -> str:
+def block_digest(block: RtlBlock, *, with_tools: str, vectors: int) -> str:
     """Of everything that a measurement follows from: it names the remembered file."""
     kind = known(KINDS, block.kind)
     files = [folder("sv") / name for name in kind.sources]
@@ -40,7 +40,7 @@ def block_digest(block: Block, *, with_tools: str, vectors: int) -> str:
     return digest([block, sources, with_tools, vectors], length=16)
 
 
-def measure(block: Block, *, cache: Path, vectors: int = VECTORS) -> Row:
+def measure(block: RtlBlock, *, cache: Path, vectors: int = VECTORS) -> Row:
     """The row of one block, from `cache` where it was measured before with equal sources and tools.
 
     Raises ConfigError for parameters that the kind does not have, DependencyError and
@@ -58,7 +58,9 @@ def measure(block: Block, *, cache: Path, vectors: int = VECTORS) -> Row:
     return row
 
 
-def remembered(blocks: Iterable[Block], *, cache: Path, vectors: int = VECTORS) -> tuple[Row, ...]:
+def remembered(
+    blocks: Iterable[RtlBlock], *, cache: Path, vectors: int = VECTORS
+) -> tuple[Row, ...]:
     """The rows of those that were measured before with equal sources and tools."""
     named = tools()
     keys = (block_digest(block, with_tools=named, vectors=vectors) for block in blocks)
@@ -67,7 +69,7 @@ def remembered(blocks: Iterable[Block], *, cache: Path, vectors: int = VECTORS) 
 
 
 def measure_all(
-    blocks: Sequence[Block], *, cache: Path, jobs: int, vectors: int = VECTORS, done: Done
+    blocks: Sequence[RtlBlock], *, cache: Path, jobs: int, vectors: int = VECTORS, done: Done
 ) -> tuple[Row, ...]:
     """`measure` of every block, `jobs` at a time; `done(row, how many, of how many)` as they come.
 
@@ -87,7 +89,7 @@ def measure_all(
 
 
 def _measured(
-    block: Block, kind: Kind, *, cache: Path, vectors: int, named: tuple[str, str]
+    block: RtlBlock, kind: Kind, *, cache: Path, vectors: int, named: tuple[str, str]
 ) -> Row:
     start = time.perf_counter()
     stimuli = kind.vectors(block, np.random.default_rng(SEED), vectors)

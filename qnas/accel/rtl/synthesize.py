@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qnas._util.serialization import Value
-from qnas.accel.rtl.block import Block, Kind, folder
+from qnas.accel.rtl.block import Kind, RtlBlock, folder
 from qnas.errors import CompileError, DependencyError, problem
 
 # Reads commands from a file, one a line, and runs them.
@@ -62,7 +62,7 @@ def yosys_version() -> str:
         raise DependencyError(problem("pyosys", rule, "none", remedy)) from None
 
 
-def synthesize(block: Block, kind: Kind) -> Counts:
+def synthesize(block: RtlBlock, kind: Kind) -> Counts:
     """Map the block to its family's cells and count them; CompileError where Yosys refuses it."""
     yosys_version()
     with tempfile.TemporaryDirectory() as scratch:
@@ -77,7 +77,7 @@ def synthesize(block: Block, kind: Kind) -> Counts:
         return counted(json.loads(report.read_text())["design"])
 
 
-def commands(block: Block, kind: Kind, report: Path) -> list[str]:
+def commands(block: RtlBlock, kind: Kind, report: Path) -> list[str]:
     """Yosys' script. Ports get no buffers: the block is part of a larger design."""
     files = " ".join(str(folder("sv") / name) for name in kind.sources)
     given = dict(block.parameters)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from qnas._util.serialization import write_atomically
 from qnas.accel.reports.measurement import Measurement
-from qnas.accel.rtl.block import Block, known
+from qnas.accel.rtl.block import RtlBlock, known
 from qnas.accel.rtl.kinds import KINDS
 from qnas.accel.rtl.synthesize import Counts
 from qnas.errors import CheckpointError, problem
@@ -29,7 +29,7 @@ from qnas.errors import CheckpointError, problem
 class Row(Counts):
     """What was measured of one block; see above."""
 
-    block: Block
+    block: RtlBlock
     vectors: int
     latency_cycles: int
     busy_cycles: int
@@ -65,7 +65,7 @@ def read_table(path: Path = SHIPPED) -> tuple[Row, ...]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = tuple(_row(record) for record in csv.DictReader(file))
-        _refuse_twins(rows)
+        _refuse_duplicates(rows)
         return rows
     except (OSError, csv.Error, KeyError, TypeError, ValueError, AttributeError) as error:
         rule, remedy = "must be a whole table of measured blocks", "Make it again: `qnas measure`."
@@ -87,7 +87,7 @@ def write_table(path: Path, rows: Iterable[Row]) -> None:
     write_atomically(path, text.getvalue())
 
 
-def _refuse_twins(rows: Iterable[Row]) -> None:
+def _refuse_duplicates(rows: Iterable[Row]) -> None:
     for block, count in Counter(row.block for row in rows).items():
         if count > 1:
             raise ValueError(f"{block.label} twice")
@@ -95,7 +95,7 @@ def _refuse_twins(rows: Iterable[Row]) -> None:
 
 def _row(record: dict[str, str]) -> Row:
     pairs = (item.split("=") for item in record["parameters"].split())
-    block = Block(
+    block = RtlBlock(
         record["kind"],
         record["family"],  # type: ignore[arg-type]
         tuple((name, _amount(value)) for name, value in pairs),

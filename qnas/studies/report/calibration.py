@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from qnas.accel.calibration.evaluation import Foretold, Scores, held
+from qnas.accel.calibration.evaluation import Predicted, Scores, held
 from qnas.accel.calibration.pairs import Floats
 from qnas.studies.report.html import Plots, render_template
 from qnas.studies.report.style import INK, new_figure
@@ -39,9 +39,9 @@ SOME = 10  # fewer cells are left out where the axis of ratios is chosen
 MANY_TIMES = 50  # an axis that spans more has a tick a decade, else three
 
 
-def page(told: Mapping[str, Foretold], scores: Scores, *, what: str, seed: int = 0) -> str:
+def page(told: Mapping[str, Predicted], scores: Scores, *, what: str, seed: int = 0) -> str:
     """One HTML file that needs no network: every resource twice, predicted against measured and
-    over it. `what` names the things foretold: `designs` or `blocks`."""
+    over it. `what` names the things predicted: `designs` or `blocks`."""
     count = len(next(iter(told.values())).names)
     shown = np.arange(count)
     if count > MOST_BARS:
@@ -67,12 +67,12 @@ def _cells(score: dict[str, float | None]) -> list[str]:
     return [*shares, "-" if tau is None else f"{tau:.3f}"]
 
 
-def _none(x: Foretold) -> int:
+def _none(x: Predicted) -> int:
     """Of so many nothing was built: they are on no logarithmic axis."""
     return int(np.sum(x.measured == 0))
 
 
-def _figures(x: Foretold, unit: str, shown: Any) -> tuple[go.Figure, go.Figure]:
+def _figures(x: Predicted, unit: str, shown: Any) -> tuple[go.Figure, go.Figure]:
     """Amounts, and their ratios to what was measured, where a few per cent are seen as well."""
     drawn = shown[x.measured[shown] > 0]
     margin = {"l": 52, "r": 14, "t": 54, "b": 46}
@@ -100,7 +100,7 @@ def _figures(x: Foretold, unit: str, shown: Any) -> tuple[go.Figure, go.Figure]:
     return amounts, ratios
 
 
-def _ratio_range(x: Foretold, drawn: Any) -> list[float]:
+def _ratio_range(x: Predicted, drawn: Any) -> list[float]:
     """Logarithms: all points (of many all but the wildest), most intervals,
     and 10 % to either side at least."""
     drawn = drawn[x.measured[drawn] >= SOME]  # of three LUTs one more is a third
@@ -126,7 +126,7 @@ def _line(x: Floats, y: Floats) -> go.Scatter:
     )
 
 
-def _traces(x: Foretold, drawn: Any, scale: Floats) -> list[go.Scatter]:
+def _traces(x: Predicted, drawn: Any, scale: Floats) -> list[go.Scatter]:
     """Predictions with their intervals, and estimates on top, all over `scale`."""
     inside = held(x)
     found = []
@@ -146,7 +146,7 @@ def _traces(x: Foretold, drawn: Any, scale: Floats) -> list[go.Scatter]:
     return [*found, _points(x, drawn, x.estimate / scale, estimate)]
 
 
-def _points(x: Foretold, which: Any, y: Floats, look: tuple[str, str, str]) -> go.Scatter:
+def _points(x: Predicted, which: Any, y: Floats, look: tuple[str, str, str]) -> go.Scatter:
     label, color, symbol = look
     size = 7 if len(x.names) <= FEW else 4
     told = np.stack([x.measured, x.estimate, x.value, x.low, x.high], axis=1)[which]

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from qnas.pareto import nondominated
 from qnas.studies.report.columns import column_of
-from qnas.studies.report.comparison import Comparison, Run
+from qnas.studies.report.comparison import ComparedRun, Comparison
 from qnas.studies.report.content import describe
 from qnas.studies.report.html import Plots, render_template
 from qnas.studies.report.style import SERIES, new_figure
@@ -155,7 +155,7 @@ def _cell(trial: TrialRecord | None, leads: bool) -> tuple[str, str, bool]:
     )
 
 
-def _steps(run: Run, *, x: str, y: str) -> list[TrialRecord]:
+def _steps(run: ComparedRun, *, x: str, y: str) -> list[TrialRecord]:
     two = StudyRecords((x, y), run.front)
     keep = nondominated(two.minimised(run.front))
     members = [trial for trial, kept in zip(run.front, keep, strict=True) if kept]

@@ -17,14 +17,14 @@ from qnas.studies.run.manifest import Manifest, read_manifest
 from qnas.studies.run.run_directory import RunDirectory
 from qnas.studies.search.genome import Genome
 from qnas.studies.search.trials import TrialRecord, read_records
-from qnas.studies.storage.read_only_copy import snapshot
+from qnas.studies.storage.read_only_copy import read_only_copy
 
 BEYOND = 0.1  # of the fronts' range: how far the reference point lies beyond their worst
 QUARTERS = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ComparedRun:
     """A run that was read: `label` tells it from the others of a comparison."""
 
     label: str
@@ -45,13 +45,13 @@ class Comparison:
     """`runs` have the records of `objectives`, those that all share, alone. `box` is the range of
     their fronts, its worst BEYOND further: hypervolumes are shares of it. `targets` are FPS."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[ComparedRun, ...]
     objectives: tuple[str, ...]
     box: Box
     targets: tuple[float, ...]
     cautions: tuple[str, ...]
 
-    def volume(self, run: Run, *, generation: int | None = None) -> float:
+    def volume(self, run: ComparedRun, *, generation: int | None = None) -> float:
         """Hypervolume of a run's feasible trials up to `generation` (default: all)."""
         trials = [
             t
@@ -60,13 +60,13 @@ class Comparison:
         ]
         return hypervolume(run.records.minimised(trials), self.box)
 
-    def beaten(self, run: Run) -> float:
+    def beaten(self, run: ComparedRun) -> float:
         """Share of a run's front that some other run's front dominates."""
         others = [other.records.minimised(other.front) for other in self.runs if other is not run]
         points = run.records.minimised(run.front)
         return float(np.mean([_dominated(point, np.concatenate(others)) for point in points]))
 
-    def best(self, run: Run, target: float) -> TrialRecord | None:
+    def best(self, run: ComparedRun, target: float) -> TrialRecord | None:
         """The most accurate of a run's front with at least `target` FPS; then the fastest."""
         reaching = [trial for trial in run.front if trial.estimate.fps >= target]
         return min(reaching, key=lambda t: (t.values["error"], -t.estimate.fps), default=None)
@@ -87,7 +87,7 @@ def compare(folders: Sequence[Path], *, fps: Sequence[float] = ()) -> Comparison
     )
 
 
-def side_by_side(read: Sequence[Run], *, fps: Sequence[float] = ()) -> Comparison:
+def side_by_side(read: Sequence[ComparedRun], *, fps: Sequence[float] = ()) -> Comparison:
     """Compare runs in the objectives that all share, at `fps` or at their own targets.
 
     Raises ConfigError for runs on other data and for runs that share fewer than two objectives,
@@ -95,13 +95,14 @@ def side_by_side(read: Sequence[Run], *, fps: Sequence[float] = ()) -> Compariso
     """
     objectives = _shared(read)
     runs = tuple(
-        Run(run.label, run.manifest, StudyRecords(objectives, run.records.trials)) for run in read
+        ComparedRun(run.label, run.manifest, StudyRecords(objectives, run.records.trials))
+        for run in read
     )
     points = np.concatenate([run.records.minimised(run.front) for run in runs])
     return Comparison(runs, objectives, _box(points), _targets(runs, fps), tuple(_cautions(runs)))
 
 
-def _read(folder: Path, label: str) -> Run:
+def _read(folder: Path, label: str) -> ComparedRun:
     files = RunDirectory(folder)
     if not (files.manifest.is_file() and files.journal.is_file()):
         remedy = "Give a directory like runs/NAME; `qnas search` makes its journal."
@@ -110,9 +111,9 @@ def _read(folder: Path, label: str) -> Run:
     config = manifest.config
     genome = Genome(load_space(config.space), config.search.dsp_shares)
     with tempfile.TemporaryDirectory(prefix="qnas-compare-") as copy:
-        study = snapshot(files.journal, Path(copy), config)
+        study = read_only_copy(files.journal, Path(copy), config)
         trials = read_records(study, genome, config.objectives)
-    return Run(label, manifest, StudyRecords.of(config.objectives, trials))
+    return ComparedRun(label, manifest, StudyRecords.of(config.objectives, trials))
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:
@@ -124,7 +125,7 @@ def _labels(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _shared(runs: Sequence[Run]) -> tuple[str, ...]:
+def _shared(runs: Sequence[ComparedRun]) -> tuple[str, ...]:
     first, *others = runs
     for run in others:
         if run.manifest.data.digest != first.manifest.data.digest:
@@ -150,7 +151,7 @@ def _box(points: Points) -> Box:
     return Box(tuple(best.tolist()), tuple((worst + BEYOND * (worst - best)).tolist()))
 
 
-def _targets(runs: Sequence[Run], fps: Sequence[float]) -> tuple[float, ...]:
+def _targets(runs: Sequence[ComparedRun], fps: Sequence[float]) -> tuple[float, ...]:
     """What was asked for, else the studies' own targets, else the fronts' quarters."""
     own = {float(target) for run in runs for target in run.manifest.config.fps_targets}
     if found := {*fps} or own:
@@ -159,7 +160,7 @@ def _targets(runs: Sequence[Run], fps: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(f"{speed:.2g}") for speed in np.quantile(speeds, QUARTERS))
 
 
-def _cautions(runs: Sequence[Run]) -> list[str]:
+def _cautions(runs: Sequence[ComparedRun]) -> list[str]:
     first, *others = runs
     found = []
     if any(run.manifest.splits.digest != first.manifest.splits.digest for run in others):

@@ -28,10 +28,10 @@ from qnas.studies.report.content import ReportContent
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose, reached, w8_share
 from qnas.studies.search.trials import TrialRecord, read_records
-from qnas.studies.storage.read_only_copy import snapshot
+from qnas.studies.storage.read_only_copy import read_only_copy
 
 if TYPE_CHECKING:
-    from qnas.studies.run.run import Workspace
+    from qnas.studies.run.run import Run
 
 OLD_CONSTRAINTS = "constraints"
 
@@ -53,30 +53,30 @@ class Mirror:
     The run may be going on: its journal is copied and read, never locked or written.
     """
 
-    def __init__(self, work: Workspace, folder: Path) -> None:
+    def __init__(self, run: Run, folder: Path) -> None:
         _need_dashboard()
         from optuna.artifacts import FileSystemArtifactStore
 
-        work.need("dashboard", work.files.journal.exists(), "search")
-        self._work, self._folder = work, folder
+        run.need("dashboard", run.files.journal.exists(), "search")
+        self._run, self._folder = run, folder
         (folder / "artifacts").mkdir()
         self.artifacts = FileSystemArtifactStore(folder / "artifacts")
         self.storage = InMemoryStorage()
         self.study = optuna.create_study(
-            study_name=work.config.name,
+            study_name=run.config.name,
             storage=self.storage,
-            directions=[objective_info(name).direction for name in work.config.objectives],
+            directions=[objective_info(name).direction for name in run.config.objectives],
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            self.study.set_metric_names(list(work.config.objectives))
-        for name, value in facts(work).items():
+            self.study.set_metric_names(list(run.config.objectives))
+        for name, value in facts(run).items():
             self.study.set_user_attr(name, value)
         self._attached: set[tuple[str, int]] = set()
 
     def update(self) -> int:
         """Add what the run has made since the last time; the number of new trials."""
-        source = snapshot(self._work.files.journal, self._folder, self._work.config)
+        source = read_only_copy(self._run.files.journal, self._folder, self._run.config)
         known = len(self.study.get_trials(deepcopy=False))
         new = [t for t in source.get_trials(deepcopy=False)[known:] if t.state.is_finished()]
         self.study.add_trials(mirrored(trial) for trial in new)
@@ -89,17 +89,17 @@ class Mirror:
         """The study's note, a note a Pareto trial, and the report's figures."""
         from optuna_dashboard import save_note
 
-        work = self._work
-        objectives = work.config.objectives
-        records = StudyRecords.of(objectives, read_records(source, work.genome, objectives))
+        run = self._run
+        objectives = run.config.objectives
+        records = StudyRecords.of(objectives, read_records(source, run.genome, objectives))
         if not any(trial.feasible for trial in records.trials):
             return
         members = {trial.number: trial for trial in records.front()}
-        picks = choose(records, reached(records, work.config.fps_targets))
-        save_note(self.study, study_note(work, len(members), picks))
+        picks = choose(records, reached(records, run.config.fps_targets))
+        save_note(self.study, study_note(run, len(members), picks))
         for trial in self.study.get_trials(deepcopy=False):
             if trial.number in members:
-                note = trial_note(members[trial.number], work.device.limits())
+                note = trial_note(members[trial.number], run.device.limits())
                 save_note(optuna.Trial(self.study, trial._trial_id), note)
         self._draw(records, picks)
 
@@ -108,14 +108,14 @@ class Mirror:
 
         from qnas.studies.report import device_figures, front_figures
 
-        work = self._work
+        run = self._run
         content = ReportContent(
-            name=work.config.name,
-            device=work.device.name,
+            name=run.config.name,
+            device=run.device.name,
             facts=(),
             records=records,
             picks=picks,
-            limits={str(name): limit for name, limit in work.device.limits().items()},
+            limits={str(name): limit for name, limit in run.device.limits().items()},
             verifications={},
         )
         trials = [*records.front(), *(pick.trial for pick in content.picks)]
@@ -127,7 +127,7 @@ class Mirror:
 
     def _attach(self) -> None:
         """The report and the projects, where they are new or changed, as artifacts of the study."""
-        for source in (self._work.files.report, *self._work.files.picks.glob("*/project")):
+        for source in (self._run.files.report, *self._run.files.picks.glob("*/project")):
             stamp = (str(source), source.stat().st_mtime_ns) if source.exists() else None
             if stamp is None or stamp in self._attached:
                 continue
@@ -142,26 +142,26 @@ class Mirror:
         return Path(shutil.make_archive(str(name), "zip", project))
 
 
-def facts(work: Workspace) -> dict[str, str | int]:
+def facts(run: Run) -> dict[str, str | int]:
     """What the study is of, for the dashboard's table of attributes."""
-    config = work.config
+    config = run.config
     return {
-        "space": work.space.name,
+        "space": run.space.name,
         "data": config.data,
-        "device": f"{work.device.name} ({work.device.part})",
+        "device": f"{run.device.name} ({run.device.part})",
         "seed": config.seed,
         "trials to make": config.search.trials,
         "sampler": config.search.sampler,
     }
 
 
-def study_note(work: Workspace, members: int, picks: Sequence[Pick]) -> str:
+def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
     """Markdown: what is searched, on what, how far it is, and what would be picked of it."""
     lines = [
-        f"## {work.config.name}",
+        f"## {run.config.name}",
         "",
-        f"Space `{work.space.name}` on **{work.device.name}** ({work.device.part}); objectives"
-        f" {', '.join(work.config.objectives)}. {members} members of the front so far, each with a"
+        f"Space `{run.space.name}` on **{run.device.name}** ({run.device.part}); objectives"
+        f" {', '.join(run.config.objectives)}. {members} members of the front so far, each with a"
         " note of its architecture and estimate. The report's figures and the artifacts (report,"
         " a project a pick) are on the page of the history.",
         "",

@@ -21,7 +21,7 @@ from qnas.studies.results.picks import Pick, w8_share
 from qnas.studies.stages.tuning_record import Tuning, tuning_of
 
 if TYPE_CHECKING:
-    from qnas.studies.run.run import Workspace
+    from qnas.studies.run.run import Run
 
 DASH = "\N{EM DASH}"
 
@@ -78,14 +78,14 @@ def _labels(content: ReportContent) -> list[dict[str, Any]]:
 
 
 def content_of(
-    work: Workspace, picks: tuple[Pick, ...], verifications: Mapping[str, Mapping[str, Any]]
+    run: Run, picks: tuple[Pick, ...], verifications: Mapping[str, Mapping[str, Any]]
 ) -> ReportContent:
     """Gather what the report of a run shows."""
-    records, splits, device = work.records(), work.splits, work.device
-    search = work.config.search
+    records, splits, device = run.records(), run.splits, run.device
+    search = run.config.search
     facts = (
-        ("search space", f"{work.space.name}, 10^{work.space.log10_size():.1f} subnets"),
-        ("data", f"{work.images.name}, {len(work.images.labels):,} images"),
+        ("search space", f"{run.space.name}, 10^{run.space.log10_size():.1f} subnets"),
+        ("data", f"{run.images.name}, {len(run.images.labels):,} images"),
         (
             "train / search / report",
             f"{len(splits.train):,} / {len(splits.search):,} / {len(splits.report):,}",
@@ -94,12 +94,12 @@ def content_of(
         ("objectives", ", ".join(records.objectives)),
         ("trials", _trials(records)),
         ("population", f"{search.population}, {search.sampler.removesuffix('Sampler')}"),
-        ("seed", str(work.config.seed)),
+        ("seed", str(run.config.seed)),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
-    tunings = {pick.name: tuning_of(work, pick.trial.architecture) for pick in picks}
+    tunings = {pick.name: tuning_of(run, pick.trial.architecture) for pick in picks}
     return ReportContent(
-        work.config.name,
+        run.config.name,
         device.name,
         facts,
         records,
@@ -107,15 +107,18 @@ def content_of(
         limits,
         verifications,
         {name: tuning for name, tuning in tunings.items() if tuning},
-        _on_the_command_line(work.config.name),
-        work.calibration,
+        _on_the_command_line(run.config.name),
+        run.calibration,
     )
 
 
 def _trials(records: StudyRecords) -> str:
     """How many were evaluated, and what became of the others."""
     texts = [f"{len(records.trials):,} evaluated, {len(records.distinct()):,} distinct"]
-    for trials, fate in ((records.refused, "over a limit"), (records.dropped, "out of a race")):
+    for trials, fate in (
+        (records.infeasible, "over a limit"),
+        (records.early_stopped, "out of a race"),
+    ):
         if trials:
             texts.append(f"{len(trials):,} {fate}")
     return "; ".join(texts)

@@ -27,21 +27,21 @@ class StudyRecords:
 
     objectives: tuple[str, ...]
     trials: tuple[TrialRecord, ...]
-    refused: tuple[TrialRecord, ...] = ()
-    dropped: tuple[TrialRecord, ...] = ()
+    infeasible: tuple[TrialRecord, ...] = ()
+    early_stopped: tuple[TrialRecord, ...] = ()
 
     @classmethod
     def of(cls, objectives: Sequence[str], found: Sequence[TrialRecord]) -> StudyRecords:
         """Decided trials, told apart by whether they have values."""
         valued = tuple(trial for trial in found if trial.values)
-        refused = tuple(t for t in found if not t.values and not t.feasible)
-        dropped = tuple(t for t in found if not t.values and t.feasible)
-        return cls(tuple(objectives), valued, refused, dropped)
+        infeasible = tuple(t for t in found if not t.values and not t.feasible)
+        early_stopped = tuple(t for t in found if not t.values and t.feasible)
+        return cls(tuple(objectives), valued, infeasible, early_stopped)
 
     @property
     def count(self) -> int:
         """Decided trials: what counts towards the budget."""
-        return len(self.trials) + len(self.refused) + len(self.dropped)
+        return len(self.trials) + len(self.infeasible) + len(self.early_stopped)
 
     def minimised(self, trials: Sequence[TrialRecord]) -> Points:
         """Objective values (n, m), those to maximise negated."""
@@ -101,7 +101,7 @@ class StudyRecords:
 
     def _nothing_fits(self) -> str:
         """The candidate whose worst violation is least, and all that it violates."""
-        everything = self.trials + self.refused
+        everything = self.trials + self.infeasible
         closest = min(everything, key=lambda t: (max(t.constraints.values()), t.place))
         missed = sorted(((v, n) for n, v in closest.constraints.items() if v > 0), reverse=True)
         binds = ", ".join(f"{name} by {excess:.1%}" for excess, name in missed)

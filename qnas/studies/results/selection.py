@@ -17,7 +17,7 @@ from qnas.studies.search.trials import AMOUNTS, TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Requirements:
     """`fps`: images a second at least. `at_most`, `at_least`: an objective in its unit, latency in
     ms, FPS, or an amount of a resource. `weights`: what a worsening of an objective over its whole
     range on the front counts, relative to the others; without weights it is the knee, or with
@@ -30,7 +30,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selected:
     """The candidate chosen, why, and its neighbours on the front of what the wishes leave."""
 
     trial: TrialRecord
@@ -39,7 +39,7 @@ class Choice:
     faster: TrialRecord | None
 
 
-def choose_one(records: StudyRecords, wishes: Wishes) -> Choice:
+def select_candidate(records: StudyRecords, wishes: Requirements) -> Selected:
     """The candidate that the wishes ask for, from the front of those that keep its limits.
 
     That front may hold what the study's does not: a candidate that only others beyond a limit
@@ -65,10 +65,10 @@ def choose_one(records: StudyRecords, wishes: Wishes) -> Choice:
         _step(trial, faster, "faster", "is the fastest of that front"),
         _scarcest(trial),
     ]
-    return Choice(trial, tuple(reasons), accurate, faster)
+    return Selected(trial, tuple(reasons), accurate, faster)
 
 
-def _sieve(fitting: int, keeping: int, front: int, wishes: Wishes) -> list[str]:
+def _sieve(fitting: int, keeping: int, front: int, wishes: Requirements) -> list[str]:
     """How many candidates each step left."""
     found = [f"{_count(fitting, 'distinct candidate')} of the study fit the device."]
     if limits := _limits_text(wishes):
@@ -77,7 +77,7 @@ def _sieve(fitting: int, keeping: int, front: int, wishes: Wishes) -> list[str]:
 
 
 def _best(
-    records: StudyRecords, front: Sequence[TrialRecord], wishes: Wishes
+    records: StudyRecords, front: Sequence[TrialRecord], wishes: Requirements
 ) -> tuple[TrialRecord, str]:
     points = records.minimised(front)
     if wishes.weights:
@@ -127,7 +127,7 @@ def _scarcest(trial: TrialRecord) -> str:
     return f"Its scarcest resource is {name.upper()}: {1 + violation:.0%} of what a plan may use."
 
 
-def _check(records: StudyRecords, wishes: Wishes) -> None:
+def _check(records: StudyRecords, wishes: Requirements) -> None:
     if not (math.isfinite(wishes.fps) and wishes.fps >= 0):
         raise ConfigError(problem("fps", "must be a number from 0 up", wishes.fps, "Correct it."))
     amounts, objectives = {*records.objectives, *AMOUNTS}, set(records.objectives)
@@ -149,7 +149,7 @@ def _check(records: StudyRecords, wishes: Wishes) -> None:
         raise ConfigError(problem("weight", "must not all be 0", 0, "Give one at least."))
 
 
-def _keeps(trial: TrialRecord, wishes: Wishes) -> bool:
+def _keeps(trial: TrialRecord, wishes: Requirements) -> bool:
     return (
         trial.estimate.fps >= wishes.fps
         and all(trial.amount(name) <= limit for name, limit in wishes.at_most.items())
@@ -157,7 +157,7 @@ def _keeps(trial: TrialRecord, wishes: Wishes) -> bool:
     )
 
 
-def _nobody(fitting: Sequence[TrialRecord], wishes: Wishes) -> str:
+def _nobody(fitting: Sequence[TrialRecord], wishes: Requirements) -> str:
     reach = [f"{name} from {min(t.amount(name) for t in fitting):.4g}" for name in wishes.at_most]
     reach += [
         f"{name} up to {max(t.amount(name) for t in fitting):.4g}" for name in wishes.at_least
@@ -172,7 +172,7 @@ def _nobody(fitting: Sequence[TrialRecord], wishes: Wishes) -> str:
     )
 
 
-def _limits_text(wishes: Wishes) -> str:
+def _limits_text(wishes: Requirements) -> str:
     limits = [f"FPS >= {wishes.fps:g}"] if wishes.fps else []
     limits += [f"{_shown(name)} <= {limit:g}" for name, limit in wishes.at_most.items()]
     limits += [f"{_shown(name)} >= {limit:g}" for name, limit in wishes.at_least.items()]

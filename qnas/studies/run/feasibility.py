@@ -18,15 +18,15 @@ from qnas.accel.plan.folding import Folding
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, QnasError, problem
 from qnas.spaces import load_space
-from qnas.studies.config import StudyConfig
+from qnas.studies.config import Study
 from qnas.studies.run.calibration import estimate_limits, load_calibration
 
-CORNERS = ("smallest", "middle", "largest")
+REFERENCE_NAMES = ("smallest", "middle", "largest")
 WORTH_NAMING = 1.02  # a resource binds if the subnet were this many times as fast without its limit
 
 
 @dataclass(frozen=True, slots=True)
-class Corner:
+class ReferenceSubnet:
     """One subnet at its fastest folding on the device.
 
     `estimate` is of the folding that misses the limits by least if `fits` is false, and None if
@@ -72,18 +72,18 @@ class Corner:
 class Feasibility:
     """What is known of a study before it runs."""
 
-    config: StudyConfig
+    config: Study
     device: Device
-    corners: tuple[Corner, ...]
+    reference_subnets: tuple[ReferenceSubnet, ...]
 
     def reaching(self, target: int) -> tuple[str, ...]:
         """Names of the corners that make `target` images a second."""
-        return tuple(corner.name for corner in self.corners if corner.reaches(target))
+        return tuple(corner.name for corner in self.reference_subnets if corner.reaches(target))
 
     def require(self) -> None:
         """CapacityError, with a remedy, if no subnet fits or one of the targets is out of reach."""
-        smallest = self.corners[0]
-        if not any(corner.fits for corner in self.corners):
+        smallest = self.reference_subnets[0]
+        if not any(corner.fits for corner in self.reference_subnets):
             raise CapacityError(_misfit(smallest, self.device))
         missed = [t for t in self.config.fps_targets if not self.reaching(t)]
         if missed:
@@ -92,50 +92,52 @@ class Feasibility:
     def remarks(self) -> tuple[str, ...]:
         """What is worth knowing of a study that can be satisfied."""
         lines = []
-        for corner in self.corners:
+        for corner in self.reference_subnets:
             if not corner.fits:
                 what = corner.refusal or f"exceeds {_amounts(corner)}"
                 lines.append(
                     f"The {corner.name} subnet does not fit: {what}. The search drops such."
                 )
         for target in self.config.fps_targets:
-            if self.reaching(target) == CORNERS[:1]:
+            if self.reaching(target) == REFERENCE_NAMES[:1]:
                 lines.append(
                     f"{target:,} FPS: of the three, the smallest alone makes it; expect few."
                 )
         return tuple(lines)
 
 
-def assess(config: StudyConfig) -> Feasibility:
+def assess(config: Study) -> Feasibility:
     """Plan and price the corners of the study's space on its device."""
     space, device = load_space(config.space), load_device(config.device)
     share = config.search.dsp_shares[-1]
     calibration = load_calibration(config.calibration, device)
     estimates = estimate_limits(device, config.calibration, calibration)
     limits = {r: estimates[r] for r in RESOURCES}
-    subnets = zip(CORNERS, space.corners(), strict=True)
-    corners = tuple(_corner(name, arch, device, share, limits=limits) for name, arch in subnets)
-    return Feasibility(config, device, corners)
+    subnets = zip(REFERENCE_NAMES, space.reference_subnets(), strict=True)
+    reference_subnets = tuple(
+        _reference_subnet(name, arch, device, share, limits=limits) for name, arch in subnets
+    )
+    return Feasibility(config, device, reference_subnets)
 
 
-def _corner(
+def _reference_subnet(
     name: str,
     arch: Architecture,
     device: Device,
     share: float,
     *,
     limits: dict[Resource, int],
-) -> Corner:
+) -> ReferenceSubnet:
     given = {str(resource): limit for resource, limit in limits.items()}
     limits = {**limits, "dsp": math.floor(share * limits["dsp"])}
     try:
         plan, estimate, speedups = best_plan_and_speedups(arch, device, share, limits=given)
     except (CapacityError, ConfigError) as error:
-        return Corner(name, arch, None, None, limits, {}, str(error))
-    return Corner(name, arch, plan.folding, estimate, limits, speedups)
+        return ReferenceSubnet(name, arch, None, None, limits, {}, str(error))
+    return ReferenceSubnet(name, arch, plan.folding, estimate, limits, speedups)
 
 
-def _misfit(smallest: Corner, device: Device) -> str:
+def _misfit(smallest: ReferenceSubnet, device: Device) -> str:
     rule = f"must hold a subnet of the space on `{device.name}`"
     if smallest.estimate is None:
         return problem("space", rule, f"a smallest one without a plan: {smallest.refusal}", "")
@@ -149,7 +151,7 @@ def _misfit(smallest: Corner, device: Device) -> str:
 
 
 def _too_slow(found: Feasibility, target: int) -> str:
-    fitting = [c for c in found.corners if c.fits and c.estimate is not None]
+    fitting = [c for c in found.reference_subnets if c.fits and c.estimate is not None]
     best = max(fitting, key=lambda c: c.estimate.fps if c.estimate else 0.0)
     assert best.estimate is not None
     fps, device = best.estimate.fps, found.device
@@ -164,7 +166,7 @@ def _too_slow(found: Feasibility, target: int) -> str:
     return problem("fps_targets", rule, target, remedy.strip())
 
 
-def limiting(corner: Corner) -> str:
+def limiting(corner: ReferenceSubnet) -> str:
     """A sentence: what keeps a subnet that fits from being faster."""
     if not corner.binding:
         return "no resource of the board binds, but the network's own loops."
@@ -172,7 +174,7 @@ def limiting(corner: Corner) -> str:
     return f"what binds is {', '.join(names)}."
 
 
-def _amounts(corner: Corner) -> str:
+def _amounts(corner: ReferenceSubnet) -> str:
     return ", ".join(
         f"{corner.used(r):,} {r.upper()} of {corner.limits[r]:,} usable" for r in corner.over
     )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from qnas._util.serialization import Value, digest, encode, read_json, read_value, write_json
 from qnas.errors import ConfigError, problem
-from qnas.studies.config import StudyConfig
+from qnas.studies.config import Study
 
 if TYPE_CHECKING:
-    from qnas.studies.run.run import Workspace
+    from qnas.studies.run.run import Run
 
 PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
 # Picks follow from the front, and a longer search begins with the shorter one's trials, so
@@ -59,7 +59,7 @@ class Manifest(Value):
     name: str
     versions: dict[str, str]
     seeds: dict[str, int]
-    config: StudyConfig
+    config: Study
     config_digest: str
     space: Named
     data: NamedData
@@ -69,9 +69,9 @@ class Manifest(Value):
     stages: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
 
 
-def make_manifest(work: Workspace) -> Manifest:
+def make_manifest(run: Run) -> Manifest:
     """Versions, seeds, config, and the digests of everything that the run reads."""
-    config, splits = work.config, work.splits
+    config, splits = run.config, run.splits
     seeds = {"splits": config.seed, "train": config.seed, "search": config.seed}
     return Manifest(
         format=1,
@@ -80,20 +80,20 @@ def make_manifest(work: Workspace) -> Manifest:
         seeds=seeds,
         config=config,
         config_digest=digest(config),
-        space=Named(config.space, digest(work.space)),
-        data=NamedData(config.data, work.images.digest, len(work.images.labels)),
+        space=Named(config.space, digest(run.space)),
+        data=NamedData(config.data, run.images.digest, len(run.images.labels)),
         splits=SplitSizes(
             splits.digest,
             train=len(splits.train),
             search=len(splits.search),
             report=len(splits.report),
         ),
-        device=Named(work.device.name, digest(work.device)),
+        device=Named(run.device.name, digest(run.device)),
         calibration=_calibration(config),
     )
 
 
-def _calibration(config: StudyConfig) -> Named:
+def _calibration(config: Study) -> Named:
     """By its content, wherever the file lies."""
     file = config.calibration.file
     return Named(Path(file).name, digest(read_json(Path(file)))) if file else Named("", "")

@@ -1,4 +1,4 @@
-"""Workspace: a study's parts, each loaded when a stage first asks for it."""
+"""Run: a study's parts, each loaded when a stage first asks for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from qnas.data.splits import Splits
 from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.spaces import load_space
-from qnas.studies.config import StudyConfig
+from qnas.studies.config import Study
 from qnas.studies.run.calibration import estimate_limits, load_calibration
 from qnas.studies.run.feasibility import assess
 from qnas.studies.run.manifest import make_manifest, merge, read_manifest, record_stage
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from qnas.supernet.model import Supernet
 
 
-class Workspace:
-    """What the stages of one run share. Open it with `open_workspace`."""
+class Run:
+    """What the stages of one run share. Open it with `writable_run`."""
 
-    def __init__(self, config: StudyConfig, runs: Path) -> None:
+    def __init__(self, config: Study, runs: Path) -> None:
         self.config = config
         self.files = RunDirectory(runs / config.name)
         self._records: StudyRecords | None = None
@@ -88,7 +88,7 @@ class Workspace:
             held_out=self.images.held_out,
         )
 
-    def part(self, name: str) -> tuple[Images, NDArray[np.int64]]:
+    def subset(self, name: str) -> tuple[Images, NDArray[np.int64]]:
         """Images and labels of a split: "train", "search" or "report"."""
         return self.images.subset(getattr(self.splits, name))
 
@@ -130,10 +130,13 @@ class Workspace:
             self._records = StudyRecords.of(objectives, trials)
         return self._records
 
-    def few(self, name: str, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """At most `count` images of a split and their labels, in memory, spread evenly over it."""
+    def loaded_subset(
+        self, name: str, *, at_most: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """At most `at_most` images of a split and their labels, in memory, spread evenly over
+        the split."""
         indices = getattr(self.splits, name)
-        places = np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int)
+        places = np.linspace(0, len(indices) - 1, min(at_most, len(indices))).round().astype(int)
         images, labels = self.images.subset(indices[places])
         return images[:], labels
 
@@ -183,9 +186,7 @@ def check_fit(space: SearchSpace, data: ImageSet) -> None:
 
 
 @contextmanager
-def open_workspace(
-    config: StudyConfig, *, runs: Path = Path("runs"), stage: str = "run"
-) -> Iterator[Workspace]:
+def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run") -> Iterator[Run]:
     """The run of `config` under `runs`, held for this process alone.
 
     Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
@@ -194,19 +195,19 @@ def open_workspace(
     before a training of which no subnet would fit the device or reach an FPS target.
     """
     config.check_names()
-    work = Workspace(config, runs)
+    run = Run(config, runs)
     if stage not in ("run", "train"):
-        work.need(stage, work.files.manifest.exists(), "train")
+        run.need(stage, run.files.manifest.exists(), "train")
     # All before the directory: bad input leaves nothing behind.
-    _ = work.limits
-    check_fit(work.space, work.images)
-    if not work.trained():
+    _ = run.limits
+    check_fit(run.space, run.images)
+    if not run.trained():
         assess(config).require()
-    manifest = make_manifest(work)
-    work.files.path.mkdir(parents=True, exist_ok=True)
-    with work.files.locked():
-        sweep(work.files)
-        if work.files.manifest.exists():
-            manifest = merge(work.files.manifest, manifest)
-        write_json(work.files.manifest, manifest)
-        yield work
+    manifest = make_manifest(run)
+    run.files.path.mkdir(parents=True, exist_ok=True)
+    with run.files.locked():
+        sweep(run.files)
+        if run.files.manifest.exists():
+            manifest = merge(run.files.manifest, manifest)
+        write_json(run.files.manifest, manifest)
+        yield run

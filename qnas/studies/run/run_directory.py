@@ -120,7 +120,7 @@ class RunDirectory:
         return self.path / "study.journal"
 
     @property
-    def claims(self) -> Path:
+    def leases(self) -> Path:
         """Which worker evaluates what: there while several search."""
         return self.path / "claims.journal"
 

@@ -27,7 +27,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class EarlyStopped:
     """A proposal that is certain to be dominated after `errors` errors on `images` images.
 
     `bound` are its values, but for an error that is the least it can be: what a search may breed
@@ -42,7 +42,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Infeasible:
     """A proposal beyond a limit that its plan already tells: no image was spent on it."""
 
     constraints: Mapping[str, float]
@@ -56,12 +56,12 @@ class Failure:
     reason: str
 
 
-Result = Evaluation | Dropped | Refusal | Failure
+Result = Evaluation | EarlyStopped | Infeasible | Failure
 Evaluate = Callable[[Sequence[Proposal]], list[Result]]
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class UserLimit:
     """A limit of the study's own on an objective: the most of one to minimise, else the least."""
 
     objective: Objective
@@ -88,7 +88,7 @@ class Evaluator:
     objectives: tuple[Objective, ...]
     planner: Planner
     limits: Mapping[str, int]
-    bounds: tuple[Bound, ...] = ()
+    bounds: tuple[UserLimit, ...] = ()
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
         """One result a proposal, in order. Exceptions become Failures, interrupts do not."""
@@ -106,7 +106,7 @@ class Evaluator:
         bounded = {bound.objective.name: bound.objective for bound in self.bounds}
         return list({**bounded, **{o.name: o for o in self.objectives}}.values())
 
-    def planned(self, proposal: Proposal) -> Candidate | Refusal | Failure:
+    def planned(self, proposal: Proposal) -> Candidate | Infeasible | Failure:
         """The candidate, unless its plan alone breaks a limit."""
         try:
             plan, estimate = self.planner(proposal.architecture, proposal.dsp_share)
@@ -118,7 +118,7 @@ class Evaluator:
         if isinstance(values, Failure):
             return values
         found = self.constraints(proposal, estimate, values)
-        return Refusal(found, estimate) if max(found.values()) > 0 else candidate
+        return Infeasible(found, estimate) if max(found.values()) > 0 else candidate
 
     def values(
         self, candidates: Sequence[Candidate], objectives: Sequence[Objective]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from optuna import Study
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas.studies.search.sampler import is_ours, place_of
@@ -19,7 +19,7 @@ class History:
     for dead may write another, which is of no account.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: optuna.Study) -> None:
         self._study, self._seen = study, 0
         self._places: defaultdict[int, dict[int, FrozenTrial]] = defaultdict(dict)
         self.decided = self.feasible = self.failed = 0
@@ -74,7 +74,7 @@ class History:
         return generation, []
 
 
-def hopeless(history: History, generation: int) -> bool:
+def no_feasible_candidate(history: History, generation: int) -> bool:
     """Whether GIVE_UP_AFTER generations before the last went by, of which `generation` would be
     the next, without one candidate within the limits.
 

@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from optuna import Study
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas.errors import EvaluationError, problem
 from qnas.studies.run.progress import Progress
 from qnas.studies.search.evaluation import Evaluate
 from qnas.studies.search.genome import Genome
-from qnas.studies.search.history import History, hopeless
+from qnas.studies.search.history import History, no_feasible_candidate
 from qnas.studies.search.proposers import Proposer, make_proposer
 from qnas.studies.search.sampler import Params, place_of
-from qnas.studies.search.target_local_search import Focus, Targets
-from qnas.studies.search.trials import KEY, REASON, Place, make_trial, read_result
+from qnas.studies.search.target_local_search import FpsTargets, TargetLocalSearch
+from qnas.studies.search.trials import KEY, REASON, TrialPosition, make_trial, read_result
 from qnas.studies.sections import SearchConfig
-from qnas.studies.storage.leases import Claims, Unclaimed
+from qnas.studies.storage.leases import Leases, SoleWorker
 
 SECONDS = "seconds"
 
@@ -37,19 +37,19 @@ class Runner:
     `targets`, every `search.focus_every`-th generation looks near the best that reach them.
     """
 
-    study: Study
+    study: optuna.Study
     genome: Genome
     search: SearchConfig
     seed: int
     evaluate: Evaluate
     progress: Progress
-    seeds: Sequence[Params] = ()
-    claims: Claims = field(default_factory=Unclaimed)
-    targets: Targets | None = None
+    warm_start: Sequence[Params] = ()
+    leases: Leases = field(default_factory=SoleWorker)
+    targets: FpsTargets | None = None
     race: Callable[[Sequence[FrozenTrial]], Evaluate] | None = None
 
     def run(self) -> None:
-        """Ends early if the history is `hopeless`.
+        """Ends early if the history is `no_feasible_candidate`.
 
         Raises EvaluationError after `search.stop_after` failed trials in a row.
         """
@@ -67,32 +67,34 @@ class Runner:
     def _step(self) -> bool:
         """Evaluate what of the current generation is nobody else's; False when all is done."""
         generation, slots = self._open()
-        if not slots or hopeless(self._history, generation):
+        if not slots or no_feasible_candidate(self._history, generation):
             return False
         proposed = self._proposer.propose(self._history, generation, range(slots[-1] + 1))
         by_key: dict[str, list[int]] = {}
         for slot in slots:
             by_key.setdefault(self._key(proposed[slot]), []).append(slot)
         first = {together[0]: together for together in by_key.values()}
-        claimed = self.claims.claim(generation, list(first))
+        acquired = self.leases.acquire(generation, list(first))
         self._take_in()
         now, still = self._open()
-        mine = [s for slot in claimed for s in first[slot] if now == generation and s in still]
+        mine = [s for slot in acquired for s in first[slot] if now == generation and s in still]
         if mine:
             self._fill(generation, {slot: proposed[slot] for slot in sorted(mine)})
             self._take_in()
-        elif not claimed:
-            self.claims.wait()
+        elif not acquired:
+            self.leases.wait()
             self._take_in()
         return True
 
     def _make_proposer(self) -> Proposer:
         genes, search, seed = self._distributions, self.search, self.seed
-        inner = make_proposer(self.study, genes, search, seed, identify=self._key, seeds=self.seeds)
+        inner = make_proposer(
+            self.study, genes, search, seed, identify=self._key, warm_start=self.warm_start
+        )
         if not (self.targets and search.focus_every):
             return inner
         every = search.focus_every
-        return Focus(inner, self.targets, every, genes, seed, identify=self._key)
+        return TargetLocalSearch(inner, self.targets, every, genes, seed, identify=self._key)
 
     def _open(self) -> tuple[int, list[int]]:
         return self._history.open_slots(self.search.population, self.search.trials)
@@ -111,7 +113,7 @@ class Runner:
         self._record(
             [
                 make_trial(
-                    Place(generation, slot),
+                    TrialPosition(generation, slot),
                     proposed[slot],
                     self._distributions,
                     key=proposal.key,

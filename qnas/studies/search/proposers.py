@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import optuna
-from optuna import Study
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseGASampler, BaseSampler
 from optuna.trial import FrozenTrial
@@ -41,19 +40,19 @@ class Evolution:
 
     def __init__(
         self,
-        study: Study,
+        study: optuna.Study,
         distributions: Distributions,
         search: SearchConfig,
         seed: int,
         *,
         identify: Identify,
-        seeds: Sequence[Params] = (),
+        warm_start: Sequence[Params] = (),
     ) -> None:
         self._study, self._distributions = study, distributions
         self._seed, self._identify = seed, identify
         self._settings: dict[str, Any] = {**search.settings, "population_size": search.population}
         self._selection = Selection(**self._settings)
-        self._seeds = list(seeds)
+        self._warm_start = list(warm_start)
         self._parents: list[list[FrozenTrial]] = [[]]  # of each generation
         self._known: set[str] = set()  # of the generations before the last of `_parents`
         self._current: list[Params] = []  # proposed so far of that generation
@@ -82,8 +81,8 @@ class Evolution:
         self._taken = set(self._known)
 
     def _child(self, generation: int, slot: int) -> Params:
-        if generation == 0 and slot < len(self._seeds):
-            child = self._seeds[slot]
+        if generation == 0 and slot < len(self._warm_start):
+            child = self._warm_start[slot]
         else:
             for attempt in range(ATTEMPTS):
                 state = (self._seed, generation, slot, attempt)
@@ -102,7 +101,7 @@ class Sampling:
     """
 
     def __init__(
-        self, study: Study, distributions: Distributions, search: SearchConfig, seed: int
+        self, study: optuna.Study, distributions: Distributions, search: SearchConfig, seed: int
     ) -> None:
         self._directions = study.directions
         self._distributions, self._search, self._seed = distributions, search, seed
@@ -116,7 +115,7 @@ class Sampling:
             self._asked.append(self._copy.ask(self._distributions).params)
         return self._asked[slots.start : slots.stop]
 
-    def _begin(self, history: History, generation: int) -> Study:
+    def _begin(self, history: History, generation: int) -> optuna.Study:
         state = np.random.SeedSequence([self._seed, generation]).generate_state(1)
         sampler = make_sampler(self._search, seed=int(state[0]))
         study = optuna.create_study(directions=self._directions, sampler=sampler)
@@ -133,17 +132,19 @@ class Sampling:
 
 
 def make_proposer(
-    study: Study,
+    study: optuna.Study,
     distributions: Distributions,
     search: SearchConfig,
     seed: int,
     *,
     identify: Identify,
-    seeds: Sequence[Params] = (),
+    warm_start: Sequence[Params] = (),
 ) -> Proposer:
     """The proposer of the sampler that `search` names."""
     if search.sampler == DEFAULT_SAMPLER:
-        return Evolution(study, distributions, search, seed, identify=identify, seeds=seeds)
+        return Evolution(
+            study, distributions, search, seed, identify=identify, warm_start=warm_start
+        )
     return Sampling(study, distributions, search, seed)
 
 

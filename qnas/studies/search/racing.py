@@ -20,7 +20,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from qnas.objectives.base import Candidate, ImageObjective
 from qnas.pareto import Points
-from qnas.studies.search.evaluation import Dropped, Evaluation, Evaluator, Failure, Result, failure
+from qnas.studies.search.evaluation import (
+    EarlyStopped,
+    Evaluation,
+    Evaluator,
+    Failure,
+    Result,
+    failure,
+)
 from qnas.studies.search.genome import Proposal
 from qnas.studies.search.trials import KEY, WRONG
 
@@ -104,7 +111,7 @@ class RacingEvaluator:
             found = self.evaluator.constraints(proposal, candidate.estimate, costs)
             least = {**costs, self.error.name: 100.0 * float(wrong.sum()) / self.error.images}
             bound = tuple(least[o.name] for o in self.evaluator.objectives)
-            return Dropped(found, candidate.estimate, len(wrong), int(wrong.sum()), bound)
+            return EarlyStopped(found, candidate.estimate, len(wrong), int(wrong.sum()), bound)
         in_place = np.zeros(len(wrong), dtype=bool)
         in_place[self.race.order] = wrong
         values = {**costs, self.error.name: 100.0 * (1.0 - (~wrong).mean())}
@@ -117,7 +124,7 @@ class RacingEvaluator:
         known = self.race.wrong.get(proposal.architecture.key)
         if known is not None:
             return known[self.race.order]
-        return self.error.look(proposal.architecture, self.race.order, limit)
+        return self.error.errors_on(proposal.architecture, self.race.order, limit)
 
 
 def pack(flags: Flags) -> str:

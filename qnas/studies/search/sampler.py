@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import NSGAIISampler
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 Distributions = dict[str, BaseDistribution]
@@ -24,7 +24,9 @@ Params = dict[str, Any]
 
 GENERATION = "NSGAIISampler:generation"  # where the stock sampler looks for it too
 SLOT = "qnas:slot"
-DROPPED = "dominated"  # of a race: after how many images, and the least that the values can be
+EARLY_STOPPED = (
+    "dominated"  # of a race: after how many images, and the least that the values can be
+)
 
 
 def is_ours(trial: FrozenTrial) -> bool:
@@ -54,7 +56,7 @@ class SlotSampler(NSGAIISampler):
         self._evolved = {name: d for name, d in sorted(distributions.items()) if not d.single()}
         self._trial = create_trial(state=TrialState.RUNNING)
 
-    def propose(self, study: Study, state: Sequence[int]) -> Params:
+    def propose(self, study: optuna.Study, state: Sequence[int]) -> Params:
         """Parameters of one child: what `study.ask` would do, without a trial in the storage."""
         self._reseed(state)
         params = self.sample_relative(study, self._trial, self._evolved)
@@ -71,40 +73,42 @@ class SlotSampler(NSGAIISampler):
         self._rng.rng.seed(seeds[0])
         self._random_sampler._rng.rng.seed(seeds[1])
 
-    def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
+    def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
         return self._generation
 
-    def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         return self._parents
 
 
 class Selection(NSGAIISampler):
     """Stock NSGA-II's selection of parents among trials that it is given."""
 
-    def select(self, study: Study, pool: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    def select(self, study: optuna.Study, pool: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """The survivors of `pool`, by place, at most the population.
 
         What was dropped from a race counts by its bound, which a rival dominates. Trials without
         values, refused for a limit, follow those with, the least violation first.
         """
-        bounded = [_with_bound(t) if DROPPED in t.user_attrs else t for t in pool]
+        bounded = [_with_bound(t) if EARLY_STOPPED in t.user_attrs else t for t in pool]
         self._pool = [t for t in bounded if t.state == TrialState.COMPLETE]
         found = self.select_parent(study, 1) if self._pool else []
-        refused = [t for t in bounded if t.state == TrialState.PRUNED]
-        refused.sort(key=lambda t: (sum(max(v, 0.0) for v in t.constraints.values()), place_of(t)))
-        found += refused[: max(0, (self.population_size or 0) - len(found))]
+        infeasible = [t for t in bounded if t.state == TrialState.PRUNED]
+        infeasible.sort(
+            key=lambda t: (sum(max(v, 0.0) for v in t.constraints.values()), place_of(t))
+        )
+        found += infeasible[: max(0, (self.population_size or 0) - len(found))]
         return sorted(found, key=place_of)
 
-    def get_population(self, study: Study, generation: int) -> list[FrozenTrial]:
+    def get_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         return sorted(self._pool, key=place_of)
 
-    def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         return []
 
 
 def _with_bound(trial: FrozenTrial) -> FrozenTrial:
     """A copy of a dropped trial that is COMPLETE with its bound, for the selection alone."""
     bounded = copy.copy(trial)
-    bounded.values = trial.user_attrs[DROPPED]["bound"]
+    bounded.values = trial.user_attrs[EARLY_STOPPED]["bound"]
     bounded.state = TrialState.COMPLETE
     return bounded

@@ -1,4 +1,4 @@
-"""Focus: every few generations, a local search around the best subnets of each FPS target."""
+"""Target local search: every few generations, a search near the best subnets of each target."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Speed = Callable[[Params], float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
+class FpsTargets:
     """Images a second to reach, how to tell what a proposal makes, and the place of the error among
     a trial's values."""
 
@@ -37,7 +37,7 @@ class Targets:
 
 
 @dataclass
-class Focus:
+class TargetLocalSearch:
     """Fills every `every`-th generation with mutants of the most accurate candidates that reach
     one of the targets, and that reach it themselves; the others are `inner`'s.
 
@@ -48,7 +48,7 @@ class Focus:
     """
 
     inner: Proposer
-    targets: Targets
+    targets: FpsTargets
     every: int
     distributions: Distributions
     seed: int

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from optuna import Study
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas._util.serialization import decode, encode
 from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.architecture import Architecture
-from qnas.studies.search.evaluation import Dropped, Evaluation, Failure, Refusal, Result
+from qnas.studies.search.evaluation import EarlyStopped, Evaluation, Failure, Infeasible, Result
 from qnas.studies.search.genome import Genome, Proposal
 from qnas.studies.search.sampler import (
-    DROPPED,
+    EARLY_STOPPED,
     GENERATION,
     SLOT,
     Distributions,
@@ -71,7 +71,7 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TrialPosition:
     """Where a proposal stands in a study."""
 
     generation: int
@@ -79,7 +79,7 @@ class Place:
 
 
 def make_trial(
-    place: Place,
+    place: TrialPosition,
     params: Params,
     distributions: Distributions,
     *,
@@ -98,8 +98,8 @@ def make_trial(
         attrs[ESTIMATE] = encode(result.estimate)
     if isinstance(result, Evaluation) and result.wrong:
         attrs[WRONG] = result.wrong
-    if isinstance(result, Dropped):
-        attrs[DROPPED] = {
+    if isinstance(result, EarlyStopped):
+        attrs[EARLY_STOPPED] = {
             "images": result.images,
             "errors": result.errors,
             "bound": list(result.bound),
@@ -123,20 +123,20 @@ def make_trial(
     return trial
 
 
-def read_result(trial: FrozenTrial) -> Evaluation | Dropped | Refusal:
+def read_result(trial: FrozenTrial) -> Evaluation | EarlyStopped | Infeasible:
     """Inverse of `make_trial` for a decided trial; floats come back exactly."""
     estimate = decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}")
     attrs = trial.user_attrs
-    if DROPPED in attrs:
-        found = attrs[DROPPED]
+    if EARLY_STOPPED in attrs:
+        found = attrs[EARLY_STOPPED]
         bound = tuple(found["bound"])
-        return Dropped(trial.constraints, estimate, found["images"], found["errors"], bound)
+        return EarlyStopped(trial.constraints, estimate, found["images"], found["errors"], bound)
     if trial.state == TrialState.PRUNED:
-        return Refusal(trial.constraints, estimate)
+        return Infeasible(trial.constraints, estimate)
     return Evaluation(tuple(trial.values), trial.constraints, estimate, attrs.get(WRONG, ""))
 
 
-def finished_trials(study: Study) -> list[FrozenTrial]:
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The search's trials that are over, one a place, by place: see `History`."""
     first: dict[tuple[int, int], FrozenTrial] = {}
     for trial in study.get_trials(deepcopy=False):
@@ -145,12 +145,14 @@ def finished_trials(study: Study) -> list[FrozenTrial]:
     return [first[place] for place in sorted(first)]
 
 
-def decided_trials(study: Study) -> list[FrozenTrial]:
+def decided_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The search's trials with an outcome, by place: evaluated, or refused for a limit."""
     return [trial for trial in finished_trials(study) if trial.state != TrialState.FAIL]
 
 
-def read_records(study: Study, genome: Genome, objectives: Sequence[str]) -> list[TrialRecord]:
+def read_records(
+    study: optuna.Study, genome: Genome, objectives: Sequence[str]
+) -> list[TrialRecord]:
     """Every decided trial of `study`, by place; those refused have no values."""
     return [_record(trial, genome, objectives) for trial in decided_trials(study)]
 

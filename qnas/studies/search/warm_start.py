@@ -12,7 +12,7 @@ from qnas.studies.search.genome import DSP_SHARE, Genome
 from qnas.studies.search.sampler import Params
 
 
-def read_seeds(front: Path, genome: Genome, *, most: int) -> list[Params]:
+def read_warm_start(front: Path, genome: Genome, *, most: int) -> list[Params]:
     """Parameters of at most `most` rows of a front.csv, spread evenly over it (by error).
 
     Architectures of other spaces are left out, DSP shares go to the nearest of the genome's.

@@ -14,7 +14,7 @@ from qnas.errors import CheckpointError, QnasError, problem
 from qnas.integer.file import save_integer
 from qnas.studies.results.picks import PICK_NAME, Pick, choose, reached
 from qnas.studies.run.progress import Progress
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
 from qnas.studies.stages.search import searched
 from qnas.studies.stages.tuning_record import supernet_of
@@ -26,20 +26,20 @@ STAGE = "export"
 LOGIT_IMAGES = 2048  # of the training split: what the step of the logits is set by
 
 
-def picks(work: Workspace) -> tuple[Pick, ...]:
+def picks(run: Run) -> tuple[Pick, ...]:
     """The picks of the finished study; ConfigError if an FPS target is out of reach."""
-    return choose(work.records(), work.config.fps_targets)
+    return choose(run.records(), run.config.fps_targets)
 
 
-def reachable_picks(work: Workspace) -> tuple[Pick, ...]:
+def reachable_picks(run: Run) -> tuple[Pick, ...]:
     """The picks but those of FPS targets that the front misses."""
-    records = work.records()
-    return choose(records, reached(records, work.config.fps_targets))
+    records = run.records()
+    return choose(records, reached(records, run.config.fps_targets))
 
 
-def exported(work: Workspace, pick: Pick) -> bool:
+def exported(run: Run, pick: Pick) -> bool:
     """Whether the directory of `pick` holds just this pick, whole. Raises as `plan_of`."""
-    files, plan = work.files.pick(pick.name), encode(plan_of(work, pick))
+    files, plan = run.files.pick(pick.name), encode(plan_of(run, pick))
     try:
         return (
             files.project.is_dir()
@@ -53,31 +53,31 @@ def exported(work: Workspace, pick: Pick) -> bool:
         return False
 
 
-def export(work: Workspace, progress: Progress) -> None:
+def export(run: Run, progress: Progress) -> None:
     """Write architecture, plan and project of every pick that lacks them, and remove the
     directories of what is a pick no more."""
-    work.need(STAGE, searched(work), "search")
-    chosen = picks(work)
-    _remove_others(work, chosen)
-    missing = [pick for pick in chosen if not exported(work, pick)]
+    run.need(STAGE, searched(run), "search")
+    chosen = picks(run)
+    _remove_others(run, chosen)
+    missing = [pick for pick in chosen if not exported(run, pick)]
     progress.stage(
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
     )
     for done, pick in enumerate(missing, start=1):
-        export_pick(work, pick, work.files.pick(pick.name))
+        export_pick(run, pick, run.files.pick(pick.name))
         progress.advance(done, len(missing), pick.name)
 
 
-def plan_of(work: Workspace, pick: Pick) -> HardwarePlan:
+def plan_of(run: Run, pick: Pick) -> HardwarePlan:
     """The very plan that the study priced; CheckpointError if it is priced otherwise today."""
     trial = pick.trial
     plan, estimate = best_plan(
-        trial.architecture, work.device, trial.proposal.dsp_share, limits=work.limits
+        trial.architecture, run.device, trial.proposal.dsp_share, limits=run.limits
     )
     if estimate != trial.estimate:
         raise CheckpointError(
             problem(
-                str(work.files.journal),
+                str(run.files.journal),
                 "must be made by this version of the cost model",
                 f"{trial.estimate.cycles:,} cycles for the pick `{pick.name}`, whose plan costs "
                 f"{estimate.cycles:,} now"
@@ -94,32 +94,34 @@ def project_name(study: str, pick: str) -> str:
     return re.sub(r"\W", "_", f"{study}_{pick}")
 
 
-def _remove_others(work: Workspace, chosen: tuple[Pick, ...]) -> None:
+def _remove_others(run: Run, chosen: tuple[Pick, ...]) -> None:
     """Directories of targets that the study has no more. What others put there stays."""
     names = {pick.name for pick in chosen}
-    for folder in work.files.picks.glob("*"):
+    for folder in run.files.picks.glob("*"):
         if folder.is_dir() and PICK_NAME.fullmatch(folder.name) and folder.name not in names:
             shutil.rmtree(folder)
 
 
-def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
+def export_pick(run: Run, pick: Pick, files: PickDirectory) -> None:
     """Write architecture, plan, weights, integer network and project of `pick` to `files`."""
     from qnas.accel.hls.emit.project import SAMPLE_IMAGES, emit_project
     from qnas.supernet.export.integer import to_integer
     from qnas.supernet.export.timm_export import state_dict
 
-    images, labels = work.few("report", SAMPLE_IMAGES)
-    plan = plan_of(work, pick)
-    supernet, architecture = supernet_of(work, pick.trial.architecture), pick.trial.architecture
-    network = to_integer(supernet, architecture, work.few("train", LOGIT_IMAGES)[0])
+    images, labels = run.loaded_subset("report", at_most=SAMPLE_IMAGES)
+    plan = plan_of(run, pick)
+    supernet, architecture = supernet_of(run, pick.trial.architecture), pick.trial.architecture
+    network = to_integer(
+        supernet, architecture, run.loaded_subset("train", at_most=LOGIT_IMAGES)[0]
+    )
     project = emit_project(
         network,
         plan,
-        name=project_name(work.config.name, pick.name),
+        name=project_name(run.config.name, pick.name),
         images=images,
         labels=labels,
-        device=work.device,
-        expected=expected_numbers(work, pick, pick.trial.estimate),
+        device=run.device,
+        expected=expected_numbers(run, pick, pick.trial.estimate),
     )
     # The architecture comes last and goes first: where it lies, the rest belongs to it.
     files.architecture.unlink(missing_ok=True)
@@ -131,7 +133,7 @@ def export_pick(work: Workspace, pick: Pick, files: PickDirectory) -> None:
     write_json(files.architecture, architecture)
 
 
-def expected_numbers(work: Workspace, pick: Pick, estimate: Estimate) -> list[Expected]:
+def expected_numbers(run: Run, pick: Pick, estimate: Estimate) -> list[Expected]:
     """What the study says of `pick` in a kernel of this estimate, for the README of a project."""
     from qnas.accel.hls.emit.member import Expected
 
@@ -141,7 +143,7 @@ def expected_numbers(work: Workspace, pick: Pick, estimate: Estimate) -> list[Ex
         Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),
         *(
             Expected(name.upper(), f"{getattr(estimate.resources, name):,}", model)
-            for name in work.device.limits()
+            for name in run.device.limits()
         ),
     ]
     if "error" in trial.values:

@@ -19,7 +19,7 @@ from qnas.errors import CapacityError, CheckpointError, QnasError, problem
 from qnas.integer.file import load_integer
 from qnas.studies.results.picks import Pick
 from qnas.studies.run.progress import Progress
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.stages.export import expected_numbers, exported, picks, project_name
 
 STAGE = "export"
@@ -67,22 +67,22 @@ class Group:
         return self.kernel.plans
 
 
-def group_of(work: Workspace) -> Group:
+def group_of(run: Run) -> Group:
     """Of the finished study; CapacityError if no kernel of all picks fits the device.
 
     It may take the largest share of the DSPs that any of the picks takes.
     """
     by_network: dict[str, list[Pick]] = {}
-    for pick in picks(work):
+    for pick in picks(run):
         by_network.setdefault(pick.trial.architecture.key, []).append(pick)
     members = tuple(map(tuple, by_network.values()))
     kernel = best_plan_for_all(
         [group[0].trial.architecture for group in members],
-        work.device,
+        run.device,
         max(pick.trial.proposal.dsp_share for group in members for pick in group),
-        limits=work.limits,
+        limits=run.limits,
     )
-    for name, limit in work.limits.items():
+    for name, limit in run.limits.items():
         used = getattr(kernel.resources, name)
         if used > limit:
             rule = f"of a kernel of all picks must be at most {limit:,}"
@@ -91,41 +91,41 @@ def group_of(work: Workspace) -> Group:
     return Group(members, kernel)
 
 
-def exported_together(work: Workspace, group: Group) -> bool:
+def exported_together(run: Run, group: Group) -> bool:
     """Whether RUN/together holds the kernel of these picks with their weights as they are now."""
-    files = work.files.together
+    files = run.files.together
     try:
         return bool(
             read_json(files.project / "plan.json") == encode_plans(group.plans)
-        ) and read_value(Together, files.facts) == _facts(work, group)
+        ) and read_value(Together, files.facts) == _facts(run, group)
     except (QnasError, OSError):
         return False
 
 
-def export_together(work: Workspace, progress: Progress) -> None:
+def export_together(run: Run, progress: Progress) -> None:
     """Write the project of the kernel that all picks share, unless it is there. Needs the picks'
     own projects."""
-    work.need(f"{STAGE} --together", all(exported(work, pick) for pick in picks(work)), STAGE)
-    group = group_of(work)
-    there = exported_together(work, group)
+    run.need(f"{STAGE} --together", all(exported(run, pick) for pick in picks(run)), STAGE)
+    group = group_of(run)
+    there = exported_together(run, group)
     note = "is there" if there else f"of {len(group.members)} networks"
     progress.stage(STAGE, f"the kernel of all picks {note}")
     if not there:
-        _export(work, group)
+        _export(run, group)
 
 
-def _export(work: Workspace, group: Group) -> None:
-    from qnas.accel.hls.emit.member import Member
+def _export(run: Run, group: Group) -> None:
+    from qnas.accel.hls.emit.member import KernelNetwork
     from qnas.accel.hls.emit.project import SAMPLE_IMAGES, emit_kernel
 
-    files = work.files.together
-    images, labels = work.few("report", SAMPLE_IMAGES)
+    files = run.files.together
+    images, labels = run.loaded_subset("report", at_most=SAMPLE_IMAGES)
     members = [
-        Member(
-            load_integer(work.files.pick(pick.name).network),
+        KernelNetwork(
+            load_integer(run.files.pick(pick.name).network),
             plan,
             pick.name,
-            expected_numbers(work, pick, estimate),
+            expected_numbers(run, pick, estimate),
         )
         for pick, plan, estimate in zip(
             group.heads, group.plans, group.kernel.estimates, strict=True
@@ -133,19 +133,19 @@ def _export(work: Workspace, group: Group) -> None:
     ]
     project = emit_kernel(
         members,
-        name=project_name(work.config.name, "together"),
+        name=project_name(run.config.name, "together"),
         images=images,
         labels=labels,
-        device=work.device,
+        device=run.device,
     )
     # The facts come last and go first: where they lie, the rest belongs to them.
     files.facts.unlink(missing_ok=True)
     files.verification.unlink(missing_ok=True)
     project.write(files.project)
-    write_json(files.facts, _facts(work, group))
+    write_json(files.facts, _facts(run, group))
 
 
-def _facts(work: Workspace, group: Group) -> Together:
+def _facts(run: Run, group: Group) -> Together:
     estimates = group.kernel.estimates
     everyone = [pick for members in group.members for pick in members]
     return Together(
@@ -153,14 +153,14 @@ def _facts(work: Workspace, group: Group) -> Together:
         resources=group.kernel.resources,
         resources_alone={pick.name: pick.trial.estimate.resources for pick in everyone},
         networks=tuple(
-            _shared(work, index, members, estimate)
+            _shared(run, index, members, estimate)
             for index, (members, estimate) in enumerate(zip(group.members, estimates, strict=True))
         ),
     )
 
 
-def _shared(work: Workspace, index: int, members: tuple[Pick, ...], estimate: Estimate) -> Shared:
-    network = work.files.pick(members[0].name).network
+def _shared(run: Run, index: int, members: tuple[Pick, ...], estimate: Estimate) -> Shared:
+    network = run.files.pick(members[0].name).network
     return Shared(
         network=index,
         picks=tuple(pick.name for pick in members),
@@ -172,9 +172,9 @@ def _shared(work: Workspace, index: int, members: tuple[Pick, ...], estimate: Es
     )
 
 
-def facts_together(work: Workspace) -> Together | None:
+def facts_together(run: Run) -> Together | None:
     """What together.json says; None if there is none."""
     try:
-        return read_value(Together, work.files.together.facts)
+        return read_value(Together, run.files.together.facts)
     except CheckpointError:
         return None

@@ -11,7 +11,7 @@ from qnas.accel.csim.verify import inputs_of, verify_kernel
 from qnas.errors import CheckpointError
 from qnas.integer.file import load_integer
 from qnas.studies.run.progress import Progress
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import project_digest
 from qnas.studies.stages.multi_network import Group, exported_together, group_of
 from qnas.studies.stages.verify import STAGE, Verdict, check_equal, report_images, verdict_of
@@ -24,9 +24,9 @@ class Verdicts(Value):
     networks: tuple[Verdict, ...]
 
 
-def verdicts_together(work: Workspace) -> tuple[Verdict, ...]:
+def verdicts_together(run: Run) -> tuple[Verdict, ...]:
     """Of the project as it is now, mismatches or not; empty if it was not verified."""
-    files = work.files.together
+    files = run.files.together
     try:
         found = read_value(Verdicts, files.verification).networks
     except CheckpointError:
@@ -35,35 +35,35 @@ def verdicts_together(work: Workspace) -> tuple[Verdict, ...]:
     return found if all(one.project_digest == digest for one in found) else ()
 
 
-def verify_together(work: Workspace, progress: Progress, *, probe: bool = False) -> None:
+def verify_together(run: Run, progress: Progress, *, probe: bool = False) -> None:
     """Run every report image through each network of the kernel that all picks share, unless it
     was verified as it is now. Nothing where there is no such kernel; else as `verify`."""
-    if not work.files.together.path.exists():
+    if not run.files.together.path.exists():
         return
-    group = group_of(work)
-    work.need(STAGE, exported_together(work, group), "export --together")
-    known = verdicts_together(work)
+    group = group_of(run)
+    run.need(STAGE, exported_together(run, group), "export --together")
+    known = verdicts_together(run)
     if known and (known[0].probe is not None or not probe):
         progress.stage(STAGE, "the kernel of all picks is verified")
         return
     Toolchain().version()
-    count = work.config.verify_images or len(work.splits.report)
+    count = run.config.verify_images or len(run.splits.report)
     progress.stage(STAGE, f"{count} report images through the kernel of all picks")
-    _verify(work, group, probe=probe)
+    _verify(run, group, probe=probe)
 
 
-def check_together_verified(work: Workspace) -> None:
+def check_together_verified(run: Run) -> None:
     """Raises VerificationError naming the first stage that differs, if any does."""
-    files = work.files.together
-    for index, found in enumerate(verdicts_together(work)):
+    files = run.files.together
+    for index, found in enumerate(verdicts_together(run)):
         name = f"network {index} of the kernel of all picks"
         check_equal(name, encode(found), project=files.project, mismatch=files.mismatch)
 
 
-def _verify(work: Workspace, group: Group, *, probe: bool) -> None:
-    files, heads = work.files.together, group.heads
-    networks = [load_integer(work.files.pick(pick.name).network) for pick in heads]
-    images, labels = report_images(work)
+def _verify(run: Run, group: Group, *, probe: bool) -> None:
+    files, heads = run.files.together, group.heads
+    networks = [load_integer(run.files.pick(pick.name).network) for pick in heads]
+    images, labels = report_images(run)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
     files.mismatch.unlink(missing_ok=True)
     digest = project_digest(files.project, networks=len(networks))
@@ -73,7 +73,7 @@ def _verify(work: Workspace, group: Group, *, probe: bool) -> None:
         chosen = slice(first.image, first.image + 1)
         write_vectors(files.mismatch, inputs_of(networks, images), labels, images=chosen)
     verdicts = tuple(
-        verdict_of(work, network, one, digest=digest)
+        verdict_of(run, network, one, digest=digest)
         for network, one in zip(networks, found, strict=True)
     )
     write_json(files.verification, Verdicts(verdicts))

@@ -9,7 +9,7 @@ from qnas._util.serialization import write_atomically
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.errors import ConfigError
 from qnas.studies.run.progress import Progress, Silent
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.stages import export as exporting
 from qnas.studies.stages import search as searching
 from qnas.studies.stages import train as training
@@ -18,112 +18,112 @@ from qnas.studies.stages import verify as verifying
 from qnas.studies.stages.multi_network import export_together
 from qnas.studies.stages.multi_network_verify import check_together_verified, verify_together
 from qnas.studies.stages.summary import summarise
-from qnas.studies.workers.pool import ALONE, Team
+from qnas.studies.workers.pool import ONE_WORKER, WorkerPool
 
 SILENT = Silent()
 
 
-def train(work: Workspace, *, progress: Progress = SILENT) -> None:
+def train(run: Run, *, progress: Progress = SILENT) -> None:
     """Train the supernet."""
-    training.train(work, progress)
+    training.train(run, progress)
 
 
-def search(work: Workspace, *, team: Team = ALONE, progress: Progress = SILENT) -> None:
+def search(run: Run, *, pool: WorkerPool = ONE_WORKER, progress: Progress = SILENT) -> None:
     """Search subnets and foldings; write front.csv. Needs `train`."""
-    searching.search(work, progress, team)
+    searching.search(run, progress, pool)
 
 
-def report(work: Workspace, *, png: bool = False, progress: Progress = SILENT) -> None:
+def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     """Write report.html from the study, and from the verifications there are; with `png`, its
     figures as well. Needs `search`."""
     from qnas.studies.report.page import content_of, render
 
-    work.need("report", searching.searched(work), "search")
+    run.need("report", searching.searched(run), "search")
     # Without the targets that nobody reaches: it is the report that shows why.
-    picks, found = exporting.reachable_picks(work), verifying.verifications(work)
-    content = content_of(work, picks, found)
+    picks, found = exporting.reachable_picks(run), verifying.verifications(run)
+    content = content_of(run, picks, found)
     page = render(content)
-    known = work.files.report.read_text("utf-8") if work.files.report.exists() else ""
+    known = run.files.report.read_text("utf-8") if run.files.report.exists() else ""
     progress.stage("report", "report.html is up to date" if page == known else "report.html")
     if page != known:
-        write_atomically(work.files.report, page)
+        write_atomically(run.files.report, page)
     if png:
         from qnas.studies.report.png import write_images
 
-        files = write_images(content, work.files.figures)
+        files = write_images(content, run.files.figures)
         progress.stage("report", f"{len(files)} figures")
 
 
-def export(work: Workspace, *, together: bool = False, progress: Progress = SILENT) -> None:
+def export(run: Run, *, together: bool = False, progress: Progress = SILENT) -> None:
     """Write the HLS project of each pick. Needs `search`.
 
     With `together` one of a kernel that runs all picks as well; where that was once written it is
     kept up to date.
     """
-    exporting.export(work, progress)
-    if together or work.files.together.path.exists():
-        export_together(work, progress)
+    exporting.export(run, progress)
+    if together or run.files.together.path.exists():
+        export_together(run, progress)
 
 
-def verify(work: Workspace, *, probe: bool = False, progress: Progress = SILENT) -> dict[str, Any]:
+def verify(run: Run, *, probe: bool = False, progress: Progress = SILENT) -> dict[str, Any]:
     """Verify each project and write summary.json, which is returned. Needs `export`. With `probe`
     the memories of each are watched as well (`qnas.accel.csim.probe`).
 
     Raises VerificationError, after everything is written, if any value differs or a probe finds a
     fault.
     """
-    _verify(work, progress, probe=probe)
-    summary = summarise(work)
-    _check_verified(work)
+    _verify(run, progress, probe=probe)
+    summary = summarise(run)
+    _check_verified(run)
     return summary
 
 
-def _verify(work: Workspace, progress: Progress, *, probe: bool = False) -> None:
-    verifying.verify(work, progress, probe=probe)
-    verify_together(work, progress, probe=probe)
+def _verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
+    verifying.verify(run, progress, probe=probe)
+    verify_together(run, progress, probe=probe)
 
 
-def _check_verified(work: Workspace) -> None:
-    verifying.check_verified(work)
-    check_together_verified(work)
+def _check_verified(run: Run) -> None:
+    verifying.check_verified(run)
+    check_together_verified(run)
 
 
-def tune(
-    work: Workspace, *, picks: Sequence[str] = (), progress: Progress = SILENT
-) -> dict[str, Any]:
+def tune(run: Run, *, picks: Sequence[str] = (), progress: Progress = SILENT) -> dict[str, Any]:
     """Train the subnets of the named picks (none: of all) on, each alone; then export and verify
     what is not, and return the content of summary.json. Needs `search`.
 
     Raises ToolMissingError before anything else without g++.
     """
     Toolchain().version()
-    tuning.tune(work, progress, picks)
-    return _to_report(work, progress)
+    tuning.tune(run, progress, picks)
+    return _to_report(run, progress)
 
 
-def run(work: Workspace, *, team: Team = ALONE, progress: Progress = SILENT) -> dict[str, Any]:
+def run_all(
+    run: Run, *, pool: WorkerPool = ONE_WORKER, progress: Progress = SILENT
+) -> dict[str, Any]:
     """Everything, from images to verified accelerators; returns the content of summary.json.
 
     Raises ToolMissingError before anything else if something is to verify and there is no g++,
     ConfigError after the report is written if the front misses an FPS target.
     """
-    if not verifying.everything_verified(work):
+    if not verifying.everything_verified(run):
         Toolchain().version()
-    train(work, progress=progress)
-    search(work, team=team, progress=progress)
+    train(run, progress=progress)
+    search(run, pool=pool, progress=progress)
     try:
-        exporting.picks(work)
+        exporting.picks(run)
     except ConfigError:  # the front misses a target: its report shows by how much
-        report(work, progress=progress)
+        report(run, progress=progress)
         raise
-    return _to_report(work, progress)
+    return _to_report(run, progress)
 
 
-def _to_report(work: Workspace, progress: Progress) -> dict[str, Any]:
+def _to_report(run: Run, progress: Progress) -> dict[str, Any]:
     """From picks to the report. A mismatch is raised last: summary and report tell of it."""
-    export(work, progress=progress)
-    _verify(work, progress)
-    summary = summarise(work)
-    report(work, progress=progress)
-    _check_verified(work)
+    export(run, progress=progress)
+    _verify(run, progress)
+    summary = summarise(run)
+    report(run, progress=progress)
+    _check_verified(run)
     return summary

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from optuna import Study
+import optuna
 from optuna.trial import FrozenTrial
 
 from qnas._util.serialization import write_atomically
@@ -18,109 +18,109 @@ from qnas.errors import CheckpointError, problem
 from qnas.objectives.base import Candidate, ImageObjective
 from qnas.studies.results.front import front_csv
 from qnas.studies.run.progress import Progress
-from qnas.studies.run.run import Workspace
-from qnas.studies.search.evaluation import Bound, Evaluator, Result
+from qnas.studies.run.run import Run
+from qnas.studies.search.evaluation import Evaluator, Result, UserLimit
 from qnas.studies.search.genome import Proposal
 from qnas.studies.search.loop import Runner
 from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.sampler import Params
-from qnas.studies.search.target_local_search import Targets
+from qnas.studies.search.target_local_search import FpsTargets
 from qnas.studies.search.trials import decided_trials
-from qnas.studies.search.warm_start import read_seeds
-from qnas.studies.storage.leases import Claims
+from qnas.studies.search.warm_start import read_warm_start
+from qnas.studies.storage.leases import Leases
 from qnas.studies.storage.shared import copy_missing
-from qnas.studies.workers.pool import ALONE, Team, at_work
+from qnas.studies.workers.pool import ONE_WORKER, WorkerPool, open_pool
 
 STAGE = "search"
-SUPERNET, SEEDS = "supernet", "seeds"
+SUPERNET, WARM_START = "supernet", "seeds"
 
 
-def searched(work: Workspace) -> bool:
+def searched(run: Run) -> bool:
     """Whether the study has all its trials, and its front is written.
 
     Raises CheckpointError for trials of another supernet than the one in the run.
     """
-    _check_supernet(work)
-    files, trials = work.files, work.config.search.trials
-    return files.front.exists() and len(decided_trials(work.study)) >= trials
+    _check_supernet(run)
+    files, trials = run.files, run.config.search.trials
+    return files.front.exists() and len(decided_trials(run.study)) >= trials
 
 
-def search(work: Workspace, progress: Progress, team: Team = ALONE) -> None:
+def search(run: Run, progress: Progress, pool: WorkerPool = ONE_WORKER) -> None:
     """Complete the study and write front.csv. Raises CapacityError if nothing fits the device.
 
     A study in a shared storage is copied to the run's journal in the end, which is what the other
     stages read.
     """
-    work.need(STAGE, work.trained(), "train")
-    if searched(work):
+    run.need(STAGE, run.trained(), "train")
+    if searched(run):
         progress.stage(STAGE, "study is complete")
         return
-    config = work.config
+    config = run.config
     objectives = ", ".join(config.objectives)
-    progress.stage(STAGE, f"{config.search.trials} trials for {objectives} on {work.device.name}")
-    work.records()  # a damaged journal is found before anything is added to it
-    work.study.set_user_attr(SUPERNET, work.supernet_digest())
-    work.files.front.unlink(missing_ok=True)  # of a shorter search, if there is one
-    with at_work(work, team) as (study, claims):
-        if study is not work.study:
-            copy_missing(work.study, study)
-        make_runner(work, study, claims, progress).run()
-        if study is not work.study:
-            copy_missing(study, work.study)
-    write_atomically(work.files.front, front_csv(work.records()))
+    progress.stage(STAGE, f"{config.search.trials} trials for {objectives} on {run.device.name}")
+    run.records()  # a damaged journal is found before anything is added to it
+    run.study.set_user_attr(SUPERNET, run.supernet_digest())
+    run.files.front.unlink(missing_ok=True)  # of a shorter search, if there is one
+    with open_pool(run, pool) as (study, leases):
+        if study is not run.study:
+            copy_missing(run.study, study)
+        make_runner(run, study, leases, progress).run()
+        if study is not run.study:
+            copy_missing(study, run.study)
+    write_atomically(run.files.front, front_csv(run.records()))
 
 
-def make_runner(work: Workspace, study: Study, claims: Claims, progress: Progress) -> Runner:
-    """One worker of the search of `work` in `study`."""
-    evaluate = _LazyEvaluator(work)
+def make_runner(run: Run, study: optuna.Study, leases: Leases, progress: Progress) -> Runner:
+    """One worker of the search of `run` in `study`."""
+    evaluate = _LazyEvaluator(run)
     return Runner(
         study=study,
-        genome=work.genome,
-        search=work.config.search,
-        seed=work.config.seed,
+        genome=run.genome,
+        search=run.config.search,
+        seed=run.config.seed,
         evaluate=evaluate,
         progress=progress,
-        seeds=_seeds(work, study),
-        claims=claims,
-        targets=_targets(work, evaluate),
-        race=evaluate.against if work.config.search.racing else None,
+        warm_start=_warm_start(run, study),
+        leases=leases,
+        targets=_targets(run, evaluate),
+        race=evaluate.against if run.config.search.racing else None,
     )
 
 
-def _targets(work: Workspace, evaluate: _LazyEvaluator) -> Targets | None:
-    config = work.config
+def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:
+    config = run.config
     if not config.fps_targets:
         return None
-    return Targets(
+    return FpsTargets(
         config.fps_targets,
-        speed=lambda params: evaluate.fps(work.genome.decode(params)),
+        speed=lambda params: evaluate.fps(run.genome.decode(params)),
         error=config.objectives.index("error"),
     )
 
 
-def _seeds(work: Workspace, study: Study) -> list[Params]:
+def _warm_start(run: Run, study: optuna.Study) -> list[Params]:
     """Those the study began with; for a new one, from the run that it is seeded from."""
-    search = work.config.search
+    search = run.config.search
     if not search.seed_from:
         return []
-    if SEEDS not in study.user_attrs:
+    if WARM_START not in study.user_attrs:
         front = Path(search.seed_from) / "front.csv"
-        seeds = read_seeds(front, work.genome, most=search.population // 2)
-        study.set_user_attr(SEEDS, seeds)
-    return list(study.user_attrs[SEEDS])
+        warm_start = read_warm_start(front, run.genome, most=search.population // 2)
+        study.set_user_attr(WARM_START, warm_start)
+    return list(study.user_attrs[WARM_START])
 
 
-def _check_supernet(work: Workspace) -> None:
-    if not (work.trained() and work.files.journal.exists()):
+def _check_supernet(run: Run) -> None:
+    if not (run.trained() and run.files.journal.exists()):
         return
-    made_with, found = work.study.user_attrs.get(SUPERNET), work.supernet_digest()
+    made_with, found = run.study.user_attrs.get(SUPERNET), run.supernet_digest()
     if made_with not in (None, found):
         raise CheckpointError(
             problem(
-                str(work.files.supernet[0]),
-                f"must be the supernet that {work.files.journal.name} was made with",
+                str(run.files.supernet[0]),
+                f"must be the supernet that {run.files.journal.name} was made with",
                 f"another (SHA-256 {found[:12]}, not {str(made_with)[:12]})",
-                f"Restore it, or delete {work.files.journal} and search again.",
+                f"Restore it, or delete {run.files.journal} and search again.",
             )
         )
 
@@ -128,8 +128,8 @@ def _check_supernet(work: Workspace) -> None:
 class _LazyEvaluator:
     """Loads the supernet only when a proposal is new to the study."""
 
-    def __init__(self, work: Workspace) -> None:
-        self._work = work
+    def __init__(self, run: Run) -> None:
+        self._run = run
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
         return self._evaluator(proposals) if proposals else []
@@ -151,30 +151,30 @@ class _LazyEvaluator:
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        return _make_evaluator(self._work)
+        return _make_evaluator(self._run)
 
 
-def _make_evaluator(work: Workspace) -> Evaluator:
+def _make_evaluator(run: Run) -> Evaluator:
     """The study's objectives; accuracy on the search split, never on the report's."""
     from qnas.objectives.accuracy import AccuracyEvaluator
     from qnas.objectives.registry import make_objectives
 
-    accuracy = AccuracyEvaluator(work.supernet, *work.part("search"))
-    device = work.device
+    accuracy = AccuracyEvaluator(run.supernet, *run.subset("search"))
+    device = run.device
 
     def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
-        return best_plan(architecture, device, dsp_share=share, limits=work.limits)
+        return best_plan(architecture, device, dsp_share=share, limits=run.limits)
 
     wanted = make_objectives(
-        (*work.config.objectives, *work.config.limits),
+        (*run.config.objectives, *run.config.limits),
         accuracy,
         device,
-        calibration=work.calibration,
+        calibration=run.calibration,
     )
-    own = len(work.config.objectives)
+    own = len(run.config.objectives)
     return Evaluator(
         objectives=wanted[:own],
         planner=planner,
-        limits=work.limits,
-        bounds=tuple(map(Bound, wanted[own:], work.config.limits.values())),
+        limits=run.limits,
+        bounds=tuple(map(UserLimit, wanted[own:], run.config.limits.values())),
     )

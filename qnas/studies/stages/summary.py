@@ -6,7 +6,7 @@ from typing import Any
 
 from qnas._util.serialization import encode, write_json
 from qnas.studies.results.picks import Pick, w8_share
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.search.loop import SECONDS
 from qnas.studies.stages.export import picks
 from qnas.studies.stages.tuning_record import tuning_of
@@ -15,14 +15,14 @@ from qnas.studies.stages.verify import verifications
 VERDICT = ("images", "stages", "values", "mismatches")
 
 
-def summarise(work: Workspace) -> dict[str, Any]:
+def summarise(run: Run) -> dict[str, Any]:
     """Write and return summary.json. Accuracies are fractions of the report split."""
-    records, found = work.records(), verifications(work)
-    training = work.stage_facts("train")
+    records, found = run.records(), verifications(run)
+    training = run.stage_facts("train")
     summary = {
         "picks": [
-            _pick(pick, found[pick.name]) | _tuning(work, pick)
-            for pick in picks(work)
+            _pick(pick, found[pick.name]) | _tuning(run, pick)
+            for pick in picks(run)
             if pick.name in found
         ],
         "study": {
@@ -30,14 +30,14 @@ def summarise(work: Workspace) -> dict[str, Any]:
             "distinct": len(records.distinct()),
             "pareto": len(records.front()),
             "hypervolume": records.hypervolume(),
-            "seconds": work.study.user_attrs.get(SECONDS, 0.0),
+            "seconds": run.study.user_attrs.get(SECONDS, 0.0),
         },
         "supernet": {
             name: training.get(name)
             for name in ("seconds", "largest_accuracy", "smallest_accuracy")
         },
     }
-    write_json(work.files.summary, summary)
+    write_json(run.files.summary, summary)
     return summary
 
 
@@ -61,9 +61,9 @@ def _pick(pick: Pick, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tuning(work: Workspace, pick: Pick) -> dict[str, Any]:
+def _tuning(run: Run, pick: Pick) -> dict[str, Any]:
     """Accuracies with inherited and tuned weights by split, of a pick that was tuned."""
-    tuning = tuning_of(work, pick.trial.architecture)
+    tuning = tuning_of(run, pick.trial.architecture)
     if tuning is None:
         return {}
     weights = "tuned" if tuning.better else "inherited"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
 from qnas.studies.run.progress import Progress, duration
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 
 if TYPE_CHECKING:
     from qnas.training.logs import Interval, OnInterval
@@ -16,76 +16,76 @@ if TYPE_CHECKING:
 STAGE = "train"
 
 
-def train(work: Workspace, progress: Progress) -> None:
+def train(run: Run, progress: Progress) -> None:
     """Train the supernet, or go on where a killed training stopped; then quote its two corners."""
-    if work.trained():
+    if run.trained():
         progress.stage(STAGE, "supernet is there")
     else:
-        _train(work, progress)
-    if "smallest_accuracy" not in work.stage_facts(STAGE):
-        _quote_corners(work)
+        _train(run, progress)
+    if "smallest_accuracy" not in run.stage_facts(STAGE):
+        _quote_corners(run)
 
 
-def assist(work: Workspace) -> None:
+def assist(run: Run) -> None:
     """The part of a process beside rank 0 under torchrun: it trains along, and writes nothing."""
-    if not work.trained():
-        _supernet(work, lambda interval: None)
+    if not run.trained():
+        _supernet(run, lambda interval: None)
 
 
-def _train(work: Workspace, progress: Progress) -> None:
-    progress.stage(STAGE, f"supernet of {work.space.name!r} on {len(work.splits.train)} images")
+def _train(run: Run, progress: Progress) -> None:
+    progress.stage(STAGE, f"supernet of {run.space.name!r} on {len(run.splits.train)} images")
 
     def on_interval(now: Interval) -> None:
         # Counted on across kills, so that the summary tells the whole cost.
-        work.record_stage(STAGE, seconds=now.seconds)
+        run.record_stage(STAGE, seconds=now.seconds)
         left = now.seconds / now.step * (now.steps - now.step)
         note = f"loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
         progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
-    _supernet(work, on_interval)
-    work.record_stage(STAGE, supernet=work.supernet_digest(), passes=_passes(work))
+    _supernet(run, on_interval)
+    run.record_stage(STAGE, supernet=run.supernet_digest(), passes=_passes(run))
 
 
-def _passes(work: Workspace) -> str:
+def _passes(run: Run) -> str:
     """What computed the quantizers: see `supernet.native`."""
-    return str(read_json(work.files.supernet[1])["training"]["passes"])
+    return str(read_json(run.files.supernet[1])["training"]["passes"])
 
 
-def _supernet(work: Workspace, on_interval: OnInterval) -> None:
+def _supernet(run: Run, on_interval: OnInterval) -> None:
     from qnas.training.loop import initial_supernet, train_supernet
 
-    source, config = training_source(work), work.config
-    input_step = work.images.step_for(work.space.activation_bits)
+    source, config = training_source(run), run.config
+    input_step = run.images.step_for(run.space.activation_bits)
     start = None
     if config.pretrained:
         start = initial_supernet(
-            work.space,
+            run.space,
             source,
             seed=config.seed,
             input_step=input_step,
             pretrained=config.pretrained,
         )
     train_supernet(
-        work.space,
+        run.space,
         source,
         recipe=config.train,
         seed=config.seed,
         input_step=input_step,
-        directory=work.files.path,
+        directory=run.files.path,
         start=start,
         on_interval=on_interval,
     )
 
 
-def training_source(work: Workspace) -> BatchSource:
+def training_source(run: Run) -> BatchSource:
     """The batches of the training split, augmented as the recipe says."""
     from qnas.training.augment import Affine
     from qnas.training.file_source import FileSource
     from qnas.training.mixing import Both, Mixing
     from qnas.training.source import ArraySource, BatchTransform
 
-    recipe, classes = work.config.train, work.images.num_classes
-    images, labels = work.part("train")
+    recipe, classes = run.config.train, run.images.num_classes
+    images, labels = run.subset("train")
     mixing = Mixing(recipe.mixup, recipe.cutmix, classes) if recipe.mixup or recipe.cutmix else None
     if isinstance(images, ImageFiles):
         return FileSource(images, labels, classes, recipe, mixing)
@@ -94,11 +94,11 @@ def training_source(work: Workspace) -> BatchSource:
     return ArraySource(images[:], labels, classes, transform, repr(transform))
 
 
-def _quote_corners(work: Workspace) -> None:
+def _quote_corners(run: Run) -> None:
     """Accuracy of the largest and the smallest subnet on the report split, fake-quantized."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
-    space = work.space
-    evaluator = AccuracyEvaluator(work.supernet, *work.part("report"))
+    space = run.space
+    evaluator = AccuracyEvaluator(run.supernet, *run.subset("report"))
     largest, smallest = evaluator.top1([space.largest(), space.smallest()])
-    work.record_stage(STAGE, largest_accuracy=largest, smallest_accuracy=smallest)
+    run.record_stage(STAGE, largest_accuracy=largest, smallest_accuracy=smallest)

@@ -11,7 +11,7 @@ from qnas.architecture import Architecture
 from qnas.errors import UnknownNameError, nearest, problem
 from qnas.studies.results.picks import Pick
 from qnas.studies.run.progress import Progress
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.stages.export import picks
 from qnas.studies.stages.search import searched
 from qnas.studies.stages.train import training_source
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 STAGE = "tune"
 
 
-def tune(work: Workspace, progress: Progress, names: Sequence[str] = ()) -> None:
+def tune(run: Run, progress: Progress, names: Sequence[str] = ()) -> None:
     """Tune the subnets of the picks `names` (none: of all) that are not tuned with this recipe.
 
     A subnet that several picks share is tuned once. Raises UnknownNameError for a name that no
     pick has, and what `picks` raises.
     """
-    work.need(STAGE, searched(work), "search")
-    chosen = _named(picks(work), names)
+    run.need(STAGE, searched(run), "search")
+    chosen = _named(picks(run), names)
     subnets = {pick.trial.architecture.key: pick.trial.architecture for pick in chosen}
-    missing = [arch for arch in subnets.values() if not _tuned(work, arch)]
+    missing = [arch for arch in subnets.values() if not _tuned(run, arch)]
     note = f"{len(missing)} of {len(subnets)} subnets" if missing else "subnets are tuned"
     progress.stage(STAGE, note)
     for arch in missing:
-        _tune(work, arch, progress)
+        _tune(run, arch, progress)
 
 
-def recipe_of(work: Workspace) -> Recipe:
+def recipe_of(run: Run) -> Recipe:
     """The recipe of [tune] in place of that of [train]."""
-    return work.config.tune.recipe(work.config.train)
+    return run.config.tune.recipe(run.config.train)
 
 
 def _named(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
@@ -59,54 +59,54 @@ def _named(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
     return [pick for pick in known if not names or pick.name in names]
 
 
-def _tuned(work: Workspace, arch: Architecture) -> bool:
-    known = tuning_of(work, arch)
-    return known is not None and known.recipe == digest(encode(recipe_of(work)))
+def _tuned(run: Run, arch: Architecture) -> bool:
+    known = tuning_of(run, arch)
+    return known is not None and known.recipe == digest(encode(recipe_of(run)))
 
 
-def _tune(work: Workspace, arch: Architecture, progress: Progress) -> None:
+def _tune(run: Run, arch: Architecture, progress: Progress) -> None:
     """Train, measure, record. What was exported before is another network's from here on."""
-    files, recipe = work.files.tuned(arch.key), digest(encode(recipe_of(work)))
-    for pick in picks(work):
+    files, recipe = run.files.tuned(arch.key), digest(encode(recipe_of(run)))
+    for pick in picks(run):
         if pick.trial.architecture == arch:
-            work.files.pick(pick.name).architecture.unlink(missing_ok=True)
+            run.files.pick(pick.name).architecture.unlink(missing_ok=True)
     files.record.unlink(missing_ok=True)
-    start = digest([work.supernet_digest(), recipe])
+    start = digest([run.supernet_digest(), recipe])
     if not files.begun_with(start):  # a checkpoint of another recipe or supernet is of no use
         shutil.rmtree(files.path, ignore_errors=True)
         write_json(files.start, start)
-    tuned = _trained(work, arch, progress)
+    tuned = _trained(run, arch, progress)
     found = {
-        split: BeforeAfter(*(_accuracy(work, split, net, arch) for net in (work.supernet, tuned)))
+        split: BeforeAfter(*(_accuracy(run, split, net, arch) for net in (run.supernet, tuned)))
         for split in ("search", "report")
     }
-    write_json(files.record, Tuning(work.supernet_digest(), recipe, **found))
+    write_json(files.record, Tuning(run.supernet_digest(), recipe, **found))
 
 
-def _trained(work: Workspace, arch: Architecture, progress: Progress) -> Supernet:
+def _trained(run: Run, arch: Architecture, progress: Progress) -> Supernet:
     from qnas.training.logs import Interval
     from qnas.training.loop import train_supernet
 
-    start = work.supernet.narrowed(arch)
+    start = run.supernet.narrowed(arch)
 
     def on_interval(now: Interval) -> None:
-        work.record_stage(STAGE, **{f"{arch.key}_seconds": now.seconds})
+        run.record_stage(STAGE, **{f"{arch.key}_seconds": now.seconds})
         progress.advance(now.step, now.steps, f"{arch.key}  loss {now.loss:.3f}")
 
     return train_supernet(
         start.space,
-        training_source(work),
-        recipe=recipe_of(work),
-        seed=work.config.seed,
+        training_source(run),
+        recipe=recipe_of(run),
+        seed=run.config.seed,
         input_step=start.input_step,
-        directory=work.files.tuned(arch.key).path,
+        directory=run.files.tuned(arch.key).path,
         start=start,
         on_interval=on_interval,
     )
 
 
-def _accuracy(work: Workspace, split: str, supernet: Supernet, arch: Architecture) -> float:
+def _accuracy(run: Run, split: str, supernet: Supernet, arch: Architecture) -> float:
     from qnas.objectives.accuracy import AccuracyEvaluator
 
-    (top1,) = AccuracyEvaluator(supernet, *work.part(split)).top1([arch])
+    (top1,) = AccuracyEvaluator(supernet, *run.subset(split)).top1([arch])
     return top1

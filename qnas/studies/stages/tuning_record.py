@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qnas._util.serialization import Value, read_value
 from qnas.architecture import Architecture
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 
 if TYPE_CHECKING:
     from qnas.supernet.model import Supernet
@@ -39,23 +39,23 @@ class Tuning(Value):
         return self.search.tuned > self.search.inherited
 
 
-def tuning_of(work: Workspace, architecture: Architecture) -> Tuning | None:
+def tuning_of(run: Run, architecture: Architecture) -> Tuning | None:
     """What is known of a subnet's tuning from the supernet of today; None if nothing is.
 
     Raises CheckpointError if its record is damaged.
     """
-    record = work.files.tuned(architecture.key).record
+    record = run.files.tuned(architecture.key).record
     if not record.exists():
         return None
     found = read_value(Tuning, record)
-    return found if found.supernet == work.supernet_digest() else None
+    return found if found.supernet == run.supernet_digest() else None
 
 
-def supernet_of(work: Workspace, architecture: Architecture) -> Supernet:
+def supernet_of(run: Run, architecture: Architecture) -> Supernet:
     """The supernet that a subnet's weights come from: its own if tuning made it better."""
     from qnas.supernet.model import Supernet
 
-    tuning = tuning_of(work, architecture)
+    tuning = tuning_of(run, architecture)
     if tuning is None or not tuning.better:
-        return work.supernet
-    return Supernet.load(work.files.tuned(architecture.key).path)
+        return run.supernet
+    return Supernet.load(run.files.tuned(architecture.key).path)

@@ -21,7 +21,7 @@ from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
 from qnas.studies.results.picks import Pick
 from qnas.studies.run.progress import Progress
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import project_digest
 from qnas.studies.stages.export import exported, picks, plan_of, reachable_picks
 from qnas.studies.stages.search import searched
@@ -59,15 +59,15 @@ class Verdict(Value):
     probe: Probe | None = None  # of `verify --probe` alone
 
 
-def report_images(work: Workspace) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def report_images(run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The images of the report split that are simulated, and their labels."""
-    return work.few("report", work.config.verify_images or len(work.splits.report))
+    return run.loaded_subset("report", at_most=run.config.verify_images or len(run.splits.report))
 
 
-def verified(work: Workspace, pick: Pick, *, probe: bool = False) -> bool:
+def verified(run: Run, pick: Pick, *, probe: bool = False) -> bool:
     """Whether verification.json speaks of the project as it is now, mismatches or not; with
     `probe`, of its memories as well."""
-    files = work.files.pick(pick.name)
+    files = run.files.pick(pick.name)
     try:
         found = read_value(Verdict, files.verification)
     except CheckpointError:
@@ -76,48 +76,48 @@ def verified(work: Workspace, pick: Pick, *, probe: bool = False) -> bool:
     return watched and found.project_digest == project_digest(files.project)
 
 
-def verify(work: Workspace, progress: Progress, *, probe: bool = False) -> None:
+def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
     """Run every report image through each project that has not been verified as it is now; with
     `probe`, also through each whose memories have not been watched.
 
     Writes verification.json for each, mismatches counted. Raises ToolMissingError without g++;
     what the counts say is for `check_verified`.
     """
-    work.need(STAGE, searched(work), "search")
-    chosen = picks(work)
-    work.need(STAGE, all(exported(work, pick) for pick in chosen), "export")
-    missing = [pick for pick in chosen if not verified(work, pick, probe=probe)]
-    count = work.config.verify_images or len(work.splits.report)
+    run.need(STAGE, searched(run), "search")
+    chosen = picks(run)
+    run.need(STAGE, all(exported(run, pick) for pick in chosen), "export")
+    missing = [pick for pick in chosen if not verified(run, pick, probe=probe)]
+    count = run.config.verify_images or len(run.splits.report)
     note = f"{count} report images through {len(missing)} projects"
     progress.stage(STAGE, note if missing else "projects are verified")
     if missing:
         Toolchain().version()
-        work.files.summary.unlink(missing_ok=True)  # it speaks of other projects
+        run.files.summary.unlink(missing_ok=True)  # it speaks of other projects
     for done, pick in enumerate(missing, start=1):
-        _verify(work, pick, probe=probe)
+        _verify(run, pick, probe=probe)
         progress.advance(done, len(missing), pick.name)
 
 
-def everything_verified(work: Workspace) -> bool:
+def everything_verified(run: Run) -> bool:
     """Whether nothing is left to simulate: the study is done, and so is each of its picks."""
-    if not work.trained() or not searched(work):
+    if not run.trained() or not searched(run):
         return False
-    return all(exported(work, pick) and verified(work, pick) for pick in reachable_picks(work))
+    return all(exported(run, pick) and verified(run, pick) for pick in reachable_picks(run))
 
 
-def verifications(work: Workspace) -> dict[str, dict[str, Any]]:
+def verifications(run: Run) -> dict[str, dict[str, Any]]:
     """What is known of each pick's project as it is now: verification.json by pick."""
     return {
-        pick.name: encode(read_value(Verdict, work.files.pick(pick.name).verification))
-        for pick in reachable_picks(work)
-        if exported(work, pick) and verified(work, pick)
+        pick.name: encode(read_value(Verdict, run.files.pick(pick.name).verification))
+        for pick in reachable_picks(run)
+        if exported(run, pick) and verified(run, pick)
     }
 
 
-def check_verified(work: Workspace) -> None:
+def check_verified(run: Run) -> None:
     """Raises VerificationError naming the first stage that differs, if any does."""
-    for name, found in verifications(work).items():
-        files = work.files.pick(name)
+    for name, found in verifications(run).items():
+        files = run.files.pick(name)
         check_equal(name, found, project=files.project, mismatch=files.mismatch)
 
 
@@ -142,32 +142,32 @@ def check_equal(name: str, found: Mapping[str, Any], *, project: Path, mismatch:
         raise VerificationError(problem(name, rule, "; ".join(faults), remedy))
 
 
-def _verify(work: Workspace, pick: Pick, *, probe: bool) -> None:
-    files = work.files.pick(pick.name)
+def _verify(run: Run, pick: Pick, *, probe: bool) -> None:
+    files = run.files.pick(pick.name)
     network = load_integer(files.network)
-    images, labels = report_images(work)
+    images, labels = report_images(run)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
     files.mismatch.unlink(missing_ok=True)
     before = project_digest(files.project)
     verification = verify_project(
-        files.project, network, images, labels, plan=plan_of(work, pick), probe=probe
+        files.project, network, images, labels, plan=plan_of(run, pick), probe=probe
     )
     if verification.first_mismatch:
         chosen = slice(verification.first_mismatch.image, verification.first_mismatch.image + 1)
         write_vectors(files.mismatch, inputs_of([network], images), labels, images=chosen)
-    write_json(files.verification, verdict_of(work, network, verification, digest=before))
+    write_json(files.verification, verdict_of(run, network, verification, digest=before))
 
 
 def verdict_of(
-    work: Workspace, network: IntegerNetwork, verification: Verification, *, digest: str
+    run: Run, network: IntegerNetwork, verification: Verification, *, digest: str
 ) -> Verdict:
     """What a verification with the report images says, and the accuracies of the other rungs.
     `digest`: of the project when it began."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     architecture = network.architecture
-    images, labels = report_images(work)
-    supernet = supernet_of(work, architecture)
+    images, labels = report_images(run)
+    supernet = supernet_of(run, architecture)
     (fake_quant,) = AccuracyEvaluator(supernet, images, labels).top1([architecture])
     integer = float(np.mean(network.predict(images) == labels))
     return Verdict(

@@ -1,4 +1,4 @@
-"""Claims: which of several workers evaluates which slots of a generation."""
+"""Leases: which of several workers evaluates which slots of a generation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState, create_trial
 
-GENERATION, SLOTS, WORKER = "generation", "slots", "worker"
+LEASE_GENERATION, SLOTS, WORKER = "generation", "slots", "worker"
 BEAT, DEAD = "beat:", "dead:"
 BEATS_PER_PATIENCE = 6
 
 
-class Claims(Protocol):
+class Leases(Protocol):
     """Told the slots that have no trial yet, says which of them to evaluate."""
 
-    def claim(self, generation: int, slots: Sequence[int]) -> list[int]:
+    def acquire(self, generation: int, slots: Sequence[int]) -> list[int]:
         """Those of `slots` that are the caller's now; none if others have them all."""
         ...
 
@@ -31,22 +31,22 @@ class Claims(Protocol):
         ...
 
 
-class Unclaimed:
+class SoleWorker:
     """Nobody else is there: all slots are the caller's."""
 
-    def claim(self, generation: int, slots: Sequence[int]) -> list[int]:
+    def acquire(self, generation: int, slots: Sequence[int]) -> list[int]:
         return list(slots)
 
     def wait(self) -> None: ...
 
 
-def nobody() -> Collection[str]:
+def none_known_dead() -> Collection[str]:
     """Workers that are known to have died, other than by their silence: none."""
     return ()
 
 
-class Ledger:
-    """Claims as trials of an Optuna study of their own, beside the search's in any storage.
+class LeaseTable:
+    """Leases as trials of an Optuna study of their own, beside the search's in any storage.
 
     The storage numbers trials in the order in which they are made, which is all that it takes: a
     slot belongs to the first claim on it whose worker lives. Workers count up an attribute of that
@@ -68,12 +68,12 @@ class Ledger:
             storage=storage, study_name=f"{name}.claims", load_if_exists=True
         )
         self._patience_s, self._pause_s = patience_s, pause_s
-        self.gone: Callable[[], Collection[str]] = nobody
+        self.dead_workers: Callable[[], Collection[str]] = none_known_dead
         self._worker = worker or uuid.uuid4().hex
         self._seen: dict[str, tuple[int, float]] = {}  # a worker's count, and since when
         self._dead: set[str] = set()
 
-    def claim(self, generation: int, slots: Sequence[int]) -> list[int]:
+    def acquire(self, generation: int, slots: Sequence[int]) -> list[int]:
         """Half of an even share of what is free: much at first, little towards the end."""
         living = self._count_the_living()
         owners = self._owners(generation)
@@ -82,7 +82,7 @@ class Ledger:
         if own or not free:
             return own
         wanted = free[: max(1, len(free) // (2 * living))]
-        attrs = {GENERATION: generation, SLOTS: wanted, WORKER: self._worker}
+        attrs = {LEASE_GENERATION: generation, SLOTS: wanted, WORKER: self._worker}
         self._study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attrs))
         owners = self._owners(generation)
         return [slot for slot in wanted if owners[slot] == self._worker]
@@ -91,7 +91,7 @@ class Ledger:
         time.sleep(self._pause_s)
 
     @contextmanager
-    def beating(self) -> Iterator[None]:
+    def heartbeat(self) -> Iterator[None]:
         """Be seen to live, from a thread of its own: an evaluation may take long."""
         over, counts = threading.Event(), itertools.count(1)
 
@@ -124,7 +124,7 @@ class Ledger:
             last, since = self._seen.get(worker, (-1, now))
             self._seen[worker] = beats[worker], since if beats[worker] == last else now
         silent = {w for w, (_, since) in self._seen.items() if now - since > self._patience_s}
-        for worker in (silent | set(self.gone())) - self._dead:
+        for worker in (silent | set(self.dead_workers())) - self._dead:
             self._study.set_user_attr(DEAD + worker, True)
             self._dead.add(worker)
         return len(beats.keys() - self._dead | {self._worker})
@@ -132,9 +132,9 @@ class Ledger:
     def _owners(self, generation: int) -> dict[int, str]:
         """Of each slot, the worker of the first claim by one that is not dead."""
         owners: dict[int, str] = {}
-        for claim in self._study.get_trials(deepcopy=False):
-            attrs = claim.user_attrs
-            if attrs[GENERATION] == generation and attrs[WORKER] not in self._dead:
+        for acquire in self._study.get_trials(deepcopy=False):
+            attrs = acquire.user_attrs
+            if attrs[LEASE_GENERATION] == generation and attrs[WORKER] not in self._dead:
                 for slot in attrs[SLOTS]:
                     owners.setdefault(slot, attrs[WORKER])
         return owners

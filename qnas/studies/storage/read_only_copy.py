@@ -8,11 +8,11 @@ from pathlib import Path
 import optuna
 
 from qnas.objectives.registry import objective_info
-from qnas.studies.config import StudyConfig
+from qnas.studies.config import Study
 from qnas.studies.storage.journal import open_study
 
 
-def snapshot(journal: Path, folder: Path, config: StudyConfig) -> optuna.Study:
+def read_only_copy(journal: Path, folder: Path, config: Study) -> optuna.Study:
     """The study in a copy of `journal` under `folder`: the run's own is neither locked nor mended.
 
     Raises CheckpointError as `open_study` does.

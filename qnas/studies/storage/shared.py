@@ -20,7 +20,7 @@ from qnas._util.user_code import is_reference
 from qnas.errors import CheckpointError, ConfigError, DependencyError, problem
 from qnas.objectives.base import Direction
 from qnas.studies.run.manifest import read_manifest
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.search.sampler import place_of
 from qnas.studies.search.trials import finished_trials
 from qnas.studies.storage.journal import check_directions
@@ -114,16 +114,16 @@ def shared_study(
     return study
 
 
-def identity_of(work: Workspace) -> str:
+def identity_of(run: Run) -> str:
     """Digest of all that a search's trials follow from, wherever its files lie."""
-    manifest, config = read_manifest(work.files.manifest), work.config
+    manifest, config = read_manifest(run.files.manifest), run.config
     search: dict[str, Any] = encode(config.search)
     for free in ("trials", "stop_after", "seed_from"):
         del search[free]
     parts = (manifest.space, manifest.data, manifest.splits, manifest.device)
     return digest(
         {
-            "digests": [part.digest for part in parts] + [work.supernet_digest()],
+            "digests": [part.digest for part in parts] + [run.supernet_digest()],
             "objectives": [_portable(name) for name in config.objectives],
             "limits": {_portable(name): limit for name, limit in config.limits.items()},
             "seed": config.seed,

@@ -1,4 +1,4 @@
-"""Team: who searches. Processes of this machine, and whoever else uses the same storage."""
+"""WorkerPool: who searches. Processes of this machine, and whoever else uses the same storage."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from optuna import Study
+import optuna
 from optuna.storages import JournalStorage
 
 from qnas.errors import ConfigError, problem
 from qnas.objectives.registry import objective_info
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.storage.journal import Journal
-from qnas.studies.storage.leases import Claims, Ledger, Unclaimed
+from qnas.studies.storage.leases import Leases, LeaseTable, SoleWorker
 from qnas.studies.storage.shared import identity_of, open_storage, shared_study
 
 LOCAL_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class WorkerPool:
     """`workers` processes here. `storage` is the URL of an Optuna storage; the run's own journal
     without one."""
 
@@ -42,56 +42,58 @@ class Team:
                 pass
 
 
-ALONE = Team()
+ONE_WORKER = WorkerPool()
 
 
 @contextmanager
-def at_work(work: Workspace, team: Team) -> Iterator[tuple[Study, Claims]]:
-    """The study to search in and this process's claims, while the others of `team` are at work."""
-    if team.workers == 1 and not team.storage:
-        yield work.study, Unclaimed()
+def open_pool(run: Run, pool: WorkerPool) -> Iterator[tuple[optuna.Study, Leases]]:
+    """The study to search in and this process's leases, while the other workers of `pool` run."""
+    if pool.workers == 1 and not pool.storage:
+        yield run.study, SoleWorker()
         return
-    work.files.claims.unlink(missing_ok=True)  # nobody else holds the run: those are dead
-    names = [uuid.uuid4().hex for _ in range(team.workers - 1)]
-    others = {name: _start(work, team, name) for name in names}
+    run.files.leases.unlink(missing_ok=True)  # nobody else holds the run: those are dead
+    names = [uuid.uuid4().hex for _ in range(pool.workers - 1)]
+    others = {name: _start(run, pool, name) for name in names}
 
-    def gone() -> set[str]:
+    def dead_workers() -> set[str]:
         return {name for name, process in others.items() if process.poll()}
 
     try:
-        with joined(work, team.storage) as (study, claims):
-            claims.gone = gone
-            yield study, claims
+        with join_pool(run, pool.storage) as (study, leases):
+            leases.dead_workers = dead_workers
+            yield study, leases
     finally:
         for process in others.values():
             process.communicate()  # the end of its input is the end of it
-        work.files.claims.unlink(missing_ok=True)
+        run.files.leases.unlink(missing_ok=True)
 
 
 @contextmanager
-def joined(work: Workspace, storage: str, *, worker: str = "") -> Iterator[tuple[Study, Ledger]]:
+def join_pool(
+    run: Run, storage: str, *, worker: str = ""
+) -> Iterator[tuple[optuna.Study, LeaseTable]]:
     """One more worker, alive: the study in `storage`, or in the run's journal, and its claims."""
-    name = work.config.name
+    name = run.config.name
     if not storage:
-        study, journal = work.study, JournalStorage(Journal(work.files.claims))
-        claims = Ledger(journal, name, worker=worker, pause_s=LOCAL_PAUSE_S)
-        with claims.beating():
-            yield study, claims
+        study, journal = run.study, JournalStorage(Journal(run.files.leases))
+        leases = LeaseTable(journal, name, worker=worker, pause_s=LOCAL_PAUSE_S)
+        with leases.heartbeat():
+            yield study, leases
         return
-    directions = [objective_info(name).direction for name in work.config.objectives]
+    directions = [objective_info(name).direction for name in run.config.objectives]
     with open_storage(storage) as shared:
-        study = shared_study(shared, name=name, directions=directions, identity=identity_of(work))
-        claims = Ledger(shared, name, worker=worker)
-        with claims.beating():
-            yield study, claims
+        study = shared_study(shared, name=name, directions=directions, identity=identity_of(run))
+        leases = LeaseTable(shared, name, worker=worker)
+        with leases.heartbeat():
+            yield study, leases
 
 
-def _start(work: Workspace, team: Team, name: str) -> subprocess.Popen[str]:
+def _start(run: Run, pool: WorkerPool, name: str) -> subprocess.Popen[str]:
     """A worker: it ends when its input does, and so never outlives this process."""
     command = [sys.executable, "-m", "qnas.studies.workers.worker"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
     assert process.stdin is not None
-    order = {"run": str(work.files.path), "storage": team.storage, "worker": name}
+    order = {"run": str(run.files.path), "storage": pool.storage, "worker": name}
     process.stdin.write(json.dumps(order) + "\n")  # not in the command: it may hold a password
     process.stdin.flush()
     return process

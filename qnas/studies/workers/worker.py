@@ -11,9 +11,9 @@ from pathlib import Path
 from qnas.errors import QnasError
 from qnas.studies.run.manifest import read_manifest
 from qnas.studies.run.progress import Silent
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.stages.search import make_runner
-from qnas.studies.workers.pool import joined
+from qnas.studies.workers.pool import join_pool
 
 EXIT_FAILED = 3
 
@@ -21,11 +21,11 @@ EXIT_FAILED = 3
 def main() -> None:
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_leave_with_the_others, daemon=True).start()
-    run = Path(order["run"])
-    work = Workspace(read_manifest(run / "manifest.json").config, run.parent)
+    path = Path(order["run"])
+    run = Run(read_manifest(path / "manifest.json").config, path.parent)
     try:
-        with joined(work, order["storage"], worker=order["worker"]) as (study, claims):
-            make_runner(work, study, claims, Silent()).run()
+        with join_pool(run, order["storage"], worker=order["worker"]) as (study, leases):
+            make_runner(run, study, leases, Silent()).run()
     except QnasError:  # whoever started this one meets the same, and says so
         sys.exit(EXIT_FAILED)
 

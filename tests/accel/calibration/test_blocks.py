@@ -47,7 +47,7 @@ def test_blocks_that_were_left_out_are_foretold() -> None:
 
 
 def test_an_error_that_all_share_is_learned() -> None:
-    """Estimates of arrays a third short: blocks left out are foretold well all the same."""
+    """Estimates of arrays a third short: blocks left out are predicted well all the same."""
     arrays = [row for row in ROWS if row.block.kind == "array"]
     worse = [dataclasses.replace(row, lut=round(1.5 * row.lut)) for row in arrays]
     scores = score(leave_one_block_out(worse[::2]))["lut"]

@@ -129,21 +129,24 @@ def test_a_stage_after_the_other(tmp_path: Path) -> None:
     for i in range(6):
         _implement(tmp_path / f"p{i:02}", lut=0.6)
     found = read_designs(tmp_path)
-    assert (found.stage, len(found.foretold), len(found.designs)) == ("implemented", 6, 12)
+    assert (found.stage, len(found.predicted), len(found.designs)) == ("implemented", 6, 12)
     fitted = fit(found)
-    assert fitted.ways[0] in ("factor", "chain") and fitted.after[0] < 0.2 < fitted.before[0] + 0.2
+    assert (
+        fitted.estimators[0] in ("factor", "chain")
+        and fitted.after[0] < 0.2 < fitted.before[0] + 0.2
+    )
     step = np.exp(fitted.shift[0])
     assert 0.6 * 1.3 < step < 0.6 * 1.7
     write_json(tmp_path / "board.json", CalibrationFile(found))
-    assert read_calibration(tmp_path / "board.json")[1].ways == fitted.ways
+    assert read_calibration(tmp_path / "board.json")[1].estimators == fitted.estimators
 
 
 def test_of_few_implementations_hls_is_foretold(tmp_path: Path) -> None:
     _projects(tmp_path, 6)
     _implement(tmp_path / "p0", lut=0.5)
     found = read_designs(tmp_path)
-    assert (found.stage, len(found.foretold)) == ("hls", 6)
-    assert fit(found).ways[0] == "factor"
+    assert (found.stage, len(found.predicted)) == ("hls", 6)
+    assert fit(found).estimators[0] == "factor"
 
 
 def test_a_cheap_first_stage_teaches_the_last(tmp_path: Path) -> None:
@@ -168,6 +171,6 @@ def test_limits_of_predictions_are_limits_of_estimates(tmp_path: Path, upper: bo
     found = fit(read_designs(tmp_path))
     (limit,) = found.limits({"lut": 50_000}, upper=upper).values()
     for amount, fits in ((limit, True), (limit + 1, False)):
-        foretold = found.range_of("lut", amount)
-        assert ((foretold.high if upper else foretold.value) <= 50_000) == fits
+        predicted = found.range_of("lut", amount)
+        assert ((predicted.high if upper else predicted.value) <= 50_000) == fits
     assert found.limits({"uram": 96}, upper=upper) == {"uram": 96}

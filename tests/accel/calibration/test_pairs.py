@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from qnas.accel.calibration.evaluation import (
     Scores,
     evaluate,
-    foretold,
     leave_one_out,
+    predicted,
     score,
 )
 from qnas.accel.calibration.pairs import FEATURES, REQUIRED, Pairs, read_pairs
@@ -43,7 +43,7 @@ def _pairs(designs: int = 200, *, scale: float = 1.0, seed: int = 0) -> Pairs:
 
 
 def _scores(train: Pairs, test: Pairs) -> Scores:
-    return score(foretold(test, evaluate(train, test)))
+    return score(predicted(test, evaluate(train, test)))
 
 
 def _rows(designs: int, columns: int = len(HEADER) - 1) -> list[list[object]]:
@@ -58,7 +58,7 @@ def _write(path: Path, rows: list[list[object]], header: list[str] = HEADER) -> 
 
 def test_calibration_beats_the_estimate_and_covers() -> None:
     pairs = _pairs(120)
-    scores = score(foretold(pairs, leave_one_out(pairs)))
+    scores = score(predicted(pairs, leave_one_out(pairs)))
     assert list(scores) == ["lut", "logic_lut", "ff", "dsp"]
     exact = scores.pop("dsp")
     assert (exact["mape"] or 0) < 1e-9 and exact["mape_raw"] == 0 and exact["coverage_90"] == 1
@@ -90,7 +90,7 @@ def test_designs_that_were_known_are_strange_on_another_part() -> None:
     train, new = _pairs(60), _pairs(30, seed=1)
     other = _scaled_built(replace(train, conditions=np.full(60, "5.0")), 1.15)
     model = fit_pairs(train)
-    scores, usual = (score(foretold(x, model.predict(x))) for x in (other, new))
+    scores, usual = (score(predicted(x, model.predict(x))) for x in (other, new))
     for name in ("lut", "logic_lut", "ff"):
         assert (scores[name]["coverage_90"] or 0) > 0.85
         assert (scores[name]["width_90"] or 0) > 2 * (usual[name]["width_90"] or 0)
@@ -160,7 +160,7 @@ def test_nothing_estimated_or_built_is_no_infinity(tmp_path: Path) -> None:
     pairs = read_pairs(_write(tmp_path / "zeros.csv", rows))
     found = evaluate(pairs, pairs)
     assert np.isfinite(found.high).all() and (found.low >= 0).all()
-    assert all(np.isfinite(x["mape"] or 0) for x in score(foretold(pairs, found)).values())
+    assert all(np.isfinite(x["mape"] or 0) for x in score(predicted(pairs, found)).values())
 
 
 def test_blocks_of_memory_are_counted_in_halves(tmp_path: Path) -> None:

@@ -16,7 +16,12 @@ from qnas.accel.cost.design import memories_of_foldings
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.device import Device, load_device
 from qnas.accel.folding_search.search import best_plan, smallest_plan
-from qnas.accel.folding_search.selection import Choice, Sweep, quickest, tightest
+from qnas.accel.folding_search.selection import (
+    CandidateTable,
+    SelectedFolding,
+    fastest_feasible,
+    least_violating,
+)
 from qnas.accel.hls.emit.top import top_source
 from qnas.accel.plan.check import check_plan
 from qnas.accel.plan.folding import FIELDS, Folding
@@ -30,12 +35,12 @@ ZCU104 = load_device("zcu104")
 Amounts = tuple[int, ...]
 
 
-def sweep_of(arch: Architecture, device: Device, chosen: list[Folding]) -> Sweep:
+def sweep_of(arch: Architecture, device: Device, chosen: list[Folding]) -> CandidateTable:
     folding = Folding(*(np.array([getattr(f, name) for f in chosen]) for name in FIELDS))
     prices = price(arch, device, folding)
     memories = memories_of_foldings((arch,), device, folding)
     legal = np.ones(len(chosen), bool)
-    return Sweep(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
+    return CandidateTable(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
 
 
 def every_placement(arch: Architecture, device: Device, folding: Folding) -> Iterator[Amounts]:
@@ -83,20 +88,20 @@ def test_the_choice_is_the_best_of_every_placement(
         return all(n <= limits[r] for n, r in zip(amounts, RESOURCES, strict=True))
 
     fitting = [i for i, table in enumerate(tables) if any(map(fits, table))]
-    found = quickest(sweep, limits)
+    found = fastest_feasible(sweep, limits)
     assert (found is None) == (not fitting)
     if found is not None:
         assert found.estimate.cycles == min(int(sweep.cycles[i]) for i in fitting)
         assert fits(dataclasses.astuple(found.estimate.resources))
         assert_is_what_is_lowered(sweep, found, arch, device)
-    least = tightest(sweep, limits)
+    least = least_violating(sweep, limits)
     reached = worst(dataclasses.astuple(least.estimate.resources), limits)
     assert reached == pytest.approx(min(worst(x, limits) for t in tables for x in t))
     assert_is_what_is_lowered(sweep, least, arch, device)
 
 
 def assert_is_what_is_lowered(
-    sweep: Sweep, choice: Choice, arch: Architecture, device: Device
+    sweep: CandidateTable, choice: SelectedFolding, arch: Architecture, device: Device
 ) -> None:
     plan = lower(arch, device, sweep.folding_at(choice.index), placement=choice.placement)
     check_plan(plan, device)

@@ -171,7 +171,7 @@ def test_a_kernel_of_several_is_priced_as_its_plans_say(
     """Field by field: the sweep over foldings, and the set of plans that is printed."""
     archs = [alike(arch, archs[0]) for arch in archs]
     device = zcu102()
-    plans = [lower(arch, device, folding, room=archs) for arch in archs]
+    plans = [lower(arch, device, folding, share_with=archs) for arch in archs]
     together = estimate_together(plans)
     assert price_together(archs, device, folding).at(0) == together
     assert together.cycles == sum(estimate(plan).cycles for plan in plans)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from qnas.accel.csim.verify import verify_kernel
 from qnas.accel.hls.emit.bench import stage_values
-from qnas.accel.hls.emit.member import Member
+from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import emitted_files
 from qnas.accel.hls.lint import lint
 from qnas.accel.plan.folding import Folding
@@ -129,7 +129,7 @@ def test_room_for_others_changes_nothing_that_a_network_runs(
 ) -> None:
     """Stages with their loops, and the words of ports, are those of its own plan."""
     archs = [alike(arch, archs[0]) for arch in archs]
-    plans = [lower(arch, zcu102(), folding, room=archs) for arch in archs]
+    plans = [lower(arch, zcu102(), folding, share_with=archs) for arch in archs]
     check_plans(plans, zcu102())
     for arch, plan in zip(archs, plans, strict=True):
         alone = lower(arch, zcu102(), folding)
@@ -190,8 +190,8 @@ def test_plans_that_are_not_of_one_kernel_are_refused() -> None:
 
     def plans(*others: Architecture, second: Folding = folding) -> list[Any]:
         return [
-            lower(tiny(), zcu102(), folding, room=[wide]),
-            lower(wide, zcu102(), second, room=others),
+            lower(tiny(), zcu102(), folding, share_with=[wide]),
+            lower(wide, zcu102(), second, share_with=others),
         ]
 
     check_plans(plans(tiny()), zcu102())
@@ -201,7 +201,7 @@ def test_plans_that_are_not_of_one_kernel_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"depth of network 1.*room for the others"):
         check_together(without)
     roomier = replace(tiny(), embed_dim=48)
-    both = [lower(arch, zcu102(), folding, room=[roomier, wide]) for arch in (tiny(), wide)]
+    both = [lower(arch, zcu102(), folding, share_with=[roomier, wide]) for arch in (tiny(), wide)]
     check_together(both)
     with pytest.raises(ConfigError, match=r"plan\.buffers"):  # more room than the networks need
         check_plans(both, zcu102())
@@ -244,5 +244,5 @@ def test_other_networks_than_the_projects_are_refused(shared: Kernel, tmp_path: 
 def test_a_kernel_of_one_is_the_project_of_one() -> None:
     design = small()
     kernel = Kernel((), design.device, design.images, design.labels)
-    members = (Member(design.network, design.plan, "shared"),)
+    members = (KernelNetwork(design.network, design.plan, "shared"),)
     assert dict(replace(kernel, members=members).files()) == dict(design.files("shared"))

@@ -18,7 +18,7 @@ from qnas.accel.plan.lower import lower
 from qnas.accel.rtl import measure as measuring
 from qnas.accel.rtl import synthesize as synthesizing
 from qnas.accel.rtl.bits import concat, field, from_bytes, to_bytes
-from qnas.accel.rtl.block import Block, folder, known
+from qnas.accel.rtl.block import RtlBlock, folder, known
 from qnas.accel.rtl.blocks_of_plan import blocks_of
 from qnas.accel.rtl.grid import array, candidates, engine, grid
 from qnas.accel.rtl.kinds import KINDS
@@ -48,7 +48,7 @@ def test_vectors_survive_the_file() -> None:
 
 def test_parameters_are_checked() -> None:
     with pytest.raises(ConfigError, match="must have the parameters"):
-        KINDS["buffer"].check(Block.of("buffer", bits=6))
+        KINDS["buffer"].check(RtlBlock.of("buffer", bits=6))
     with pytest.raises(ConfigError, match="known kind"):
         known(KINDS, "buffers")
 
@@ -155,7 +155,7 @@ ENGINES = (engine(4, 3, 4), engine(8, 4, 4, pairs=4), engine(4, 2, 2, port=64, s
     [ENGINES[0], *(pytest.param(block, marks=pytest.mark.full) for block in ENGINES[1:])],
     ids=lambda block: block.label,
 )
-def test_cycles_and_sums_of_whole_gemms_are_the_plans(block: Block, tmp_path: Path) -> None:
+def test_cycles_and_sums_of_whole_gemms_are_the_plans(block: RtlBlock, tmp_path: Path) -> None:
     """Twelve shapes each, of weights and of attention, and each shape by itself: 36 in all."""
     runs = list(stages(block, np.random.default_rng(2), 0))
     starts = np.concatenate([run.inputs[run.inputs[:, 0] == 1] for run in runs])
@@ -170,16 +170,16 @@ def test_cycles_and_sums_of_whole_gemms_are_the_plans(block: Block, tmp_path: Pa
 @pytest.mark.parametrize(
     "block",
     [
-        Block.of("requantize", "xc7", lanes=1),
-        Block.of("gelu", lanes=2, port=128),
-        Block.of("norm_statistics", lanes=2),
-        Block.of("normalise", lanes=1),
-        Block.of("exponential", lanes=2, score=18),
-        Block.of("row_scale", width=17),
+        RtlBlock.of("requantize", "xc7", lanes=1),
+        RtlBlock.of("gelu", lanes=2, port=128),
+        RtlBlock.of("norm_statistics", lanes=2),
+        RtlBlock.of("normalise", lanes=1),
+        RtlBlock.of("exponential", lanes=2, score=18),
+        RtlBlock.of("row_scale", width=17),
     ],
     ids=lambda block: block.label,
 )
-def test_vector_units_are_exact(block: Block, tmp_path: Path) -> None:
+def test_vector_units_are_exact(block: RtlBlock, tmp_path: Path) -> None:
     kind = KINDS[block.kind]
     vectors = kind.vectors(block, np.random.default_rng(3), 10_000)
     found = simulate(block, kind, vectors, library=prepare(tmp_path))
@@ -196,7 +196,7 @@ def test_constant_tables_are_those_of_the_reference() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", REMEASURED, ids=lambda block: block.label)
-def test_the_table_is_remade(block: Block, tmp_path: Path) -> None:
+def test_the_table_is_remade(block: RtlBlock, tmp_path: Path) -> None:
     shipped = {row.block: row for row in read_table()}[block]
     again = measure(block, cache=tmp_path)
     assert all(getattr(again, name) == getattr(shipped, name) for name in NUMBERS)

@@ -12,7 +12,7 @@ from qnas.studies.report.content import ReportContent
 from qnas.studies.report.page import render
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
-from qnas.studies.results.selection import Wishes, choose_one
+from qnas.studies.results.selection import Requirements, select_candidate
 from qnas.studies.search.trials import TrialRecord, read_records
 from tests.browser import chromium, open_page
 from tests.studies.analytic import GENOME, LIMITS, OBJECTIVES, search
@@ -78,7 +78,7 @@ def test_budgets_filter_every_figure_and_agree_with_qnas_pick(
         assert len(keeping) < len(fitting)
         front = records.front_of(keeping)
         assert page.evaluate(SHOWN, "pair") == numbers(front)
-        chosen = choose_one(records, Wishes(at_most={name: limit})).trial
+        chosen = select_candidate(records, Requirements(at_most={name: limit})).trial
         assert f"Knee trial {chosen.number}:" in page.locator("#verdict").inner_text()
         command = page.locator("#command").inner_text()
         assert command.endswith(f"--at-most {name}={limit:g}")

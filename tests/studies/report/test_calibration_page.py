@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from qnas.accel.calibration.evaluation import Foretold, held, score
+from qnas.accel.calibration.evaluation import Predicted, held, score
 from qnas.studies.report.calibration import page
 
-MADE_UP = Foretold(
+MADE_UP = Predicted(
     names=np.array(["a", "b", "c", "nothing"]),
     measured=np.array([100.0, 200.0, 300.0, 0.0]),
     estimate=np.array([150.0, 210.0, 330.0, 0.0]),

@@ -8,12 +8,12 @@ import pytest
 
 from qnas._util.serialization import write_json
 from qnas.errors import ConfigError
-from qnas.studies.config import StudyConfig
+from qnas.studies.config import Study
 from qnas.studies.report.compare_page import render_comparison, study_rows, target_rows
-from qnas.studies.report.comparison import Comparison, Run, compare, side_by_side
+from qnas.studies.report.comparison import ComparedRun, Comparison, compare, side_by_side
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.run.manifest import Manifest, make_manifest
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 from qnas.studies.search.trials import TrialRecord
 from tests.studies.analytic import DIRECTIONS, OBJECTIVES
 from tests.studies.results.test_front import trial
@@ -31,8 +31,8 @@ WORSE = (
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    config = StudyConfig("good", space="digits", data="digits", device="zcu102")
-    return make_manifest(Workspace(config, tmp_path_factory.mktemp("runs")))
+    config = Study("good", space="digits", data="digits", device="zcu102")
+    return make_manifest(Run(config, tmp_path_factory.mktemp("runs")))
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def found(manifest: Manifest) -> Comparison:
     return side_by_side([_run("good", manifest, GOOD), _run("worse", manifest, WORSE)])
 
 
-def _run(label: str, manifest: Manifest, trials: tuple[TrialRecord, ...]) -> Run:
-    return Run(label, manifest, StudyRecords(OBJECTIVES, trials))
+def _run(label: str, manifest: Manifest, trials: tuple[TrialRecord, ...]) -> ComparedRun:
+    return ComparedRun(label, manifest, StudyRecords(OBJECTIVES, trials))
 
 
 def test_hypervolumes_have_one_box_a_tenth_beyond_the_worst_of_all(found: Comparison) -> None:

@@ -15,12 +15,12 @@ from qnas.accel.device import RESOURCES, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.errors import ConfigError, QnasError
 from qnas.spaces import load_space
-from qnas.studies.config import StudyConfig
+from qnas.studies.config import Study
 from qnas.studies.report.explain_page import facts, kind_rows, memory_rows, part_rows
 from qnas.studies.report.explain_page import render_explanation as render
 from qnas.studies.report.explanation import Explanation, explain, explain_architecture, explain_pick
 from qnas.studies.run.manifest import make_manifest
-from qnas.studies.run.run import Workspace
+from qnas.studies.run.run import Run
 
 MIDDLE = load_space("digits").middle()
 
@@ -34,8 +34,8 @@ def found() -> Explanation:
 @pytest.fixture
 def pick(tmp_path: Path, found: Explanation) -> Path:
     run = tmp_path / "demo"
-    config = StudyConfig("demo", space="digits", data="digits", device="zcu102")
-    write_json(run / "manifest.json", make_manifest(Workspace(config, tmp_path)))
+    config = Study("demo", space="digits", data="digits", device="zcu102")
+    write_json(run / "manifest.json", make_manifest(Run(config, tmp_path)))
     write_json(run / "picks" / "knee" / "plan.json", found.plan)
     return run / "picks" / "knee"
 

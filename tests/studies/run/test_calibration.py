@@ -50,7 +50,7 @@ def test_without_a_file_all_is_the_devices() -> None:
 
 def test_a_plan_is_chosen_by_calibrated_limits(tmp_path: Path) -> None:
     """Measured, designs take twice the LUTs: of the largest subnet another folding is left."""
-    file, arch = str(_file(tmp_path)), tuple(load_space("digits").corners())[-1]
+    file, arch = str(_file(tmp_path)), tuple(load_space("digits").reference_subnets())[-1]
     _, plain = best_plan(arch, ZCU102)
     used = {}
     for bound in ("value", "upper"):
@@ -94,8 +94,8 @@ def test_a_study_names_its_file_beside_itself(tmp_path: Path) -> None:
     plain, measured = (
         assess(c) for c in (dataclasses.replace(config, calibration=CalibrationConfig()), config)
     )
-    assert plain.corners[-1].fits
-    assert measured.corners[-1].limits["lut"] * 29 < ZCU102.limit("lut")
+    assert plain.reference_subnets[-1].fits
+    assert measured.reference_subnets[-1].limits["lut"] * 29 < ZCU102.limit("lut")
     toml.write_text(text + '[calibration]\nbound = "lower"\n')
     with pytest.raises(ConfigError, match="bound"):
         load_config(toml)

@@ -16,8 +16,8 @@ from qnas.accel.device import Device, Margins, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.errors import CapacityError
 from qnas.spaces import load_space
-from qnas.studies.config import SearchConfig, StudyConfig
-from qnas.studies.run.feasibility import CORNERS, Feasibility, assess, limiting
+from qnas.studies.config import SearchConfig, Study
+from qnas.studies.run.feasibility import REFERENCE_NAMES, Feasibility, assess, limiting
 
 # Under one on an idle machine, as tests/bench/cost_model.py measures; others who use its memory and
 # caches may double that.
@@ -34,9 +34,9 @@ assert not heavy, heavy
 """
 
 
-def study(**fields: object) -> StudyConfig:
+def study(**fields: object) -> Study:
     defaults = {"name": "s", "space": "digits", "data": "digits", "device": "zcu102"}
-    return StudyConfig(**{**defaults, **fields})  # type: ignore[arg-type]
+    return Study(**{**defaults, **fields})  # type: ignore[arg-type]
 
 
 def write_device(folder: Path, device: Device) -> str:
@@ -66,12 +66,12 @@ def test_it_takes_about_a_second_and_imports_neither_torch_nor_optuna() -> None:
 def test_corners_are_the_planned_and_priced_subnets() -> None:
     found = assess(study(fps_targets=(5000, 8000)))
     space, device = load_space("digits"), load_device("zcu102")
-    assert [c.name for c in found.corners] == list(CORNERS)
-    for corner, arch in zip(found.corners, space.corners(), strict=True):
+    assert [c.name for c in found.reference_subnets] == list(REFERENCE_NAMES)
+    for corner, arch in zip(found.reference_subnets, space.reference_subnets(), strict=True):
         plan, estimate = best_plan(arch, device)
         assert (corner.folding, corner.estimate) == (plan.folding, estimate)
         assert corner.fits and not corner.over
-    assert found.reaching(5000) and found.reaching(1) == CORNERS
+    assert found.reaching(5000) and found.reaching(1) == REFERENCE_NAMES
     found.require()
 
 
@@ -82,7 +82,7 @@ def few_dsps(folder: Path) -> str:
 
 
 def test_the_resource_that_binds_is_the_one_whose_limit_costs_speed(tmp_path: Path) -> None:
-    corner = assess(study(device=few_dsps(tmp_path))).corners[0]
+    corner = assess(study(device=few_dsps(tmp_path))).reference_subnets[0]
     assert corner.binding == ("dsp",)
     assert corner.speedups["dsp"] > 1.0 and corner.speedups["lut"] == 1.0
     assert "DSP" in limiting(corner)
@@ -92,14 +92,14 @@ def test_a_target_beyond_the_space_names_what_is_reached_and_which_boards_would_
     tmp_path: Path,
 ) -> None:
     device = few_dsps(tmp_path)
-    whole = assess(study()).corners[0].estimate
+    whole = assess(study()).reference_subnets[0].estimate
     assert whole is not None
     target = math.floor(whole.fps)  # of a zcu102
     found = assess(study(device=device, fps_targets=(1000, target)))
     with pytest.raises(CapacityError) as caught:
         found.require()
     message = str(caught.value)
-    best = found.corners[0].estimate
+    best = found.reference_subnets[0].estimate
     assert best is not None
     assert f"{target}" in message and f"at most {math.floor(best.fps)}" in message
     assert "binds is DSP" in message and "zcu102" in message
@@ -109,19 +109,21 @@ def test_a_target_beyond_the_space_names_what_is_reached_and_which_boards_would_
 
 def test_fewer_dsps_by_the_studys_own_shares_are_said() -> None:
     shares = SearchConfig(dsp_shares=(0.05, 0.1))
-    whole = assess(study()).corners[0].estimate
+    whole = assess(study()).reference_subnets[0].estimate
     assert whole is not None
     found = assess(study(search=shares, fps_targets=(math.floor(whole.fps),)))
     with pytest.raises(CapacityError, match=r"search\.dsp_shares"):
         found.require()
-    assert found.corners[0].limits["dsp"] == math.floor(0.1 * load_device("zcu102").limit("dsp"))
+    assert found.reference_subnets[0].limits["dsp"] == math.floor(
+        0.1 * load_device("zcu102").limit("dsp")
+    )
 
 
 def test_a_board_too_small_for_anything_names_the_resource_and_a_remedy(tmp_path: Path) -> None:
     margins = Margins(lut=0.02, ff=0.7, dsp=0.9, bram18=0.9, uram=0.9)
     tight = dataclasses.replace(load_device("zcu102"), name="tight", margins=margins, sources=())
     found = assess(study(device=write_device(tmp_path, tight)))
-    assert found.corners[0].over == ("lut",) == found.corners[0].binding
+    assert found.reference_subnets[0].over == ("lut",) == found.reference_subnets[0].binding
     with pytest.raises(CapacityError) as caught:
         found.require()
     message = str(caught.value)
@@ -131,11 +133,11 @@ def test_a_board_too_small_for_anything_names_the_resource_and_a_remedy(tmp_path
 
 def test_large_subnets_that_do_not_fit_are_remarked_but_do_no_harm() -> None:
     found = assess(study(fps_targets=(40000,)))
-    largest = found.corners[2]
+    largest = found.reference_subnets[2]
     assert largest.estimate is not None
     limits = {**largest.limits, "bram18": 1}
     changed = dataclasses.replace(largest, limits=limits)
-    partly = Feasibility(found.config, found.device, (*found.corners[:2], changed))
+    partly = Feasibility(found.config, found.device, (*found.reference_subnets[:2], changed))
     partly.require()
     remarks = " ".join(partly.remarks())
     assert "largest subnet does not fit" in remarks and "BRAM18 of 1 usable" in remarks

@@ -14,12 +14,12 @@ from qnas.objectives.hardware import LatencyObjective
 from qnas.studies.config import SearchConfig
 from qnas.studies.results.front import StudyRecords, front_csv
 from qnas.studies.run.progress import Silent
-from qnas.studies.search.evaluation import Bound, Evaluator, constraints
+from qnas.studies.search.evaluation import Evaluator, UserLimit, constraints
 from qnas.studies.search.genome import Genome
 from qnas.studies.search.loop import Runner
 from qnas.studies.search.sampler import Selection
 from qnas.studies.search.trials import read_records
-from qnas.studies.search.warm_start import read_seeds
+from qnas.studies.search.warm_start import read_warm_start
 from qnas.studies.storage.journal import open_study
 from tests.studies.analytic import (
     DIRECTIONS,
@@ -95,9 +95,9 @@ def test_a_candidate_that_fails_fails_alone_and_says_why(mode: str, tmp_path: Pa
     study = search(tmp_path / "a", trials=30, evaluate=evaluator(Breaking(mode, depth=2)))
     complete = [t for t in study.trials if t.state == TrialState.COMPLETE]
     failed = [t for t in study.trials if t.state == TrialState.FAIL]
-    refused = [t for t in study.trials if t.state == TrialState.PRUNED]
-    assert len(complete) + len(refused) == 30
-    assert all(max(t.constraints.values()) > 0 and t.values is None for t in refused)
+    infeasible = [t for t in study.trials if t.state == TrialState.PRUNED]
+    assert len(complete) + len(infeasible) == 30
+    assert all(max(t.constraints.values()) > 0 and t.values is None for t in infeasible)
     assert failed
     assert all(t.params["depth"] == 1 for t in complete)
     assert all(("too deep" in t.user_attrs["reason"]) == (mode == "raise") for t in failed)
@@ -134,7 +134,7 @@ def test_children_that_are_known_are_bred_again(tmp_path: Path) -> None:
 
 def test_a_study_s_own_limits_are_checked_before_accuracy_is_spent(tmp_path: Path) -> None:
     error, latency = SizeError(), LatencyObjective()
-    bounds = (Bound(latency, 1.5e-3), Bound(error, 60.0))
+    bounds = (UserLimit(latency, 1.5e-3), UserLimit(error, 60.0))
     limited = Evaluator((error, latency), plan, LIMITS, bounds)
     study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS[:2])
     search = SearchConfig(trials=60, population=20)
@@ -145,18 +145,18 @@ def test_a_study_s_own_limits_are_checked_before_accuracy_is_spent(tmp_path: Pat
             assert trial.constraints["max_error"] == trial.values[0] / 60 - 1
         else:
             assert "max_error" not in trial.constraints
-    refused = [t for t in study.trials if t.state == TrialState.PRUNED]
-    assert refused and any(t.constraints["max_latency"] > 0 for t in refused)
+    infeasible = [t for t in study.trials if t.state == TrialState.PRUNED]
+    assert infeasible and any(t.constraints["max_latency"] > 0 for t in infeasible)
     assert error.asked == len({t.user_attrs["key"] for t in study.trials if t.values})
 
 
 def test_limits_that_nobody_meets_end_the_study_early_with_what_binds(tmp_path: Path) -> None:
     error = SizeError()
-    nobody = Evaluator((error, LatencyObjective()), plan, {**LIMITS, "lut": 3000})
+    none_known_dead = Evaluator((error, LatencyObjective()), plan, {**LIMITS, "lut": 3000})
     study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS[:2])
     search = SearchConfig(trials=500, population=10)
     for _ in range(2):  # and again when it is resumed
-        Runner(study, GENOME, search, 0, nobody, Silent()).run()
+        Runner(study, GENOME, search, 0, none_known_dead, Silent()).run()
         assert len(study.trials) == 60 and error.asked == 0
     found = StudyRecords.of(OBJECTIVES[:2], read_records(study, GENOME, OBJECTIVES[:2]))
     with pytest.raises(CapacityError, match=r"none in 60 trials; the closest .* misses lut by 60"):
@@ -167,14 +167,14 @@ def test_seeds_of_an_earlier_front_become_parents(tmp_path: Path) -> None:
     earlier = search(tmp_path / "earlier", trials=200, population=20)
     records = StudyRecords.of(OBJECTIVES, read_records(earlier, GENOME, OBJECTIVES))
     (tmp_path / "front.csv").write_text(front_csv(records))
-    seeds = read_seeds(tmp_path / "front.csv", GENOME, most=6)
-    assert len(seeds) == 6
-    seeded = search(tmp_path / "seeded", trials=40, population=20, seeds=seeds)
-    assert [t.params for t in seeded.trials[:6]] == seeds
+    warm_start = read_warm_start(tmp_path / "front.csv", GENOME, most=6)
+    assert len(warm_start) == 6
+    seeded = search(tmp_path / "seeded", trials=40, population=20, warm_start=warm_start)
+    assert [t.params for t in seeded.trials[:6]] == warm_start
     survivors = Selection(population_size=20).select(seeded, seeded.trials)
     assert sum(trial.number < 6 for trial in survivors) >= 4  # they bred, and breed on
     other = Genome(dataclasses.replace(GENOME.space, embed_dims=(40,)), (1.0,))
     with pytest.raises(ConfigError, match="none of"):
-        read_seeds(tmp_path / "front.csv", other, most=6)
+        read_warm_start(tmp_path / "front.csv", other, most=6)
     with pytest.raises(ConfigError, match=r"front\.csv of a run"):
-        read_seeds(tmp_path / "absent.csv", GENOME, most=6)
+        read_warm_start(tmp_path / "absent.csv", GENOME, most=6)

@@ -22,7 +22,7 @@ from qnas.studies.run.progress import Silent
 from qnas.studies.search.evaluation import Evaluate, Evaluator
 from qnas.studies.search.loop import Runner
 from qnas.studies.search.racing import Race, RacingEvaluator, pack, unpack
-from qnas.studies.search.sampler import DROPPED
+from qnas.studies.search.sampler import EARLY_STOPPED
 from qnas.studies.search.trials import read_records
 from qnas.studies.storage.journal import open_study
 from qnas.supernet.model import Supernet
@@ -49,7 +49,7 @@ class Shown:
         wrong[np.argsort(-hardness)[: round(percent * IMAGES / 100)]] = True
         return wrong
 
-    def look(
+    def errors_on(
         self, architecture: Architecture, order: NDArray[np.int64], limit: int | None
     ) -> NDArray[np.bool_]:
         flags = self.flags(architecture)[order]
@@ -80,8 +80,8 @@ def test_a_race_loses_no_member_of_the_front_and_saves_images(tmp_path: Path) ->
     error = Shown()
     study = race(tmp_path / "a", error)
     records = StudyRecords.of(OBJECTIVES, read_records(study, GENOME, OBJECTIVES))
-    assert records.count == 100 and records.dropped
-    every = [t for t in (*records.trials, *records.dropped) if t.feasible]
+    assert records.count == 100 and records.early_stopped
+    every = [t for t in (*records.trials, *records.early_stopped) if t.feasible]
     truth = [
         (100 * error.flags(t.architecture).mean(), t.estimate.latency_ms, t.estimate.resources.dsp)
         for t in every
@@ -102,9 +102,9 @@ def test_a_race_is_resumed_exactly(tmp_path: Path) -> None:
         (t.place, t.key, t.values) for t in found[1]
     ]
     assert len({front_csv(StudyRecords.of(OBJECTIVES, f)) for f in found}) == 1
-    dropped = [t for t in resumed.trials if DROPPED in t.user_attrs]
-    assert dropped and all(t.state == TrialState.PRUNED for t in dropped)
-    assert all(0 < t.user_attrs[DROPPED]["images"] < IMAGES for t in dropped)
+    early_stopped = [t for t in resumed.trials if EARLY_STOPPED in t.user_attrs]
+    assert early_stopped and all(t.state == TrialState.PRUNED for t in early_stopped)
+    assert all(0 < t.user_attrs[EARLY_STOPPED]["images"] < IMAGES for t in early_stopped)
 
 
 def test_the_errors_with_which_a_candidate_is_dominated() -> None:
@@ -113,8 +113,8 @@ def test_the_errors_with_which_a_candidate_is_dominated() -> None:
     assert field.limit([1.0, 6.0]) == 7
     assert field.limit([1.0, 5.0]) == 8  # as many errors at equal cost dominate nothing
     assert field.limit([3.0, 5.0]) == 4
-    nobody = Race(np.arange(9), np.zeros((0, 2)), np.zeros(0, dtype=np.int64))
-    assert nobody.limit([3.0, 5.0]) is None
+    none_known_dead = Race(np.arange(9), np.zeros((0, 2)), np.zeros(0, dtype=np.int64))
+    assert none_known_dead.limit([3.0, 5.0]) is None
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))

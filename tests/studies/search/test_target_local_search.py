@@ -10,7 +10,7 @@ from qnas.studies.config import SearchConfig
 from qnas.studies.run.progress import Silent
 from qnas.studies.search.loop import Runner
 from qnas.studies.search.sampler import Params
-from qnas.studies.search.target_local_search import Targets
+from qnas.studies.search.target_local_search import FpsTargets
 from qnas.studies.search.trials import TrialRecord, read_records
 from qnas.studies.storage.journal import open_study
 from tests.studies.analytic import (
@@ -35,7 +35,7 @@ def search(
 ) -> optuna.Study:
     study = open_study(path, name="small", directions=DIRECTIONS)
     config = SearchConfig(trials=trials, population=POPULATION, focus_every=every)
-    found = Targets(targets, speed=fps, error=0)
+    found = FpsTargets(targets, speed=fps, error=0)
     Runner(study, GENOME, config, seed, evaluator(), Silent(), targets=found).run()
     return study
 

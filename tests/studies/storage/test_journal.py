@@ -118,8 +118,10 @@ def test_optuna_reads_from_the_journal_what_we_hold_in_memory(tmp_path: Path) ->
     assert theirs.trials == ours.trials
     assert [t.number for t in theirs.trials] == list(range(60))
     assert all(t.constraints and len(t.params) == 15 for t in theirs.trials)
-    refused = [t for t in theirs.trials if t.state == TrialState.PRUNED]
-    assert refused and all(t.values is None and max(t.constraints.values()) > 0 for t in refused)
+    infeasible = [t for t in theirs.trials if t.state == TrialState.PRUNED]
+    assert infeasible and all(
+        t.values is None and max(t.constraints.values()) > 0 for t in infeasible
+    )
     # And Optuna's own NSGA-II goes on from there, with our last generation as its parents.
     theirs.sampler = optuna.samplers.NSGAIISampler(population_size=10, seed=0)
     asked = theirs.ask(GENOME.distributions()).number

@@ -1,4 +1,4 @@
-"""Member: a network of a kernel, and what its project says of it."""
+"""KernelNetwork: a network of a kernel, and what its project says of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class KernelNetwork:
     """A network under its plan. The host may call it by its `label`; `expected` are numbers for the
     README."""
 
@@ -37,7 +37,7 @@ def data_folders(networks: int) -> tuple[str, ...]:
     return tuple(f"data/{index}" for index in range(networks))
 
 
-def weights_of_members(members: Sequence[Member]) -> list[dict[str, bytes]]:
+def weights_of_members(members: Sequence[KernelNetwork]) -> list[dict[str, bytes]]:
     """`weight_files` of each network, in its folder of the project."""
     return [
         weight_files(member.network, member.plan, folder=folder)

@@ -19,7 +19,7 @@ from qnas.accel.device import Device, load_device
 from qnas.accel.hls.emit.bench import Input, project_header, stage_values, vectors_file
 from qnas.accel.hls.emit.constants import plan_header, tables_header
 from qnas.accel.hls.emit.library import library_files
-from qnas.accel.hls.emit.member import Expected, Member, data_folders, weights_of_members
+from qnas.accel.hls.emit.member import Expected, KernelNetwork, data_folders, weights_of_members
 from qnas.accel.hls.emit.stages import stages_header
 from qnas.accel.hls.emit.tools import design_json, readme, tool_files
 from qnas.accel.hls.emit.top import top_header, top_source
@@ -115,12 +115,12 @@ def emit_project(
     expected: Sequence[Expected] = (),
 ) -> ProjectFiles:
     """`emit_kernel` of one network; `expected` are numbers for its README."""
-    only = Member(network, plan, name, expected)
+    only = KernelNetwork(network, plan, name, expected)
     return emit_kernel([only], name=name, images=images, labels=labels, device=device)
 
 
 def emit_kernel(
-    members: Sequence[Member],
+    members: Sequence[KernelNetwork],
     *,
     name: str,
     images: NDArray[np.float32],
@@ -171,7 +171,7 @@ def emit_kernel(
 
 
 def _samples(
-    members: Sequence[Member], images: NDArray[np.float32], labels: NDArray[np.int64]
+    members: Sequence[KernelNetwork], images: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[list[Input], Ints]:
     """The images that travel with a project, as each network takes them, and their labels."""
     values = sum(sum(stage_values(member.plan)) for member in members)

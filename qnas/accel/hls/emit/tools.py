@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from qnas.accel.device import Device
 from qnas.accel.hls.emit.bench import stage_values
-from qnas.accel.hls.emit.member import Member, data_folders
+from qnas.accel.hls.emit.member import KernelNetwork, data_folders
 from qnas.accel.hls.emit.platform import board_name, platform_of
 from qnas.accel.plan.loops import patch_lanes
 from qnas.accel.plan.plan import HardwarePlan
@@ -54,7 +54,7 @@ def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, st
 
 
 def design_json(
-    members: Sequence[Member], *, name: str, weights: Sequence[Mapping[str, bytes]]
+    members: Sequence[KernelNetwork], *, name: str, weights: Sequence[Mapping[str, bytes]]
 ) -> str:
     """host/design.json: what the host must know of images, weights (a file a port) and answers.
     What differs from network to network is in `networks`, in the order of their indices."""
@@ -91,7 +91,7 @@ def _weight_facts(plan: HardwarePlan, files: Mapping[str, bytes]) -> list[dict[s
 
 
 def readme(
-    members: Sequence[Member],
+    members: Sequence[KernelNetwork],
     device: Device,
     *,
     name: str,
@@ -133,7 +133,7 @@ def readme(
     )
 
 
-def _of_network(member: Member, folder: str) -> dict[str, Any]:
+def _of_network(member: KernelNetwork, folder: str) -> dict[str, Any]:
     plan = member.plan
     return {
         "key": plan.architecture.key,

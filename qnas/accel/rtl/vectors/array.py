@@ -6,14 +6,14 @@ import numpy as np
 
 from qnas._util.units import ceil_div
 from qnas.accel.rtl.bits import concat, field
-from qnas.accel.rtl.block import Block, Vectors
+from qnas.accel.rtl.block import RtlBlock, Vectors
 from qnas.numerics import W4_MAX, W4_MIN, Ints
 
 MOST_BEATS = 9
 CORNER_SHARE = 0.1
 
 
-def array(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def array(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """`count` beats at least; an answer is the sums of a tile."""
     tm, tt, tk, bits = (block[name] for name in ("tm", "tt", "tk", "wx"))
     tiles = ceil_div(count, MOST_BEATS // 2)

@@ -12,7 +12,7 @@ from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.loops import GemmShape, gemm_shape, operation_trips
 from qnas.accel.plan.multipliers import CASCADE
 from qnas.accel.rtl.bits import Bits, concat, field, padded
-from qnas.accel.rtl.block import Block, Vectors
+from qnas.accel.rtl.block import RtlBlock, Vectors
 from qnas.accel.rtl.vectors.array import with_corners
 from qnas.numerics import NIBBLE_MAX, W4_MAX, W4_MIN, Ints, act_max, split_nibbles
 from qnas.operations import Epilogue, Gemm, Tensor
@@ -30,7 +30,7 @@ def depth_cycles(folding: Folding, *, packed: bool = True) -> int:
     return array + 3
 
 
-def engine(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def engine(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """Stages one after the other, until `count` vectors went in."""
     found = tuple(stages(block, rng, count))
     return Vectors(
@@ -40,7 +40,7 @@ def engine(block: Block, rng: np.random.Generator, count: int) -> Vectors:
     )
 
 
-def stages(block: Block, rng: np.random.Generator, count: int) -> Iterator[Vectors]:
+def stages(block: RtlBlock, rng: np.random.Generator, count: int) -> Iterator[Vectors]:
     """Whole GEMMs, of weights and of attention in turn, each of another random shape: FEWEST_STAGES
     at least, with `count` vectors at least. Each is busy for the plan's cycles."""
     folding = Folding(
@@ -64,7 +64,7 @@ def stages(block: Block, rng: np.random.Generator, count: int) -> Iterator[Vecto
 
 
 def _operation(
-    block: Block, folding: Folding, rng: np.random.Generator, *, attention: bool
+    block: RtlBlock, folding: Folding, rng: np.random.Generator, *, attention: bool
 ) -> Gemm:
     beats = int(rng.integers(1, block["beats"] + 1))
     inner = int(rng.integers((beats - 1) * folding.tk + 1, beats * folding.tk + 1))
@@ -79,7 +79,7 @@ def _operation(
 
 
 def _stage(
-    block: Block, folding: Folding, op: Gemm, rng: np.random.Generator
+    block: RtlBlock, folding: Folding, op: Gemm, rng: np.random.Generator
 ) -> tuple[list[Bits], Bits]:
     """Vectors of one stage: activations, its start, its stream; and the rows that it drains."""
     shape = gemm_shape(op, folding, block["port"])
@@ -101,7 +101,7 @@ def _stage(
     return sent, _answers(block, folding, op, shape, sums)
 
 
-def _vectors(block: Block, op: int, payload: Bits) -> Bits:
+def _vectors(block: RtlBlock, op: int, payload: Bits) -> Bits:
     tm_tk, port = block["tt"] * block["tk"] * 6, block["port"]
     width = max(16 + tm_tk, 128, port, 8 * block["tk"])
     return concat(field(np.full(len(payload), op), 2), padded(payload, width))
@@ -121,7 +121,7 @@ def _pairs(left: Ints, folding: Folding, shape: GemmShape) -> Bits:
     return field(rows.reshape(-1, folding.tk), 8)
 
 
-def _words(block: Block, op: Gemm, left: Ints, shape: GemmShape, folding: Folding) -> Bits:
+def _words(block: RtlBlock, op: Gemm, left: Ints, shape: GemmShape, folding: Folding) -> Bits:
     """The weight stream of PLAN.md, section 6: a row tile's parameters, then its nibbles."""
     nibbles = np.zeros((shape.row_tiles * folding.tm, left.shape[1]), np.int64)
     high, low = split_nibbles(left[: op.w8_rows])
@@ -153,7 +153,7 @@ def _port_words(bits: Bits, port: int) -> Bits:
     return padded(bits, width).reshape(-1, port)
 
 
-def _answers(block: Block, folding: Folding, op: Gemm, shape: GemmShape, sums: Ints) -> Bits:
+def _answers(block: RtlBlock, folding: Folding, op: Gemm, shape: GemmShape, sums: Ints) -> Bits:
     """Drained rows: row tile by row tile, token tile by token tile. Of weights one row an answer,
     of attention `pairs`, zero beyond the last."""
     pairs = folding.drain_pairs

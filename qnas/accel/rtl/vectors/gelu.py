@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qnas.accel.rtl.bits import Bits, concat, field, padded
-from qnas.accel.rtl.block import Block, Vectors
+from qnas.accel.rtl.block import RtlBlock, Vectors
 from qnas.numerics import act_max, pre_gelu_bounds
 
 WRITE, READ = 0, 1
@@ -13,7 +13,7 @@ ACTIVATION_BITS, INDEX_BITS, ENTRY_BITS = 6, 8, 8
 READS = 600  # of a table, before the next
 
 
-def gelu(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def gelu(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """An answer a read: what the table holds for each lane's index."""
     lanes, banks = block["lanes"], block["port"] // ENTRY_BITS
     low, high = pre_gelu_bounds(ACTIVATION_BITS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from qnas.accel.rtl.bits import concat, field
-from qnas.accel.rtl.block import Block, Vectors
+from qnas.accel.rtl.block import RtlBlock, Vectors
 
 
-def buffer(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def buffer(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """Every word is written once, then `count` times a random read and perhaps a write. The
     simulator's memories start at zero."""
     bits, banks, depth = block["bits"], block["banks"], block["depth"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from qnas._util.units import ceil_div
 from qnas.accel.rtl.bits import Bits, concat, field, padded
-from qnas.accel.rtl.block import Block, Vectors
+from qnas.accel.rtl.block import RtlBlock, Vectors
 from qnas.numerics import RESIDUAL_MAX, RESIDUAL_MIN, Ints, act_max, layer_norm, reciprocal_sqrt
 
 SET, GO = 0, 1  # what a vector does
@@ -17,7 +17,7 @@ GAIN_BITS, BIAS_BITS = 18, 36
 ACTIVATION_BITS = 6
 
 
-def norm_statistics(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def norm_statistics(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """Tokens of random length, STAGE_TOKENS of each, `count` / 10 at least; an answer is the sum
     and the scale of one."""
     lanes = block["lanes"]
@@ -36,7 +36,7 @@ def norm_statistics(block: Block, rng: np.random.Generator, count: int) -> Vecto
     return Vectors(np.concatenate(stimuli), np.concatenate(answers))
 
 
-def normalise(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def normalise(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """Tokens as above; an answer is `lanes` channels of one."""
     lanes = block["lanes"]
     width = lanes * (VALUE_BITS + GAIN_BITS + BIAS_BITS) + TOTAL_BITS + R_BITS + SHIFT_BITS

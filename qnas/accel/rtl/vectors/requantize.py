@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qnas.accel.rtl.bits import concat, field
-from qnas.accel.rtl.block import Block, Vectors
+from qnas.accel.rtl.block import RtlBlock, Vectors
 from qnas.accel.rtl.vectors.array import with_corners
 from qnas.numerics import (
     BIAS_BITS,
@@ -34,7 +34,7 @@ LIMITS = np.array(
 SUM_BITS, SHIFT_BITS, RESULT_BITS = 27, 6, 32
 
 
-def requantized(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def requantized(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """Half of the vectors with a bias and a row's shifts, half without and with any shift."""
     lanes = block["lanes"]
     magnitude = 1 << rng.integers(1, SUM_BITS, (count, 1))

@@ -6,7 +6,7 @@ import numpy as np
 
 from qnas._util.units import ceil_div
 from qnas.accel.rtl.bits import Bits, concat, field, padded
-from qnas.accel.rtl.block import Block, Vectors
+from qnas.accel.rtl.block import RtlBlock, Vectors
 from qnas.numerics import MULT_BITS, Ints, exponentials, row_scale
 
 SET, GO = 0, 1
@@ -14,7 +14,7 @@ SHIFT_BITS, SUM_BITS, EXPONENTIAL_BITS = 6, 16, 8
 STAGE_ROWS, MOST_STEPS = 16, 12
 
 
-def maximum(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def maximum(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """An answer a vector: the largest of its row so far."""
     lanes, bits = block["lanes"], block["score"]
     stimuli: list[Bits] = []
@@ -29,7 +29,7 @@ def maximum(block: Block, rng: np.random.Generator, count: int) -> Vectors:
     return Vectors(np.concatenate(stimuli), np.concatenate(answers))
 
 
-def exponential(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def exponential(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """An answer a vector: its exponentials and the row's sum so far."""
     lanes, bits = block["lanes"], block["score"]
     width = (lanes + 1) * bits + 1
@@ -54,7 +54,7 @@ def exponential(block: Block, rng: np.random.Generator, count: int) -> Vectors:
     return Vectors(np.concatenate(stimuli), np.concatenate(answers))
 
 
-def row_scales(block: Block, rng: np.random.Generator, count: int) -> Vectors:
+def row_scales(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
     """Sums from 1 to 65535; an answer is the row's (mult, shift)."""
     width = MULT_BITS + SHIFT_BITS
     stimuli: list[Bits] = []
