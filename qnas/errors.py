@@ -69,7 +69,17 @@ class StageOrderError(QnasError, RuntimeError):
 
 def problem(subject: str, rule: str, value: object, remedy: str) -> str:
     """The sentence of an error: "`subject` rule; got value. remedy"."""
-    return f"`{subject}` {rule}; got {value}. {remedy}"
+    return printable(f"`{printable(subject)}` {rule}; got {value}. {remedy}", keep="\n\t")
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """`text` with every control character, mark of direction and undecodable byte as an escape:
+    what a file or its name says never steers a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -124,7 +124,7 @@ def _from_reports(reports: Path, file: Path) -> None:
     from qnas.accel.cost.estimate import RESOURCES
     from qnas.cli.console import printer
 
-    designs = read_designs(reports)
+    designs = read_designs(reports, remark=lambda sentence: click.echo(sentence, err=True))
     found = fit(designs)
     write_json(file, CalibrationFile(designs))
     title = f"Estimate -> {designs.stage}: {len(designs.predicted)} designs, each left out"

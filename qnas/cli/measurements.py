@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.table import Table
+    from rich.text import Text
 
     from qnas.accel.reports.measurement import Measurement
 
+EXIT_FAULTY = 2
 TITLES = {
     "lut": "LUT",
     "ff": "FF",
@@ -35,21 +37,35 @@ TITLES = {
 def command(files: tuple[Path, ...], as_json: bool) -> None:
     """Print what reports of synthesis, implementation and co-simulation say.
 
-    FILE is a csynth.xml or export_impl.xml, a report of report_utilization or
-    report_timing_summary, a co-simulation report, or a folder with such files. What a report does
-    not say, or calls undefined, is null.
+    FILE is a csynth.xml or csynth.rpt, an export_impl.xml, a report of report_utilization or
+    report_timing_summary, a co-simulation report, a report of v++, or a folder with such files.
+    What a report does not say, or calls undefined, is null; part and clock may come from other
+    reports of the same run. What is passed over is said on the error output. Exit status 2 if a
+    FILE is damaged, or none is a report.
     """
     import json
 
-    from qnas.accel.reports import read_reports
+    from qnas.accel.reports import collect_reports
 
-    found = read_reports(files)
+    found = collect_reports(files)
     if as_json:
-        click.echo(json.dumps([m.listed() for m in found], indent=2, allow_nan=False))
-        return
-    from qnas.cli.console import printer
+        listed = [m.listed() for m in found.measurements]
+        click.echo(json.dumps(listed, indent=2, allow_nan=False))
+    else:
+        from qnas.cli.console import printer
 
-    printer(columns=200).print(measurement_table(found))
+        printer(columns=200).print(measurement_table(found.measurements))
+    say_remarks((*found.broken, *found.remarks))
+    for fault in found.faults:
+        click.echo(f"qnas: {fault}", err=True)
+    if found.faults:
+        click.get_current_context().exit(EXIT_FAULTY)
+
+
+def say_remarks(remarks: Iterable[str]) -> None:
+    """One line each on the error output."""
+    for remark in remarks:
+        click.echo(f"remark: {remark}", err=True)
 
 
 def measurement_table(found: Iterable[Measurement]) -> Table:
@@ -70,13 +86,19 @@ def measurement_table(found: Iterable[Measurement]) -> Table:
 
 
 def _add(table: Table, found: Measurement, *, indent: str) -> None:
-    from rich.markup import escape
-
-    name = escape(found.top or found.source)
     tool = f"{found.tool} {found.version or ''}".strip()
     head = (found.stage, tool, found.part or "-") if not indent else ("", "", "")
     cells = [_cell(getattr(found, field)) for field in TITLES]
-    table.add_row(f"{indent}{name}", *map(escape, head), *cells)
+    table.add_row(_plain(f"{indent}{found.top or found.source}"), *map(_plain, head), *cells)
+
+
+def _plain(text: str) -> Text:
+    """What a report says, without markup and control characters."""
+    from rich.text import Text
+
+    from qnas.errors import printable
+
+    return Text(printable(text))
 
 
 def _cell(value: float | int | None) -> str:

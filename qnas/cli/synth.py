@@ -22,10 +22,11 @@ def command(project: Path, as_json: bool) -> None:
     from qnas._util.serialization import encode
     from qnas.accel.hls.synthesis import find_project, synthesise
     from qnas.cli.console import printer
-    from qnas.cli.measurements import measurement_table
+    from qnas.cli.measurements import measurement_table, say_remarks
 
     found = synthesise(find_project(project))
     if as_json:
-        click.echo(json.dumps(encode(found), indent=2, allow_nan=False))
+        click.echo(json.dumps(encode(found.measurements), indent=2, allow_nan=False))
     else:
-        printer(columns=200).print(measurement_table(found))
+        printer(columns=200).print(measurement_table(found.measurements))
+    say_remarks((*found.broken, *found.remarks))

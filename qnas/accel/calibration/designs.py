@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -16,8 +16,9 @@ from qnas.accel.cost.estimate import RESOURCES, Resources
 from qnas.accel.device import MOST, load_device
 from qnas.accel.plan.multi_network import encode_plans, read_plans
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.accel.reports import read_reports
+from qnas.accel.reports import collect_reports
 from qnas.accel.reports.measurement import Measurement
+from qnas.accel.reports.parts import same_part
 from qnas.errors import ConfigError, problem
 
 # What HLS says, and what logic synthesis or place and route made of it: two stages to learn. Of
@@ -104,12 +105,15 @@ def log_residuals(pairs: Sequence[tuple[Resources, Resources]]) -> Floats:
     return residuals
 
 
-def read_designs(directory: Path) -> MeasuredDesigns:
+def read_designs(
+    directory: Path, *, remark: Callable[[str], None] | None = None
+) -> MeasuredDesigns:
     """The projects (folders with a plan.json) in and below `directory`, with reports in or below
-    them. ConfigError for fewer than MIN_PAIRS plans, for different tools, parts, clocks or last
+    them; `remark` is called with a sentence on each damaged report that stands beside whole ones.
+    ConfigError for fewer than MIN_PAIRS plans, for different tools, parts, clocks or last
     stages, for a part or clock that is not the plan's, and for reports of one plan that contradict
-    each other; ReportError for a damaged or missing report."""
-    found = [_read_project(path.parent) for path in sorted(directory.rglob("plan.json"))]
+    each other; ReportError for a project without a whole report."""
+    found = [_read_project(path.parent, remark) for path in sorted(directory.rglob("plan.json"))]
     if not found:
         rule = "must hold exported projects, each with its plan.json and reports"
         raise ConfigError(problem(str(directory), rule, "none", "Check the path."))
@@ -117,7 +121,7 @@ def read_designs(directory: Path) -> MeasuredDesigns:
     for reports, design in found:
         for setup in reports:
             first = setups.setdefault(setup.stage == HLS, (setup, design.source))
-            if setup != first[0]:
+            if not _same_setup(setup, first[0]):
                 rule = f"must be of the same tool, stage, part and clock as {first[1]} ({first[0]})"
                 remedy = "Calibrate each on its own."
                 raise ConfigError(problem(design.source, rule, setup, remedy))
@@ -125,12 +129,17 @@ def read_designs(directory: Path) -> MeasuredDesigns:
     return MeasuredDesigns(last, _without_duplicates([design for _, design in found]))
 
 
-def _read_project(folder: Path) -> tuple[tuple[Setup, ...], MeasuredDesign]:
+def _read_project(
+    folder: Path, remark: Callable[[str], None] | None
+) -> tuple[tuple[Setup, ...], MeasuredDesign]:
     plans = read_plans(folder / "plan.json")
-    reports = read_reports([folder])
-    first = [m for m in reports if m.stage == HLS]
-    last = sorted((m for m in reports if m.stage in BUILT), key=lambda m: BUILT.index(m.stage))
-    chosen = [group[-1] for group in (first, last) if group]
+    reports = collect_reports([folder])
+    for sentence in reports.broken if remark else ():
+        remark(sentence)  # type: ignore[misc]
+    first = [m for m in reports.measurements if m.stage == HLS]
+    last = [m for m in reports.measurements if m.stage in BUILT]
+    tops = {m.top for m in first}
+    chosen = [_most_telling(group, tops) for group in (first, last) if group]
     if not chosen:
         rule = "must hold a report of synthesis or implementation"
         raise ConfigError(problem(str(folder), rule, "none", "Run the tool on the project."))
@@ -144,11 +153,26 @@ def _read_project(folder: Path) -> tuple[tuple[Setup, ...], MeasuredDesign]:
     )
 
 
+def _most_telling(reports: Sequence[Measurement], tops: Set[str | None]) -> Measurement:
+    """Of reports that tell everything the one that came furthest, of the kernel itself rather than
+    of what it was built into."""
+
+    def rank(report: Measurement) -> tuple[bool, bool, bool]:
+        return not _silent(report), report.stage == BUILT[-1], report.top in tops
+
+    return sorted(reports, key=rank)[-1]
+
+
+def _silent(report: Measurement) -> list[str]:
+    """What a report leaves out; parts without UltraRAM do not mention it."""
+    needed = (*(name for name in RESOURCES if name != "uram"), "part", "clock_target_ns")
+    return [name for name in needed if getattr(report, name) is None]
+
+
 def _amounts(report: Measurement) -> Resources:
     amounts = {name: getattr(report, name) for name in RESOURCES}
-    amounts["uram"] = amounts["uram"] or 0  # parts without any do not mention it
-    told = {**amounts, "part": report.part, "clock_target_ns": report.clock_target_ns}
-    silent = [name for name, value in told.items() if value is None]
+    amounts["uram"] = amounts["uram"] or 0
+    silent = _silent(report)
     if silent:
         remedy = "Give the csynth.xml or export_impl.xml."
         rule = f"must tell {', '.join(silent)}"
@@ -173,19 +197,18 @@ def _refuse_other_target(plan: HardwarePlan, setup: Setup, report: Measurement) 
         raise ConfigError(problem(report.source, rule, got, "Synthesize for that clock."))
 
 
-def same_part(one: str, other: str) -> bool:
-    """Whether two names of parts are equal, or one names the other in full."""
-    a, b = _plain(one), _plain(other)
-    return a.startswith(b) or b.startswith(a)
-
-
 def same_clock(one_ns: float, other_ns: float) -> bool:
     """Equal to what reports round to."""
     return abs(one_ns - other_ns) <= CLOCK_TOLERANCE_NS
 
 
-def _plain(part: str) -> str:
-    return part.lower().replace("-", "")
+def _same_setup(one: Setup, other: Setup) -> bool:
+    """Equal, however the reports write part and clock."""
+    return (
+        (one.tool, one.stage) == (other.tool, other.stage)
+        and same_part(one.part, other.part)
+        and same_clock(one.clock_target_ns, other.clock_target_ns)
+    )
 
 
 def _without_duplicates(designs: Sequence[MeasuredDesign]) -> tuple[MeasuredDesign, ...]:

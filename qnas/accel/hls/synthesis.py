@@ -13,8 +13,7 @@ import subprocess
 from pathlib import Path
 
 from qnas._util.serialization import write_json
-from qnas.accel.reports import read_reports
-from qnas.accel.reports.measurement import Measurement
+from qnas.accel.reports import Reports, collect_reports
 from qnas.errors import ConfigError, ToolMissingError, problem
 
 RESULT = "measurements.json"
@@ -47,11 +46,11 @@ def find_project(path: Path) -> Path:
     return found
 
 
-def synthesise(project: Path) -> tuple[Measurement, ...]:
+def synthesise(project: Path) -> Reports:
     """Run the first tool that is on the PATH; write measurements.json into the project.
 
     Its output goes to synthesis.log. Raises ToolMissingError that says what to run elsewhere, or
-    with the end of the log when the tool fails; ReportError for a broken report.
+    with the end of the log when the tool fails; ReportError if no report can be read.
     """
     command = next((c for c in COMMANDS if shutil.which(c[0])), None)
     if command is None:
@@ -69,8 +68,8 @@ def synthesise(project: Path) -> tuple[Measurement, ...]:
     if not folders:
         subject, remedy = shlex.join(command), f"Look at {project / LOG}."
         raise ToolMissingError(problem(subject, "must leave reports", "none", remedy))
-    found = read_reports(folders)
-    write_json(project / RESULT, found)
+    found = collect_reports(folders)
+    write_json(project / RESULT, found.measurements)
     return found
 
 

@@ -1,7 +1,7 @@
 """Co-simulation: cycles that the RTL took, transaction by transaction or summed up.
 
 `<top>_cosim.rpt` is a table with a row a language; `lat.rpt` sets variables; `result.transaction`
-lists latency and interval of each call, whatever its extension says.
+lists latency and interval of each call, whatever its extension says (to 2019 without a colon).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import re
 
 from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.numbers import count
-from qnas.accel.reports.text import AGAIN, Text
+from qnas.accel.reports.text import AGAIN, Text, WithoutFigures
 from qnas.errors import ReportError, problem
 
 SIMULATOR = re.compile(r"Simulation tool\s*:\s*(.*?)\.?\s*")
 VERSION = re.compile(r"(?:Version|v)\s*:?\s*(20\d\d\.\d(?:\.\d)?)")
 TOP = re.compile(r"(\w+)_cosim\.rpt")
 LANGUAGE = re.compile(r"\|\s*(Verilog|VHDL|SystemC)\s*\|(.*)\|\s*", re.IGNORECASE)
-VARIABLE = re.compile(r"\s*\$(\w+)\s*=\s*\"?([^\"]*)\"?\s*")
-TRANSACTION = re.compile(r"\s*transaction\s*(\d+):\s*(\S+)(?:\s+(\S+))?\s*")
+VARIABLE = re.compile(r"\s*\$(\w+)\s*=\s*(\"?)([^\"]*)\2\s*")
+TRANSACTION = re.compile(r"\s*transaction\s*(\d+)(?:\s*:|\s)\s*(\S+)(?:\s+(\S+))?\s*")
 LATENCY_MAX, INTERVAL_MAX, CELLS = 3, 6, 7  # cells of a row: status, latency and interval
 
 
@@ -35,7 +35,8 @@ def read_cosim(text: Text) -> Measurement:
     latency, interval = _table(text) or _variables(text) or _transactions(text) or (None, None)
     if latency is None:
         rule = "must hold the latency of a co-simulation that passed"
-        raise ReportError(problem(text.end, rule, "none", AGAIN))
+        message = problem(text.end, rule, "none", AGAIN)
+        raise WithoutFigures(message, kind="co-simulation without a latency")
     fields = (SIMULATOR.fullmatch(line) for line in text.lines[:12])
     simulator = next((field[1] for field in fields if field and field[1]), None)
     version = VERSION.search("\n".join(text.lines[:12]))
@@ -77,7 +78,7 @@ def _variables(text: Text) -> tuple[int | None, int | None] | None:
     for index, line in enumerate(text.lines):
         variable = VARIABLE.fullmatch(line)
         if variable and variable[1] in ("MAX_LATENCY", "MAX_THROUGHPUT"):
-            found[variable[1]] = count(variable[2], where=text.where(index))
+            found[variable[1]] = count(variable[3], where=text.where(index))
     if "MAX_LATENCY" not in found:
         return None
     return found["MAX_LATENCY"], found.get("MAX_THROUGHPUT") or None

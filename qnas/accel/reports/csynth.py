@@ -13,6 +13,7 @@ from typing import Any
 
 from qnas.accel.reports.measurement import Amounts, Measurement
 from qnas.accel.reports.numbers import count, nanoseconds
+from qnas.accel.reports.text import plain_version
 from qnas.accel.reports.xml_tree import Element
 
 # Tags by the resource they count, in all versions: those of the estimate and of AVAIL_*.
@@ -61,7 +62,7 @@ def read_csynth(root: Element, *, source: str) -> tuple[Measurement, ...]:
 def _facts(root: Element, source: str) -> dict[str, Any]:
     """What all modules of a report have in common."""
     assignments = root.find("UserAssignments") or Element("UserAssignments", root.line)
-    version = element_text(root, "ReportVersion/Version")
+    version = plain_version(element_text(root, "ReportVersion/Version"))
     area = root.find("AreaEstimates/AvailableResources")
     return {
         "source": source,

@@ -9,6 +9,7 @@ from typing import Any
 
 from qnas.accel.reports.csynth import amounts, element_text, period
 from qnas.accel.reports.measurement import Amounts, FlowStage, Measurement
+from qnas.accel.reports.text import plain_version
 from qnas.accel.reports.xml_tree import Element
 
 
@@ -23,7 +24,7 @@ def read_implementation(root: Element, *, source: str) -> Measurement:
     return Measurement(
         source=source,
         tool="Vivado",
-        version=element_text(root, "RunData/VIVADO_VERSION"),
+        version=plain_version(element_text(root, "RunData/VIVADO_VERSION")),
         stage=_stage(root, source),
         part=_general(root).get("target device"),
         top=_top(root),

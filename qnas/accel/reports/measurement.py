@@ -37,7 +37,8 @@ class Measurement(Value):
     `source` is the file. `clock_estimated_ns` is the period that the tool says the design reaches:
     estimated by HLS, or target minus worst slack after synthesis and routing. Latency and interval
     are the largest that the report names, in cycles; None where it calls them undefined.
-    `available` is what the part has. `modules` are the functions below the top, once each, however
+    `available` is what the part has. `remarks` say why something is null that a report would tell.
+    `modules` are the functions below the top, once each, however
     often they are instantiated; `instances` of a module are the paths of its instances.
     """
 
@@ -59,6 +60,7 @@ class Measurement(Value):
     available: Amounts = Amounts()
     instances: tuple[str, ...] = ()
     modules: tuple[Measurement, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def amounts(self) -> Amounts:

@@ -37,6 +37,21 @@ def amount(text: str | None, *, where: str) -> Decimal | None:
     return None if None in parts else max(part for part in parts if part is not None)
 
 
+def doubled(text: str | None, *, where: str) -> int | None:
+    """Twice a number of halves: block RAM in tiles of 36 Kb, as `bram18` counts it."""
+    tiles = amount(text, where=where)
+    if tiles is not None and tiles * 2 != int(tiles * 2):
+        raise ReportError(problem(where, f"{RULE} of halves", repr(text), REMEDY))
+    return None if tiles is None else int(tiles * 2)
+
+
+def megahertz(text: str | None, *, where: str) -> float | None:
+    """The period, in ns, of a frequency in MHz."""
+    cleaned = (text or "").strip().lower().removesuffix("mhz").strip()
+    period = None if cleaned in UNKNOWN else nanoseconds(f"{cleaned} mhz", where=where)
+    return None if period is None else round(period, 6)
+
+
 def _plain(text: str, where: str) -> Decimal | None:
     cleaned = text.strip().lower()
     if cleaned in UNKNOWN:

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
-from qnas.accel.reports.cosim import is_cosim, read_cosim
+from qnas.accel.reports.cosim import read_cosim
 from qnas.accel.reports.csynth import is_csynth, read_csynth
+from qnas.accel.reports.export_text import read_export
+from qnas.accel.reports.hls_text import read_function, read_summary
 from qnas.accel.reports.implementation import is_implementation, read_implementation
+from qnas.accel.reports.kinds import kind_of
+from qnas.accel.reports.link import read_kernel_utilization, read_system_estimate
 from qnas.accel.reports.measurement import Amounts, Measurement
-from qnas.accel.reports.text import Text
-from qnas.accel.reports.timing import is_timing, read_timing
-from qnas.accel.reports.utilization import is_utilization, read_utilization
+from qnas.accel.reports.text import Text, WithoutFigures
+from qnas.accel.reports.timing import read_timing
+from qnas.accel.reports.utilization import read_utilization
 from qnas.accel.reports.xml_tree import Element, parse_xml
 from qnas.errors import ReportError, problem
 
-# Names that reports have by default: what is looked for in a folder.
-PATTERNS = (
-    *("csynth.xml", "*_csynth.xml", "export_impl.xml", "export_syn.xml", "*_export.xml"),
-    *("*_cosim.rpt", "*utilization*.rpt", "*timing_summary*.rpt"),
-)
-WHOLE_DESIGN = "csynth.xml"
-MAX_BYTES = 1 << 28  # far beyond any report: something else was named
+# Far beyond any report: something else was named. A tree of XML takes many times its file.
+MAX_BYTES, MAX_XML_BYTES = 1 << 28, 1 << 26
 KINDS = (
-    "must be a csynth.xml, export_impl.xml, utilization report, timing summary or co-simulation "
-    "report"
+    "must be a csynth.xml, csynth.rpt, export_impl.xml, utilization report, timing summary, "
+    "co-simulation report or report of v++"
 )
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
-
-
-def read_reports(paths: Iterable[str | Path]) -> tuple[Measurement, ...]:
-    """Every report in `paths`, in their order; a folder stands for the reports in and below it.
-
-    ReportError naming file and line for what is no report, or one that is cut off.
-    """
-    found: list[Measurement] = []
-    for path in map(Path, paths):
-        found += _read_folder(path) if path.is_dir() else read_report(path)
-    return tuple(found)
+READERS: dict[str, Callable[[Text], Measurement | tuple[Measurement, ...]]] = {
+    "utilization": read_utilization,
+    "timing summary": read_timing,
+    "co-simulation": read_cosim,
+    "HLS summary": read_summary,
+    "HLS report": read_function,
+    "export results": read_export,
+    "export figures": read_export,
+    "kernel utilization": read_kernel_utilization,
+    "system estimate": read_system_estimate,
+}
+UNKNOWN = "other file"
 
 
 def read_report(path: str | Path) -> tuple[Measurement, ...]:
-    """The designs that one file reports on: several if it has several top functions."""
+    """The designs that one file reports on: several if it has several top functions.
+
+    ReportError naming file and line for a report that is cut off or damaged, or for one of a run
+    that failed; WithoutFigures for a file of another kind.
+    """
     source, data = str(path), _bytes(Path(path))
     start = data.lstrip(b"\xef\xbb\xbf \t\r\n")  # XML must begin with its declaration
     if start.startswith(b"<"):
@@ -50,23 +55,26 @@ def read_report(path: str | Path) -> tuple[Measurement, ...]:
     if data[:4] in (b"\xff\xfe<\0", b"\xfe\xff\0<"):
         return _read_xml(data, source, 0)
     text = Text(source, tuple(_decoded(data).splitlines()))
-    if is_timing(text):
-        return (read_timing(text),)
-    if is_utilization(text):
-        return (read_utilization(text),)
-    if is_cosim(text):
-        return (read_cosim(text),)
-    raise _unknown(f"{source}:1", next((line.strip() for line in text.lines if line.strip()), ""))
+    kind = kind_of(text)
+    if kind is None:
+        first = next((line.strip() for line in text.lines if line.strip()), "")
+        raise _without_figures(f"{source}:1", repr(first[:60]), UNKNOWN)
+    if kind not in READERS:
+        raise _without_figures(f"{source}:1", f"a {kind}", kind)
+    found = READERS[kind](text)
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _read_xml(data: bytes, source: str, blank_lines: int) -> tuple[Measurement, ...]:
+    if len(data) > MAX_XML_BYTES:
+        raise _too_long(source, MAX_XML_BYTES)
     root = parse_xml(data, source=source, first_line=1 + blank_lines)
     for element in (root, *root.children):
         if is_csynth(element):
             return _required(read_csynth(element, source=source), element)
         if is_implementation(element):
             return _required((read_implementation(element, source=source),), element)
-    raise _unknown(f"{source}:{root.line}", f"<{root.tag}>")
+    raise _without_figures(f"{source}:{root.line}", f"<{root.tag[:60]}>", UNKNOWN)
 
 
 def _required(found: tuple[Measurement, ...], root: Element) -> tuple[Measurement, ...]:
@@ -83,45 +91,28 @@ def _says_something(m: Measurement) -> bool:
     return any(n is not None for n in numbers) or m.amounts != Amounts()
 
 
-def _read_folder(folder: Path) -> list[Measurement]:
-    """Reports below `folder`. Beside a csynth.xml, reports of single functions are its modules."""
-    files = sorted({p for pattern in PATTERNS for p in folder.rglob(pattern) if p.is_file()})
-    if not files:  # renamed ones: everything that could be a report must be one
-        files = sorted(p for p in folder.iterdir() if p.suffix in (".xml", ".rpt") and p.is_file())
-    if not files:
-        remedy = f"Name a file, or a folder with {', '.join(PATTERNS[:2])} or the like."
-        raise ReportError(problem(str(folder), "must hold reports", "none", remedy))
-    wholes = {path.parent for path in files if path.name == WHOLE_DESIGN}
-    single = [p for p in files if p.name.endswith(f"_{WHOLE_DESIGN}") and p.parent in wholes]
-    found: list[Measurement] = []
-    for path in (p for p in files if p not in single):
-        measurements = list(read_report(path))
-        if path.name == WHOLE_DESIGN:
-            beside = [m for p in single if p.parent == path.parent for m in read_report(p)]
-            measurements[0] = _with_modules(measurements, beside)
-        found += measurements
-    return found
-
-
-def _with_modules(tops: list[Measurement], beside: list[Measurement]) -> Measurement:
-    """The first of `tops`, with those functions as modules that the report does not list itself."""
-    known = {top.top for top in tops} | {module.top for top in tops for module in top.modules}
-    new = tuple(replace(m, available=tops[0].available) for m in beside if m.top not in known)
-    return replace(tops[0], modules=(*tops[0].modules, *new))
-
-
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        # Opened without waiting: a FIFO has no end, nor has a device.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(0, "no plain file")
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         rule, remedy = "must be a readable file", "Check the path."
         raise ReportError(problem(str(path), rule, reason, remedy)) from None
-    if not data.strip() or len(data) > MAX_BYTES:
-        got = "an empty file" if not data.strip() else f"more than {MAX_BYTES} bytes"
-        raise ReportError(problem(f"{path}:1", KINDS, got, "Run the tool again."))
+    if len(data) > MAX_BYTES:
+        raise _too_long(str(path), MAX_BYTES)
+    if not data.strip():
+        raise ReportError(problem(f"{path}:1", KINDS, "an empty file", "Run the tool again."))
     return data
+
+
+def _too_long(source: str, most: int) -> ReportError:
+    got = f"more than {most:,} bytes"
+    return ReportError(problem(f"{source}:1", KINDS, got, "Name the report."))
 
 
 def _decoded(data: bytes) -> str:
@@ -133,6 +124,5 @@ def _decoded(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _unknown(where: str, first: str) -> ReportError:
-    remedy = "Of an HLS run give the .xml beside the .rpt." if "HLS" in first else "Check the path."
-    return ReportError(problem(where, KINDS, repr(first[:60]), remedy))
+def _without_figures(where: str, got: str, kind: str) -> WithoutFigures:
+    return WithoutFigures(problem(where, KINDS, got, "Check the path."), kind=kind)

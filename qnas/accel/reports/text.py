@@ -10,11 +10,28 @@ from typing import Any
 from qnas.accel.reports.measurement import FlowStage
 from qnas.errors import ReportError, problem
 
-HEAD = re.compile(r"\|\s*(Tool Version|Design|Device|Design State|Command)\s*:\s*(.*?)\s*\|?\s*")
-VERSION = re.compile(r"v\.?\s*(\d{4}\.\d+(?:\.\d+)?)")
+HEAD = re.compile(
+    r"\|\s*(Tool Version|Design|Device|Design State|Command|Speed File)\s*:\s*(.*?)\s*\|?\s*"
+)
+HEAD_LINES = 40
+VERSION = re.compile(r"\d{4}\.\d+(?:\.\d+)?")
+FILE_OPTION = re.compile(r"-file\s+(\S+)")
+IMPLEMENTED = re.compile(
+    r"routed|placed|phys_?opt|optimized|opted|(post|after)_?(rout|plac|impl)"
+    r"|(?<![a-z])(route|place|impl)(?![a-z])"
+)
+SYNTHESIZED = re.compile(r"synth")
 CONTENTS = "Table of Contents"
 SECTION = re.compile(r"\s*\d+(?:\.\d+)*\.?\s+(\S.*?)\s*")
 AGAIN = "Write the report again."
+
+
+class WithoutFigures(ReportError):
+    """A file without anything that a `Measurement` holds: `kind` says what it is."""
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,7 @@ class Row:
 def head(text: Text) -> dict[str, str]:
     """The fields at the head of a report."""
     found: dict[str, str] = {}
-    for line in text.lines[:40]:
+    for line in text.lines[:HEAD_LINES]:
         field = HEAD.fullmatch(line)
         if field:
             found.setdefault(field[1], field[2])
@@ -56,25 +73,32 @@ def head(text: Text) -> dict[str, str]:
 def facts(text: Text) -> dict[str, Any]:
     """Source, tool, version, part and top of a Vivado report."""
     fields = head(text)
-    version = VERSION.search(fields.get("Tool Version", ""))
     return {
         "source": text.source,
         "tool": "Vivado",
-        "version": version[1] if version else None,
+        "version": plain_version(fields.get("Tool Version")),
         "part": fields.get("Device") or None,
         "top": fields.get("Design") or None,
     }
 
 
+def plain_version(said: str | None) -> str | None:
+    """`2025.1.1` of `v.2025.1.1`, of `v2025.1.1 (64-bit)` and of itself; others as they are."""
+    found = VERSION.search(said or "")
+    return found[0] if found else (said or None)
+
+
 def flow_stage(text: Text) -> FlowStage:
-    """From the design's state, else from the names that the flow gives its reports."""
+    """From the design's state, else from the name that the flow gives a report, else from its
+    nets."""
     fields = head(text)
-    name = text.source.rpartition("/")[2]
-    for hint in (fields.get("Design State", ""), fields.get("Command", ""), name):
-        words = hint.lower()
-        if re.search(r"rout|plac|physopt|impl|optimized", words):
+    written = FILE_OPTION.search(fields.get("Command", ""))
+    names = (written[1] if written else "", text.source)
+    hints = (fields.get("Design State", ""), *(re.split(r"[/\\]", name)[-1] for name in names))
+    for words in map(str.lower, hints):
+        if IMPLEMENTED.search(words):
             return "implemented"
-        if "synth" in words:
+        if SYNTHESIZED.search(words):
             return "synthesized"
     return "synthesized" if any("unplaced)" in line for line in text.lines) else "implemented"
 

@@ -1,20 +1,37 @@
 """report_utilization: resources after synthesis or implementation, flat or by instance.
 
+Of a design with black boxes the report counts what lies around them: its resources are None then.
+
 UltraScale counts CLB LUTs and CLB Registers, 7 series Slice LUTs and Slice Registers, Versal DSP
 Slices. A block RAM tile is 36 Kb: two of `bram18`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from qnas.accel.reports.measurement import Measurement
-from qnas.accel.reports.numbers import RULE, amount, count
-from qnas.accel.reports.text import Row, Text, cut_off, facts, flow_stage, require_sections, rows
+from qnas.accel.reports.numbers import count, doubled
+from qnas.accel.reports.text import (
+    SECTION,
+    Row,
+    Text,
+    WithoutFigures,
+    cut_off,
+    facts,
+    flow_stage,
+    head,
+    require_sections,
+    rows,
+)
 from qnas.errors import ReportError, problem
 
+BLACK_BOXES = re.compile(r"\s*\d+(?:\.\d+)*\.?\s+Black Boxes\s*", re.IGNORECASE)
+PART = re.compile(r"\s-(pblocks?|cells?)\s+(\{[^}]*\}|\[[^\]]*\]|\S+)")
+SHOWN = 3  # black boxes that a remark names
 # Row titles of the flat report, without the asterisk of a footnote.
 SITES = {
     "clb luts": "lut",
@@ -45,8 +62,7 @@ COLUMNS = {
 def is_utilization(text: Text) -> bool:
     """Whether a table of resources begins somewhere."""
     return any(
-        "report_utilization" in line
-        or line.startswith("| Site Type")
+        line.startswith("| Site Type")
         or _site(line.strip("| ").partition("|")[0]) in ("clb luts", "slice luts")
         or ("| Instance" in line and "Total LUTs" in line)
         for line in text.lines
@@ -54,7 +70,9 @@ def is_utilization(text: Text) -> bool:
 
 
 def read_utilization(text: Text) -> Measurement:
-    """The whole design; by instance, the modules below it. ReportError for a report cut off."""
+    """The whole design, or the cell that is reported alone; by instance, the modules below it.
+    ReportError for a report cut off, WithoutFigures for one of an area of the device."""
+    common = _whole(text)
     table = list(rows(text))
     require_sections(text)
     _require_closed(text)
@@ -70,7 +88,36 @@ def read_utilization(text: Text) -> Measurement:
                 "Write the report again with `report_utilization -file`.",
             )
         )
-    return Measurement(**facts(text), stage=flow_stage(text), **found)
+    boxes = _black_boxes(text, table)
+    if boxes:
+        few = ", ".join(boxes[:SHOWN]) + (", ..." if len(boxes) > SHOWN else "")
+        remark = (
+            f"{text.source}: no resources, as the report leaves out what is in the black boxes of "
+            f"the design: {len(boxes)} ({few}). A report of the implemented design counts them."
+        )
+        return Measurement(**common, stage=flow_stage(text), remarks=(remark,))
+    return Measurement(**common, stage=flow_stage(text), **found)
+
+
+def _whole(text: Text) -> dict[str, Any]:
+    """Facts of the design, or of the cell of `-cells`; WithoutFigures for `-pblocks`, an area."""
+    part = PART.search(head(text).get("Command", ""))
+    if part and part[1].startswith("pblock"):
+        rule, remedy = "must be of the whole design", "Write it again without that option."
+        message = problem(f"{text.source}:1", rule, f"`{part[0].strip()}`", remedy)
+        raise WithoutFigures(message, kind="utilization of an area")
+    return {**facts(text), "top": part[2].strip("{}")} if part else facts(text)
+
+
+def _black_boxes(text: Text, table: Iterable[Row]) -> list[str]:
+    """Names in the section of black boxes."""
+    starts = [i for i, line in enumerate(text.lines) if BLACK_BOXES.fullmatch(line)]
+    if not starts:
+        return []
+    start = starts[-1]
+    rest = enumerate(text.lines[start + 1 :], start + 1)
+    end = next((i for i, line in rest if SECTION.fullmatch(line)), len(text.lines))
+    return [row.first for row in table if start < row.index < end and row.cells.get("used") != "0"]
 
 
 def _flat(text: Text, table: Iterable[Row]) -> dict[str, Any]:
@@ -83,7 +130,7 @@ def _flat(text: Text, table: Iterable[Row]) -> dict[str, Any]:
             continue
         where = text.where(row.index)
         if SITES.get(site) == "tiles":
-            found.setdefault("bram18", _double(used, where))
+            found.setdefault("bram18", doubled(used, where=where))
         elif site in SITES:
             found.setdefault(SITES[site], count(used, where=where))
         elif site in HALVES and site not in halves:
@@ -97,16 +144,9 @@ def _site(cell: str) -> str:
     return cell.strip().rstrip("*").strip().lower()
 
 
-def _double(used: str, where: str) -> int | None:
-    tiles = amount(used, where=where)
-    if tiles is not None and tiles * 2 != int(tiles * 2):
-        raise ReportError(problem(where, f"{RULE} of halves", repr(used), "Write it again."))
-    return None if tiles is None else int(tiles * 2)
-
-
 def _by_instance(text: Text, table: list[Row]) -> Measurement:
     """The outermost instance, with one module for each kind of instance below it."""
-    common, stage = facts(text), flow_stage(text)
+    common, stage = _whole(text), flow_stage(text)
     top = Measurement(**common, stage=stage, **_columns(text, table[0]))
     modules: dict[str, Measurement] = {}
     path: list[tuple[int, str]] = []

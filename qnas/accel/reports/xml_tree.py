@@ -14,6 +14,7 @@ from xml.parsers import expat
 from qnas.errors import ReportError, problem
 
 WHOLE = "must be a whole XML report"
+DEEPEST = 200  # reports nest as deep as their hierarchy of instances
 AGAIN = "Run the tool again, or give another file."
 # A path or a comment in the code page of someone's machine, in a file that claims to be UTF-8.
 FALLBACK_ENCODING = "iso-8859-1"
@@ -89,6 +90,10 @@ def _parse(data: bytes, encoding: str | None, *, source: str, first_line: int) -
     open_elements = [root]
 
     def start(tag: str, attributes: dict[str, str]) -> None:
+        if len(open_elements) > DEEPEST:
+            where = f"{source}:{parser.CurrentLineNumber + first_line - 1}"
+            rule = "must be a csynth.xml or another report, which nest some ten elements"
+            raise ReportError(problem(where, rule, f"<{tag[:60]}> inside {DEEPEST}", AGAIN))
         element = Element(tag, parser.CurrentLineNumber + first_line - 1, attributes)
         open_elements[-1].children.append(element)
         open_elements.append(element)

@@ -19,8 +19,9 @@ def load_calibration(config: CalibrationConfig, device: Device) -> Calibration |
     measurements of another part or clock than the device's."""
     if not config.file:
         return None
-    from qnas.accel.calibration.designs import same_clock, same_part
+    from qnas.accel.calibration.designs import same_clock
     from qnas.accel.calibration.file import read_calibration
+    from qnas.accel.reports.parts import same_part
 
     _, found = read_calibration(Path(config.file))
     setup, clock_ns = found.setup, 1e3 / device.clock_mhz

@@ -141,6 +141,58 @@ def test_a_stage_after_the_other(tmp_path: Path) -> None:
     assert read_calibration(tmp_path / "board.json")[1].estimators == fitted.estimators
 
 
+def _vivado(folder: Path) -> None:
+    """What a project of Vivado leaves beside HLS's report: no file of it tells everything."""
+    text = (folder / "csynth.xml").read_text()
+    said = {name: re.findall(rf"<{name}>(\d+)<", text)[0] for name in ("DSP", "FF", "LUT")}
+    head = (
+        "| Tool Version : Vivado v.2023.2 (lin64)\n| Command : {command} -file a.rpt\n"
+        "| Design : wrapper\n| Device : {part}\n| Design State : {state}\n\n"
+    )
+    rule, row = "+---+---+\n", "| {} | {} |\n".format
+    rows = (("CLB LUTs", "LUT"), ("CLB Registers", "FF"), ("DSPs", "DSP"))
+    table = "".join(row(site, said[name]) for site, name in rows) + row("Block RAM Tile", "7.5")
+    sites = f"{rule}{row('Site Type', 'Used')}{rule}{table}{rule}"
+    clocks = f"{rule}{row('Site Type', 'Used')}{rule}{row('BUFGCE', '1')}{rule}"
+    boxes = f"\n5. Black Boxes\n---\n{rule}{row('Ref Name', 'Used')}{rule}{row('top_0', '1')}{rule}"
+    timing = (
+        "| Design Timing Summary\n| ---\n\n    WNS(ns)\n    -----\n     0.250\n\n"
+        "| Clock Summary\n| ---\n\nClock  Waveform(ns)  Period(ns)  Frequency(MHz)\n"
+        "clk    {0.000 3.333}  6.667  150.000\n\n| Intra Clock Table\n| ---\n"
+    )
+    for name, tool, part, state, body in (
+        (
+            "synth_1/w_utilization_synth",
+            "report_utilization",
+            "zu9egffvb1156-2",
+            "Synthesized",
+            sites + boxes,
+        ),
+        ("impl_1/w_utilization_placed", "report_utilization", "zu9egffvb1156-2", "Placed", sites),
+        ("impl_1/w_clock_utilization", "report_clock_utilization", "zu9eg", "Routed", clocks),
+        ("impl_1/w_timing_routed", "report_timing_summary", "zu9eg-ffvb1156", "Routed", timing),
+    ):
+        path = folder / "vivado/w.runs" / f"{name}.rpt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head.format(command=tool, part=part, state=state) + body)
+
+
+def test_a_project_of_vivado_teaches_though_no_file_of_it_tells_everything(tmp_path: Path) -> None:
+    """Clock from the timing summary, part without `xc`; black boxes and damage hide nothing."""
+    _projects(tmp_path, 5)
+    for i in range(5):
+        _vivado(tmp_path / f"p{i}")
+    (tmp_path / "p3/export_impl.xml").write_text("<profile><AreaReport>")
+    remarks: list[str] = []
+    found = read_designs(tmp_path, remark=remarks.append)
+    assert (found.stage, len(found.foretold)) == ("implemented", 5)
+    assert found.setup.clock_target_ns == 6.667
+    assert all(d.built and d.hls and d.built.lut == d.hls.lut for d in found.designs)
+    assert all(d.built and d.built.bram18 == 15 for d in found.designs)
+    (remark,) = remarks
+    assert "p3/export_impl.xml" in remark
+
+
 def test_of_few_implementations_hls_is_foretold(tmp_path: Path) -> None:
     _projects(tmp_path, 6)
     _implement(tmp_path / "p0", lut=0.5)

@@ -153,7 +153,7 @@ BAD = {
     "cut section": (ULTRASCALE[: ULTRASCALE.index("\n2. BLOCKRAM\n---")], r"section 'BLOCKRAM'"),
     "cut timing": (TIMING[: TIMING.index("    WNS(ns)")], r"timing summary with WNS"),
     "failed": (COSIM.replace("Pass", "Fail"), r"report:11.*Fail"),
-    "HLS text": ("== Vitis HLS Report for 'x'\n", r"give the .xml"),
+    "HLS text": ("== Vitis HLS Report for 'x'\n", r"report:1.*the table of estimates"),
 }
 
 

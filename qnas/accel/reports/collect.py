@@ -1,0 +1,173 @@
+"""Collecting what several files and folders report: read, passed over with a remark, or faulty."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from qnas.accel.reports.folder import is_function, reports_below, whole_reports
+from qnas.accel.reports.measurement import Measurement
+from qnas.accel.reports.read import read_report
+from qnas.accel.reports.runs import completed, few
+from qnas.accel.reports.text import WithoutFigures
+from qnas.errors import ReportError, printable, problem
+
+TEXT_OF_XML = "text of an XML that is read"
+# What a report of one function says of a design whose summary leaves it out.
+ADDED = ("clock_target_ns", "clock_estimated_ns", "latency_cycles_max", "interval_max", "bram18")
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What was read, with a remark for what was passed over, completed or is null for a reason;
+    the faults of files in a folder, and those of files that were named themselves."""
+
+    measurements: tuple[Measurement, ...]
+    remarks: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def read_reports(paths: Iterable[str | Path]) -> tuple[Measurement, ...]:
+    """Every report in `paths`, in their order; a folder stands for the reports in and below it.
+
+    ReportError naming file and line for a file in `paths` that is no report or one that is cut
+    off, and if there is none to read. What a folder holds beside its reports is passed over:
+    `collect_reports` says what.
+    """
+    found = collect_reports(paths)
+    if found.faults:
+        raise ReportError(found.faults[0])
+    return found.measurements
+
+
+def collect_reports(paths: Iterable[str | Path]) -> Reports:
+    """As `read_reports`, with remarks; a faulty file never hides the others.
+
+    Raises ReportError only if there is nothing to read.
+    """
+    collection = _Collection()
+    for path in map(Path, paths):
+        if path.is_dir():
+            collection.add_folder(path)
+        else:
+            collection.add_file(path)
+    if not collection.found:
+        raise collection.errors[0]
+    measurements, taken = completed(collection.found)
+    own = [remark for m in measurements for remark in m.remarks]
+    listed = collection.passed_over()
+    remarks = [*own, *([f"Passed over: {listed}"] if listed else []), *taken]
+    return Reports(
+        measurements,
+        remarks=tuple(map(printable, remarks)),
+        broken=tuple(map(printable, collection.broken)),
+        faults=tuple(map(str, collection.faults)),
+    )
+
+
+@dataclass(slots=True)
+class _Collection:
+    """`errors` say why there was nothing, should there be nothing."""
+
+    found: list[Measurement] = field(default_factory=list)
+    passed: dict[str, list[Path]] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    faults: list[ReportError] = field(default_factory=list)
+    errors: list[ReportError] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def add_file(self, path: Path) -> None:
+        """A file that was named itself."""
+        if not self._is_new(path):
+            return
+        try:
+            self.found += read_report(path)
+        except WithoutFigures as error:
+            self._pass_over(path, error.kind)
+            self.errors.append(error)
+        except ReportError as error:
+            self.faults.append(error)
+            self.errors.append(error)
+
+    def add_folder(self, folder: Path) -> None:
+        files, unreadable = reports_below(folder)
+        self.broken += unreadable
+        read: dict[Path, tuple[Measurement, ...]] = {}
+        errors: list[ReportError] = []
+        for path in sorted(files, key=lambda path: path.suffix != ".xml"):
+            if path.with_suffix(".xml") in read and path.suffix == ".rpt":
+                self._pass_over(path, TEXT_OF_XML)
+            elif self._is_new(path):
+                self._read(path, read, errors)
+        self.found += _without_functions(read)
+        if not read:
+            self.errors += errors or [self._nothing(folder)]
+
+    def _read(
+        self, path: Path, read: dict[Path, tuple[Measurement, ...]], errors: list[ReportError]
+    ) -> None:
+        try:
+            read[path] = read_report(path)
+        except WithoutFigures as error:
+            self._pass_over(path, error.kind)
+        except ReportError as error:
+            self.broken.append(str(error))
+            errors.append(error)
+
+    def _is_new(self, path: Path) -> bool:
+        real = os.path.realpath(path)
+        new = real not in self.seen
+        self.seen.add(real)
+        return new
+
+    def _pass_over(self, path: Path, kind: str) -> None:
+        self.passed.setdefault(kind, []).append(path)
+
+    def passed_over(self) -> str:
+        """Files by their kind."""
+        kinds = sorted(self.passed.items())
+        return "; ".join(f"{few([path.name for path in paths])} ({kind})" for kind, paths in kinds)
+
+    def _nothing(self, folder: Path) -> ReportError:
+        listed = self.passed_over()
+        got = f"none with figures, but {listed}" if listed else "none"
+        remedy = "Name a file, or a folder with csynth.xml, a utilization report or the like."
+        return ReportError(problem(str(folder), "must hold reports", got, remedy))
+
+
+def _without_functions(read: dict[Path, tuple[Measurement, ...]]) -> list[Measurement]:
+    """All measurements by path; reports of single functions become modules of the whole design's
+    beside them."""
+    wholes = whole_reports(read)
+    beside: dict[Path, list[Measurement]] = {whole: [] for whole in wholes.values()}
+    found: dict[Path, tuple[Measurement, ...]] = {}
+    for path in sorted(read):
+        whole = wholes.get(path.parent)
+        if whole is not None and whole != path and is_function(path):
+            beside[whole] += read[path]
+        else:
+            found[path] = read[path]
+    for whole, functions in beside.items():
+        first, *others = found[whole]
+        found[whole] = (_with_functions(first, others, functions), *others)
+    return [m for path in found for m in found[path]]
+
+
+def _with_functions(
+    first: Measurement, others: Sequence[Measurement], functions: Sequence[Measurement]
+) -> Measurement:
+    """`first` with those functions as modules that the report does not list itself. A text lists
+    instances: there the functions take their place."""
+    own = next((m for m in functions if m.top == first.top), None)
+    if own is not None:
+        lacking = {name: getattr(own, name) for name in ADDED if getattr(first, name) is None}
+        first = replace(first, **lacking)
+    if first.source.endswith(".rpt") and len(functions) > 1:
+        first = replace(first, modules=())
+    known = {top.top for top in (first, *others)}
+    known |= {module.top for top in (first, *others) for module in top.modules}
+    new = (replace(m, available=first.available) for m in functions if m.top not in known)
+    return replace(first, modules=(*first.modules, *new))

@@ -1,0 +1,134 @@
+"""csynth.rpt and `<function>_csynth.rpt`: what HLS estimates, as text.
+
+`csynth.rpt` (Vitis HLS since 2020.2) is a tree of functions and loops without a clock; `-` stands
+there for nothing as well as for what is unknown, so it is None. `<function>_csynth.rpt` (Vivado HLS
+too) has sections for timing, latency and utilization of one function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from qnas.accel.reports.measurement import Amounts, Measurement
+from qnas.accel.reports.numbers import count, nanoseconds
+from qnas.accel.reports.tables import Line, Table, tables
+from qnas.accel.reports.text import AGAIN, Text, plain_version
+from qnas.errors import ReportError, problem
+
+TITLE = re.compile(r"== (?:Synthesis Summary Report of|(Vitis|Vivado) HLS Report for) '([^']*)'")
+FACT = re.compile(r"\s*\*\s*(Version|Target device):\s*(.*?)\s*")
+COLUMNS = {
+    "lut": ("lut",),
+    "ff": ("ff",),
+    "dsp": ("dsp", "dsp48e", "dsp48", "dsp58"),
+    "bram18": ("bram", "bram_18k"),
+    "uram": ("uram",),
+}
+FEW_COLUMNS = 5  # of a latency in cycles alone: min and max, of the interval too, type
+RULE = "must have the table of estimates"
+
+
+def read_summary(text: Text) -> Measurement:
+    """csynth.rpt: the top function, and the instances below it as modules."""
+    found = next((table for table in tables(text) if "& loops" in table.titles), None)
+    if found is None or not found.lines:
+        raise ReportError(problem(text.end, RULE, "the end of file", AGAIN))
+    common = _facts(text)
+    top, *below = _functions(found)
+    modules = tuple(
+        Measurement(**{**common, "top": name}, **_estimates(text, found, line), instances=(path,))
+        for name, path, line in below
+    )
+    return Measurement(**common, **_estimates(text, found, top[2]), modules=modules)
+
+
+def read_function(text: Text) -> Measurement:
+    """`<function>_csynth.rpt`: that function alone."""
+    here = list(tables(text))
+    performance = [table for table in here if table.section.startswith("Performance Estimates")]
+    timing = next((t for t in performance if "estimated" in t.titles), None)
+    latency = next((t for t in performance if t.titles[:2] == ("min", "max")), None)
+    usage = next((t for t in here if t.section.startswith("Utilization") and t.line("Total")), None)
+    if usage is None:
+        raise ReportError(problem(text.end, RULE, "the end of file", AGAIN))
+    return Measurement(
+        **_facts(text),
+        **_clock(text, timing),
+        **_latency(text, latency),
+        **_amounts(text, usage, usage.line("Total")),
+        available=Amounts(**_amounts(text, usage, usage.line("Available"))),
+    )
+
+
+def _facts(text: Text) -> dict[str, Any]:
+    title = next((found for line in text.lines if (found := TITLE.match(line))), None)
+    facts = (FACT.fullmatch(line) for line in text.lines[:30])
+    said = {found[1]: found[2] for found in facts if found}
+    return {
+        "source": text.source,
+        "tool": f"{(title and title[1]) or 'Vitis'} HLS",
+        "version": plain_version(said.get("Version")),
+        "stage": "hls",
+        "part": said.get("Target device") or None,
+        "top": (title and title[2]) or None,
+    }
+
+
+def _functions(table: Table) -> Iterator[tuple[str, str, Line]]:
+    """Name, path and row of each function; loops are left out."""
+    path: list[tuple[int, str]] = []
+    for line in table.lines:
+        cell = line.cells[0]
+        indent, mark = len(cell) - len(cell.lstrip()), cell.strip()[:1]
+        while path and path[-1][0] >= indent:
+            path.pop()
+        if mark == "+":
+            name = cell.strip()[1:].strip().rstrip("*")
+            path.append((indent, name))
+            yield name, "/".join(part for _, part in path[1:]), line
+
+
+def _estimates(text: Text, table: Table, line: Line) -> dict[str, Any]:
+    where = text.where(line.index)
+    return {
+        "latency_cycles_max": count(table.cell(line, "(cycles)"), where=where),
+        "interval_max": count(table.cell(line, "interval"), where=where),
+        **_amounts(text, table, line),
+    }
+
+
+def _amounts(text: Text, table: Table, line: Line | None) -> dict[str, Any]:
+    if line is None:
+        return {}
+    where = text.where(line.index)
+    cells = {name: table.cell(line, *titles) for name, titles in COLUMNS.items()}
+    return {
+        name: count((cell or "").partition("(")[0], where=where) for name, cell in cells.items()
+    }
+
+
+def _clock(text: Text, table: Table | None) -> dict[str, Any]:
+    if table is None or not table.lines:
+        return {}
+    line = table.lines[0]
+    where = text.where(line.index)
+    return {
+        "clock_target_ns": nanoseconds(table.cell(line, "target"), where=where),
+        "clock_estimated_ns": nanoseconds(table.cell(line, "estimated"), where=where),
+    }
+
+
+def _latency(text: Text, table: Table | None) -> dict[str, Any]:
+    """Columns are min and max of the latency in cycles, of its time (since 2019.2), of the
+    interval."""
+    if table is None or not table.lines:
+        return {}
+    line = table.lines[0]
+    where = text.where(line.index)
+    interval = 3 if len(line.cells) <= FEW_COLUMNS else 5
+    return {
+        "latency_cycles_max": count(line.cells[1], where=where),
+        "interval_max": count(line.cells[interval], where=where),
+    }

@@ -1,0 +1,171 @@
+"""Runs: what a report does not say of clock, part and top, the reports beside it do.
+
+A run is what a tool leaves in and below one folder: a solution of HLS (`syn`, `impl`, `sim`), a
+project of Vivado (`*.runs`), a link of v++ (`_x`). Resources and latency are never taken over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from qnas.accel.reports.measurement import Measurement
+from qnas.accel.reports.parts import plain_part, same_part
+
+# Folders that a flow makes inside a run.
+INSIDE = frozenset(
+    {"syn", "impl", "sim", "csim", "report", "reports", "rpt", "verilog", "vhdl", "synth", "cosim"}
+    | {"link", "imp", "vivado", "vpl", "prj", "hls_impl", "synthesis", "implementation"}
+)
+RUN_PREFIXES = ("impl_", "synth_")
+CLOCK_TOLERANCE_NS = 0.006  # reports round to hundredths
+WANTED = {
+    "part": "part",
+    "top": "top function",
+    "clock_target_ns": "target clock",
+    "clock_estimated_ns": "clock reached",
+}
+SHOWN = 3  # files that a remark names
+
+
+def completed(found: Sequence[Measurement]) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+    """`found` in its order, completed, and a remark for what was taken from where.
+
+    A value is taken where the nearest reports that say it agree.
+    """
+    reports = [_Report(m, Path(os.path.abspath(m.source)).parent) for m in found]
+    groups: dict[Path, list[_Report]] = {}
+    for report, root in zip(reports, _roots([r.folder for r in reports]), strict=True):
+        groups.setdefault(root, []).append(report)
+    taken: dict[tuple[str, str], list[str]] = {}
+    for group in groups.values():
+        one_design = all(len(tops) <= 1 for tops in _tops(group))
+        for report in group:
+            for what, source in _complete(report, group, one_design):
+                taken.setdefault((what, source), []).append(Path(report.said.source).name)
+    remarks = (f"{what} of {few(n)} taken from {source}" for (what, source), n in taken.items())
+    return tuple(report.completed for report in reports), tuple(remarks)
+
+
+def few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+@dataclass(slots=True)
+class _Report:
+    """A measurement, the folder of its file, and what became of it."""
+
+    said: Measurement
+    folder: Path
+    completed: Measurement = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.completed = self.said
+
+    @property
+    def is_vivados(self) -> bool:
+        """Whether Vivado wrote the report. What HLS writes of Vivado's results names the kernel."""
+        path = Path(self.said.source)
+        return self.said.tool == "Vivado" and path.suffix != ".xml" and "export" not in path.name
+
+
+def _roots(folders: Sequence[Path]) -> list[Path]:
+    """The run of each folder. One inside another's, alone there, is of that run."""
+    roots = [_root(folder) for folder in folders]
+    distinct = sorted(set(roots), key=lambda root: len(root.parts))
+    merged = {root: root for root in distinct}
+    for outer in distinct:
+        inner = [root for root in distinct if root != outer and outer in root.parents]
+        if len(inner) == 1:
+            merged[inner[0]] = merged[outer]
+    return [merged[root] for root in roots]
+
+
+def _root(folder: Path) -> Path:
+    while folder.parent != folder and _is_inside(folder.name.lower()):
+        folder = folder.parent
+    return folder
+
+
+def _is_inside(name: str) -> bool:
+    return name in INSIDE or name.endswith(".runs") or name.startswith(RUN_PREFIXES)
+
+
+def _tops(group: Iterable[_Report]) -> tuple[set[str], set[str]]:
+    """Names of designs, as Vivado's reports give them (a wrapper, perhaps) and as others do."""
+    tops: tuple[set[str], set[str]] = (set(), set())
+    for report in group:
+        if report.said.top:
+            tops[report.is_vivados].add(report.said.top)
+    return tops
+
+
+def _complete(
+    report: _Report, group: Sequence[_Report], one_design: bool
+) -> Iterator[tuple[str, str]]:
+    """Complete a report from others of its run; yields what was taken over, and the source."""
+    for name, what in WANTED.items():
+        others = [o for o in group if o is not report and _tells(o, report, name)]
+        others = [o for o in others if one_design or o.said.top == report.said.top]
+        value, source = _nearest(report, others, name)
+        if value is not None:
+            report.completed = replace(report.completed, **{name: value})
+            yield what, source
+
+
+def _tells(other: _Report, report: _Report, name: str) -> bool:
+    """Whether `other` says of a field what `report` leaves out."""
+    own, value = getattr(report.said, name), getattr(other.said, name)
+    if value is None or (own is not None and name != "part"):
+        return False
+    if name == "part":
+        longer = own is not None and len(plain_part(value)) > len(plain_part(own))
+        return own is None or (longer and same_part(own, value))
+    if report.said.part and other.said.part and not same_part(report.said.part, other.said.part):
+        return False
+    if name == "top":
+        return not report.is_vivados
+    if name == "clock_estimated_ns":  # the clock that was reached is of one tool at one stage
+        built = report.said.stage in ("synthesized", "implemented")
+        return built and (other.said.tool, other.said.stage) == (
+            report.said.tool,
+            report.said.stage,
+        )
+    return True
+
+
+def _nearest(report: _Report, others: Sequence[_Report], name: str) -> tuple[Any, str]:
+    """What the nearest reports say, and which of them: nothing where they do not agree."""
+    ranks = [(_distance(report, other), other) for other in others]
+    if not ranks:
+        return None, ""
+    least = min(rank for rank, _ in ranks)
+    nearest = [other for rank, other in ranks if rank == least]
+    first = max(nearest, key=lambda other: len(str(getattr(other.said, name))))
+    value = getattr(first.said, name)
+    agree = all(_agree(name, value, getattr(other.said, name)) for other in nearest)
+    return (value, first.said.source) if agree else (None, "")
+
+
+def _distance(report: _Report, other: _Report) -> tuple[int, bool, int]:
+    """Another stage is further than another design, and that than another folder. Of other stages
+    HLS is the nearest: what it was told holds for all that follow."""
+    stages = (report.said.stage, "hls")
+    stage = stages.index(other.said.stage) if other.said.stage in stages else len(stages)
+    another_top = report.said.top is None or other.said.top != report.said.top
+    here, there = report.folder.parts, other.folder.parts
+    pairs = zip(here, there, strict=False)
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return stage, another_top, len(here) + len(there) - 2 * common
+
+
+def _agree(name: str, one: Any, other: Any) -> bool:
+    if name == "part":
+        return same_part(one, other)
+    return abs(one - other) <= CLOCK_TOLERANCE_NS if name != "top" else bool(one == other)
