@@ -185,7 +185,7 @@ def test_a_project_of_vivado_teaches_though_no_file_of_it_tells_everything(tmp_p
     (tmp_path / "p3/export_impl.xml").write_text("<profile><AreaReport>")
     remarks: list[str] = []
     found = read_designs(tmp_path, remark=remarks.append)
-    assert (found.stage, len(found.foretold)) == ("implemented", 5)
+    assert (found.stage, len(found.predicted)) == ("implemented", 5)
     assert found.setup.clock_target_ns == 6.667
     assert all(d.built and d.hls and d.built.lut == d.hls.lut for d in found.designs)
     assert all(d.built and d.built.bram18 == 15 for d in found.designs)
