@@ -3,28 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from qnas._util.user_code import is_reference, load_reference, resolve
-from qnas.data.arrays import load_numpy
-from qnas.data.digits import load_digits
+from qnas.data.array_pixels import check_levels
+from qnas.data.arrays import load_numpy, peek_numpy
+from qnas.data.digits import load_digits, peek_digits
 from qnas.data.folder import load_folder
-from qnas.data.idx import load_fashion_mnist, load_idx
+from qnas.data.header import DataHeader
+from qnas.data.idx import load_fashion_mnist, load_idx, peek_fashion_mnist, peek_idx
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 
-__all__ = ["ImageSet", "Images", "PixelConfig", "check_data_name", "data_names", "load_data"]
+__all__ = [
+    "DataHeader",
+    "ImageSet",
+    "Images",
+    "PixelConfig",
+    "check_data_name",
+    "data_names",
+    "load_data",
+    "peek_data",
+]
 
-_NAMED = {"digits": load_digits, "fashion_mnist": load_fashion_mnist}
-# Takes the path behind the colon, the size and channels that the space needs, and [images].
-Reader = Callable[[Path, int, int, PixelConfig], ImageSet]
-_READERS: dict[str, Reader] = {
-    "folder": lambda path, size, channels, pixels: load_folder(
-        path, size=size, channels=channels, pixels=pixels
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A data set that needs no path."""
+
+    peek: Callable[[], DataHeader]
+    load: Callable[[], ImageSet]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Of the path behind the colon, for a space of a size and of channels, and [images]."""
+
+    peek: Callable[[Path, int, int, PixelConfig], DataHeader]
+    load: Callable[[Path, int, int, PixelConfig], ImageSet]
+
+
+_NAMED = {
+    "digits": _Named(peek_digits, load_digits),
+    "fashion_mnist": _Named(peek_fashion_mnist, load_fashion_mnist),
+}
+_READERS = {
+    "folder": _Reader(
+        lambda path, size, channels, pixels: (
+            load_folder(path, size=size, channels=channels, pixels=pixels).header
+        ),
+        lambda path, size, channels, pixels: load_folder(
+            path, size=size, channels=channels, pixels=pixels
+        ),
     ),
-    "idx": lambda path, size, channels, pixels: load_idx(path),
-    "numpy": lambda path, size, channels, pixels: load_numpy(path, pixels=pixels),
+    "idx": _Reader(
+        lambda path, size, channels, pixels: peek_idx(path, size=size, channels=channels),
+        lambda path, size, channels, pixels: load_idx(
+            path, size=size, channels=channels, pixels=pixels
+        ),
+    ),
+    "numpy": _Reader(
+        lambda path, size, channels, pixels: peek_numpy(path, size=size, channels=channels),
+        lambda path, size, channels, pixels: load_numpy(
+            path, size=size, channels=channels, pixels=pixels
+        ),
+    ),
 }
 
 
@@ -58,30 +105,75 @@ def load_data(
 
     Files of a folder are resized to `size` pixels and made of `channels`; other data are as they
     are. UnknownNameError names the nearest known set; ConfigError if images, labels or the
-    function are at fault.
+    function are at fault, and if images in memory show nothing in the 6-bit input.
     """
     check_data_name(name)
+    pixels = pixels or PixelConfig()
     if is_reference(name):
-        return _from_file(name)
+        found = _from_file(name)
+    elif name in _NAMED:
+        found = _NAMED[name].load()
+    else:
+        path = Path(name.split(":", 1)[1])
+        found = _READERS[_kind(name)].load(path, size, channels, pixels)
+    remarks = (*found.remarks, *_unused(name, pixels))
+    if isinstance(found.images, np.ndarray):
+        subject = f"{found.name}: images"
+        remarks += check_levels(found.images, found.input_step, subject=subject)
+    return replace(found, remarks=remarks)
+
+
+def peek_data(
+    name: str, *, size: int = 224, channels: int = 3, pixels: PixelConfig | None = None
+) -> DataHeader | None:
+    """What can be known of the data in about a second: headers, names, labels. None of what a
+    function of the user's will return, which is not called.
+
+    Raises as `load_data`, as far as that is told by so much.
+    """
+    check_data_name(name)
+    pixels = pixels or PixelConfig()
+    pixels.statistics(channels)
+    if is_reference(name):
+        _loader(name)
+        return None
     if name in _NAMED:
-        return _NAMED[name]()
-    path = Path(name.split(":", 1)[1])
-    return _READERS[_kind(name)](path, size, channels, pixels or PixelConfig())
+        found = _NAMED[name].peek()
+    else:
+        path = Path(name.split(":", 1)[1])
+        found = _READERS[_kind(name)].peek(path, size, channels, pixels)
+    return replace(found, remarks=(*found.remarks, *_unused(name, pixels)))
+
+
+def _unused(name: str, pixels: PixelConfig) -> tuple[str, ...]:
+    """A sentence if `pixels` were set for nothing."""
+    if _kind(name) in _READERS or pixels == PixelConfig():
+        return ()
+    return ("[images] is not used: these data come normalised.",)
 
 
 def _kind(name: str) -> str:
     return name.split(":", 1)[0] if ":" in name else ""
 
 
-def _from_file(reference: str) -> ImageSet:
+def _loader(reference: str) -> Callable[[], object]:
     loader = load_reference(reference, subject="data")
+    if not callable(loader):
+        rule = "must be a function that returns an ImageSet"
+        raise ConfigError(problem("data", rule, f"{reference}: {loader!r:.80}", "Write one."))
+    found: Callable[[], object] = loader
+    return found
+
+
+def _from_file(reference: str) -> ImageSet:
+    loader = _loader(reference)
     try:
-        images = loader() if callable(loader) else loader
-    except Exception as error:
+        images = loader()
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             problem("data", "must load", f"{reference}: {error}", "Correct that function.")
         ) from error
-    if not callable(loader) or not isinstance(images, ImageSet):
+    if not isinstance(images, ImageSet):
         rule = "must be a function that returns an ImageSet"
         raise ConfigError(problem("data", rule, f"{reference}: {images!r:.80}", "Write one."))
     return images

@@ -1,97 +1,172 @@
-"""NumPy files: `images` and `labels`, and optionally `test_images` and `test_labels`."""
+"""NumPy files: arrays of images and of labels under one of their usual names, Keras' among them.
+
+A name is a part of the data set (`train`, `val`, `test`, as `split_names` knows them, or none) and
+what the array holds, in either order: `images`, `x_train`, `test_labels`.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.data.array_parts import ArrayData, ArrayPart
+from qnas.data.header import DataHeader
 from qnas.data.image_set import ImageSet
-from qnas.data.labels import check_classes
+from qnas.data.opening import check_memory, open_regular
 from qnas.data.pixels import PixelConfig
-from qnas.errors import ConfigError, problem
-from qnas.numerics import act_max
+from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
+from qnas.errors import ConfigError, printable, problem
 
-KEYS = ("images", "labels", "test_images", "test_labels")
-Arrays = dict[str, NDArray[Any]]
+IMAGES = ("images", "image", "imgs", "x", "data")
+LABELS = ("labels", "label", "y", "targets", "target")
+NAMED = 12  # arrays that a message lists
+LONGEST_HEADER = 10_000
+SUFFIX = ".npy"
+REMEDY = "Write it again with numpy.savez(file, images=..., labels=...)."
 
 
-def load_numpy(path: Path, *, pixels: PixelConfig) -> ImageSet:
-    """The images of an .npz file, those of `test_images` last and held out.
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """What the header of one array says."""
 
-    Bytes (n, H, W) or (n, H, W, C) are normalised as `pixels` says; floating-point images
-    (n, C, H, W) are taken as they are. Raises ConfigError for a file that cannot be read (objects
-    are never unpickled), and for arrays of other shapes, types or lengths.
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __str__(self) -> str:
+        return f"{printable(self.key)} {self.dtype} {self.shape}"
+
+
+def load_numpy(path: Path, *, size: int, channels: int, pixels: PixelConfig) -> ImageSet:
+    """The images of an .npz file, those of `val` and `test` arrays last and held out.
+
+    Images are (n, H, W), or have a channel axis, first or last. Integers and whole numbers are
+    normalised as `pixels` says, other floating-point numbers are taken as they are. Labels are
+    whole numbers of any type, or one-hot. Raises ConfigError for a file that cannot be read
+    (objects are never unpickled), and for arrays of other names, shapes, types or lengths.
     """
-    arrays = _read(path)
-    images, labels = _pair(arrays, "", path)
-    held_out = 0
-    if "test_images" in arrays or "test_labels" in arrays:
-        test, test_labels = _pair(arrays, "test_", path)
-        if test.shape[1:] != images.shape[1:] or test.dtype != images.dtype:
-            rule = f"must be like images, {images.dtype} {images.shape[1:]}"
-            value = f"{test.dtype} {test.shape[1:]}"
-            raise ConfigError(problem(f"{path}: test_images", rule, value, _CORRECT))
-        held_out = len(test)
-    classes = check_classes(labels, test_labels if held_out else labels[:0], subject=str(path))
-    if held_out:
-        images, labels = np.concatenate([images, test]), np.concatenate([labels, test_labels])
-    step = 0.0
-    if images.dtype == np.uint8:
-        images, step = pixels.normalise(images), pixels.input_step(images.shape[1])
-    return ImageSet(
-        name=f"numpy:{path}",
-        images=np.ascontiguousarray(images, np.float32),
-        labels=labels.astype(np.int64),
-        num_classes=classes,
-        input_step=step or max(float(np.abs(images).max()), 1e-6) / act_max(6),
-        held_out=held_out,
-    )
+    return _data(path, size=size, channels=channels).load(pixels)
 
 
-_CORRECT = "Write it again with numpy.savez."
+def peek_numpy(path: Path, *, size: int, channels: int) -> DataHeader:
+    """What the headers of the arrays, and the labels, tell. Raises as `load_numpy`."""
+    return _data(path, size=size, channels=channels).header
 
 
-def _read(path: Path) -> Arrays:
+def _data(path: Path, *, size: int, channels: int) -> ArrayData:
+    arrays, others = _headers(path)
+    splits, unused = _splits(path, arrays)
+    parts = {
+        split: ArrayPart(
+            images_name=f"{path}: {images.key}",
+            labels_name=f"{path}: {labels.key}",
+            shape=images.shape,
+            dtype=images.dtype,
+            labels=_read(path, labels),
+            read=partial(_read, path, images),
+        )
+        for split, (images, labels) in splits.items()
+    }
+    names = ", ".join([*map(str, unused), *map(printable, others)][:NAMED])
+    remarks = (f"Not read in {printable(str(path))}: {names}.",) if names else ()
+    return ArrayData.of(parts, name=f"numpy:{path}", size=size, channels=channels, remarks=remarks)
+
+
+def _splits(
+    path: Path, arrays: list[_Array]
+) -> tuple[dict[str, tuple[_Array, _Array]], list[_Array]]:
+    """Images and labels of each split, and what has no name that is known."""
+    found: dict[tuple[str, str], list[_Array]] = {}
+    unused = []
+    for array in arrays:
+        role = _role(array.key)
+        if role:
+            found.setdefault(role, []).append(array)
+        else:
+            unused.append(array)
+    splits = {}
+    for split in (TRAIN, VALIDATION, TEST):
+        pair = found.get((split, "images"), []), found.get((split, "labels"), [])
+        if split == TRAIN or any(pair):
+            splits[split] = (
+                _one(path, split, "images", pair[0], arrays),
+                _one(path, split, "labels", pair[1], arrays),
+            )
+    return splits, unused
+
+
+def _one(path: Path, split: str, kind: str, found: list[_Array], arrays: list[_Array]) -> _Array:
+    if len(found) == 1:
+        return found[0]
+    name = kind if split == TRAIN else f"{split}_{kind}"
+    rule = f"must hold `{name}`" + (" once" if found else "")
+    shown = [str(array) for array in (found or arrays)[:NAMED]]
+    value = ", ".join(shown) or "no array"
+    remedy = f"Name the arrays `images` and `labels`, or `x_train` and `y_train`. {REMEDY}"
+    raise ConfigError(problem(str(path), rule, value, remedy))
+
+
+def _role(key: str) -> tuple[str, str] | None:
+    """(split, "images" or "labels") of an array's name; None of a name that says neither."""
+    words = re.findall(r"[a-z0-9]+", key.casefold())
+    if len(words) == 1:  # xtrain, ytest
+        glued = re.fullmatch(r"([xy])(train|test|val|valid)", words[0])
+        words = [*glued.groups()] if glued else words
+    kinds = ["images" if w in IMAGES else "labels" for w in words if w in IMAGES + LABELS]
+    splits = [split_of(word) for word in words if split_of(word)]
+    if len(kinds) != 1 or len(splits) > 1 or len(kinds) + len(splits) != len(words):
+        return None
+    return (splits or [TRAIN])[0], kinds[0]
+
+
+def _headers(path: Path) -> tuple[list[_Array], list[str]]:
+    """Of all arrays of the file, in its order, and the names of what else is in it."""
+    with _readable(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        names = [info.filename for info in archive.infolist()]
+        found = []
+        for info in archive.infolist():
+            if info.filename.endswith(SUFFIX):
+                with archive.open(info) as member:
+                    found.append(_Array(info.filename.removesuffix(SUFFIX), *_header(member)))
+        return found, [name for name in names if not name.endswith(SUFFIX)]
+
+
+def _header(member: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(member)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise ValueError(f"version {version} of the format, of named fields")
+    shape, _, dtype = readers[version](member, max_header_size=LONGEST_HEADER)
+    return shape, dtype
+
+
+def _read(path: Path, array: _Array) -> NDArray[Any]:
+    check_memory(f"{path}: {array.key}", math.prod(array.shape) * array.dtype.itemsize)
+    with _readable(path), open_regular(path) as file:
+        values: NDArray[Any] = np.load(file, allow_pickle=False)[array.key]
+        return values
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
-            if isinstance(found, np.ndarray):
-                raise ValueError("one array alone")
-            return {key: found[key] for key in KEYS if key in found}
+        yield
+    except ConfigError:
+        raise
     except Exception as error:  # zipfile, zlib, numpy and its parser of headers: a dozen kinds
         rule = "must be an .npz file of plain arrays"
         reason = str(error) or type(error).__name__
-        raise ConfigError(problem(str(path), rule, reason, _CORRECT)) from None
-
-
-def _pair(arrays: Arrays, prefix: str, path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    for name in (f"{prefix}images", f"{prefix}labels"):
-        if name not in arrays:
-            value = ", ".join(arrays) or "none of its names"
-            raise ConfigError(problem(str(path), f"must hold `{name}`", value, _CORRECT))
-    images, labels = arrays[f"{prefix}images"], arrays[f"{prefix}labels"]
-    grey, colour = images.ndim == 3, images.ndim == 4 and images.shape[-1] in (1, 3)
-    plain = images.dtype == np.uint8 and (grey or colour)
-    real = images.dtype in (np.float32, np.float64) and images.ndim == 4
-    for name, rule, value, holds in (
-        (
-            "images",
-            "must be bytes (n, H, W) or (n, H, W, 1 or 3), or floating point (n, C, H, W)",
-            f"{images.dtype} {images.shape}",
-            bool(images.size) and (plain or real),
-        ),
-        (
-            "labels",
-            f"must be integers, one an image ({len(images)})",
-            f"{labels.dtype} {labels.shape}",
-            labels.dtype.kind in "iu" and labels.shape == images.shape[:1],
-        ),
-    ):
-        if not holds:
-            raise ConfigError(problem(f"{path}: {prefix}{name}", rule, value, _CORRECT))
-    if real:
-        return images, labels.astype(np.int64)
-    return (images[:, None] if grey else images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
+        raise ConfigError(problem(str(path), rule, reason, REMEDY)) from None

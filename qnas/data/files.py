@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnas._util.serialization import canonical_json
+from qnas.data.image_file import ImageHeader, decode_image, quiet_pillow, read_header
 from qnas.data.pixels import PixelConfig
-from qnas.errors import ConfigError, problem
 
 DECODERS = 8  # Pillow decodes outside the interpreter's lock
 Indices = NDArray[np.int64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,30 +64,40 @@ class ImageFiles:
         names = tuple(self.names[i] for i in chosen)
         return replace(self, names=names, sizes=tuple(self.sizes[i] for i in chosen))
 
+    def path(self, index: int) -> Path:
+        return self.root / self.names[index]
+
+    def header(self, index: int) -> ImageHeader:
+        """ConfigError if the file cannot be an image; nothing is decoded."""
+        return read_header(self.path(index), self.pixels)
+
     def decoded(self, indices: Indices) -> NDArray[np.uint8]:
         """(len(indices), C, size, size), 0..255: resized and cropped to the centre."""
         found = np.empty((len(indices), *self.shape[1:]), np.uint8)
-        with ThreadPoolExecutor(DECODERS) as pool:
-            for place, image in enumerate(pool.map(self._centre, indices)):
-                found[place] = image
+        for place, image in enumerate(self.each(indices, self._centre)):
+            found[place] = image
         return found
+
+    def each(self, indices: Iterable[int], read: Callable[[int], T]) -> Iterator[T]:
+        """`read(index)` of each, in order, by several threads; few results wait at a time."""
+        waiting = iter(indices)
+        with quiet_pillow(), ThreadPoolExecutor(DECODERS) as pool:
+            while batch := list(islice(waiting, 16 * DECODERS)):
+                yield from pool.map(read, batch)
 
     def open(self, index: int) -> Any:
         """The file as an RGB or grey PIL image, decoded, in its own size."""
-        from PIL import Image
+        with quiet_pillow():
+            return self.decode(index)
 
-        path = self.root / self.names[index]
-        try:
-            with Image.open(path) as image:
-                return image.convert("RGB" if self.channels == 3 else "L")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            rule, remedy = "must be a readable image", "Replace or remove it."
-            raise ConfigError(problem(str(path), rule, error, remedy)) from None
+    def decode(self, index: int) -> Any:
+        """`open`, but for Pillow's warnings: for threads of a caller who sees to these."""
+        return decode_image(self.path(index), channels=self.channels, pixels=self.pixels)
 
     def _centre(self, index: int) -> NDArray[np.uint8]:
         from PIL import Image
 
-        image = self.open(index)
+        image = self.decode(index)
         filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
         shorter = round(self.size / self.pixels.crop)
         scale = shorter / min(image.size)

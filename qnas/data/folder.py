@@ -1,25 +1,26 @@
 """A folder of images in ImageNet's layout: `train/CLASS/*.jpg`, `val/CLASS/*.jpg`.
 
-Classes are numbered in the order of their names, files go by name: the same folder always gives
-the same set. Without `train`, the folder's own subfolders are the classes, and the report gets a
-share of them.
+Classes are numbered in the order of their names, files go folder by folder and by name, as in
+torchvision's ImageFolder: the same folder always gives the same set. Without `train`, the folder's
+own subfolders are the classes, and the report gets a share of them.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from qnas.data.class_folder import SUFFIXES, Unread, image_files, subfolders
 from qnas.data.files import ImageFiles
 from qnas.data.image_set import ImageSet
+from qnas.data.layout import LAYOUT, find_layout, some
 from qnas.data.pixels import PixelConfig
-from qnas.errors import ConfigError, problem
+from qnas.errors import ConfigError, printable, problem
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-HELD_OUT = ("val", "validation", "test")
+HEADERS = 200  # files that are looked at before any is decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +31,24 @@ class _Entry:
 
 
 def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) -> ImageSet:
-    """Images (n, channels, size, size) of `root`, decoded when asked for; those of `val` (or
-    `validation`, or `test`) last and held out.
+    """Images (n, channels, size, size) of `root`, decoded when asked for: those of `train`, then
+    of `val`, then of `test` (or what else `split_names` knows these by).
 
-    Raises ConfigError for a folder without classes, a class without images, and a held-out class
-    that none is trained on.
+    Where one of the latter is there it is held out for the report; where both are, the search gets
+    `val`. Raises ConfigError for a folder without classes, a class without images, a held-out
+    class that none is trained on, folders that look like splits under other names, and files whose
+    header is no image's, of some that are looked at.
     """
     if not root.is_dir():
         raise ConfigError(problem("data", "must be a folder", root, "Check the path."))
-    train = root / "train" if (root / "train").is_dir() else root
-    classes = _classes(train)
-    entries = [entry for name in classes for entry in _files(root, train / name, classes[name])]
-    held_out = _held_out(root, classes) if train != root else []
-    everything = [*entries, *held_out]
+    layout, unread = find_layout(root), Unread()
+    classes = _classes(layout.train)
+    validation, test = (
+        _held_out_entries(root, folder, classes, unread)
+        for folder in (layout.validation, layout.test)
+    )
+    train = _train_entries(root, layout.train, classes, unread)
+    everything = [*train, *validation, *test]
     files = ImageFiles(
         root=root,
         names=tuple(entry.name for entry in everything),
@@ -57,40 +63,86 @@ def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) ->
         labels=np.array([entry.label for entry in everything], np.int64),
         num_classes=len(classes),
         input_step=pixels.input_step(channels),
-        held_out=len(held_out),
+        held_out=len(test or validation),
+        validation=len(validation) if test else 0,
+        remarks=(
+            *unread.remarks(root),
+            *layout.remarks(),
+            *(_class_remarks(layout.validation, validation, classes) if layout.validation else ()),
+            *(_class_remarks(layout.test, test, classes) if layout.test else ()),
+            *_header_remarks(files),
+        ),
     )
 
 
-def _held_out(root: Path, classes: dict[str, int]) -> list[_Entry]:
-    folder = next((root / name for name in HELD_OUT if (root / name).is_dir()), None)
-    if folder is None:
-        return []
-    found = _classes(folder)
-    unknown = sorted(set(found) - set(classes))
-    if unknown:
-        rule = f"must hold classes of {root / 'train'} alone"
-        raise ConfigError(problem(str(folder), rule, ", ".join(unknown[:4]), "Move them away."))
-    return [entry for name in found for entry in _files(root, folder / name, classes[name])]
-
-
 def _classes(folder: Path) -> dict[str, int]:
-    names = sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] != ".")
-    if not names:
-        rule = "must hold a folder of images for each class"
-        remedy = "Lay it out as train/CLASS/IMAGE and val/CLASS/IMAGE."
-        raise ConfigError(problem(str(folder), rule, "no folder", remedy))
+    names = subfolders(folder)
+    if len(names) < 2:
+        rule = "must hold a folder of images for each class, two or more"
+        value = f"{printable(names[0])} alone" if names else "no folder"
+        inside = names and subfolders(folder / names[0])
+        remedy = f"Name {printable(str(folder / names[0]))}, or lay it out." if inside else LAYOUT
+        raise ConfigError(problem(str(folder), rule, value, remedy))
     return {name: label for label, name in enumerate(names)}
 
 
-def _files(root: Path, folder: Path, label: int) -> list[_Entry]:
-    with os.scandir(folder) as found:
-        images = sorted(
-            (entry.name, entry.stat().st_size)
-            for entry in found
-            if entry.name.lower().endswith(SUFFIXES) and entry.name[0] != "."
+def _train_entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) -> list[_Entry]:
+    """The images to train on; ConfigError for a class without any."""
+    entries = _entries(root, part, classes, unread)
+    counts = np.bincount([entry.label for entry in entries], minlength=len(classes))
+    for name, label in classes.items():
+        if not counts[label]:
+            rule, others = f"must hold an image ({', '.join(SUFFIXES)})", Unread()
+            image_files(part / name, others)
+            remedy = "Add images, or remove the class."
+            raise ConfigError(problem(str(part / name), rule, others.text() or "none", remedy))
+    return entries
+
+
+def _held_out_entries(
+    root: Path, part: Path | None, classes: dict[str, int], unread: Unread
+) -> list[_Entry]:
+    """The images of a split beside `train`; ConfigError if it is there without any."""
+    if part is None:
+        return []
+    found = subfolders(part)
+    unknown = sorted(set(found) - set(classes))
+    if unknown:
+        rule = "must hold the classes that are trained on, and no others"
+        raise ConfigError(problem(str(part), rule, some(unknown), "Move them away."))
+    entries = _entries(root, part, {name: classes[name] for name in found}, unread)
+    if not entries:
+        rule = "must hold a folder of images for each class"
+        raise ConfigError(problem(str(part), rule, "no image in one", LAYOUT))
+    return entries
+
+
+def _entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) -> list[_Entry]:
+    loose = sum(entry.is_file() and entry.name[0] != "." for entry in part.iterdir())
+    if loose:
+        unread.add("in no folder of a class", loose)
+    prefix = part.relative_to(root)
+    return [
+        _Entry((prefix / name / file).as_posix(), size, label)
+        for name, label in classes.items()
+        for file, size in image_files(part / name, unread)
+    ]
+
+
+def _class_remarks(folder: Path, entries: list[_Entry], classes: dict[str, int]) -> Iterator[str]:
+    lacking = len(classes) - len({entry.label for entry in entries})
+    if lacking:
+        yield f"{printable(str(folder))} has images of all but {lacking:,} of {len(classes):,} classes."
+
+
+def _header_remarks(files: ImageFiles) -> Iterator[str]:
+    """Of files evenly spread over all; ConfigError for one that cannot be read."""
+    count = min(HEADERS, len(files))
+    places = np.linspace(0, len(files) - 1, count).round().astype(int).tolist()
+    headers = dict(zip(places, files.each(places, files.header), strict=True))
+    several = [place for place, header in headers.items() if header.several]
+    if several:
+        yield (
+            f"{len(several):,} of {count:,} files looked at hold several images, as"
+            f" {printable(str(files.path(several[0])))} does: the first of each is read."
         )
-    if not images:
-        rule = f"must hold an image ({', '.join(SUFFIXES)})"
-        raise ConfigError(problem(str(folder), rule, "none", "Add images, or remove the class."))
-    prefix = folder.relative_to(root).as_posix()
-    return [_Entry(f"{prefix}/{name}", size, label) for name, size in images]

@@ -1,33 +1,56 @@
-"""IDX files, as MNIST and its successors come: raw or gzipped, images of one channel.
+"""IDX files, as MNIST and its successors come: raw or gzipped, under any of their usual names.
 
-Format: two zero bytes, a type byte (8: unsigned bytes), the number of dimensions, one big-endian
-32-bit size a dimension, then the data. Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST
-database"; Fashion-MNIST: H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747.
+Format: two zero bytes, a type byte, the number of dimensions, one big-endian 32-bit size a
+dimension, then the data, big-endian. Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database";
+Fashion-MNIST: H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747.
 """
 
 from __future__ import annotations
 
 import gzip
 import math
+import re
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.data.array_parts import ArrayData, ArrayPart
+from qnas.data.header import DataHeader
 from qnas.data.image_set import ImageSet
-from qnas.data.labels import check_classes
-from qnas.errors import ConfigError, problem
+from qnas.data.opening import check_memory, open_regular
+from qnas.data.pixels import PixelConfig
+from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
+from qnas.errors import ConfigError, printable, problem
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
-UNSIGNED_BYTES = 8
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_AXES = 4  # more than any file of images or labels has
-Bytes = NDArray[np.uint8]
+GZIP = b"\x1f\x8b"
+AGAIN = "Fetch the file again."
+KINDS = {"images": "images", "image": "images", "labels": "labels", "label": "labels"}
 
 
 def load_fashion_mnist() -> ImageSet:
     """Fashion-MNIST of Debian's package: 60,000 images to train on and 10,000 held out."""
+    return replace(
+        load_idx(_fashion_mnist(), size=28, channels=1, pixels=PixelConfig()), name="fashion_mnist"
+    )
+
+
+def peek_fashion_mnist() -> DataHeader:
+    """What `load_fashion_mnist` will load."""
+    return replace(peek_idx(_fashion_mnist(), size=28, channels=1), name="fashion_mnist")
+
+
+def _fashion_mnist() -> Path:
     if not FASHION_MNIST.is_dir():
         rule = f"must lie in {FASHION_MNIST}"
         remedy = (
@@ -35,81 +58,147 @@ def load_fashion_mnist() -> ImageSet:
             'four files into any folder and write `data = "idx:FOLDER"`.'
         )
         raise ConfigError(problem("fashion_mnist", rule, "no such folder", remedy))
-    return load_idx(FASHION_MNIST, name="fashion_mnist")
+    return FASHION_MNIST
 
 
-def load_idx(folder: Path, *, name: str = "") -> ImageSet:
-    """The images of `train-*` and, behind them and held out, of `t10k-*` in `folder`.
+def load_idx(path: Path, *, size: int, channels: int, pixels: PixelConfig) -> ImageSet:
+    """The images of `train-*` and, behind them and held out, of `t10k-*` or `test-*` in a folder;
+    `path` may end in what the names of the wanted files begin with.
 
-    Images (n, 1, H, W) scaled from 0..255 to -1..1. Raises ConfigError for a missing or damaged
-    file, for counts that differ, and for classes that are not 0, 1, 2, ... without a gap.
+    Pixels are normalised as `pixels` says. Raises ConfigError for a missing or damaged file, for
+    counts that differ, and for classes without a gap.
     """
-    train, train_labels = _part(folder, "train")
-    test, test_labels = _part(folder, "t10k")
-    if train.shape[1:] != test.shape[1:]:
-        rule = f"must be as large as those to train on, {train.shape[1:]}"
-        remedy = "Put files of one data set there."
-        raise ConfigError(problem(f"{folder}: t10k images", rule, test.shape[1:], remedy))
-    classes = check_classes(train_labels, test_labels, subject=str(folder))
-    pixels = np.concatenate([train, test])[:, None].astype(np.float32)
-    return ImageSet(
-        name=name or f"idx:{folder}",
-        images=pixels / np.float32(127.5) - np.float32(1),
-        labels=np.concatenate([train_labels, test_labels]).astype(np.int64),
-        num_classes=classes,
-        input_step=1 / 31,
-        held_out=len(test),
-    )
+    return _data(path, size=size, channels=channels).load(pixels)
 
 
-def read_idx(path: Path) -> Bytes:
+def peek_idx(path: Path, *, size: int, channels: int) -> DataHeader:
+    """What the headers, and the labels, tell. Raises as `load_idx`."""
+    return _data(path, size=size, channels=channels).header
+
+
+def _data(path: Path, *, size: int, channels: int) -> ArrayData:
+    files = _find(path)
+    parts = {}
+    for split in (TRAIN, VALIDATION, TEST):
+        if split == TRAIN or (split, "images") in files or (split, "labels") in files:
+            images, labels = (_needed(path, files, split, kind) for kind in ("images", "labels"))
+            header = read_idx_header(images)
+            parts[split] = ArrayPart(
+                images_name=str(images),
+                labels_name=str(labels),
+                shape=header.shape,
+                dtype=header.dtype,
+                labels=read_idx(labels),
+                read=partial(read_idx, images),
+            )
+    return ArrayData.of(parts, name=f"idx:{path}", size=size, channels=channels)
+
+
+@dataclass(frozen=True, slots=True)
+class IdxHeader:
+    """The first bytes of a file."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def data_bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_idx_header(path: Path) -> IdxHeader:
+    """ConfigError if the file does not begin as an IDX file does."""
+    with _opened(path) as file:
+        return _header(path, file)
+
+
+def read_idx(path: Path) -> NDArray[Any]:
     """The array of one file; ConfigError if its header and its content disagree."""
-    content = _content(path)
-    rule = "must be an IDX file of unsigned bytes"
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UNSIGNED_BYTES:
-        raise ConfigError(problem(str(path), rule, f"it begins with {content[:4]!r}", _AGAIN))
-    start = 4 + 4 * content[3]
-    if len(content) < start:
-        raise ConfigError(problem(str(path), rule, f"{len(content)} bytes", _AGAIN))
-    shape = struct.unpack(f">{content[3]}I", content[4:start])
-    if len(shape) > MOST_AXES:
-        raise ConfigError(problem(str(path), rule, f"{len(shape)} dimensions", _AGAIN))
-    values = np.frombuffer(content, np.uint8, offset=start)
-    if values.size != math.prod(shape):
-        rule = f"must hold the {' x '.join(map(str, shape))} bytes of its header"
-        raise ConfigError(problem(str(path), rule, values.size, _AGAIN))
-    return values.reshape(shape)
+    with _opened(path) as file:
+        header = _header(path, file)
+        check_memory(str(path), header.data_bytes)
+        content = file.read(header.data_bytes + 1)  # not more: a gzipped file may be a bomb
+    if len(content) != header.data_bytes:
+        rule = f"must hold the {' x '.join(map(str, header.shape))} values of its header"
+        value = f"{len(content):,} bytes" if len(content) < header.data_bytes else "more"
+        raise ConfigError(problem(str(path), rule, value, AGAIN))
+    return np.frombuffer(content, header.dtype).reshape(header.shape)
 
 
-_AGAIN = "Fetch the file again."
+def _header(path: Path, file: BinaryIO) -> IdxHeader:
+    start = file.read(4)
+    rule = "must be an IDX file"
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES:
+        raise ConfigError(problem(str(path), rule, f"it begins with {start!r}", AGAIN))
+    axes = start[3]
+    sizes = file.read(4 * axes)
+    if len(sizes) < 4 * axes:
+        raise ConfigError(problem(str(path), rule, f"{4 + len(sizes)} bytes", AGAIN))
+    if axes > MOST_AXES:
+        raise ConfigError(problem(str(path), rule, f"{axes} dimensions", AGAIN))
+    return IdxHeader(struct.unpack(f">{axes}I", sizes), np.dtype(TYPES[start[2]]))
 
 
-def _part(folder: Path, part: str) -> tuple[Bytes, Bytes]:
-    images_path = _find(folder, f"{part}-images-idx3-ubyte")
-    labels_path = _find(folder, f"{part}-labels-idx1-ubyte")
-    images, labels = read_idx(images_path), read_idx(labels_path)
-    for path, array, axes in ((images_path, images, 3), (labels_path, labels, 1)):
-        if array.ndim != axes or not array.size:
-            rule = f"must have {axes} dimensions, none of them empty"
-            raise ConfigError(problem(str(path), rule, array.shape, _AGAIN))
-    if len(images) != len(labels):
-        rule = f"must be as many as the images of {images_path.name} ({len(images)})"
-        raise ConfigError(problem(str(labels_path), rule, len(labels), _AGAIN))
-    return images, labels
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The content, unpacked where it is gzipped, whatever the file's ending says."""
+    with open_regular(path) as file:
+        zipped = file.read(2) == GZIP
+        file.seek(0)
+        try:
+            if not zipped:
+                yield file
+            else:
+                with gzip.open(file) as content:
+                    yield content  # type: ignore[misc]
+        except (OSError, EOFError, zlib.error) as error:
+            rule = "must be a whole, readable file"
+            raise ConfigError(problem(str(path), rule, error, AGAIN)) from None
 
 
-def _find(folder: Path, stem: str) -> Path:
-    for path in (folder / stem, folder / f"{stem}.gz"):
-        if path.is_file():
-            return path
-    rule = f"must hold {stem} or {stem}.gz"
-    raise ConfigError(problem(str(folder), rule, "neither", "Check the folder's name."))
+def _find(path: Path) -> dict[tuple[str, str], list[Path]]:
+    """Files by split and kind. Those in folders of a like name count where others are missing: so
+    some archives unpack."""
+    folder, prefix = (path, "") if path.is_dir() else (path.parent, path.name)
+    if not folder.is_dir():
+        raise ConfigError(problem(str(path), "must be a folder", "none", "Check the path."))
+    found: dict[tuple[str, str], list[Path]] = {}
+    for entry in sorted(folder.iterdir()):
+        role = _role(entry.name) if entry.name.startswith(prefix) else None
+        if role and entry.is_dir():
+            found.setdefault(role, []).extend(e for e in entry.iterdir() if _role(e.name) == role)
+        elif role:
+            found.setdefault(role, []).append(entry)
+    return {role: _preferred(folder, files) for role, files in found.items()}
 
 
-def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError, zlib.error) as error:
-        rule = "must be a whole, readable file"
-        raise ConfigError(problem(str(path), rule, error, _AGAIN)) from None
+def _preferred(folder: Path, files: list[Path]) -> list[Path]:
+    """One file of each name: in the folder itself if it is there, and unpacked."""
+    ranked = sorted(files, key=lambda file: (file.parent != folder, file.suffix == ".gz"))
+    names: dict[str, Path] = {}
+    for file in ranked:
+        names.setdefault(re.sub(r"[^a-z0-9]", "", file.name.casefold().removesuffix(".gz")), file)
+    return list(names.values())
+
+
+def _role(name: str) -> tuple[str, str] | None:
+    """(split, "images" or "labels") of a file's name; None of one that is no IDX file's."""
+    words = re.findall(r"[a-z0-9]+", name.casefold())
+    kinds = [KINDS[word] for word in words if word in KINDS]
+    if len(kinds) != 1 or not any(re.fullmatch(r"idx\d?|ubyte", word) for word in words):
+        return None
+    splits = [split_of(word) for word in words if split_of(word)]
+    return (splits[0] if splits else TRAIN), kinds[0]
+
+
+def _needed(path: Path, files: dict[tuple[str, str], list[Path]], split: str, kind: str) -> Path:
+    found = files.get((split, kind), [])
+    if len(found) == 1:
+        return found[0]
+    part = "t10k" if split == TEST else split
+    rule = f"must hold one file such as {part}-{kind}-idx{3 if kind == 'images' else 1}-ubyte(.gz)"
+    value = ", ".join(printable(file.name) for file in found[:4]) or "none"
+    remedy = "Check the folder's name."
+    if found:
+        remedy = "Write what the wanted names begin with behind it: idx:FOLDER/emnist-letters."
+    raise ConfigError(problem(str(path), rule, value, remedy))

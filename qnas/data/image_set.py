@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.data.files import ImageFiles
+from qnas.data.header import DataHeader
 from qnas.errors import ConfigError, problem
 from qnas.numerics import act_max
 
@@ -32,7 +34,8 @@ class ImageSet:
 
     `input_step` is the value of one step of the 6-bit input: images are read as
     clip(round(image / input_step), -31, 31). The last `held_out` images are the data set's own to
-    report on (0: it has none).
+    report on (0: it has none), and the `validation` images before them its own to search with.
+    `remarks` say what a user should know of how the data were read.
     """
 
     name: str
@@ -41,6 +44,8 @@ class ImageSet:
     num_classes: int
     input_step: float
     held_out: int = 0
+    validation: int = 0
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.images.shape
@@ -54,10 +59,17 @@ class ImageSet:
                 self.labels.shape,
             ),
             (
-                "held_out",
-                0 <= self.held_out < max(len(self.labels), 1),
+                "held_out + validation",
+                min(self.held_out, self.validation) >= 0
+                and self.held_out + self.validation < max(len(self.labels), 1),
                 "must leave images to train on",
-                self.held_out,
+                f"{self.held_out} + {self.validation}",
+            ),
+            (
+                "input_step",
+                0 < self.input_step < math.inf,
+                "must be positive and finite",
+                self.input_step,
             ),
         ]
         if isinstance(self.images, np.ndarray):
@@ -78,6 +90,20 @@ class ImageSet:
                     "Correct the labels or the number of classes.",
                 )
             )
+
+    @property
+    def header(self) -> DataHeader:
+        """What does not need the images."""
+        others = self.held_out + self.validation
+        counts = np.bincount(self.labels[: len(self.labels) - others], minlength=self.num_classes)
+        return DataHeader(
+            self.name,
+            tuple(self.images.shape),
+            tuple(counts.tolist()),
+            held_out=self.held_out,
+            validation=self.validation,
+            remarks=self.remarks,
+        )
 
     @property
     def digest(self) -> str:

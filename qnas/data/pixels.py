@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,13 +25,18 @@ class PixelConfig(Value):
     colour images and 0.5 for grey ones.
 
     Files are resized so that their shorter side is image size / `crop`, and cropped to the centre
-    (DeiT: 0.9, many others: 0.875; 1.0 keeps all of a square image).
+    (DeiT: 0.9, many others: 0.875; 1.0 keeps all of a square image). What is transparent in a file
+    shows the grey level `background`. `white` is the value that becomes p = 255, of files of more
+    than 8 bits and of arrays: 4095 of 12-bit cameras, 1.0 of floating-point images (0: what the
+    format says).
     """
 
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     crop: float = 1.0
     interpolation: Interpolation = "bicubic"
+    background: int = 255
+    white: float = 0.0
 
     def __post_init__(self) -> None:
         for subject, rule, value, holds in (
@@ -38,6 +44,8 @@ class PixelConfig(Value):
             ("std", "must be positive", self.std, all(s > 0 for s in self.std)),
             ("mean", "must lie in 0..1", self.mean, all(0 <= m <= 1 for m in self.mean)),
             ("crop", "must lie above 0 and at most 1", self.crop, 0 < self.crop <= 1),
+            ("background", "must lie in 0..255", self.background, 0 <= self.background <= 255),
+            ("white", "must be 0 or more, and finite", self.white, 0 <= self.white < math.inf),
         ):
             if not holds:
                 raise ConfigError(problem(f"images.{subject}", rule, value, "Correct it."))

@@ -19,7 +19,8 @@ class SplitConfig(Value):
     """Shares of the images that the search and the report get; training gets the rest.
 
     Of data with images of their own to report on, the report gets those and no others, and
-    `search_fraction` is of the rest.
+    `search_fraction` is of the rest; where the data have images of their own to search with as
+    well, neither is used.
     """
 
     search_fraction: float = 0.2
@@ -59,26 +60,30 @@ class Splits:
         search_fraction: float,
         report_fraction: float,
         held_out: int = 0,
+        validation: int = 0,
     ) -> Splits:
         """Stratified: each class is divided in the same shares. Equal seeds, equal splits.
 
-        The last `held_out` images, if any, are the report's.
+        The last `held_out` images, if any, are the report's, the `validation` before them the
+        search's.
 
         Raises ConfigError if a class has too few images to appear in every split.
         """
         from sklearn.model_selection import train_test_split
 
-        rest, report = np.split(np.arange(len(labels)), [len(labels) - held_out])
+        ends = np.array([len(labels) - held_out - validation, len(labels) - held_out])
+        train, search, report = np.split(np.arange(len(labels)), ends)
         share = search_fraction
         try:
             if not held_out:
                 share = search_fraction / (1 - report_fraction)
-                rest, report = train_test_split(
-                    rest, test_size=report_fraction, random_state=seed, stratify=labels
+                train, report = train_test_split(
+                    train, test_size=report_fraction, random_state=seed, stratify=labels[train]
                 )
-            train, search = train_test_split(
-                rest, test_size=share, random_state=seed, stratify=labels[rest]
-            )
+            if not validation:
+                train, search = train_test_split(
+                    train, test_size=share, random_state=seed, stratify=labels[train]
+                )
         except ValueError as error:
             raise ConfigError(
                 problem(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +54,12 @@ def test_pixels_are_those_of_pillow_normalised(tmp_path: Path) -> None:
 
 
 def test_a_resized_image_is_cropped_to_its_centre(tmp_path: Path) -> None:
-    (tmp_path / "train" / "a").mkdir(parents=True)
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
     stripes = np.zeros((64, 128), np.uint8)
     stripes[:, 32:96] = 255  # the centre square is white
-    Image.fromarray(stripes).save(tmp_path / "train" / "a" / "0.png")
+    for name in ("a", "b"):
+        Image.fromarray(stripes).save(tmp_path / "train" / name / "0.png")
     whole = load(tmp_path, channels=1).images[:1]
     assert whole[0, 0, :, 2:-2].min() > 0.9
     half = load(tmp_path, channels=1, crop=0.5).images[:1]
@@ -94,38 +95,7 @@ def test_a_folder_of_classes_alone_has_nothing_held_out(tmp_path: Path) -> None:
     assert data.held_out == 0 and len(data.labels) == 12 and data.num_classes == 3
 
 
-def empty_a_class(root: Path) -> None:
-    for path in (root / "train/class1").iterdir():
-        path.unlink()
-
-
-def add_a_class_to_val(root: Path) -> None:
-    shutil.copytree(root / "val/class0", root / "val/other")
-
-
-def lose_classes(root: Path) -> None:
-    for folder in (root / "train").iterdir():
-        shutil.rmtree(folder)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (empty_a_class, r"train/class1` must hold an image"),
-        (add_a_class_to_val, r"must hold classes of .*train alone; got other"),
-        (lambda root: shutil.rmtree(root), "must be a folder"),
-        (lose_classes, r"train` must hold a folder of images for each class"),
-    ],
-)
-def test_bad_folders_are_refused(
-    tmp_path: Path, change: Callable[[Path], None], message: str
-) -> None:
-    change(make_folder(tmp_path / "images"))
-    with pytest.raises(ConfigError, match=message):
-        load(tmp_path / "images")
-
-
-@pytest.mark.parametrize("content", [b"", b"no image", None])
+@pytest.mark.parametrize("content", [b"", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n", None])
 def test_a_damaged_image_names_its_file(tmp_path: Path, content: bytes | None) -> None:
     data = load(make_folder(tmp_path))
     path = tmp_path / files(data).names[2]

@@ -86,6 +86,7 @@ class Run:
             search_fraction=fractions.search_fraction,
             report_fraction=fractions.report_fraction,
             held_out=self.images.held_out,
+            validation=self.images.validation,
         )
 
     def subset(self, name: str) -> tuple[Images, NDArray[np.int64]]:

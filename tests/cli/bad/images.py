@@ -24,7 +24,7 @@ def _idx(*shape: int, data: bytes = b"") -> bytes:
 
 
 def cases() -> Iterator[Bad]:
-    images, labels = np.zeros((30, 8, 8), np.uint8), np.arange(30) % 10
+    images, labels = np.arange(1920, dtype=np.uint8).reshape(30, 8, 8), np.arange(30) % 10
     good = _npz(images=images, labels=labels)
     plain, again = "must be an .npz file of plain arrays", "Write it again"
     unpickled = np.array([{"a": 1}] * 30, dtype=object)
@@ -52,7 +52,7 @@ def cases() -> Iterator[Bad]:
             "of no images",
             _npz(images=images[:0], labels=labels[:0]),
             "images",
-            "must be bytes",
+            "must be (n, H, W)",
             "(0",
         ),
         ("of few", _npz(images=images[:10], labels=labels[:10]), "", "must", ""),
@@ -69,20 +69,15 @@ def cases() -> Iterator[Bad]:
             remedy,
         )
     names = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz")
-    whole, unsigned = "must hold the", "must be an IDX file of unsigned bytes"
+    kinds, idx, fetch = "must be (n, H, W)", "must be an IDX file", "Fetch the file again."
+    labelled = gzip.compress(_idx(4, data=bytes(range(4))))
     for name, content, zipped, subject, rule, value in (
-        ("that wraps", _idx(1 << 16, 1 << 16, 1 << 16, 1 << 16), b"", "images", whole, "0"),
-        ("of axes", _idx(*[1] * 200, data=b"\1"), b"", "images", unsigned, "200 dimensions"),
-        ("of nothing", b"", b"", "images", unsigned, "b''"),
-        ("of a header", b"\0\0\x08\x03\0", b"", "images", unsigned, "5 bytes"),
-        (
-            "that is flat",
-            _idx(4, data=b"abcd"),
-            gzip.compress(_idx(4, data=b"0123")),
-            "images",
-            "must have 3",
-            "(4,)",
-        ),
+        ("that wraps", _idx(1 << 16, 1 << 16, 1 << 16, 1 << 16), labelled, "images", kinds, "65"),
+        ("of axes", _idx(*[1] * 200, data=b"\1"), labelled, "images", idx, "200 dimensions"),
+        ("of nothing", b"", labelled, "images", idx, "b''"),
+        ("of no labels", _idx(4, 1, 1, data=b"abcd"), b"", "labels", idx, "b''"),
+        ("of a header", b"\0\0\x08\x03\0", labelled, "images", idx, "5 bytes"),
+        ("that is flat", _idx(4, data=b"abcd"), labelled, "images", kinds, "(4,)"),
         (
             "zipped badly",
             _idx(4, 1, 1, data=b"abcd"),
@@ -91,24 +86,17 @@ def cases() -> Iterator[Bad]:
             "must be a whole",
             "",
         ),
-        (
-            "not zipped",
-            _idx(4, 1, 1, data=b"abcd"),
-            _idx(4, data=b"0123"),
-            "labels",
-            "must be a whole",
-            "",
-        ),
+        ("of letters", _idx(4, 1, 1, data=b"abcd"), _idx(4, data=b"0123"), "labels", "must", "51"),
     ):
         text = STUDY.replace('data = "digits"', 'data = "idx:d"')
         files = {"s.toml": text, f"d/{names[0]}": content, f"d/{names[1]}": zipped}
-        yield Bad(
-            f"IDX {name}", files, "train s.toml", subject, rule, value, "Fetch the file again."
-        )
+        remedy = "" if rule in (kinds, "must") else fetch
+        yield Bad(f"IDX {name}", files, "train s.toml", subject, rule, value, remedy)
     for name, path, rule in (
         ("without classes", "d/train/image.png", "must hold a folder of images for each class"),
         ("with an empty class", "d/train/a/notes.txt", "must hold an image"),
         ("that is none", "d", "must be a folder"),
     ):
         text = STUDY.replace('data = "digits"', 'data = "folder:d"')
-        yield Bad(f"folder {name}", {"s.toml": text, path: ""}, "train s.toml", "d", rule, "", "")
+        files = {"s.toml": text, path: "", **({"d/train/b/n.txt": ""} if "/a/" in path else {})}
+        yield Bad(f"folder {name}", files, "train s.toml", "d", rule, "", "")

@@ -1,0 +1,150 @@
+"""Images in arrays: the order of their axes, and what their numbers mean."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.data.pixels import PixelConfig
+from qnas.errors import ConfigError, problem
+from qnas.numerics import act_max
+
+BYTE = 255
+SIXTEEN_BITS = 65535
+LEVELS = 2 * act_max(6) + 1
+LEAST_LEVELS = 8  # of LEVELS, that images use: with fewer hardly anything can be seen in them
+SAMPLE = 1 << 22  # values that quantiles are made of
+RARE = 10_000  # one value in as many may lie anywhere
+FEW = 3  # and as many of a small array
+TINY = 1e-30
+Axes = tuple[int, ...]
+
+
+def channel_axes(shape: tuple[int, ...], *, size: int, channels: int) -> Axes | None:
+    """How to transpose (n, H, W) or (n, H, W, C) to (n, C, H, W), where -1 is a new axis; None if
+    nothing fits.
+
+    Between channels first and last the space's `channels` and `size` decide; if neither is as
+    these say, 1 or 3 channels are looked for, and then square images.
+    """
+    last, first = (0, 3, 1, 2), (0, 1, 2, 3)
+    if len(shape) == 3:
+        return (0, -1, 1, 2)
+    if len(shape) != 4:
+        return None
+    exact = {last: (size, size, channels), first: (channels, size, size)}
+    for axes, wanted in exact.items():
+        if shape[1:] == wanted:
+            return axes
+    for last_is, first_is in (
+        (shape[3] in (1, 3), shape[1] in (1, 3)),
+        (shape[1] == shape[2], shape[2] == shape[3]),
+    ):
+        if last_is != first_is:
+            return last if last_is else first
+    return None
+
+
+def transposed(images: NDArray[Any], axes: Axes) -> NDArray[Any]:
+    """`images` as (n, C, H, W)."""
+    return images[:, None] if -1 in axes else images.transpose(axes)
+
+
+def as_images(
+    values: NDArray[Any], pixels: PixelConfig, *, subject: str
+) -> tuple[NDArray[np.float32], float, tuple[str, ...]]:
+    """(n, C, H, W) float32 of numbers in any type, the step of the 6-bit input, and sentences on
+    what they were taken for.
+
+    Integers, and floating-point numbers that are whole, are pixels, which `pixels` normalises:
+    bytes 0..255, or 0..`pixels.white`. Other floating-point numbers are taken as they are, but
+    where `pixels.white` says that they are pixels too. ConfigError for a number that is none, and
+    for pixels beyond white.
+    """
+    if values.dtype.kind == "f":
+        _check_finite(values, subject)
+    low, high = float(values.min()), float(values.max())
+    if values.dtype.kind == "f" and not pixels.white and not _are_bytes(values, low, high):
+        with np.errstate(over="ignore"):
+            images = np.ascontiguousarray(values, np.float32)
+        _check_finite(images, subject)  # of float64 beyond float32
+        return images, max(-low, high, TINY) / act_max(6), ()
+    white = 1.0 if values.dtype.kind == "b" else pixels.white or _white(values, high)
+    if not white or not 0 <= low <= high <= white:
+        rule = f"must be pixels in 0..{white or BYTE:g}"
+        remedy = "Write the value of white as `white` under `[images]`."
+        raise ConfigError(problem(subject, rule, f"{values.dtype} {low:g}..{high:g}", remedy))
+    found = values
+    if values.dtype != np.uint8 or white != BYTE:
+        found = np.rint(values.astype(np.float32) * np.float32(BYTE / white)).astype(np.uint8)
+    remarks: tuple[str, ...] = ()
+    if values.dtype.kind == "f" or white == SIXTEEN_BITS:
+        remarks = (f"{values.dtype} images are read as pixels of 0..{white:g}.",)
+    images = np.ascontiguousarray(pixels.normalise(found))
+    return images, pixels.input_step(values.shape[1]), remarks
+
+
+def _are_bytes(values: NDArray[Any], low: float, high: float) -> bool:
+    """Whether floating-point numbers are bytes: whole ones of 0..255, and not 0 and 1 alone."""
+    return low >= 0 and 1 < high <= BYTE and bool((values == np.rint(values)).all())
+
+
+def _white(values: NDArray[Any], high: float) -> float:
+    """Of integers, where nobody says: 255, or 65535 if more than half of that is used. Else 0."""
+    if high <= BYTE:
+        return BYTE
+    return SIXTEEN_BITS if SIXTEEN_BITS / 2 < high <= SIXTEEN_BITS else 0.0
+
+
+def _check_finite(values: NDArray[Any], subject: str) -> None:
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = np.unravel_index(int(bad.argmax()), bad.shape)[0]
+        rule, remedy = "must be finite", "Correct those values."
+        value = f"{int(bad.sum()):,} NaN or infinite values, the first in image {first}"
+        raise ConfigError(problem(subject, rule, value, remedy))
+
+
+def check_levels(images: NDArray[np.float32], step: float, *, subject: str) -> tuple[str, ...]:
+    """Sentences about images of one value; ConfigError unless the 6-bit input shows them.
+
+    A value far beyond all others, or a step that does not suit, would leave a few levels to
+    everything else.
+    """
+    low, high = float(images.min()), float(images.max())
+    if low == high:
+        rule = "must not be the same in every pixel of every image"
+        raise ConfigError(problem(subject, rule, f"{low:g} throughout", "Correct the data."))
+    flat = images.reshape(-1)
+    sample = np.sort(flat[:: math.ceil(flat.size / SAMPLE)])
+    few = max(FEW, sample.size // RARE) if sample.size > 8 * FEW else 0
+    inner = sample[few : sample.size - few]
+    limit = act_max(6)
+    seen = np.clip(np.rint(inner[[0, -1]] / step), -limit, limit)
+    if seen[1] - seen[0] + 1 < LEAST_LEVELS:
+        raise ConfigError(_unseen(images, inner, step, int(seen[1] - seen[0]) + 1, subject))
+    flat_images = int((images.max(axis=(1, 2, 3)) == images.min(axis=(1, 2, 3))).sum())
+    if flat_images:
+        return (f"{flat_images:,} of {len(images):,} images are of one value throughout.",)
+    return ()
+
+
+def _unseen(
+    images: NDArray[np.float32], inner: NDArray[np.float32], step: float, levels: int, subject: str
+) -> str:
+    """Why so few levels are seen."""
+    low, high = float(inner[0]), float(inner[-1])
+    far = np.abs(images - np.float32((low + high) / 2))
+    where = np.unravel_index(int(far.argmax()), far.shape)
+    value, reach = float(images[where]), max(abs(low), abs(high))
+    if abs(value) > LEAST_LEVELS * reach:
+        rule = f"must not reach far beyond {low:.4g}..{high:.4g}, where nearly all values lie"
+        got = f"{value:.4g} in image {int(where[0])}"
+        return problem(subject, rule, got, "Correct or clip such values.")
+    rule = f"must use {LEAST_LEVELS} levels or more of the {LEVELS} that the 6-bit input has"
+    got = f"{levels}, of values {low:.4g}..{high:.4g} in steps of {step:.4g}"
+    remedy = "Write the value of white as `white` under `[images]`, or give an `input_step`."
+    return problem(subject, rule, got, remedy)

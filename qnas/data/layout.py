@@ -1,0 +1,86 @@
+"""Which folders of a data set are splits, and which are classes: told by their names and by what
+lies in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qnas.data.class_folder import subfolders
+from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
+from qnas.errors import ConfigError, printable, problem
+
+LAYOUT = "Lay it out as train/CLASS/IMAGE and val/CLASS/IMAGE."
+NAMED = 4
+_PURPOSE = {TRAIN: "train on", VALIDATION: "validate with", TEST: "test with"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Folders that hold folders of classes; `others` beside them are not read."""
+
+    root: Path
+    train: Path
+    validation: Path | None = None
+    test: Path | None = None
+    others: tuple[str, ...] = ()
+
+    def remarks(self) -> tuple[str, ...]:
+        """One sentence that names the others, or none."""
+        return (
+            (f"Not read in {printable(str(self.root))}: {some(self.others)}.",)
+            if self.others
+            else ()
+        )
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(map(printable, names[:NAMED])) + more
+
+
+def find_layout(root: Path) -> Layout:
+    """ConfigError for two folders of one purpose, and for splits without `train`."""
+    names = subfolders(root)
+    roles = {split: [n for n in names if split_of(n) == split] for split in _PURPOSE}
+    if not _of_classes(root, roles[TRAIN]):  # a class may be called `train`
+        return _without_train(root, names, roles[TRAIN])
+    roles[TEST] = _of_classes(root, roles[TEST])  # others are images to guess, without labels
+    found = {split: _one(root, split, candidates) for split, candidates in roles.items()}
+    used = [path.name for path in found.values() if path]
+    return Layout(
+        root,
+        found[TRAIN] or root,
+        found[VALIDATION],
+        found[TEST],
+        tuple(name for name in names if name not in used),
+    )
+
+
+def _without_train(root: Path, names: list[str], train: list[str]) -> Layout:
+    """The folders of `root` are classes, unless some have a split's name and hold folders."""
+    words = {name: re.split(r"[\W\d_]+", name) for name in names}
+    alike = [name for name in names if any(map(split_of, words[name]))]
+    splits = _of_classes(root, alike)
+    if train and (splits or len(names) == 1):
+        return Layout(root, root / train[0])  # that it holds no classes is said there
+    if splits:
+        rule = "must hold a folder `train` where it holds splits"
+        remedy = f"Rename them, or name the folder of the classes. {LAYOUT}"
+        raise ConfigError(problem(str(root), rule, some(splits), remedy))
+    return Layout(root, root)
+
+
+def _of_classes(root: Path, names: list[str]) -> list[str]:
+    """Those of the folders that hold folders."""
+    return [name for name in names if subfolders(root / name)]
+
+
+def _one(root: Path, split: str, names: list[str]) -> Path | None:
+    if len(names) > 1:
+        rule = f"must hold one folder to {_PURPOSE[split]}"
+        raise ConfigError(problem(str(root), rule, some(names), "Move the others away."))
+    return root / names[0] if names else None
