@@ -41,6 +41,25 @@ def test_splits_follow_their_seed() -> None:
     assert make(0).digest == make(0).digest != make(1).digest
 
 
+@pytest.mark.parametrize(
+    ("held_out", "validation", "sizes"),
+    [(6, 0, (19, 5, 6)), (6, 4, (20, 4, 6)), (0, 4, (20, 4, 6)), (0, 0, (18, 6, 6))],
+)
+def test_images_of_their_own_to_search_and_to_report_with(
+    held_out: int, validation: int, sizes: tuple[int, ...]
+) -> None:
+    labels = np.arange(30) % 2
+    fractions = {"search_fraction": 0.2, "report_fraction": 0.2}
+    splits = Splits.make(labels, seed=0, held_out=held_out, validation=validation, **fractions)
+    parts = (splits.train, splits.search, splits.report)
+    assert tuple(map(len, parts)) == sizes
+    assert sorted(np.concatenate(parts).tolist()) == list(range(30))
+    if held_out:
+        assert splits.report.tolist() == list(range(24, 30))
+    if validation:
+        assert splits.search.tolist() == list(range(30 - held_out - 4, 30 - held_out))
+
+
 @pytest.mark.parametrize("fractions", [(0.0, 0.2), (0.5, 0.5), (0.2, 1.5)])
 def test_impossible_fractions_are_refused(fractions: tuple[float, float]) -> None:
     with pytest.raises(ConfigError, match="fraction"):

@@ -157,7 +157,7 @@ def test_the_first_of_several_images_in_a_file_is_read(tmp_path: Path, ending: s
         f"1 of 3 files looked at hold several images, as {path} does: the first of each is read.",
     )
     assert isinstance(data.images, ImageFiles)
-    red, _, blue = data.images.take([0]).decoded(np.arange(1))[0]
+    red, _, blue = data.images.subset([0]).decoded(np.arange(1))[0]
     assert red.min() > 230 and blue.max() < 25
 
 
