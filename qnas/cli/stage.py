@@ -12,7 +12,7 @@ import click
 from qnas.errors import VerificationError
 
 if TYPE_CHECKING:
-    from qnas.studies.run.progress import Progress
+    from qnas.studies.progress import Progress
     from qnas.studies.run.run import Run
 
 

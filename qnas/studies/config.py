@@ -123,7 +123,7 @@ class Study(Value):
     def _check_sampler(self) -> None:
         if (self.search.sampler, self.search.settings) == (DEFAULT_SAMPLER, {}):
             return  # without an import of Optuna
-        from qnas.studies.search.proposers import make_sampler
+        from qnas.studies.samplers import make_sampler
 
         make_sampler(self.search, seed=0)
 

@@ -42,10 +42,10 @@ from qnas.architecture import Architecture
 from qnas.pareto import Box, Points, hypervolume, nondominated
 from qnas.space import SearchSpace
 from qnas.studies.config import SearchConfig
-from qnas.studies.run.progress import Silent
+from qnas.studies.progress import Silent
 from qnas.studies.search.evaluation import Evaluation, Result
 from qnas.studies.search.genome import DSP_SHARE, Genome, Proposal
-from qnas.studies.search.loop import Runner
+from qnas.studies.search.loop import SearchLoop
 from qnas.studies.storage.journal import open_study
 
 SPACE = SearchSpace(
@@ -162,7 +162,7 @@ def qnas(land: Landscape, seed: int, trials: int, **search: Any) -> list[Values]
     with TemporaryDirectory() as folder:
         study = open_study(Path(folder) / "a", name="q", directions=["minimize"] * 3)
         config = SearchConfig(trials=trials, dsp_shares=SHARES, **search)
-        Runner(study, GENOME, config, seed, evaluate, Silent()).run()
+        SearchLoop(study, GENOME, config, seed, evaluate, Silent()).run()
     return seen
 
 

@@ -32,12 +32,12 @@ from qnas.objectives.base import Candidate, Direction
 from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.pareto import Box, hypervolume, nondominated
 from qnas.studies.config import Study, load_config
+from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.run.manifest import read_manifest
-from qnas.studies.run.progress import Silent
 from qnas.studies.run.run import Run, writable_run
 from qnas.studies.search.evaluation import Evaluate, Evaluator
-from qnas.studies.search.loop import Runner
+from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.trials import TrialRecord, read_records
 from qnas.studies.stages import pipeline as stages
@@ -94,7 +94,7 @@ def search(run: Run, error: Remembered, *, seed: int, trials: int, racing: bool)
     with TemporaryDirectory() as folder:
         study = open_study(Path(folder) / "a", name="race", directions=["minimize"] * 3)
         race = against if racing else None
-        Runner(study, run.genome, config, seed, evaluator, Silent(), race=race).run()
+        SearchLoop(study, run.genome, config, seed, evaluator, Silent(), race=race).run()
         return StudyRecords.of(OBJECTIVES, read_records(study, run.genome, OBJECTIVES))
 
 

@@ -29,7 +29,7 @@ from optuna.storages.journal import JournalFileBackend
 from qnas.accel.cost.estimate import Estimate, Resources
 from qnas.studies.config import SearchConfig
 from qnas.studies.search.evaluation import Evaluation, Result
-from qnas.studies.search.loop import Runner
+from qnas.studies.search.loop import SearchLoop
 from qnas.studies.storage.journal import open_study
 
 GENES = [f"gene{i}" for i in range(30)]
@@ -97,7 +97,7 @@ def qnas_journal(folder: Path, n: int) -> dict[str, Speeds]:
     clock = Clock()
     config = SearchConfig(trials=n, population=POPULATION)
     genome: Any = Genes()
-    Runner(study, genome, config, 0, evaluate, clock).run()
+    SearchLoop(study, genome, config, 0, evaluate, clock).run()
     read = optuna.load_study(
         study_name="speed", storage=JournalStorage(JournalFileBackend(str(folder / "qnas")))
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qnas.studies import load_config, writable_run
-from qnas.studies.run.progress import Silent
+from qnas.studies.progress import Silent
 from qnas.studies.stages import pipeline as stages
 from tests.cli.tiny_study import TINY_SPACE, qnas, study
 

@@ -19,11 +19,11 @@ from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.operations import Gemm, network_operations
 from qnas.space import SearchSpace
 from qnas.studies.config import SearchConfig
+from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords, front_csv
-from qnas.studies.run.progress import Silent
 from qnas.studies.search.evaluation import Evaluate, Evaluator, Result
 from qnas.studies.search.genome import Genome, Proposal
-from qnas.studies.search.loop import Runner
+from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.sampler import Params
 from qnas.studies.search.trials import read_records
 from qnas.studies.storage.journal import open_study
@@ -105,7 +105,9 @@ def search(
     """Run or resume the search in the journal at `path`."""
     study = open_study(path, name="small", directions=DIRECTIONS)
     config = SearchConfig(trials=trials, population=population, sampler=sampler)
-    Runner(study, space, config, seed, wrap(evaluate or evaluator()), Silent(), warm_start).run()
+    SearchLoop(
+        study, space, config, seed, wrap(evaluate or evaluator()), Silent(), warm_start
+    ).run()
     return study
 
 
@@ -127,7 +129,7 @@ def share(
         study = shared_study(storage, name="small", directions=DIRECTIONS, identity="small")
         leases = LeaseTable(storage, "small", patience_s=5, pause_s=0.05)
         with leases.heartbeat():
-            Runner(study, GENOME, config, 0, slowly, Silent(), leases=leases).run()
+            SearchLoop(study, GENOME, config, 0, slowly, Silent(), leases=leases).run()
 
 
 def outcome(study: optuna.Study) -> list[tuple[str, dict[str, float], int]]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick
+from qnas.studies.run.tuning_record import Tuning
 from qnas.studies.search.trials import TrialRecord
-from qnas.studies.stages.tuning_record import Tuning
 
 if TYPE_CHECKING:
     from qnas.accel.calibration.file import Calibration

@@ -18,7 +18,7 @@ from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.picks import Pick, w8_share
-from qnas.studies.stages.tuning_record import Tuning, tuning_of
+from qnas.studies.run.tuning_record import Tuning, tuning_of
 
 if TYPE_CHECKING:
     from qnas.studies.run.run import Run

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qnas._util.serialization import Value, digest, encode, read_json, read_value, write_json
+from qnas.accel.device import Device
+from qnas.data.image_set import ImageSet
+from qnas.data.splits import Splits
 from qnas.errors import ConfigError, problem
+from qnas.space import SearchSpace
 from qnas.studies.config import Study
-
-if TYPE_CHECKING:
-    from qnas.studies.run.run import Run
 
 PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
 # Picks follow from the front, and a longer search begins with the shorter one's trials, so
@@ -69,9 +70,10 @@ class Manifest(Value):
     stages: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
 
 
-def make_manifest(run: Run) -> Manifest:
+def make_manifest(
+    config: Study, *, space: SearchSpace, device: Device, images: ImageSet, splits: Splits
+) -> Manifest:
     """Versions, seeds, config, and the digests of everything that the run reads."""
-    config, splits = run.config, run.splits
     seeds = {"splits": config.seed, "train": config.seed, "search": config.seed}
     return Manifest(
         format=1,
@@ -80,15 +82,15 @@ def make_manifest(run: Run) -> Manifest:
         seeds=seeds,
         config=config,
         config_digest=digest(config),
-        space=Named(config.space, digest(run.space)),
-        data=NamedData(config.data, run.images.digest, len(run.images.labels)),
+        space=Named(config.space, digest(space)),
+        data=NamedData(config.data, images.digest, len(images.labels)),
         splits=SplitSizes(
             splits.digest,
             train=len(splits.train),
             search=len(splits.search),
             report=len(splits.report),
         ),
-        device=Named(run.device.name, digest(run.device)),
+        device=Named(device.name, digest(device)),
         calibration=_calibration(config),
     )
 

@@ -23,7 +23,7 @@ from qnas.spaces import load_space
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import estimate_limits, load_calibration
 from qnas.studies.run.feasibility import assess
-from qnas.studies.run.manifest import make_manifest, merge, read_manifest, record_stage
+from qnas.studies.run.manifest import Manifest, make_manifest, merge, read_manifest, record_stage
 from qnas.studies.run.run_directory import RunDirectory, sweep
 from qnas.studies.search.genome import Genome
 
@@ -149,6 +149,16 @@ class Run:
         """SHA-256 of the trained weights."""
         return hashlib.sha256(self.files.supernet[0].read_bytes()).hexdigest()
 
+    def make_manifest(self) -> Manifest:
+        """What the manifest of a run of this study, begun now, would say."""
+        return make_manifest(
+            self.config,
+            space=self.space,
+            device=self.device,
+            images=self.images,
+            splits=self.splits,
+        )
+
     def stage_facts(self, stage: str) -> dict[str, Any]:
         """What the manifest says of a stage; empty if nothing."""
         return dict(read_manifest(self.files.manifest).stages.get(stage, {}))
@@ -204,7 +214,7 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
     check_fit(run.space, run.images)
     if not run.trained():
         assess(config).require()
-    manifest = make_manifest(run)
+    manifest = run.make_manifest()
     run.files.path.mkdir(parents=True, exist_ok=True)
     with run.files.locked():
         sweep(run.files)

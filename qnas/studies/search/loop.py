@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas.errors import EvaluationError, problem
-from qnas.studies.run.progress import Progress
+from qnas.studies.progress import Progress
 from qnas.studies.search.evaluation import Evaluate
 from qnas.studies.search.genome import Genome
 from qnas.studies.search.history import History, no_feasible_candidate
@@ -26,11 +26,11 @@ SECONDS = "seconds"
 
 
 @dataclass
-class Runner:
+class SearchLoop:
     """Drives `study` to `search.trials` decided trials.
 
     What a generation proposes follows from the generations before it, so that any number of
-    runners may fill it together: `claims` says who evaluates which slot. What a runner has claimed
+    loops may fill it together: `leases` says who evaluates which slot. What a loop has claimed
     is evaluated and written as a whole: a kill loses at most that. Duplicates of an earlier trial
     are answered from memory. With `race`, which is told the decided trials of the generations
     before and says how to evaluate against them, that takes the place of `evaluate`. With

@@ -23,6 +23,7 @@ from qnas.studies.search.sampler import (
     is_ours,
     place_of,
 )
+from qnas.studies.storage.shared import IDENTITY
 
 ESTIMATE, KEY, REASON = "estimate", "key", "reason"
 AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
@@ -148,6 +149,16 @@ def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
 def decided_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The search's trials with an outcome, by place: evaluated, or refused for a limit."""
     return [trial for trial in finished_trials(study) if trial.state != TrialState.FAIL]
+
+
+def copy_missing(source: optuna.Study, target: optuna.Study) -> None:
+    """Add to `target`, by place, the search's trials that it lacks, and the facts about it."""
+    have = {place_of(trial) for trial in finished_trials(target)}
+    target.add_trials(t for t in finished_trials(source) if place_of(t) not in have)
+    known = target.user_attrs
+    for key, value in source.user_attrs.items():
+        if key != IDENTITY and known.get(key) != value:
+            target.set_user_attr(key, value)
 
 
 def read_records(

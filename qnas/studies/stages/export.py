@@ -12,12 +12,12 @@ from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import CheckpointError, QnasError, problem
 from qnas.integer.file import save_integer
+from qnas.studies.progress import Progress
 from qnas.studies.results.picks import PICK_NAME, Pick, choose, reached
-from qnas.studies.run.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
+from qnas.studies.run.tuning_record import supernet_of
 from qnas.studies.stages.search import searched
-from qnas.studies.stages.tuning_record import supernet_of
 
 if TYPE_CHECKING:
     from qnas.accel.hls.emit.member import Expected

@@ -17,8 +17,8 @@ from qnas.accel.plan.multi_network import encode_plans
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import CapacityError, CheckpointError, QnasError, problem
 from qnas.integer.file import load_integer
+from qnas.studies.progress import Progress
 from qnas.studies.results.picks import Pick
-from qnas.studies.run.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.stages.export import expected_numbers, exported, picks, project_name
 

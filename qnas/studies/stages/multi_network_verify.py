@@ -10,7 +10,7 @@ from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.csim.verify import inputs_of, verify_kernel
 from qnas.errors import CheckpointError
 from qnas.integer.file import load_integer
-from qnas.studies.run.progress import Progress
+from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import project_digest
 from qnas.studies.stages.multi_network import Group, exported_together, group_of

@@ -8,7 +8,7 @@ from typing import Any
 from qnas._util.serialization import write_atomically
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.errors import ConfigError
-from qnas.studies.run.progress import Progress, Silent
+from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.run import Run
 from qnas.studies.stages import export as exporting
 from qnas.studies.stages import search as searching

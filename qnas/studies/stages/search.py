@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
-
-import optuna
-from optuna.trial import FrozenTrial
-
 from qnas._util.serialization import write_atomically
-from qnas.accel.cost.estimate import Estimate
-from qnas.accel.folding_search.search import best_plan
-from qnas.accel.plan.plan import HardwarePlan
-from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, problem
-from qnas.objectives.base import Candidate, ImageObjective
+from qnas.studies.progress import Progress
 from qnas.studies.results.front import front_csv
-from qnas.studies.run.progress import Progress
 from qnas.studies.run.run import Run
-from qnas.studies.search.evaluation import Evaluator, Result, UserLimit
-from qnas.studies.search.genome import Proposal
-from qnas.studies.search.loop import Runner
-from qnas.studies.search.racing import Race, RacingEvaluator
-from qnas.studies.search.sampler import Params
-from qnas.studies.search.target_local_search import FpsTargets
-from qnas.studies.search.trials import decided_trials
-from qnas.studies.search.warm_start import read_warm_start
-from qnas.studies.storage.leases import Leases
-from qnas.studies.storage.shared import copy_missing
+from qnas.studies.search.trials import copy_missing, decided_trials
 from qnas.studies.workers.pool import ONE_WORKER, WorkerPool, open_pool
+from qnas.studies.workers.search_loop import make_search_loop
 
 STAGE = "search"
-SUPERNET, WARM_START = "supernet", "seeds"
+SUPERNET = "supernet"
 
 
 def searched(run: Run) -> bool:
@@ -64,50 +44,10 @@ def search(run: Run, progress: Progress, pool: WorkerPool = ONE_WORKER) -> None:
     with open_pool(run, pool) as (study, leases):
         if study is not run.study:
             copy_missing(run.study, study)
-        make_runner(run, study, leases, progress).run()
+        make_search_loop(run, study, leases, progress).run()
         if study is not run.study:
             copy_missing(study, run.study)
     write_atomically(run.files.front, front_csv(run.records()))
-
-
-def make_runner(run: Run, study: optuna.Study, leases: Leases, progress: Progress) -> Runner:
-    """One worker of the search of `run` in `study`."""
-    evaluate = _LazyEvaluator(run)
-    return Runner(
-        study=study,
-        genome=run.genome,
-        search=run.config.search,
-        seed=run.config.seed,
-        evaluate=evaluate,
-        progress=progress,
-        warm_start=_warm_start(run, study),
-        leases=leases,
-        targets=_targets(run, evaluate),
-        race=evaluate.against if run.config.search.racing else None,
-    )
-
-
-def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:
-    config = run.config
-    if not config.fps_targets:
-        return None
-    return FpsTargets(
-        config.fps_targets,
-        speed=lambda params: evaluate.fps(run.genome.decode(params)),
-        error=config.objectives.index("error"),
-    )
-
-
-def _warm_start(run: Run, study: optuna.Study) -> list[Params]:
-    """Those the study began with; for a new one, from the run that it is seeded from."""
-    search = run.config.search
-    if not search.seed_from:
-        return []
-    if WARM_START not in study.user_attrs:
-        front = Path(search.seed_from) / "front.csv"
-        warm_start = read_warm_start(front, run.genome, most=search.population // 2)
-        study.set_user_attr(WARM_START, warm_start)
-    return list(study.user_attrs[WARM_START])
 
 
 def _check_supernet(run: Run) -> None:
@@ -123,58 +63,3 @@ def _check_supernet(run: Run) -> None:
                 f"Restore it, or delete {run.files.journal} and search again.",
             )
         )
-
-
-class _LazyEvaluator:
-    """Loads the supernet only when a proposal is new to the study."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
-        return self._evaluator(proposals) if proposals else []
-
-    def fps(self, proposal: Proposal) -> float | None:
-        """Images a second of a proposal that keeps every limit; None of others."""
-        planned = self._evaluator.planned(proposal)
-        return planned.estimate.fps if isinstance(planned, Candidate) else None
-
-    def against(self, trials: Sequence[FrozenTrial]) -> RacingEvaluator:
-        """Races against earlier trials."""
-        evaluator = self._evaluator
-        names = [objective.name for objective in evaluator.objectives]
-        error = evaluator.objectives[names.index("error")]
-        assert isinstance(error, ImageObjective)
-        signs = [1.0 if o.direction == "minimize" else -1.0 for o in evaluator.objectives]
-        race = Race.against(trials, error.images, error=names.index("error"), signs=signs)
-        return RacingEvaluator(evaluator, error, race)
-
-    @cached_property
-    def _evaluator(self) -> Evaluator:
-        return _make_evaluator(self._run)
-
-
-def _make_evaluator(run: Run) -> Evaluator:
-    """The study's objectives; accuracy on the search split, never on the report's."""
-    from qnas.objectives.accuracy import AccuracyEvaluator
-    from qnas.objectives.registry import make_objectives
-
-    accuracy = AccuracyEvaluator(run.supernet, *run.subset("search"))
-    device = run.device
-
-    def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
-        return best_plan(architecture, device, dsp_share=share, limits=run.limits)
-
-    wanted = make_objectives(
-        (*run.config.objectives, *run.config.limits),
-        accuracy,
-        device,
-        calibration=run.calibration,
-    )
-    own = len(run.config.objectives)
-    return Evaluator(
-        objectives=wanted[:own],
-        planner=planner,
-        limits=run.limits,
-        bounds=tuple(map(UserLimit, wanted[own:], run.config.limits.values())),
-    )

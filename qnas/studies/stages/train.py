@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
-from qnas.studies.run.progress import Progress, duration
+from qnas.studies.progress import Progress, duration
 from qnas.studies.run.run import Run
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from qnas._util.serialization import digest, encode, write_json
 from qnas.architecture import Architecture
 from qnas.errors import UnknownNameError, nearest, problem
+from qnas.studies.progress import Progress
 from qnas.studies.results.picks import Pick
-from qnas.studies.run.progress import Progress
 from qnas.studies.run.run import Run
+from qnas.studies.run.tuning_record import BeforeAfter, Tuning, tuning_of
 from qnas.studies.stages.export import picks
 from qnas.studies.stages.search import searched
 from qnas.studies.stages.train import training_source
-from qnas.studies.stages.tuning_record import BeforeAfter, Tuning, tuning_of
 from qnas.training.recipe import Recipe
 
 if TYPE_CHECKING:

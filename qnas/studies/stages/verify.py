@@ -19,13 +19,13 @@ from qnas.accel.csim.verify import inputs_of, verify_project
 from qnas.errors import CheckpointError, VerificationError, problem
 from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
+from qnas.studies.progress import Progress
 from qnas.studies.results.picks import Pick
-from qnas.studies.run.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import project_digest
+from qnas.studies.run.tuning_record import supernet_of
 from qnas.studies.stages.export import exported, picks, plan_of, reachable_picks
 from qnas.studies.stages.search import searched
-from qnas.studies.stages.tuning_record import supernet_of
 
 STAGE = "verify"
 

@@ -6,8 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import optuna
@@ -15,14 +13,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage, get_storage
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from qnas._util.serialization import digest, encode
-from qnas._util.user_code import is_reference
 from qnas.errors import CheckpointError, ConfigError, DependencyError, problem
 from qnas.objectives.base import Direction
-from qnas.studies.run.manifest import read_manifest
-from qnas.studies.run.run import Run
-from qnas.studies.search.sampler import place_of
-from qnas.studies.search.trials import finished_trials
 from qnas.studies.storage.journal import check_directions
 
 IDENTITY = "qnas:study"
@@ -112,35 +104,3 @@ def shared_study(
         raise CheckpointError(problem(f"study {name}", rule, "another one", remedy))
     study.set_user_attr(IDENTITY, identity)
     return study
-
-
-def identity_of(run: Run) -> str:
-    """Digest of all that a search's trials follow from, wherever its files lie."""
-    manifest, config = read_manifest(run.files.manifest), run.config
-    search: dict[str, Any] = encode(config.search)
-    for free in ("trials", "stop_after", "seed_from"):
-        del search[free]
-    parts = (manifest.space, manifest.data, manifest.splits, manifest.device)
-    return digest(
-        {
-            "digests": [part.digest for part in parts] + [run.supernet_digest()],
-            "objectives": [_portable(name) for name in config.objectives],
-            "limits": {_portable(name): limit for name, limit in config.limits.items()},
-            "seed": config.seed,
-            "search": search,
-        }
-    )
-
-
-def _portable(name: str) -> str:
-    return Path(name).name if is_reference(name) else name
-
-
-def copy_missing(source: optuna.Study, target: optuna.Study) -> None:
-    """Add to `target`, by place, the search's trials that it lacks, and the facts about it."""
-    have = {place_of(trial) for trial in finished_trials(target)}
-    target.add_trials(t for t in finished_trials(source) if place_of(t) not in have)
-    known = target.user_attrs
-    for key, value in source.user_attrs.items():
-        if key != IDENTITY and known.get(key) != value:
-            target.set_user_attr(key, value)

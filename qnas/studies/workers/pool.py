@@ -9,16 +9,21 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
 
+from qnas._util.serialization import digest, encode
+from qnas._util.user_code import is_reference
 from qnas.errors import ConfigError, problem
 from qnas.objectives.registry import objective_info
+from qnas.studies.run.manifest import read_manifest
 from qnas.studies.run.run import Run
 from qnas.studies.storage.journal import Journal
 from qnas.studies.storage.leases import Leases, LeaseTable, SoleWorker
-from qnas.studies.storage.shared import identity_of, open_storage, shared_study
+from qnas.studies.storage.shared import open_storage, shared_study
 
 LOCAL_PAUSE_S = 0.02
 
@@ -86,6 +91,28 @@ def join_pool(
         leases = LeaseTable(shared, name, worker=worker)
         with leases.heartbeat():
             yield study, leases
+
+
+def identity_of(run: Run) -> str:
+    """Digest of all that a search's trials follow from, wherever its files lie."""
+    manifest, config = read_manifest(run.files.manifest), run.config
+    search: dict[str, Any] = encode(config.search)
+    for free in ("trials", "stop_after", "seed_from"):
+        del search[free]
+    parts = (manifest.space, manifest.data, manifest.splits, manifest.device)
+    return digest(
+        {
+            "digests": [part.digest for part in parts] + [run.supernet_digest()],
+            "objectives": [_portable(name) for name in config.objectives],
+            "limits": {_portable(name): limit for name, limit in config.limits.items()},
+            "seed": config.seed,
+            "search": search,
+        }
+    )
+
+
+def _portable(name: str) -> str:
+    return Path(name).name if is_reference(name) else name
 
 
 def _start(run: Run, pool: WorkerPool, name: str) -> subprocess.Popen[str]:

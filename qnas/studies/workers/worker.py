@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 
 from qnas.errors import QnasError
+from qnas.studies.progress import Silent
 from qnas.studies.run.manifest import read_manifest
-from qnas.studies.run.progress import Silent
 from qnas.studies.run.run import Run
-from qnas.studies.stages.search import make_runner
 from qnas.studies.workers.pool import join_pool
+from qnas.studies.workers.search_loop import make_search_loop
 
 EXIT_FAILED = 3
 
@@ -25,7 +25,7 @@ def main() -> None:
     run = Run(read_manifest(path / "manifest.json").config, path.parent)
     try:
         with join_pool(run, order["storage"], worker=order["worker"]) as (study, leases):
-            make_runner(run, study, leases, Silent()).run()
+            make_search_loop(run, study, leases, Silent()).run()
     except QnasError:  # whoever started this one meets the same, and says so
         sys.exit(EXIT_FAILED)
 

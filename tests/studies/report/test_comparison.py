@@ -12,7 +12,7 @@ from qnas.studies.config import Study
 from qnas.studies.report.compare_page import render_comparison, study_rows, target_rows
 from qnas.studies.report.comparison import ComparedRun, Comparison, compare, side_by_side
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.run.manifest import Manifest, make_manifest
+from qnas.studies.run.manifest import Manifest
 from qnas.studies.run.run import Run
 from qnas.studies.search.trials import TrialRecord
 from tests.studies.analytic import DIRECTIONS, OBJECTIVES
@@ -32,7 +32,7 @@ WORSE = (
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     config = Study("good", space="digits", data="digits", device="zcu102")
-    return make_manifest(Run(config, tmp_path_factory.mktemp("runs")))
+    return Run(config, tmp_path_factory.mktemp("runs")).make_manifest()
 
 
 @pytest.fixture(scope="module")

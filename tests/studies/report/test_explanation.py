@@ -19,7 +19,6 @@ from qnas.studies.config import Study
 from qnas.studies.report.explain_page import facts, kind_rows, memory_rows, part_rows
 from qnas.studies.report.explain_page import render_explanation as render
 from qnas.studies.report.explanation import Explanation, explain, explain_architecture, explain_pick
-from qnas.studies.run.manifest import make_manifest
 from qnas.studies.run.run import Run
 
 MIDDLE = load_space("digits").middle()
@@ -35,7 +34,7 @@ def found() -> Explanation:
 def pick(tmp_path: Path, found: Explanation) -> Path:
     run = tmp_path / "demo"
     config = Study("demo", space="digits", data="digits", device="zcu102")
-    write_json(run / "manifest.json", make_manifest(Run(config, tmp_path)))
+    write_json(run / "manifest.json", Run(config, tmp_path).make_manifest())
     write_json(run / "picks" / "knee" / "plan.json", found.plan)
     return run / "picks" / "knee"
 

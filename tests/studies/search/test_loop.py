@@ -12,11 +12,11 @@ from qnas.errors import CapacityError, ConfigError, EvaluationError
 from qnas.objectives.base import Candidate
 from qnas.objectives.hardware import LatencyObjective
 from qnas.studies.config import SearchConfig
+from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords, front_csv
-from qnas.studies.run.progress import Silent
 from qnas.studies.search.evaluation import Evaluator, UserLimit, constraints
 from qnas.studies.search.genome import Genome
-from qnas.studies.search.loop import Runner
+from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.sampler import Selection
 from qnas.studies.search.trials import read_records
 from qnas.studies.search.warm_start import read_warm_start
@@ -138,7 +138,7 @@ def test_a_study_s_own_limits_are_checked_before_accuracy_is_spent(tmp_path: Pat
     limited = Evaluator((error, latency), plan, LIMITS, bounds)
     study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS[:2])
     search = SearchConfig(trials=60, population=20)
-    Runner(study, GENOME, search, 0, limited, Silent()).run()
+    SearchLoop(study, GENOME, search, 0, limited, Silent()).run()
     for trial in study.trials:
         if trial.state == TrialState.COMPLETE:
             assert trial.values[1] <= 1.5e-3
@@ -156,7 +156,7 @@ def test_limits_that_nobody_meets_end_the_study_early_with_what_binds(tmp_path: 
     study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS[:2])
     search = SearchConfig(trials=500, population=10)
     for _ in range(2):  # and again when it is resumed
-        Runner(study, GENOME, search, 0, none_known_dead, Silent()).run()
+        SearchLoop(study, GENOME, search, 0, none_known_dead, Silent()).run()
         assert len(study.trials) == 60 and error.asked == 0
     found = StudyRecords.of(OBJECTIVES[:2], read_records(study, GENOME, OBJECTIVES[:2]))
     with pytest.raises(CapacityError, match=r"none in 60 trials; the closest .* misses lut by 60"):

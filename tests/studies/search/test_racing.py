@@ -17,10 +17,10 @@ from qnas.objectives.base import Candidate, Direction, ImageObjective
 from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.pareto import nondominated
 from qnas.studies.config import SearchConfig
+from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords, front_csv
-from qnas.studies.run.progress import Silent
 from qnas.studies.search.evaluation import Evaluate, Evaluator
-from qnas.studies.search.loop import Runner
+from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator, pack, unpack
 from qnas.studies.search.sampler import EARLY_STOPPED
 from qnas.studies.search.trials import read_records
@@ -72,7 +72,8 @@ def race(path: Path, error: Shown, *, trials: int = 100, racing: bool = True) ->
 
     study = open_study(path, name="small", directions=DIRECTIONS)
     config = SearchConfig(trials=trials, population=10, racing=racing)
-    Runner(study, GENOME, config, 0, evaluator, Silent(), race=against if racing else None).run()
+    against_earlier = against if racing else None
+    SearchLoop(study, GENOME, config, 0, evaluator, Silent(), race=against_earlier).run()
     return study
 
 

@@ -7,8 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 from qnas.studies.config import SearchConfig
-from qnas.studies.run.progress import Silent
-from qnas.studies.search.loop import Runner
+from qnas.studies.progress import Silent
+from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.sampler import Params
 from qnas.studies.search.target_local_search import FpsTargets
 from qnas.studies.search.trials import TrialRecord, read_records
@@ -36,7 +36,7 @@ def search(
     study = open_study(path, name="small", directions=DIRECTIONS)
     config = SearchConfig(trials=trials, population=POPULATION, focus_every=every)
     found = FpsTargets(targets, speed=fps, error=0)
-    Runner(study, GENOME, config, seed, evaluator(), Silent(), targets=found).run()
+    SearchLoop(study, GENOME, config, seed, evaluator(), Silent(), targets=found).run()
     return study
 
 

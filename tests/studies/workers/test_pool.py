@@ -15,9 +15,9 @@ import optuna
 import pytest
 
 from qnas.errors import CheckpointError, ConfigError
-from qnas.studies.search.trials import read_records
+from qnas.studies.search.trials import copy_missing, read_records
 from qnas.studies.storage.journal import open_study
-from qnas.studies.storage.shared import copy_missing, open_storage, shared_study
+from qnas.studies.storage.shared import open_storage, shared_study
 from tests.studies.analytic import DIRECTIONS, GENOME, OBJECTIVES, search
 from tests.studies.postgres import postgres
 
