@@ -1,4 +1,4 @@
-"""The C++ as text: the checks of emit/lint.py hold for every design, and each catches a fault."""
+"""The C++ as text: the rules hold for every design, and each catches a mistake that is put back."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from qnas.accel.hls.lint import TOP_FILE, check_sources, lint
-from qnas.accel.hls.source import pragmas
+from qnas.accel.hls.lint import check_sources, lint
+from qnas.accel.hls.lint.cpp import pragmas
+from qnas.accel.hls.lint.top import TOP_FILE
 from qnas.errors import GeneratorError
 from tests.accel.projects import random_design, small
 
@@ -70,10 +71,10 @@ def test_sides_of_a_step_share_no_memory_and_no_stream() -> None:
 
 PARTITION = "ARRAY_PARTITION variable=act complete dim=2"
 MUTANTS = {
-    "misspelt pragma": ("src/softmax.hpp", "HLS PIPELINE", "HLS PIPLINE", "known grammar"),
-    "unknown option": (TOP_FILE, "offset=slave bundle", "offset=direct bundle", "known grammar"),
-    "slower pipeline": ("src/softmax.hpp", "PIPELINE II=1", "PIPELINE II=2", "known grammar"),
-    "no such variable": (TOP_FILE, PARTITION, PARTITION.replace("act", "atc"), "declared in its"),
+    "misspelt pragma": ("src/softmax.hpp", "HLS PIPELINE", "HLS PIPLINE", "Vitis HLS knows"),
+    "unknown option": (TOP_FILE, "offset=slave", "ofset=slave", "no option is called `ofset`"),
+    "slower pipeline": ("src/softmax.hpp", "PIPELINE II=1", "PIPELINE II=2", "(II=1)"),
+    "no such variable": (TOP_FILE, PARTITION, PARTITION.replace("act", "atc"), "declared where"),
     "no such dimension": (TOP_FILE, PARTITION, PARTITION[:-1] + "4", "3 dimensions"),
     "twice": (TOP_FILE, PARTITION, PARTITION[:-1] + "3", "partitioned once"),
     "no such constant": ("src/softmax.hpp", "min=ALL_SCORES", "min=ALL_SCARES", "constant"),
@@ -93,7 +94,7 @@ MUTANTS = {
     ),
     "lost interface": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=image bundle=control\n", "",
                        "one m_axi and one s_axilite"),
-    "shared bundle": (TOP_FILE, "bundle=gmem1", "bundle=gmem0", "bundles must differ"),
+    "shared bundle": (TOP_FILE, "bundle=gmem1", "bundle=gmem0", "a bundle of its own"),
     "no start": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=return bundle=control\n", "",
                  "started by a register"),
     "no depth": (TOP_FILE, "#pragma HLS STREAM variable=words depth=64\n", "", "one depth"),
@@ -103,18 +104,19 @@ MUTANTS = {
         TOP_FILE,
         "    QNAS_JOIN();",
         "    QNAS_PROCESS(qnas::run(words, image, 0, logits));\n    QNAS_JOIN();",
-        "two processes, not 3",
+        "not: writes, reads, reads",
     ),
     "two writers": (
         TOP_FILE,
         "QNAS_PROCESS(qnas::run(words, image, 0, logits))",
         "QNAS_PROCESS(qnas::stream_in(weights, 0, words))",
-        "earlier process alone",
+        "not: writes, writes",
     ),
     "code in a region": (TOP_FILE, "    QNAS_JOIN();", "    logits[0] = 0;\n    QNAS_JOIN();",
-                         "not `logits"),
+                         "declarations and calls"),
     "software": ("src/softmax.hpp", "SoftmaxScalars scalars;", "double scalars;", "hardware"),
-    "open brace": ("src/softmax.hpp", "    return scalars;\n", "    return scalars; {\n", "braces"),
+    "open brace": ("src/softmax.hpp", "    return scalars;\n", "    return scalars; {\n",
+                   "must be C++"),
 }  # fmt: skip
 
 
