@@ -5,23 +5,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from importlib import resources
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
 from qnas._util.plugins import load_plugin, plugin_names
 from qnas._util.serialization import Value, decode, read_toml
+from qnas.accel.family import Family, family_of
 from qnas.accel.plan.folding import MAX_WEIGHT_PORTS
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 
 GROUP = "qnas.devices"
 Resource = Literal["lut", "ff", "dsp", "bram18", "uram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram18", "uram")
-MemoryKind = Literal["DDR3", "DDR4", "LPDDR4", "HBM2"]
+INTEGERS = (*RESOURCES, "port_bits", "dsp_wide_bits", "dsp_narrow_bits", "axi_ports")
+NUMBERS = ("clock_mhz", "dram_gbytes_per_s", "dram_efficiency")
+TEXTS = ("name", "part", "family", "memory")
+MOST_LETTERS = 100
 MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
 MIN_DSP_BITS, MAX_DSP_BITS = 8, 64
 OTHER_PORTS = 2  # of a kernel, beside those of the weight stream: image and logits
 MIN_AXI_PORTS = 1 + OTHER_PORTS
 MOST = 10**9  # far beyond any board: a number that slipped
+# Beyond the largest device that is made, by ten at least.
+MOST_OF = {
+    **{"lut": 10**8, "ff": 10**9, "dsp": 10**6, "bram18": 10**6, "uram": 10**5},
+    **{"clock_mhz": 10**4, "dram_gbytes_per_s": 10**6, "axi_ports": 10**4},
+}
 _MOST_RULE = f"must be at most {MOST:,}"
 _DSP_RULE = f"must be from {MIN_DSP_BITS} to {MAX_DSP_BITS}"
 
@@ -38,6 +48,7 @@ class Margins(Value):
 
     def __post_init__(self) -> None:
         for name in RESOURCES:
+            object.__setattr__(self, name, plain_number(f"margins.{name}", getattr(self, name)))
             share = getattr(self, name)
             if not 0 < share <= 1:
                 rule = "must be a share above 0, at most 1"
@@ -57,6 +68,8 @@ class Source(Value):
 class Device(Value):
     """A board: its resources as the data sheet counts them, its memory, and an assumed clock.
 
+    `family` is one of FAMILIES, also as Vivado spells it, with anything in brackets behind it.
+    `memory` is what the board calls its memory.
     `bram18` counts halves of RAMB36. `dram_gbytes_per_s` is the peak (1 GB = 1e9 bytes), of which
     `dram_efficiency` is reached by long bursts. `port_bits` is the width of one AXI port, and
     `axi_ports` how many a kernel may have: by default what it needs at least.
@@ -78,12 +91,13 @@ class Device(Value):
     port_bits: int
     margins: Margins
     sources: tuple[Source, ...] = ()
-    memory: MemoryKind = "DDR4"
+    memory: str = "DDR4"
     dsp_wide_bits: int = 27
     dsp_narrow_bits: int = 18
     axi_ports: int = MIN_AXI_PORTS
 
     def __post_init__(self) -> None:
+        self._make_plain()
         for name in ("lut", "ff", "dsp", "bram18", "clock_mhz", "dram_gbytes_per_s"):
             _require(getattr(self, name) > 0, name, "must be positive", getattr(self, name))
         _require(self.uram >= 0, "uram", "must not be negative", self.uram)
@@ -113,6 +127,29 @@ class Device(Value):
             f"must be at least {MIN_AXI_PORTS} (weights, image, logits)",
             self.axi_ports,
         )
+        for name, most in MOST_OF.items():
+            value = getattr(self, name)
+            _require(value <= most, name, f"must be at most {most:,}", value)
+        family_of(self.family)
+
+    def _make_plain(self) -> None:
+        """Numbers as Python's own, whatever they came as; ConfigError for what is none."""
+        for name in INTEGERS:
+            object.__setattr__(self, name, plain_integer(name, getattr(self, name)))
+        for name in NUMBERS:
+            object.__setattr__(self, name, plain_number(name, getattr(self, name)))
+        _require(isinstance(self.margins, Margins), "margins", "must be Margins", self.margins)
+        object.__setattr__(self, "sources", tuple(self.sources))
+        for name in TEXTS:
+            value = getattr(self, name)
+            fits = isinstance(value, str) and value.isprintable() and 0 < len(value) <= MOST_LETTERS
+            rule = f"must be a text of 1 to {MOST_LETTERS} letters, without control characters"
+            _require(fits, name, rule, repr(value)[:MOST_LETTERS])
+
+    @property
+    def series(self) -> Family:
+        """The family, as FAMILIES spells it."""
+        return family_of(self.family)
 
     @property
     def port_gbytes_per_s(self) -> float:
@@ -161,6 +198,11 @@ class Device(Value):
         return decode(cls, data, subject="device")
 
 
+def is_hbm(memory: str) -> bool:
+    """Whether a memory is stacked inside the package: `HBM2`, `hbm2e`."""
+    return memory.strip().lower().startswith("hbm")
+
+
 def device_names() -> list[str]:
     """Names of the devices that come with qnas, sorted, then those of plugins (group GROUP)."""
     ours = _shipped()
@@ -206,6 +248,25 @@ def _plugin(name: str) -> Device:
 
 def _read(path: Path) -> Device:
     return decode(Device, read_toml(path), subject=f"device file {path.name}")
+
+
+def plain_integer(name: str, value: object) -> int:
+    """`value` as Python's integer, whatever library it is of; ConfigError for what is none."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    rule = "must be a whole number"
+    raise ConfigError(problem(name, rule, repr(value)[:MOST_LETTERS], "Correct the device."))
+
+
+def plain_number(name: str, value: object) -> float:
+    """As `plain_integer`, of a finite number."""
+    try:
+        if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        pass
+    rule = "must be a finite number"
+    raise ConfigError(problem(name, rule, repr(value)[:MOST_LETTERS], "Correct the device."))
 
 
 def _power_of_two(value: int) -> bool:

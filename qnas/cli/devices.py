@@ -49,6 +49,7 @@ def command(name: str | None) -> None:
 def _list(devices: list[Device]) -> Table:
     """A row a board, smallest first."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="Boards", title_justify="left")
     table.add_column("name")
@@ -57,11 +58,11 @@ def _list(devices: list[Device]) -> Table:
         table.add_column(title, justify="right")
     for device in sorted(devices, key=lambda d: d.lut):
         table.add_row(
-            device.name,
-            device.part,
+            Text(device.name),
+            Text(device.part),
             *(f"{getattr(device, resource):,}" for resource in RESOURCE_TITLES),
             f"{device.clock_mhz:g}",
-            device.memory,
+            Text(device.memory),
             f"{device.dram_gbytes_per_s:g}",
             f"{device.axi_ports} x {device.port_bits}",
         )
@@ -85,17 +86,19 @@ def _resources(device: Device) -> Table:
 
 def _show_sources(console: Console, device: Device) -> None:
     """Every sourced field: its value, and below it where that comes from."""
+    from qnas.errors import printable
+
     console.print("Sources", style="italic")
     for source in device.sources:
         fields = ", ".join(_named(device, field) for field in source.of)
-        console.print(f"  {fields}", style="bold", markup=False)
+        console.print(f"  {printable(fields)}", style="bold", markup=False)
         for line in filter(None, (source.text, source.url)):
-            console.print(f"    {line}", markup=False, soft_wrap=True)
+            console.print(f"    {printable(line)}", markup=False, soft_wrap=True)
 
 
 def _named(device: Device, field: str) -> str:
     """A field of many or of text by its name, another with its value."""
-    value = getattr(device, field)
-    if field in ("part", "margins", *RESOURCE_TITLES):
+    value = getattr(device, field, None)  # a misspelt one is shown as it stands
+    if value is None or field in ("part", "margins", *RESOURCE_TITLES):
         return field
     return f"{field} = {value:g}" if isinstance(value, float) else f"{field} = {value}"

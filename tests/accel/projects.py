@@ -132,8 +132,14 @@ def random_design(seed: int, *, images: int = 3) -> Design:
     rng = random.Random(seed)
     port_bits = rng.choice((64, 128, 256))
     board = replace(load_device("pynq_z2"), clock_mhz=40.0) if seed % 5 == 4 else zcu102()
-    # Memory and ports enough for any number of weight ports.
-    device = replace(board, port_bits=port_bits, dram_gbytes_per_s=100.0, axi_ports=10)
+    # Memory and ports enough for any number of weight ports: more than a Zynq has.
+    device = replace(
+        board,
+        family="ultrascale-plus",
+        port_bits=port_bits,
+        dram_gbytes_per_s=100.0,
+        axi_ports=10,
+    )
     tk = rng.choice((1, 2, 4, 8, 16, 32))
     tm = rng.choice((2, 4, 6, 8, 10, 12, 16, 16))
     lanes = [vl for vl in (1, 2, 4, 8, 16) if vl <= tk]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qnas._util.serialization import encode
+from qnas.accel.cost.energy import EnergyCoefficients
 from qnas.accel.device import Device, load_device
 from qnas.errors import ConfigError, UnknownNameError
 
@@ -85,7 +88,19 @@ def test_unknown_resource() -> None:
         ("port_bits = 128", "port_bits = 128\nport_bit = 1", "port_bit"),
         ("port_bits = 128", "port_bits = 128\naxi_ports = 2", "axi_ports"),
         ("dsp = 10", "dsp = 10\ndsp_wide_bits = 0", "dsp_wide_bits"),
-        ("dsp = 10", 'dsp = 10\nmemory = "DDR9"', "memory"),
+        ("dsp = 10", "dsp = 10\nmemory = 9", "memory"),
+        ("dsp = 10", "dsp = true", "dsp"),
+        ("clock_mhz = 100.0", "clock_mhz = true", "clock_mhz"),
+        ("uram = 0", "uram = false", "uram"),
+        ("lut = 1000", "lut = 900_000_000", "lut"),
+        ("ff = 2000", "ff = 99999999999999999999", "ff"),
+        ("bram18 = 20", "bram18 = 2_000_000", "bram18"),
+        ("port_bits = 128", "port_bits = 128\naxi_ports = 100_000", "axi_ports"),
+        ('"zynq-ultrascale-plus"', '"mars"', "family"),
+        ('"zynq-ultrascale-plus"', '""', "family"),
+        ('"zynq-ultrascale-plus"', '"stratix-10"', "family"),
+        ('"mine"', '"mi\\u0007ne"', "name"),
+        ('"xczu9eg"', '""', "part"),
         ("lut = 0.7", "lut = 0.0", "margins.lut"),
         ("lut = 0.7", "lut = 1.1", "margins.lut"),
         ("lut = 0.7\n", "", "lut"),
@@ -124,3 +139,79 @@ def test_a_word_of_the_stream_is_at_most_as_wide_as_axi() -> None:
 def test_absent_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="readable TOML"):
         load_device(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("lut", True),
+        ("dsp", np.True_),
+        ("bram18", 20.0),
+        ("uram", "0"),
+        ("axi_ports", None),
+        ("clock_mhz", False),
+        ("clock_mhz", float("inf")),
+        ("dram_gbytes_per_s", "10"),
+        ("dram_gbytes_per_s", 10**400),
+        ("margins", {"lut": 0.7}),
+        ("memory", 4),
+        ("family", "mars"),
+        ("name", "a" * 1000),
+    ],
+)
+def test_wrong_types_are_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"`{field}`"):
+        dataclasses.replace(load_device("zcu102"), **{field: value})
+
+
+@pytest.mark.parametrize("share", [True, np.False_, "0.7", float("nan")])
+def test_a_share_is_a_number(share: object) -> None:
+    margins = load_device("zcu102").margins
+    with pytest.raises(ConfigError, match=r"margins\.dsp"):
+        dataclasses.replace(margins, dsp=share)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "plain"),
+    [
+        ("lut", np.int64(1000), 1000),
+        ("uram", np.uint8(0), 0),
+        ("port_bits", np.int32(128), 128),
+        ("clock_mhz", np.float64(100), 100.0),
+        ("clock_mhz", 100, 100.0),
+        ("dram_efficiency", np.float32(0.5), 0.5),
+    ],
+)
+def test_numbers_of_numpy_are_numbers(field: str, value: object, plain: float) -> None:
+    """As JSON and back, and equal to the device of plain numbers."""
+    board = load_device("zcu102")
+    found = dataclasses.replace(board, **{field: value})
+    assert type(getattr(found, field)) is type(plain)
+    assert found == dataclasses.replace(board, **{field: plain})
+    assert Device.from_json(json.loads(json.dumps(encode(found)))) == found
+
+
+@pytest.mark.parametrize(
+    ("family", "series"),
+    [
+        ("zynq-7000 (7 series, DSP48E1)", "zynq-7000"),
+        ("Zynq-7000", "zynq-7000"),
+        ("zynquplus", "zynq-ultrascale-plus"),
+        ("Zynq UltraScale+ MPSoC", "zynq-ultrascale-plus"),
+        ("zynquplusRFSOC", "zynq-ultrascale-plus-rfsoc"),
+        ("virtexuplusHBM", "virtex-ultrascale-plus-hbm"),
+        ("aartix7", "artix-7"),
+        ("versal AI Core", "versal-ai-core"),
+    ],
+)
+def test_a_family_is_known_by_the_names_of_data_sheets_and_tools(family: str, series: str) -> None:
+    assert dataclasses.replace(load_device("zcu102"), family=family).series == series
+
+
+@pytest.mark.parametrize("memory", ["DDR5", "DDR3L", "LPDDR4X", "GDDR6", "RLDRAM 3", "HBM2e"])
+def test_a_memory_is_called_what_its_board_calls_it(memory: str, tmp_path: Path) -> None:
+    board = _load(tmp_path, "uram = 0", f'uram = 0\nmemory = "{memory}"')
+    assert board.memory == memory
+    energy = EnergyCoefficients()
+    hbm = energy.dram_pj_per_bit(memory) == energy.hbm_pj_per_bit
+    assert hbm is memory.startswith("HBM")

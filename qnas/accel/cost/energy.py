@@ -16,7 +16,7 @@ from types import MappingProxyType
 from qnas._util.serialization import Value
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.cost.traffic import memory_traffic
-from qnas.accel.device import Device, MemoryKind
+from qnas.accel.device import Device, is_hbm
 from qnas.accel.plan.plan import HardwarePlan, Stage
 
 PJ_PER_MJ = 1e9
@@ -40,8 +40,9 @@ class EnergyCoefficients(Value):
         """Of a nibble and an activation."""
         return self.atom8_pj if activation_bits == 8 else self.atom_pj
 
-    def dram_pj_per_bit(self, memory: MemoryKind) -> float:
-        return self.hbm_pj_per_bit if memory == "HBM2" else self.ddr_pj_per_bit
+    def dram_pj_per_bit(self, memory: str) -> float:
+        """Of HBM of any generation, or of memory beside the device."""
+        return self.hbm_pj_per_bit if is_hbm(memory) else self.ddr_pj_per_bit
 
 
 _FABRIC = (

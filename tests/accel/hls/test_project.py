@@ -188,6 +188,47 @@ def test_every_board_gets_its_scripts_from_the_same_facts(name: str) -> None:
         assert f"m_axi port={port} " in bench
 
 
+@pytest.mark.parametrize(
+    ("family", "part", "memory", "expected"),
+    [
+        ("artix-7", "xc7a100tcsg324-1", "DDR3", None),  # Arty A7
+        ("kintex-7", "xc7k325tffg900-2", "DDR3", None),  # KC705
+        ("kintex-ultrascale", "xcku040-ffva1156-2-e", "DDR4", None),  # KCU105
+        ("virtex-ultrascale-plus", "xcvu9p-flga2104-2L-e", "DDR4", None),  # VCU118
+        ("virtex-ultrascale-plus-hbm", "xcu55c-fsvh2892-2L-e", "HBM2e", "link.cfg"),
+        ("ultrascale-plus", "xcvu9p-flgb2104-2-i", "DDR4", "link.cfg"),  # a card in the cloud
+        ("versal-premium", "xcvp1202-vsva2785-2MP-e-S", "DDR4", "link.cfg"),
+        ("zynq-ultrascale-plus-rfsoc", "xczu48dr-ffvg1517-2-e", "DDR4", "vivado.tcl"),
+        ("Zynq-7000", "xc7z020clg400-1", "DDR3L", "vivado.tcl"),
+    ],
+)
+def test_a_board_gets_the_scripts_that_fit_it(
+    family: str, part: str, memory: str, expected: str | None
+) -> None:
+    """A device without processors or a platform: an IP to use in a block design, and no more."""
+    device = replace(load_device("zcu102"), name="own", family=family, part=part, memory=memory)
+    first = small()
+    files = design(first.network.architecture, first.plan.folding, device=device).files()
+    assert [name for name in ("link.cfg", "vivado.tcl") if name in files] == [
+        *filter(None, [expected])
+    ]
+    target = "vitis" if expected == "link.cfg" else "vivado"
+    assert f"-flow_target {target}" in files["build.tcl"].decode()
+    readme = files["README.md"].decode()
+    assert ("IP for a block" in readme) is (expected is None)
+    assert ("v++ -l" in readme) is (expected == "link.cfg")
+    if "HBM" in memory:
+        assert ":HBM[0]" in files["link.cfg"].decode()
+
+
+def test_more_ports_than_a_zynq_has_are_refused() -> None:
+    device = replace(load_device("pynq_z2"), axi_ports=20, dram_gbytes_per_s=50.0)
+    first = small()
+    folding = replace(first.plan.folding, weight_ports=4)
+    with pytest.raises(ConfigError, match=r"at most the 4 ports of a zynq-7000.*axi_ports = 4"):
+        design(first.network.architecture, folding, device=device).files()
+
+
 @pytest.mark.parametrize("name", device_names())
 def test_every_port_gets_a_way_to_memory_of_its_own(name: str) -> None:
     """As many weight ports as each board feeds: a slave port of the PS each, or a channel."""

@@ -1,5 +1,5 @@
-"""Platform: how a kernel gets onto a device: as IP beside a Zynq's processors, or as a kernel (.xo)
-that Vitis links into the platform of a card.
+"""Platform: how a kernel gets onto a device: as IP beside a Zynq's processors, as a kernel (.xo)
+that Vitis links into the platform of a card, or as IP for a block design of the user's.
 
 Names of pins and properties are those of AMD's PG201 (Zynq UltraScale+), PG082 (Zynq-7000); memory
 banks those of UG1393.
@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from qnas.accel.device import Device
+from qnas.accel.device import Device, is_hbm
 from qnas.accel.plan.plan import HardwarePlan
+from qnas.errors import ConfigError, problem
 
 # Vivado's name of a board where it is not the device's.
 BOARDS = {"kv260": "kv260_som", "pynq_z2": "pynq-z2", "ultra96": "ultra96v2"}
@@ -34,27 +35,50 @@ class Processors:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """`processors` of a Zynq, or None for what Vitis links, with `banks` by port."""
+    """`processors` of a Zynq; else `banks` by port of what Vitis links; neither of a device that
+    has no processors and for whose boards AMD makes no platform."""
 
     processors: Processors | None
-    banks: Mapping[str, str]
+    banks: Mapping[str, str] | None
+
+    @property
+    def kind(self) -> Literal["zynq", "card", "ip"]:
+        if self.processors is not None:
+            return "zynq"
+        return "ip" if self.banks is None else "card"
 
     @property
     def flow_target(self) -> Literal["vivado", "vitis"]:
-        return "vivado" if self.processors else "vitis"
+        return "vitis" if self.kind == "card" else "vivado"
 
     @property
     def package(self) -> Literal["ip_catalog", "xo"]:
-        return "ip_catalog" if self.processors else "xo"
+        return "xo" if self.kind == "card" else "ip_catalog"
 
 
 def platform_of(device: Device, plan: HardwarePlan) -> Platform:
-    """From the family's name; what is no Zynq is linked by Vitis."""
-    if device.family.startswith("zynq-7000"):
-        return Platform(_zynq_7000(plan), {})
-    if device.family.startswith("zynq"):
-        return Platform(_zynq_ultrascale(plan), {})
-    return Platform(None, _banks(device, plan))
+    """From the family, and the part of a card; ConfigError for more ports than a Zynq has."""
+    if device.series == "zynq-7000":
+        _require_ports(device, plan, ZYNQ_7000_PORTS)
+        return Platform(_zynq_7000(plan), None)
+    if device.series.startswith("zynq"):
+        _require_ports(device, plan, len(ULTRASCALE_PORTS))
+        return Platform(_zynq_ultrascale(plan), None)
+    return Platform(None, _banks(device, plan) if _is_linked(device) else None)
+
+
+def _is_linked(device: Device) -> bool:
+    """Whether Vitis has platforms for it: Alveo cards, whose parts are named for them, boards of
+    Versal, and what says that it is linked as one by the plain family `ultrascale-plus`."""
+    card = device.part.lower().startswith("xcu")
+    return card or device.series == "ultrascale-plus" or device.series.startswith("versal")
+
+
+def _require_ports(device: Device, plan: HardwarePlan, most: int) -> None:
+    if len(plan.ports) > most:
+        rule = f"must need at most the {most} ports of a {device.series} into its memory"
+        remedy = f"Set axi_ports = {most} in the device file, and search the folding again."
+        raise ConfigError(problem("plan.ports", rule, len(plan.ports), remedy))
 
 
 def board_name(device: Device) -> str:
@@ -65,14 +89,15 @@ def board_name(device: Device) -> str:
 def _banks(device: Device, plan: HardwarePlan) -> dict[str, str]:
     """HBM has a channel a port; DDR cards a DIMM a port of the weight stream, the first for all
     else; Versal's NoC finds its way."""
-    if device.family.startswith("versal"):
+    if device.series.startswith("versal"):
         return {}
-    if device.memory.startswith("HBM"):
+    if is_hbm(device.memory):
         return {port.name: f"HBM[{index}]" for index, port in enumerate(plan.ports)}
     dimms = {port.name: f"DDR[{index}]" for index, port in enumerate(plan.weight_ports)}
     return {port.name: dimms.get(port.name, "DDR[0]") for port in plan.ports}
 
 
+ZYNQ_7000_PORTS = 4
 # Slave ports of a Zynq UltraScale+ into its memory, the plain ones first, and PG201's numbers.
 ULTRASCALE_PORTS = (("HP0", 2), ("HP1", 3), ("HP2", 4), ("HP3", 5), ("HPC0", 0), ("HPC1", 1))
 

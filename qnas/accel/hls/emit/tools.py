@@ -49,6 +49,8 @@ def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, st
             "clock_mhz": f"{plan.clock_mhz:g}",
         }
         return {**files, "vivado.tcl": _render("vivado.tcl.j2", **facts, **system)}
+    if platform.banks is None:
+        return files
     system = {"banks": platform.banks, "clock_mhz": plan.clock_mhz}
     return {**files, "link.cfg": _render("link.cfg.j2", **facts, **system)}
 
@@ -105,7 +107,7 @@ def readme(
     return _render(
         "README.md.j2",
         name=name,
-        zynq=platform_of(device, plan).processors is not None,
+        platform=platform_of(device, plan).kind,
         images=len(labels),
         networks=[
             {
