@@ -7,31 +7,64 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from qnas.architecture import Architecture
+    from qnas.studies.config import Study
     from qnas.studies.run.feasibility import Feasibility, ReferenceSubnet
 
 
 @click.command("check")
 @click.argument("study", metavar="STUDY.toml")
-def command(study: str) -> None:
+@click.option(
+    "--data/--no-data",
+    default=None,
+    help="Read every image, and name those at fault; or look at no data. Default: headers alone.",
+)
+def command(study: str, data: bool | None) -> None:
     """Say in a second whether STUDY can be satisfied: nothing is trained.
 
     Prices the space's smallest, middle and largest subnet on the device, and compares them with
-    the board's limits and the FPS targets. Exit status 2 if no subnet fits or reaches a target.
+    the board's limits, the study's own and the FPS targets; then looks whether the data are there,
+    suit the space and can be divided. Exit status 2 if no subnet fits or reaches a target or a
+    limit, and for data at fault.
     """
+    from rich.markup import escape
+
     from qnas.cli.console import printer
     from qnas.studies.config import load_config
     from qnas.studies.run.feasibility import assess
 
-    found = assess(load_config(study))
+    config = load_config(study)
+    found = assess(config)
     console = printer()
     console.print(_table(found))
     found.require()
-    for line in found.remarks():
-        console.print(f"[yellow]{line}[/yellow]")
-    console.print(f"[green]`{found.config.name}` can be satisfied.[/green]")
+    remarks = () if data is False else _data_remarks(config, console, every_image=bool(data))
+    for line in (*found.remarks(), *remarks):
+        console.print(f"[yellow]{escape(line)}[/yellow]")
+    console.print(f"[green]`{config.name}` can be satisfied.[/green]")
+
+
+def _data_remarks(config: Study, console: Console, *, every_image: bool) -> tuple[str, ...]:
+    """Sentences on the data; ConfigError for what is seen to be at fault."""
+    from qnas.cli.console import ConsoleProgress
+    from qnas.spaces import load_space
+    from qnas.studies.run.data_check import inspect_data, read_data
+
+    space = load_space(config.space)
+    found = inspect_data(config, space)
+    if not every_image:
+        unseen = f"`{config.data}` is not called: `qnas check --data` looks at what it returns."
+        return found.remarks if found else (unseen,)
+    with ConsoleProgress(console) as progress:
+        progress.stage("data", config.data)
+        header, remarks = read_data(
+            config, space, lambda done, total: progress.advance(done, total, "files read")
+        )
+    console.print(f"{header.shape[0]:,} images of {header.num_classes:,} classes were read.")
+    return remarks
 
 
 def _table(found: Feasibility) -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -29,14 +30,14 @@ class ConsoleProgress:
     def stage(self, name: str, note: str) -> None:
         self._close()
         self._tenth = 0
-        self._console.print(f"[bold]{name:<7}[/bold] {note}", highlight=False)
+        self._console.print(f"[bold]{name:<7}[/bold] {escape(note)}", highlight=False)
 
     def advance(self, done: int, total: int, note: str) -> None:
         if self._console.is_terminal:
             self._advance_bar(done, total, note)
         elif done * PLAIN_LINES // total > self._tenth:
             self._tenth = done * PLAIN_LINES // total
-            self._console.print(f"        {done}/{total}  {note}", highlight=False)
+            self._console.print(f"        {done}/{total}  {escape(note)}", highlight=False)
 
     def _advance_bar(self, done: int, total: int, note: str) -> None:
         if self._bar is None:
@@ -45,7 +46,7 @@ class ConsoleProgress:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 console=self._console,
                 transient=True,
             )

@@ -114,37 +114,50 @@ def check_levels(images: NDArray[np.float32], step: float, *, subject: str) -> t
     A value far beyond all others, or a step that does not suit, would leave a few levels to
     everything else.
     """
-    low, high = float(images.min()), float(images.max())
-    if low == high:
+    lows, highs = images.min(axis=(2, 3)), images.max(axis=(2, 3))
+    if (lows.min(axis=0) == highs.max(axis=0)).all():
         rule = "must not be the same in every pixel of every image"
-        raise ConfigError(problem(subject, rule, f"{low:g} throughout", "Correct the data."))
-    flat = images.reshape(-1)
-    sample = np.sort(flat[:: math.ceil(flat.size / SAMPLE)])
-    few = max(FEW, sample.size // RARE) if sample.size > 8 * FEW else 0
-    inner = sample[few : sample.size - few]
-    limit = act_max(6)
-    seen = np.clip(np.rint(inner[[0, -1]] / step), -limit, limit)
-    if seen[1] - seen[0] + 1 < LEAST_LEVELS:
-        raise ConfigError(_unseen(images, inner, step, int(seen[1] - seen[0]) + 1, subject))
-    flat_images = int((images.max(axis=(1, 2, 3)) == images.min(axis=(1, 2, 3))).sum())
-    if flat_images:
-        return (f"{flat_images:,} of {len(images):,} images are of one value throughout.",)
+        value = f"{', '.join(f'{low:g}' for low in lows[0, :3])} throughout"
+        raise ConfigError(problem(subject, rule, value, "Correct the data."))
+    bounds = [_bounds(images[:, channel]) for channel in range(images.shape[1])]
+    levels = [_levels(low, high, step) for low, high in bounds]
+    if max(levels) < LEAST_LEVELS:
+        channel = int(np.argmax(highs.max(axis=0) - lows.min(axis=0)))
+        found = _unseen(images[:, channel], bounds[channel], step, levels=levels[channel])
+        raise ConfigError(problem(subject, *found))
+    uniform = int((lows == highs).all(axis=1).sum())
+    if uniform:
+        return (f"{uniform:,} of {len(images):,} images are of one value throughout.",)
     return ()
 
 
+def _bounds(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Between which nearly all lie."""
+    flat = values.reshape(-1)
+    sample = np.sort(flat[:: math.ceil(flat.size / SAMPLE)])
+    few = max(FEW, sample.size // RARE) if sample.size > 8 * FEW else 0
+    return float(sample[few]), float(sample[sample.size - 1 - few])
+
+
+def _levels(low: float, high: float, step: float) -> int:
+    """Of the 6-bit input, from `low` to `high`."""
+    limit = act_max(6)
+    first, last = np.clip(np.rint(np.array([low, high]) / step), -limit, limit)
+    return int(last - first) + 1
+
+
 def _unseen(
-    images: NDArray[np.float32], inner: NDArray[np.float32], step: float, levels: int, subject: str
-) -> str:
-    """Why so few levels are seen."""
-    low, high = float(inner[0]), float(inner[-1])
-    far = np.abs(images - np.float32((low + high) / 2))
+    values: NDArray[np.float32], bounds: tuple[float, float], step: float, *, levels: int
+) -> tuple[str, str, str]:
+    """Rule, value and remedy: why so few levels are seen."""
+    low, high = bounds
+    far = np.abs(values - np.float32((low + high) / 2))
     where = np.unravel_index(int(far.argmax()), far.shape)
-    value, reach = float(images[where]), max(abs(low), abs(high))
-    if abs(value) > LEAST_LEVELS * reach:
+    value = float(values[where])
+    if abs(value) > LEAST_LEVELS * max(abs(low), abs(high)):
         rule = f"must not reach far beyond {low:.4g}..{high:.4g}, where nearly all values lie"
-        got = f"{value:.4g} in image {int(where[0])}"
-        return problem(subject, rule, got, "Correct or clip such values.")
+        return rule, f"{value:.4g} in image {int(where[0])}", "Correct or clip such values."
     rule = f"must use {LEAST_LEVELS} levels or more of the {LEVELS} that the 6-bit input has"
     got = f"{levels}, of values {low:.4g}..{high:.4g} in steps of {step:.4g}"
     remedy = "Write the value of white as `white` under `[images]`, or give an `input_step`."
-    return problem(subject, rule, got, remedy)
+    return rule, got, remedy

@@ -107,7 +107,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _bytes(entry: os.DirEntry[str], unread: Unread) -> int:
     """Of an image; 0 of what is none, which `unread` counts."""
     if not is_image_name(entry.name):
-        suffix = printable(Path(entry.name).suffix.lower())[:LONGEST_SUFFIX]
+        suffix = printable(Path(entry.name).suffix.lower()[:LONGEST_SUFFIX])
         unread.add(suffix or "without an ending")
         return 0
     try:

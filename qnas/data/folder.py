@@ -132,7 +132,8 @@ def _entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) ->
 def _class_remarks(folder: Path, entries: list[_Entry], classes: dict[str, int]) -> Iterator[str]:
     lacking = len(classes) - len({entry.label for entry in entries})
     if lacking:
-        yield f"{printable(str(folder))} has images of all but {lacking:,} of {len(classes):,} classes."
+        held = f"all but {lacking:,} of {len(classes):,} classes"
+        yield f"{printable(str(folder))} has images of {held}."
 
 
 def _header_remarks(files: ImageFiles) -> Iterator[str]:

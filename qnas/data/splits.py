@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas._util.serialization import Value
+from qnas.data.header import DataHeader
 from qnas.errors import ConfigError, problem
 
 Indices = NDArray[np.int64]
+PLENTY = 3  # images of every class in every split: no rounding leaves one without
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +105,25 @@ class Splits:
             state.update(np.int64(len(part)).tobytes())
             state.update(part.astype("<i8").tobytes())
         return state.hexdigest()
+
+
+def check_divisible(data: DataHeader, config: SplitConfig, *, seed: int) -> None:
+    """ConfigError, as of `Splits.make`, if that would fail on such data.
+
+    Where every class has plenty of images this is told from their counts alone.
+    """
+    shares = [] if data.held_out else [config.report_fraction]
+    shares += [] if data.validation else [config.search_fraction]
+    rest = 1 - sum(shares)
+    if not shares or min(data.class_counts) * min(*shares, rest) >= PLENTY:
+        return
+    others = np.zeros(data.held_out + data.validation, np.int64)
+    labels = np.repeat(np.arange(data.num_classes), data.class_counts)
+    Splits.make(
+        np.concatenate([labels, others]),
+        seed=seed,
+        search_fraction=config.search_fraction,
+        report_fraction=config.report_fraction,
+        held_out=data.held_out,
+        validation=data.validation,
+    )

@@ -105,13 +105,10 @@ def make_objectives(
     return tuple(_make(name, evaluator, device, calibration) for name in names)
 
 
-def _make(
-    name: str, evaluator: AccuracyEvaluator, device: Device, calibration: Calibration | None
-) -> Objective:
-    if name == "error":
-        from qnas.objectives.accuracy import ErrorObjective
-
-        return ErrorObjective(evaluator)
+def modelled_objective(
+    name: str, device: Device, calibration: Calibration | None = None
+) -> Objective | None:
+    """The objective `name` if a plan for `device` alone tells its value; None of others."""
     if name == "latency":
         return LatencyObjective()
     if name == "fps":
@@ -121,4 +118,14 @@ def _make(
     if name in RESOURCES:
         unit = objective_info(name).unit
         return ResourceObjective(name, unit, calibration=calibration)
-    return own_objective(name)
+    return None
+
+
+def _make(
+    name: str, evaluator: AccuracyEvaluator, device: Device, calibration: Calibration | None
+) -> Objective:
+    if name == "error":
+        from qnas.objectives.accuracy import ErrorObjective
+
+        return ErrorObjective(evaluator)
+    return modelled_objective(name, device, calibration) or own_objective(name)

@@ -17,7 +17,7 @@ from qnas.cli.main import cli
 from qnas.data import ImageSet
 from qnas.errors import ConfigError
 from qnas.spaces import load_space
-from qnas.studies.run.run import check_fit
+from qnas.studies.run.data_check import check_fit
 from tests.cli.tiny_study import qnas, study
 
 STUDY = study(
@@ -202,8 +202,8 @@ def test_data_of_another_shape_or_other_classes_is_refused() -> None:
         return ImageSet("mine", images, np.zeros(3, np.int64), classes, 1.0)
 
     space = load_space("digits")
-    check_fit(space, data(10, 8))
+    check_fit(space, data(10, 8).header)
     with pytest.raises(ConfigError, match=r"mine: images.*\(1, 8, 8\).*\(1, 9, 9\)"):
-        check_fit(space, data(10, 9))
+        check_fit(space, data(10, 9).header)
     with pytest.raises(ConfigError, match=r"number of classes.*10.*12"):
-        check_fit(space, data(12, 8))
+        check_fit(space, data(12, 8).header)

@@ -52,7 +52,7 @@ def test_commands_and_options_that_are_named_exist() -> None:
         name = words[words.index("qnas") + 1]
         command = cli.get_command(click.Context(cli), name)
         assert command is not None, f"{where}: there is no `qnas {name}`"
-        known = {option for parameter in command.params for option in parameter.opts}
+        known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
         named = set(OPTION.findall(" ".join(words[words.index("qnas") :])))
         assert named <= known | {"--help"}, f"{where}: {line}"
         seen += 1

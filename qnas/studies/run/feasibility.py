@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.device import RESOURCES, Device, Resource, device_names, load_device
@@ -17,9 +17,12 @@ from qnas.accel.folding_search.search import best_plan, best_plan_and_speedups
 from qnas.accel.plan.folding import Folding
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, QnasError, problem
+from qnas.objectives.registry import modelled_objective
 from qnas.spaces import load_space
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import estimate_limits, load_calibration
+from qnas.studies.run.user_limits import LimitReach, LimitReaches, reach_limits
+from qnas.studies.search.evaluation import UserLimit
 
 REFERENCE_NAMES = ("smallest", "middle", "largest")
 WORTH_NAMING = 1.02  # a resource binds if the subnet were this many times as fast without its limit
@@ -75,19 +78,23 @@ class Feasibility:
     config: Study
     device: Device
     reference_subnets: tuple[ReferenceSubnet, ...]
+    limits: LimitReaches = field(default_factory=LimitReaches)
 
     def reaching(self, target: int) -> tuple[str, ...]:
         """Names of the corners that make `target` images a second."""
         return tuple(corner.name for corner in self.reference_subnets if corner.reaches(target))
 
     def require(self) -> None:
-        """CapacityError, with a remedy, if no subnet fits or one of the targets is out of reach."""
+        """CapacityError, with a remedy, if no subnet fits, or a target or limit is out of reach."""
         smallest = self.reference_subnets[0]
         if not any(corner.fits for corner in self.reference_subnets):
             raise CapacityError(_misfit(smallest, self.device))
         missed = [t for t in self.config.fps_targets if not self.reaching(t)]
         if missed:
             raise CapacityError(_too_slow(self, max(missed)))
+        for reach in self.limits.each:
+            if reach.is_out_of_reach:
+                raise CapacityError(_beyond(reach))
 
     def remarks(self) -> tuple[str, ...]:
         """What is worth knowing of a study that can be satisfied."""
@@ -103,11 +110,19 @@ class Feasibility:
                 lines.append(
                     f"{target:,} FPS: of the three, the smallest alone makes it; expect few."
                 )
+        missed = [reach for reach in self.limits.each if reach.violation > 0]
+        for reach in missed:
+            lines.append(
+                f"limits.{reach.limit.objective.name}: of the three, none keeps it;"
+                f" the nearest has {_value(reach)}."
+            )
+        if not missed and not self.limits.together:
+            lines.append("limits: of the three, none keeps all at once; expect few.")
         return tuple(lines)
 
 
 def assess(config: Study) -> Feasibility:
-    """Plan and price the corners of the study's space on its device."""
+    """Plan and price the reference subnets of the study's space on its device."""
     space, device = load_space(config.space), load_device(config.device)
     share = config.search.dsp_shares[-1]
     calibration = load_calibration(config.calibration, device)
@@ -117,7 +132,19 @@ def assess(config: Study) -> Feasibility:
     reference_subnets = tuple(
         _reference_subnet(name, arch, device, share, limits=limits) for name, arch in subnets
     )
-    return Feasibility(config, device, reference_subnets)
+    bounds = [
+        UserLimit(objective, limit)
+        for name, limit in config.limits.items()
+        if (objective := modelled_objective(name, device, calibration))
+    ]
+    reaches = reach_limits(
+        bounds,
+        [subnet.architecture for subnet in reference_subnets],
+        device,
+        dsp_shares=config.search.dsp_shares[::-1],
+        resources=estimates,
+    )
+    return Feasibility(config, device, reference_subnets, reaches)
 
 
 def _reference_subnet(
@@ -164,6 +191,22 @@ def _too_slow(found: Feasibility, target: int) -> str:
         remedy += " Or add 1.0 to `search.dsp_shares`."
     rule = "must be reached by some subnet of the space"
     return problem("fps_targets", rule, target, remedy.strip())
+
+
+def _beyond(reach: LimitReach) -> str:
+    limited = reach.limit.objective
+    rule = "must be kept by some subnet of the space on the device"
+    most = limited.direction == "minimize"
+    remedy = (
+        f"Of the smallest, the middle and the largest, at every share of the DSPs, the best has"
+        f" {_value(reach)}. {'Raise' if most else 'Lower'} the limit."
+    )
+    return problem(f"limits.{limited.name}", rule, f"{reach.limit.limit:g}", remedy)
+
+
+def _value(reach: LimitReach) -> str:
+    best = f"{reach.best:,.0f}" if reach.best >= 1000 else f"{reach.best:.4g}"
+    return f"{best} {reach.limit.objective.unit}"
 
 
 def limiting(corner: ReferenceSubnet) -> str:

@@ -17,11 +17,12 @@ from qnas.accel.device import Device, load_device
 from qnas.data import load_data
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.splits import Splits
-from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
+from qnas.errors import CheckpointError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.spaces import load_space
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import estimate_limits, load_calibration
+from qnas.studies.run.data_check import check_fit, inspect_data
 from qnas.studies.run.feasibility import assess
 from qnas.studies.run.manifest import Manifest, make_manifest, merge, read_manifest, record_stage
 from qnas.studies.run.run_directory import RunDirectory, sweep
@@ -180,22 +181,6 @@ class Run:
             )
 
 
-def check_fit(space: SearchSpace, data: ImageSet) -> None:
-    """ConfigError unless the images are of the shape, and the labels of the classes, of `space`."""
-    shape = (space.in_channels, space.image_size, space.image_size)
-    for subject, needed, got in (
-        ("images", shape, data.images.shape[1:]),
-        ("number of classes", space.num_classes, data.num_classes),
-    ):
-        if needed != got:
-            rule = f"must be {needed} for the space {space.name!r}"
-            raise ConfigError(
-                problem(
-                    f"{data.name}: {subject}", rule, got, "Choose other data, or another space."
-                )
-            )
-
-
 @contextmanager
 def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run") -> Iterator[Run]:
     """The run of `config` under `runs`, held for this process alone.
@@ -211,7 +196,8 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
         run.need(stage, run.files.manifest.exists(), "train")
     # All before the directory: bad input leaves nothing behind.
     _ = run.limits
-    check_fit(run.space, run.images)
+    inspect_data(config, run.space)
+    check_fit(run.space, run.images.header)
     if not run.trained():
         assess(config).require()
     manifest = run.make_manifest()

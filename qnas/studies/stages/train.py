@@ -33,6 +33,8 @@ def assist(run: Run) -> None:
 
 
 def _train(run: Run, progress: Progress) -> None:
+    for remark in run.images.remarks:
+        progress.stage("data", remark)
     progress.stage(STAGE, f"supernet of {run.space.name!r} on {len(run.splits.train)} images")
 
     def on_interval(now: Interval) -> None:

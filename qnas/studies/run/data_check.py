@@ -1,0 +1,64 @@
+"""Whether a study's data can be read, suit its space, and can be divided: before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qnas.data import DataHeader, load_data, peek_data
+from qnas.data.file_check import check_files
+from qnas.data.files import ImageFiles
+from qnas.data.splits import check_divisible
+from qnas.errors import ConfigError, problem
+from qnas.space import SearchSpace
+from qnas.studies.config import Study
+
+
+def inspect_data(config: Study, space: SearchSpace) -> DataHeader | None:
+    """What headers, names and labels tell, in about a second; None of data that a function of the
+    user's makes, which is not called.
+
+    ConfigError for data that cannot be read, as far as that is seen, that are not for `space`, or
+    that the study's splits do not divide.
+    """
+    found = peek_data(
+        config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
+    )
+    if found is not None:
+        check_fit(space, found)
+        check_divisible(found, config.splits, seed=config.seed)
+    return found
+
+
+def read_data(
+    config: Study, space: SearchSpace, on_read: Callable[[int, int], None]
+) -> tuple[DataHeader, tuple[str, ...]]:
+    """`inspect_data` with every image read; `on_read` is told how many of how many files are.
+
+    Returns sentences on the images beside. ConfigError names the first file at fault.
+    """
+    data = load_data(
+        config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
+    )
+    check_fit(space, data.header)
+    check_divisible(data.header, config.splits, seed=config.seed)
+    files = data.images
+    if not isinstance(files, ImageFiles):
+        return data.header, data.remarks
+    remarks = check_files(files, lambda done: on_read(done, len(files)))
+    return data.header, (*data.remarks, *remarks)
+
+
+def check_fit(space: SearchSpace, data: DataHeader) -> None:
+    """ConfigError unless the images are of the shape, and the labels of the classes, of `space`."""
+    shape = (space.in_channels, space.image_size, space.image_size)
+    for subject, needed, got in (
+        ("images", shape, data.shape[1:]),
+        ("number of classes", space.num_classes, data.num_classes),
+    ):
+        if needed != got:
+            rule = f"must be {needed} for the space {space.name!r}"
+            raise ConfigError(
+                problem(
+                    f"{data.name}: {subject}", rule, got, "Choose other data, or another space."
+                )
+            )
