@@ -1,9 +1,12 @@
-"""A user's own data set or space: `my_study/data.py:load`, a name in a Python file."""
+"""A user's own code: `my_study/data.py:load`, a name at the top level of a Python file."""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from qnas.errors import ConfigError, problem
@@ -25,11 +28,15 @@ def resolve(name: str, folder: Path) -> str:
 
 
 def load_reference(reference: str, *, subject: str) -> Any:
-    """What FILE.py:NAME names. The file is executed: it is the user's own.
+    """What FILE.py:NAME names. The file is executed, unless this program has imported it or is
+    it: it is the user's own.
 
     Raises ConfigError if there is no such file or name in it, or if the file fails.
     """
     path, attribute = reference.rsplit(":", 1)
+    for module in _modules():
+        if hasattr(module, attribute) and _file_of(module) == Path(path):
+            return getattr(module, attribute)
     spec = importlib.util.spec_from_file_location(f"qnas_user_{Path(path).stem}", path)
     if spec is None or spec.loader is None or not Path(path).is_file():
         raise ConfigError(
@@ -48,3 +55,36 @@ def load_reference(reference: str, *, subject: str) -> Any:
                 "Correct the file.",
             )
         ) from error
+
+
+def reference_of(value: object, *, subject: str) -> str:
+    """FILE.py:NAME by which `value` is found again, by workers and by whoever resumes the run.
+
+    Raises ConfigError unless it is bound to a name at the top level of an imported Python file.
+    """
+    home = sys.modules.get(getattr(value, "__module__", None) or type(value).__module__)
+    for module in (home, *_modules()):
+        file = _file_of(module) if module else None
+        for name, bound in vars(module).items() if file else ():
+            if bound is value:
+                return f"{file}:{name}"
+    rule = "must be bound to a name at the top level of a Python file: workers and a resumed run"
+    raise ConfigError(
+        problem(subject, f"{rule} find it there", _described(value), "Move it to a file, by name.")
+    )
+
+
+def _described(value: object) -> str:
+    return str(getattr(value, "__qualname__", None) or f"a nameless {type(value).__name__}")
+
+
+def _modules() -> Iterator[ModuleType]:
+    """The program's own file first: what it defines may be imported elsewhere as well."""
+    main = sys.modules.get("__main__")
+    others = (module for name, module in list(sys.modules.items()) if name != "__main__")
+    yield from (m for m in (main, *others) if isinstance(m, ModuleType))
+
+
+def _file_of(module: ModuleType) -> Path | None:
+    file = vars(module).get("__file__")
+    return Path(file).resolve() if isinstance(file, str) and file.endswith(".py") else None

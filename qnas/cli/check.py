@@ -50,16 +50,17 @@ def command(study: str, data: bool | None) -> None:
 def _data_remarks(config: Study, console: Console, *, every_image: bool) -> tuple[str, ...]:
     """Sentences on the data; ConfigError for what is seen to be at fault."""
     from qnas.cli.console import ConsoleProgress
-    from qnas.spaces import load_space
     from qnas.studies.run.data_check import inspect_data, read_data
 
-    space = load_space(config.space)
+    space = config.search_space()
     found = inspect_data(config, space)
     if not every_image:
-        unseen = f"`{config.data}` is not called: `qnas check --data` looks at what it returns."
+        unseen = (
+            f"`{config.data_name}` is not called: `qnas check --data` looks at what it returns."
+        )
         return found.remarks if found else (unseen,)
     with ConsoleProgress(console) as progress:
-        progress.stage("data", config.data)
+        progress.stage("data", config.data_name)
         header, remarks = read_data(
             config, space, lambda done, total: progress.advance(done, total, "files read")
         )
@@ -75,7 +76,9 @@ def _table(found: Feasibility) -> Table:
     from qnas.accel.device import RESOURCES
 
     config, device = found.config, found.device
-    title = f"{config.name}: {config.space} on {device.name} at {device.clock_mhz:g} MHz, modelled"
+    title = (
+        f"{config.name}: {config.space_name} on {device.name} at {device.clock_mhz:g} MHz, modelled"
+    )
     table = Table(title=escape(title), title_justify="left")
     table.add_column("subnet")
     for corner in found.reference_subnets:

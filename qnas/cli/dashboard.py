@@ -30,7 +30,8 @@ def command(study: str, runs: Path, host: str, port: int) -> None:
     from qnas.studies.report.dashboard import Mirror
     from qnas.studies.run.run import Run
 
-    run = Run(load_config(study), runs)
+    config = load_config(study)
+    run = Run(config, runs / config.name, read_only=True)
     with tempfile.TemporaryDirectory(prefix="qnas-dashboard-") as folder:
         mirror = Mirror(run, Path(folder))
         trials = mirror.update()

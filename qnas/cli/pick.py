@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnas.cli.stage import opened_quietly
+from qnas.cli.stage import opened_to_read
 from qnas.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -42,23 +42,22 @@ def command(
 
     The choice is from the front of what keeps the limits. report.html has a slider for each limit.
     """
-    with opened_quietly(study, runs, stage="pick") as run:
-        from qnas.studies.results.selection import Requirements, select_candidate
+    from qnas.studies.results.selection import Requirements, select_candidate
 
-        wishes = Requirements(
-            fps,
-            _numbers("at-most", at_most),
-            _numbers("weight", weight),
-            _numbers("at-least", at_least),
-        )
-        run.need("pick", run.files.front.exists(), "search")
-        choice = select_candidate(run.records(), wishes)
-        if out is not None:
-            _write(run, choice, out)
-        if as_json:
-            click.echo(json.dumps(_as_json(choice), indent=1))
-        else:
-            _show(run, choice)
+    run = opened_to_read(study, runs, stage="pick")
+    wishes = Requirements(
+        fps,
+        _numbers("at-most", at_most),
+        _numbers("weight", weight),
+        _numbers("at-least", at_least),
+    )
+    choice = select_candidate(run.searched_records("pick"), wishes)
+    if out is not None:
+        _write(run, choice, out)
+    if as_json:
+        click.echo(json.dumps(_as_json(choice), indent=1))
+    else:
+        _show(run, choice)
 
 
 def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:

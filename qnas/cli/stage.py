@@ -45,14 +45,16 @@ def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return workers(storage(function))
 
 
-@contextmanager
-def opened_quietly(study: str, runs: Path, *, stage: str) -> Iterator[Run]:
-    """The run of `study`, for commands that only answer a question."""
+def opened_to_read(study: str, runs: Path, *, stage: str) -> Run:
+    """The run of `study`, for commands that only look at it: also while it searches."""
     from qnas.studies.config import load_config
-    from qnas.studies.run.run import writable_run
+    from qnas.studies.run.opening import read_run
+    from qnas.studies.run.run import Run
 
-    with writable_run(load_config(study), runs=runs, stage=stage) as run:
-        yield run
+    config = load_config(study)
+    known = Run(config, runs / config.name)
+    known.need(stage, known.files.manifest.is_file(), "train")
+    return read_run(known.files.path, config=config)
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Run, Progres
 
     from qnas.cli.console import ConsoleProgress
     from qnas.studies.config import load_config
-    from qnas.studies.run.run import writable_run
+    from qnas.studies.run.opening import writable_run
 
     config = load_config(study)
     with (

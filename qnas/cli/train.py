@@ -19,7 +19,7 @@ def command(study: str, runs: Path) -> None:
         from qnas.studies.run.run import Run
         from qnas.studies.stages.train import assist
 
-        return assist(Run(load_config(study), runs))
+        return assist(Run(config := load_config(study), runs / config.name))
     with opened(study, runs, stage="train") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 

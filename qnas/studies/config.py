@@ -1,20 +1,23 @@
-"""Study: everything that defines a run, read from one TOML file."""
+"""Study: everything that defines a run, from a TOML file or from Python."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qnas._util.serialization import Value, decode, read_toml
 from qnas._util.timm_support import is_weights_file
-from qnas._util.user_code import is_reference, resolve
+from qnas._util.user_code import is_reference, reference_of, resolve
+from qnas.accel.device import Device, load_device
 from qnas.data.pixels import PixelConfig
 from qnas.data.splits import SplitConfig
 from qnas.errors import UnknownNameError, nearest, problem
+from qnas.space import SearchSpace
 from qnas.studies.sections import (
     DEFAULT_SAMPLER,
     CalibrationConfig,
@@ -24,6 +27,22 @@ from qnas.studies.sections import (
 )
 from qnas.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from qnas.data.given import GivenImages
+    from qnas.data.image_set import ImageSet
+    from qnas.objectives.base import Objective
+
+    DataSource = str | GivenImages | ImageSet | Callable[[], ImageSet]
+    ObjectiveSource = str | Objective
+    Objectives = Sequence[ObjectiveSource]
+    Limits = Mapping[ObjectiveSource, float]
+else:  # what they are in a file, and once the study has named them
+    from qnas.data.given import GivenImages
+
+    DataSource = str | GivenImages
+    Objectives = tuple[str, ...]
+    Limits = dict[str, float]
+
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -31,25 +50,29 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 class Study(Value):
     """One study: a space on a device, what to optimise, and every seed and budget.
 
-    `device` is a known name or a path of a device's TOML file; `space` and `data` are known names
-    or a name in a Python file of the user's (`data.py:load`, `spaces.py:MINE`); `data` may also be
-    a path: `folder:DIR` (ImageNet's layout), `idx:DIR` or `numpy:FILE.npz`. `images` says how
-    bytes become numbers. Training starts from `pretrained`, a timm model's name or a file of its
-    weights, if there is one. The first `verify_images` images of the report split, spread over its
-    classes, go through the C simulation (0: all of them). `limits` bound objectives, named or not:
+    `space` is a SearchSpace, a known name, or a name in a Python file (`spaces.py:MINE`); `device`
+    a Device, a known name, or the path of a device's TOML file. `data` is an ImageSet, which the
+    run keeps; a function at the top level of a Python file that returns one (`data.py:load`); a
+    known name; or a path: `folder:DIR` (ImageNet's layout), `idx:DIR`, `numpy:FILE.npz`. `images`
+    says how bytes become numbers. Training starts from `pretrained`, a timm model's name or a file
+    of its weights, if there is one. The first `verify_images` images of the report split, spread
+    over its classes, go through the C simulation (0: all of them). `limits` bound objectives, named
+    or not:
     the most of one to minimise, the least of one to maximise; resources are bounded by the device
-    already. Objectives may be the user's own (`mine.py:BYTES`).
+    already. Objectives may be the user's own: an Objective that has a name at the top level of a
+    Python file (`mine.py:BYTES`), by which workers and a resumed run find it.
     `fps_targets` are images a second; each makes a pick: the most accurate of the front that
-    reaches it.
+    reaches it. `name` is the run's folder; without one it is SPACE_DEVICE.
     """
 
-    name: str
-    space: str
-    data: str
-    device: str
-    objectives: tuple[str, ...] = ("error", "latency", "dsp")
+    name: str = ""
+    _: KW_ONLY
+    space: str | SearchSpace
+    data: DataSource
+    device: str | Device
+    objectives: Objectives = ("error", "latency", "dsp")
     seed: int = 0
-    limits: dict[str, float] = field(default_factory=dict)
+    limits: Limits = field(default_factory=dict)
     fps_targets: tuple[int, ...] = ()
     pretrained: str = ""
     verify_images: int = 0
@@ -61,13 +84,14 @@ class Study(Value):
     splits: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:
+        self._name_everything()
         require(
             PLAIN_NAME.fullmatch(self.name) is not None,
             "name",
             "must be a plain folder name (letters, digits, '_', '-', '.')",
             repr(self.name),
         )
-        names = self.objectives
+        names = self.objective_names
         require(
             "error" in names and len(names) >= 2 and len(set(names)) == len(names),
             "objectives",
@@ -81,7 +105,7 @@ class Study(Value):
             all(limit > 0 for limit in self.limits.values()),
             "limits",
             "must be positive",
-            self.limits,
+            self.limit_values,
         )
         targets = self.fps_targets
         require(
@@ -91,15 +115,65 @@ class Study(Value):
             list(targets),
         )
 
+    def _name_everything(self) -> None:
+        """Objects that are found again by a name, as that name; sequences as tuples."""
+        names = {
+            "objectives": tuple(_objective_name(one) for one in self.objectives),
+            "limits": {_objective_name(one): limit for one, limit in self.limits.items()},
+            "fps_targets": tuple(self.fps_targets),
+            "data": reference_of(self.data, subject="data") if callable(self.data) else self.data,
+            "name": self.name or f"{self.space_name}_{_stem(self.device)}",
+        }
+        for field_name, value in names.items():
+            object.__setattr__(self, field_name, value)
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """The objectives by their names, or by references into Python files."""
+        return tuple(map(str, self.objectives))
+
+    @property
+    def limit_values(self) -> dict[str, float]:
+        """The limits, by names of objectives."""
+        return {str(name): limit for name, limit in self.limits.items()}
+
+    @property
+    def space_name(self) -> str:
+        """Of its own; of one in a Python file, the name there."""
+        return _stem(self.space)
+
+    @property
+    def data_name(self) -> str:
+        """What `load_data` knows the images by; the name of arrays."""
+        return self.data if isinstance(self.data, str) else str(getattr(self.data, "name", ""))
+
+    def search_space(self) -> SearchSpace:
+        """The space itself; UnknownNameError, or ConfigError, if its name leads to none."""
+        from qnas.spaces import load_space
+
+        return self.space if isinstance(self.space, SearchSpace) else load_space(self.space)
+
+    def board(self) -> Device:
+        """The device itself; UnknownNameError, or ConfigError, if its name leads to none."""
+        return self.device if isinstance(self.device, Device) else load_device(self.device)
+
+    def recorded(self) -> Study:
+        """The study as data alone, as a run's manifest has it: arrays by their digest."""
+        from qnas.data.image_set import ImageSet
+
+        if not isinstance(self.data, ImageSet):
+            return self
+        return dataclasses.replace(self, data=GivenImages.of(self.data))
+
     def check_names(self) -> None:
         """Raises UnknownNameError unless space, data, device and objectives all exist, ConfigError
         for a share of the device's DSPs that is not even one."""
-        from qnas.accel.device import load_device
         from qnas.data import check_data_name
         from qnas.objectives.registry import objective_info
         from qnas.spaces import space_names
 
-        check_data_name(self.data)
+        if isinstance(self.data, str):
+            check_data_name(self.data)
         for key, file in (
             ("pretrained", self.pretrained),
             ("teacher_file", self.train.teacher_file),
@@ -107,12 +181,13 @@ class Study(Value):
         ):
             missing = _is_file(key, file) and not Path(file).is_file()
             require(not missing, key, "must be a file that exists", file)
-        if not is_reference(self.space):  # loaded, and judged, where it is used
+        # A reference is loaded, and judged, where it is used.
+        if isinstance(self.space, str) and not is_reference(self.space):
             _known("space", self.space, space_names())
-        for name in (*self.objectives, *self.limits):
+        for name in (*self.objective_names, *self.limit_values):
             objective_info(name)
         self._check_sampler()
-        dsps, share = load_device(self.device).limit("dsp"), self.search.dsp_shares[0]
+        dsps, share = self.board().limit("dsp"), self.search.dsp_shares[0]
         require(
             not dsps or math.floor(share * dsps) >= 1,
             "search.dsp_shares",
@@ -121,7 +196,7 @@ class Study(Value):
         )
 
     def _check_sampler(self) -> None:
-        if (self.search.sampler, self.search.settings) == (DEFAULT_SAMPLER, {}):
+        if (self.search.sampler_name, self.search.settings) == (DEFAULT_SAMPLER, {}):
             return  # without an import of Optuna
         from qnas.studies.samplers import make_sampler
 
@@ -152,19 +227,38 @@ def _resolved(config: Study, folder: Path) -> Study:
     def weights(source: str) -> str:
         return absolute(str(Path(source).expanduser())) if is_weights_file(source) else source
 
-    device, train, search = config.device, config.train, config.search
+    space, data, device, train = config.space, config.data, config.device, config.train
+    search = config.search
+    path = isinstance(device, str) and device.endswith(".toml")
     return dataclasses.replace(
         config,
-        objectives=tuple(resolve(name, folder) for name in config.objectives),
-        limits={resolve(name, folder): limit for name, limit in config.limits.items()},
-        data=resolve_data(config.data, folder),
-        space=resolve(config.space, folder),
-        device=absolute(device) if device.endswith(".toml") else device,
+        objectives=tuple(resolve(name, folder) for name in config.objective_names),
+        limits={resolve(name, folder): limit for name, limit in config.limit_values.items()},
+        data=resolve_data(data, folder) if isinstance(data, str) else data,
+        space=resolve(space, folder) if isinstance(space, str) else space,
+        device=absolute(str(device)) if path else device,
         pretrained=weights(config.pretrained),
         train=dataclasses.replace(train, teacher_file=weights(train.teacher_file)),
-        search=dataclasses.replace(search, seed_from=absolute(search.seed_from)),
+        search=dataclasses.replace(
+            search,
+            sampler=resolve(search.sampler_name, folder),
+            seed_from=absolute(search.seed_from),
+        ),
         calibration=CalibrationConfig(absolute(config.calibration.file), config.calibration.bound),
     )
+
+
+def _objective_name(objective: ObjectiveSource) -> str:
+    """Its name, or the name that leads to it in a Python file."""
+    if isinstance(objective, str):
+        return objective
+    return reference_of(objective, subject="objectives")
+
+
+def _stem(source: str | SearchSpace | Device) -> str:
+    """What a run is called after it: its name, that in a Python file, or the file's."""
+    name = source if isinstance(source, str) else source.name
+    return name.rsplit(":", 1)[-1] if is_reference(name) else Path(name).stem
 
 
 def _is_file(key: str, text: str) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseGASampler, BaseSampler
 
+from qnas._util.user_code import is_reference, load_reference
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.studies.sections import SearchConfig
 
@@ -23,19 +25,27 @@ def make_sampler(search: SearchConfig, *, seed: int) -> BaseSampler:
 
     One that works in generations is told their size.
     """
-    name = search.sampler
+    kind, size = _kind_and_size(search)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # it was named on purpose
+            sampler = kind(**{**size, **search.settings, "seed": seed})
+    except (TypeError, ValueError) as error:
+        rule, remedy = f"must be what {search.sampler_name} takes", "See the page of that sampler."
+        raise ConfigError(problem("search.settings", rule, error, remedy)) from None
+    if isinstance(sampler, BaseSampler):
+        return sampler
+    rule, remedy = "must make an Optuna sampler", "Correct that function."
+    raise ConfigError(problem("search.sampler", rule, type(sampler).__name__, remedy))
+
+
+def _kind_and_size(search: SearchConfig) -> tuple[Any, dict[str, int]]:
+    """What makes the sampler, and the size of a generation for what wants to know."""
+    name = search.sampler_name
+    if is_reference(name):
+        return load_reference(name, subject="search.sampler"), {}
     if name not in sampler_names():
         remedy = nearest(name, sampler_names())
         raise UnknownNameError(problem("search.sampler", "must be a sampler", repr(name), remedy))
     kind = getattr(optuna.samplers, name)
-    size = {"population_size": search.population} if issubclass(kind, BaseGASampler) else {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # it was named on purpose
-            sampler: BaseSampler = kind(**{**size, **search.settings, "seed": seed})
-    except (TypeError, ValueError) as error:
-        rule = f"must be what {name} takes"
-        raise ConfigError(
-            problem("search.settings", rule, error, "See Optuna's page of that sampler.")
-        ) from None
-    return sampler
+    return kind, {"population_size": search.population} if issubclass(kind, BaseGASampler) else {}

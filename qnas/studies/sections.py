@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from qnas._util.serialization import Value
+from qnas._util.user_code import reference_of
 from qnas.errors import ConfigError, problem
 from qnas.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+    SamplerSource = str | type[BaseSampler] | Callable[..., BaseSampler]
+else:
+    SamplerSource = str
+
 DEFAULT_SAMPLER = "NSGAIISampler"
+REPRODUCIBLE = "ReproducibleNSGAIISampler"  # what does so in a study of Optuna's own
 
 
 @dataclass(frozen=True, slots=True)
 class SearchConfig(Value):
     """The budget, `trials` in generations of `population`, and who proposes them.
 
-    `sampler` is the name of one of Optuna's, `settings` are its arguments. `dsp_shares` are the
+    `sampler` is one of Optuna's classes or its name, or a function or class at the top level of a
+    Python file (`mine.py:make`) that makes one of `seed` and `settings`, its other arguments; not
+    a sampler that is made already, since each generation makes its own. `dsp_shares` are the
     shares of the device's DSPs that a candidate may use: the hardware's own gene, beside those of
     the search space. The front of an earlier run, the folder `seed_from`, fills up to half of the
     first generation.
@@ -30,7 +42,7 @@ class SearchConfig(Value):
     trials: int = 300
     population: int = 50
     dsp_shares: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0)
-    sampler: str = DEFAULT_SAMPLER
+    sampler: SamplerSource = DEFAULT_SAMPLER
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)
     seed_from: str = ""
     stop_after: int = 20
@@ -38,13 +50,15 @@ class SearchConfig(Value):
     focus_every: int = 4
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sampler", _sampler_name(self.sampler))
+        object.__setattr__(self, "dsp_shares", tuple(self.dsp_shares))
         require(self.trials >= 1, "search.trials", "must be at least 1", self.trials)
         require(self.population >= 2, "search.population", "must be at least 2", self.population)
         every = self.focus_every
         require(every != 1 and every >= 0, "search.focus_every", "must be 0, or 2 or more", every)
         require(self.stop_after >= 1, "search.stop_after", "must be at least 1", self.stop_after)
         require(
-            not self.seed_from or self.sampler == DEFAULT_SAMPLER,
+            not self.seed_from or self.sampler_name == DEFAULT_SAMPLER,
             "search.seed_from",
             f"goes with the sampler {DEFAULT_SAMPLER}, whose parents they become",
             self.sampler,
@@ -65,6 +79,26 @@ class SearchConfig(Value):
             "must be ascending shares above 0 and at most 1, without repeats",
             list(shares),
         )
+
+    @property
+    def sampler_name(self) -> str:
+        """Of Optuna's class, or a reference into a Python file."""
+        return str(self.sampler)
+
+
+def _sampler_name(sampler: Any) -> str:
+    """By which it is made again: Optuna's class by its own, others by that in their file."""
+    if isinstance(sampler, str):
+        name = sampler
+    elif isinstance(sampler, type) and sampler.__module__.startswith("optuna."):
+        name = sampler.__name__
+    elif isinstance(sampler, type) and sampler.__name__ == REPRODUCIBLE:
+        name = REPRODUCIBLE
+    else:
+        rule = "must be a class, or a function, that makes samplers"
+        require(callable(sampler), "search.sampler", rule, type(sampler).__name__)
+        name = reference_of(sampler, subject="search.sampler")
+    return DEFAULT_SAMPLER if name == REPRODUCIBLE else name
 
 
 @dataclass(frozen=True, slots=True)

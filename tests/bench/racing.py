@@ -35,7 +35,8 @@ from qnas.studies.config import Study, load_config
 from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.run.manifest import read_manifest
-from qnas.studies.run.run import Run, writable_run
+from qnas.studies.run.opening import writable_run
+from qnas.studies.run.run import Run
 from qnas.studies.search.evaluation import Evaluate, Evaluator
 from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator
@@ -130,7 +131,7 @@ def compare(run: Run, error: Remembered, *, seed: int, trials: int) -> dict[str,
 def trained(run: Path | None, folder: Path, epochs: int) -> Run:
     """The workspace of a trained run; of a fresh training in `folder` without one."""
     if run is not None:
-        return Run(read_manifest(run / "manifest.json").config, run.parent)
+        return Run(read_manifest(run / "manifest.json").config, run)
     config: Study = load_config("digits_zcu102")
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=epochs))
     with writable_run(config, runs=folder) as run:

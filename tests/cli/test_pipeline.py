@@ -159,7 +159,7 @@ def test_a_pick_says_why_and_writes_its_project(copy: Path, tmp_path: Path) -> N
 def test_the_dashboard_shows_the_run_and_leaves_it_alone(copy: Path, tmp_path: Path) -> None:
     run = copy / "runs/tiny"
     before = (run / "study.journal").read_bytes()
-    opened = Run(load_config(copy / "study.toml"), copy / "runs")
+    opened = Run(load_config(copy / "study.toml"), copy / "runs/tiny", read_only=True)
     mirror = Mirror(opened, tmp_path)
     assert mirror.update() == 6 and mirror.update() == 0
     app = wsgi(mirror.storage, artifact_store=mirror.artifacts)
@@ -233,7 +233,7 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
 
 
 def test_picks_that_no_kernel_holds_are_refused_with_what_is_short(copy: Path) -> None:
-    run = Run(load_config(copy / "study.toml"), copy / "runs")
+    run = Run(load_config(copy / "study.toml"), copy / "runs/tiny")
     run.__dict__["limits"] = {**run.limits, "dsp": 1}
     with pytest.raises(CapacityError, match=r"dsp.*of a kernel of all picks must be at most 1;"):
         group_of(run)

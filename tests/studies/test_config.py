@@ -33,6 +33,11 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.fps_targets == ()
 
 
+def test_a_study_without_a_name_is_called_after_its_space_and_device(tmp_path: Path) -> None:
+    nameless = "\n".join(line for line in GOOD.splitlines() if not line.startswith("name"))
+    assert load_config(write(tmp_path, nameless)).name == "digits_zcu102"
+
+
 def test_every_shipped_study_loads_by_its_bare_name() -> None:
     for name in shipped_studies():
         assert load_config(name).name == name
@@ -55,7 +60,7 @@ BAD: dict[str, tuple[str, type[QnasError], str]] = {
     "twice": (GOOD + 'objectives = ["error", "dsp", "dsp"]', ConfigError, "repeats"),
     "name escapes": (GOOD.replace("mine", "../mine"), ConfigError, "plain folder name"),
     "name hides": (GOOD.replace("mine", ".mine"), ConfigError, "plain folder name"),
-    "name is empty": (GOOD.replace("mine", ""), ConfigError, "plain folder name"),
+    "name is a space": (GOOD.replace("mine", " "), ConfigError, "plain folder name"),
     "negative target": (GOOD + "fps_targets = [-5]", ConfigError, "fps_targets"),
     "shares fall": (GOOD + "[search]\ndsp_shares = [0.5, 0.2]", ConfigError, "dsp_shares"),
     "share beyond 1": (GOOD + "[search]\ndsp_shares = [0.5, 1.2]", ConfigError, "dsp_shares"),

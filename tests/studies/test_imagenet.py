@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from qnas._util.serialization import read_json
 from qnas._util.timm_support import import_timm
 from qnas.studies.config import Study, load_config
-from qnas.studies.run.run import writable_run
+from qnas.studies.run.opening import writable_run
 from qnas.studies.stages.pipeline import run_all
 from tests.data.folders import make_folder
 

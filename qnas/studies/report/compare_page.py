@@ -120,7 +120,7 @@ def study_rows(found: Comparison) -> list[tuple[str, str, list[str]]]:
         ("device", "", [run.device for run in runs]),
         ("search space", "", [m.space.name for m in manifests]),
         ("seed", "", [str(m.config.seed) for m in manifests]),
-        ("sampler", "", [m.config.search.sampler for m in manifests]),
+        ("sampler", "", [m.config.search.sampler_name for m in manifests]),
         ("evaluated trials", "", [f"{len(run.records.trials):,}" for run in runs]),
         ("on the front", "", [str(len(run.front)) for run in runs]),
         *(objective(name) for name in found.objectives),

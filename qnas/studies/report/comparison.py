@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,11 @@ import numpy as np
 
 from qnas.errors import ConfigError, problem
 from qnas.pareto import Box, Points, hypervolume, nondominated
-from qnas.spaces import load_space
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.run.manifest import Manifest, read_manifest
+from qnas.studies.run.manifest import Manifest
+from qnas.studies.run.opening import read_run
 from qnas.studies.run.run_directory import RunDirectory
-from qnas.studies.search.genome import Genome
-from qnas.studies.search.trials import TrialRecord, read_records
-from qnas.studies.storage.read_only_copy import read_only_copy
+from qnas.studies.search.trials import TrialRecord
 
 BEYOND = 0.1  # of the fronts' range: how far the reference point lies beyond their worst
 QUARTERS = (0.25, 0.5, 0.75)
@@ -107,13 +104,8 @@ def _read(folder: Path, label: str) -> ComparedRun:
     if not (files.manifest.is_file() and files.journal.is_file()):
         remedy = "Give a directory like runs/NAME; `qnas search` makes its journal."
         raise ConfigError(problem("compare", "must be the directory of a run", folder, remedy))
-    manifest = read_manifest(files.manifest)
-    config = manifest.config
-    genome = Genome(load_space(config.space), config.search.dsp_shares)
-    with tempfile.TemporaryDirectory(prefix="qnas-compare-") as copy:
-        study = read_only_copy(files.journal, Path(copy), config)
-        trials = read_records(study, genome, config.objectives)
-    return ComparedRun(label, manifest, StudyRecords.of(config.objectives, trials))
+    run = read_run(folder)
+    return ComparedRun(label, run.manifest, run.records())
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:

@@ -9,7 +9,6 @@ in memory, to which new trials are added as the run makes them.
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
@@ -17,18 +16,16 @@ from typing import TYPE_CHECKING
 
 import optuna
 from optuna.artifacts import upload_artifact
-from optuna.exceptions import ExperimentalWarning
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
 from qnas.accel.device import Resource
 from qnas.errors import DependencyError, problem
-from qnas.objectives.registry import objective_info
 from qnas.studies.report.content import ReportContent
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose, reached, w8_share
-from qnas.studies.search.trials import TrialRecord, read_records
-from qnas.studies.storage.read_only_copy import read_only_copy
+from qnas.studies.search.trials import TrialRecord
+from qnas.studies.storage.stoppable import name_metrics
 
 if TYPE_CHECKING:
     from qnas.studies.run.run import Run
@@ -65,33 +62,30 @@ class Mirror:
         self.study = optuna.create_study(
             study_name=run.config.name,
             storage=self.storage,
-            directions=[objective_info(name).direction for name in run.config.objectives],
+            directions=[info.direction for info in run.objectives],
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            self.study.set_metric_names(list(run.config.objectives))
+        name_metrics(self.study, [info.name for info in run.objectives])
         for name, value in facts(run).items():
             self.study.set_user_attr(name, value)
         self._attached: set[tuple[str, int]] = set()
 
     def update(self) -> int:
         """Add what the run has made since the last time; the number of new trials."""
-        source = read_only_copy(self._run.files.journal, self._folder, self._run.config)
+        source = self._run.study
         known = len(self.study.get_trials(deepcopy=False))
         new = [t for t in source.get_trials(deepcopy=False)[known:] if t.state.is_finished()]
         self.study.add_trials(mirrored(trial) for trial in new)
         if new:
-            self._annotate(source)
+            self._annotate()
         self._attach()
         return len(new)
 
-    def _annotate(self, source: optuna.Study) -> None:
+    def _annotate(self) -> None:
         """The study's note, a note a Pareto trial, and the report's figures."""
         from optuna_dashboard import save_note
 
         run = self._run
-        objectives = run.config.objectives
-        records = StudyRecords.of(objectives, read_records(source, run.genome, objectives))
+        records = run.records()
         if not any(trial.feasible for trial in records.trials):
             return
         members = {trial.number: trial for trial in records.front()}
@@ -147,21 +141,22 @@ def facts(run: Run) -> dict[str, str | int]:
     config = run.config
     return {
         "space": run.space.name,
-        "data": config.data,
+        "data": run.manifest.data.name,
         "device": f"{run.device.name} ({run.device.part})",
         "seed": config.seed,
         "trials to make": config.search.trials,
-        "sampler": config.search.sampler,
+        "sampler": config.search.sampler_name,
     }
 
 
 def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
     """Markdown: what is searched, on what, how far it is, and what would be picked of it."""
+    objectives = ", ".join(info.name for info in run.objectives)
     lines = [
         f"## {run.config.name}",
         "",
         f"Space `{run.space.name}` on **{run.device.name}** ({run.device.part}); objectives"
-        f" {', '.join(run.config.objectives)}. {members} members of the front so far, each with a"
+        f" {objectives}. {members} members of the front so far, each with a"
         " note of its architecture and estimate. The report's figures and the artifacts (report,"
         " a project a pick) are on the page of the history.",
         "",

@@ -106,7 +106,7 @@ def explain_pick(folder: Path, *, device: str | None = None) -> Explanation:
         remedy = "Give a directory like runs/NAME/picks/knee; `qnas export` makes it."
         raise ConfigError(problem("pick", "must be a directory with a plan.json", folder, remedy))
     run = RunDirectory(folder.resolve().parent.parent)
-    board = load_device(device or _device_of(run))
+    board = load_device(device) if device else _device_of(run)
     plan = HardwarePlan.from_json(read_json(files.plan))
     return explain(f"{folder.resolve().name} of {run.path.name}", plan, board)
 
@@ -120,10 +120,10 @@ def _architecture(path: Path) -> Architecture:
     return Architecture.from_json(data)
 
 
-def _device_of(run: RunDirectory) -> str:
-    """Name or path of the device of a run."""
+def _device_of(run: RunDirectory) -> Device:
+    """The device of a run."""
     if not run.manifest.is_file():
         remedy = "Name the board with --device."
         rule = "must lie in a run with a manifest.json"
         raise ConfigError(problem("pick", rule, run.path, remedy))
-    return read_manifest(run.manifest).config.device
+    return read_manifest(run.manifest).config.board()

@@ -81,19 +81,19 @@ def content_of(
     run: Run, picks: tuple[Pick, ...], verifications: Mapping[str, Mapping[str, Any]]
 ) -> ReportContent:
     """Gather what the report of a run shows."""
-    records, splits, device = run.records(), run.splits, run.device
-    search = run.config.search
+    records, device, manifest = run.records(), run.device, run.manifest
+    search, splits = run.config.search, manifest.splits
     facts = (
         ("search space", f"{run.space.name}, 10^{run.space.log10_size():.1f} subnets"),
-        ("data", f"{run.images.name}, {len(run.images.labels):,} images"),
+        ("data", f"{manifest.data.name}, {manifest.data.images:,} images"),
         (
             "train / search / report",
-            f"{len(splits.train):,} / {len(splits.search):,} / {len(splits.report):,}",
+            f"{splits.train:,} / {splits.search:,} / {splits.report:,}",
         ),
         ("device", f"{device.name} ({device.part})"),
         ("objectives", ", ".join(records.objectives)),
-        ("trials", _trials(records)),
-        ("population", f"{search.population}, {search.sampler.removesuffix('Sampler')}"),
+        ("trials", _trials(records, search.trials)),
+        ("population", f"{search.population}, {search.sampler_name.removesuffix('Sampler')}"),
         ("seed", str(run.config.seed)),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
@@ -112,8 +112,8 @@ def content_of(
     )
 
 
-def _trials(records: StudyRecords) -> str:
-    """How many were evaluated, and what became of the others."""
+def _trials(records: StudyRecords, budget: int) -> str:
+    """How many were evaluated, what became of the others, and how many are still to come."""
     texts = [f"{len(records.trials):,} evaluated, {len(records.distinct()):,} distinct"]
     for trials, fate in (
         (records.infeasible, "over a limit"),
@@ -121,6 +121,8 @@ def _trials(records: StudyRecords) -> str:
     ):
         if trials:
             texts.append(f"{len(trials):,} {fate}")
+    if records.count < budget:
+        texts.append(f"{records.count:,} of {budget:,} so far")
     return "; ".join(texts)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from qnas.data import DataHeader, load_data, peek_data
 from qnas.data.file_check import check_files
 from qnas.data.files import ImageFiles
+from qnas.data.given import GivenImages
+from qnas.data.image_set import ImageSet
 from qnas.data.splits import check_divisible
 from qnas.errors import ConfigError, problem
 from qnas.space import SearchSpace
@@ -20,13 +22,20 @@ def inspect_data(config: Study, space: SearchSpace) -> DataHeader | None:
     ConfigError for data that cannot be read, as far as that is seen, that are not for `space`, or
     that the study's splits do not divide.
     """
-    found = peek_data(
-        config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
-    )
+    found = _header(config, space)
     if found is not None:
         check_fit(space, found)
         check_divisible(found, config.splits, seed=config.seed)
     return found
+
+
+def _header(config: Study, space: SearchSpace) -> DataHeader | None:
+    if isinstance(config.data, GivenImages):
+        return None  # of a run that is there: they were looked at when it began
+    if isinstance(config.data, ImageSet):
+        return config.data.header
+    size, channels = space.image_size, space.in_channels
+    return peek_data(config.data_name, size=size, channels=channels, pixels=config.images)
 
 
 def read_data(
@@ -37,7 +46,7 @@ def read_data(
     Returns sentences on the images beside. ConfigError names the first file at fault.
     """
     data = load_data(
-        config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
+        config.data_name, size=space.image_size, channels=space.in_channels, pixels=config.images
     )
     check_fit(space, data.header)
     check_divisible(data.header, config.splits, seed=config.seed)

@@ -18,7 +18,6 @@ from qnas.accel.plan.folding import Folding
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, QnasError, problem
 from qnas.objectives.registry import modelled_objective
-from qnas.spaces import load_space
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import estimate_limits, load_calibration
 from qnas.studies.run.user_limits import LimitReach, LimitReaches, reach_limits
@@ -123,7 +122,7 @@ class Feasibility:
 
 def assess(config: Study) -> Feasibility:
     """Plan and price the reference subnets of the study's space on its device."""
-    space, device = load_space(config.space), load_device(config.device)
+    space, device = config.search_space(), config.board()
     share = config.search.dsp_shares[-1]
     calibration = load_calibration(config.calibration, device)
     estimates = estimate_limits(device, config.calibration, calibration)
@@ -134,7 +133,7 @@ def assess(config: Study) -> Feasibility:
     )
     bounds = [
         UserLimit(objective, limit)
-        for name, limit in config.limits.items()
+        for name, limit in config.limit_values.items()
         if (objective := modelled_objective(name, device, calibration))
     ]
     reaches = reach_limits(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,8 +20,8 @@ from qnas.studies.config import Study
 PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
 # Picks follow from the front, and a longer search begins with the shorter one's trials, so
 # neither makes an existing run wrong; nor does another tuning, whose record knows its recipe. A
-# device is compared by its content, not by its path.
-CHANGEABLE = ("fps_targets", "device", "tune")
+# space, data and a device are compared by what they are, not by their names.
+CHANGEABLE = ("fps_targets", "space", "data", "device", "tune")
 DIGESTS = ("space", "data", "splits", "device", "calibration")
 
 
@@ -80,22 +80,32 @@ def make_manifest(
         name=config.name,
         versions={"python": platform.python_version(), "qnas": _qnas(), **_versions()},
         seeds=seeds,
-        config=config,
-        config_digest=digest(config),
-        space=Named(config.space, digest(space)),
-        data=NamedData(config.data, images.digest, len(images.labels)),
+        config=config.recorded(),
+        config_digest=digest(config.recorded()),
+        space=space_of(config, space),
+        data=NamedData(config.data_name, images.digest, len(images.labels)),
         splits=SplitSizes(
             splits.digest,
             train=len(splits.train),
             search=len(splits.search),
             report=len(splits.report),
         ),
-        device=Named(device.name, digest(device)),
-        calibration=_calibration(config),
+        device=device_of(device),
+        calibration=calibration_of(config),
     )
 
 
-def _calibration(config: Study) -> Named:
+def space_of(config: Study, space: SearchSpace) -> Named:
+    """The study's space by its content."""
+    return Named(config.space if isinstance(config.space, str) else space.name, digest(space))
+
+
+def device_of(device: Device) -> Named:
+    """The device by its content."""
+    return Named(device.name, digest(device))
+
+
+def calibration_of(config: Study) -> Named:
     """By its content, wherever the file lies."""
     file = config.calibration.file
     return Named(Path(file).name, digest(read_json(Path(file)))) if file else Named("", "")
@@ -112,16 +122,22 @@ def merge(path: Path, fresh: Manifest) -> Manifest:
     Raises ConfigError naming the section in which the two differ.
     """
     old = read_manifest(path)
-    for section in _changed(old, fresh):
+    changed = [name for name in DIGESTS if getattr(old, name).digest != getattr(fresh, name).digest]
+    refuse([*changed_sections(old, fresh.config), *changed], path.parent)
+    return replace(fresh, versions=old.versions, stages=old.stages)
+
+
+def refuse(changed: Sequence[str], folder: Path) -> None:
+    """ConfigError for the first section of a study that is not that of the run in `folder`."""
+    for section in changed:
         raise ConfigError(
             problem(
                 section,
-                f"must be what the run in {path.parent} was made with",
+                f"must be what the run in {folder} was made with",
                 "something else",
                 "Give the changed study another name, or delete that folder.",
             )
         )
-    return replace(fresh, versions=old.versions, stages=old.stages)
 
 
 def record_stage(path: Path, stage: str, facts: Mapping[str, float | int | str]) -> None:
@@ -132,16 +148,17 @@ def record_stage(path: Path, stage: str, facts: Mapping[str, float | int | str])
     write_json(path, replace(manifest, stages=stages))
 
 
-def _changed(old: Manifest, fresh: Manifest) -> list[str]:
-    configs = encode(old.config), encode(fresh.config)
+def changed_sections(old: Manifest, config: Study) -> list[str]:
+    """The keys and tables of a study that a run may not change, and that differ."""
+    configs = encode(old.config), encode(config.recorded())
     sections = [
         f"[{name}]" if isinstance(value, dict) else name
         for name, value in configs[1].items()
         if name not in CHANGEABLE and _pinned(configs[0][name]) != _pinned(value)
     ]
-    if fresh.config.search.trials < old.config.search.trials:
+    if config.search.trials < old.config.search.trials:
         sections.append("search.trials")
-    return sections + [n for n in DIGESTS if getattr(old, n).digest != getattr(fresh, n).digest]
+    return sections
 
 
 def _pinned(value: Any) -> Any:

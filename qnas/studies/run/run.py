@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,42 +11,50 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas._util.serialization import write_json
-from qnas.accel.device import Device, load_device
+from qnas.accel.device import Device
 from qnas.data import load_data
+from qnas.data.given import GivenImages, read_images
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.splits import Splits
 from qnas.errors import CheckpointError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
-from qnas.spaces import load_space
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import estimate_limits, load_calibration
-from qnas.studies.run.data_check import check_fit, inspect_data
-from qnas.studies.run.feasibility import assess
-from qnas.studies.run.manifest import Manifest, make_manifest, merge, read_manifest, record_stage
-from qnas.studies.run.run_directory import RunDirectory, sweep
+from qnas.studies.run.manifest import (
+    Manifest,
+    make_manifest,
+    read_manifest,
+    record_stage,
+    refuse,
+)
+from qnas.studies.run.run_directory import RunDirectory
 from qnas.studies.search.genome import Genome
 
 if TYPE_CHECKING:
     import optuna
 
     from qnas.accel.calibration.file import Calibration
+    from qnas.objectives.registry import ObjectiveInfo
     from qnas.studies.results.front import StudyRecords
+    from qnas.studies.storage.read_only_copy import JournalReader
     from qnas.supernet.model import Supernet
 
 
 class Run:
-    """What the stages of one run share. Open it with `writable_run`."""
+    """What the stages of one run share. Open it with `writable_run`, or `read_run`.
 
-    def __init__(self, config: Study, runs: Path) -> None:
-        self.config = config
-        self.files = RunDirectory(runs / config.name)
+    One that is `read_only` holds no lock and writes nothing: another process may be searching it.
+    """
+
+    def __init__(self, config: Study, directory: Path, *, read_only: bool = False) -> None:
+        self.config, self.read_only = config, read_only
+        self.files = RunDirectory(directory)
         self._records: StudyRecords | None = None
 
     @cached_property
     def space(self) -> SearchSpace:
         """The space of the study."""
-        return load_space(self.config.space)
+        return self.config.search_space()
 
     @cached_property
     def genome(self) -> Genome:
@@ -57,7 +64,7 @@ class Run:
     @cached_property
     def device(self) -> Device:
         """The board of the study."""
-        return load_device(self.config.device)
+        return self.config.board()
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -71,11 +78,29 @@ class Run:
 
     @cached_property
     def images(self) -> ImageSet:
-        """The data of the study, in the size and the channels of its space."""
+        """The data of the study, in the size and the channels of its space.
+
+        ConfigError where a run that is only read was made from other data of that name.
+        """
         config, space = self.config, self.space
-        return load_data(
-            config.data, size=space.image_size, channels=space.in_channels, pixels=config.images
+        if isinstance(config.data, ImageSet):
+            return config.data
+        if isinstance(config.data, GivenImages):
+            return read_images(self.files.images, config.data)
+        found = load_data(
+            config.data_name,
+            size=space.image_size,
+            channels=space.in_channels,
+            pixels=config.images,
         )
+        if self.read_only and found.digest != self.manifest.data.digest:
+            refuse(["data"], self.files.path)
+        return found
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the run was made from, and what its stages recorded."""
+        return read_manifest(self.files.manifest)
 
     @cached_property
     def splits(self) -> Splits:
@@ -102,13 +127,44 @@ class Run:
         return Supernet.load(self.files.path)
 
     @cached_property
-    def study(self) -> optuna.Study:
-        """The study in the run's journal."""
+    def objectives(self) -> tuple[ObjectiveInfo, ...]:
+        """Name, unit and direction of each objective."""
         from qnas.objectives.registry import objective_info
+
+        return tuple(objective_info(name) for name in self.config.objective_names)
+
+    @property
+    def study(self) -> optuna.Study:
+        """The study in the run's journal; a copy of it, as it is now, where the run is only read.
+
+        StageOrderError if there is nothing to read yet.
+        """
+        if self.read_only:
+            self.need("read", self.files.journal.exists(), "search")
+            return self._reader.study()
+        return self._journal
+
+    @cached_property
+    def _journal(self) -> optuna.Study:
         from qnas.studies.storage.journal import open_study
 
-        directions = [objective_info(name).direction for name in self.config.objectives]
-        return open_study(self.files.journal, name=self.config.name, directions=directions)
+        return open_study(
+            self.files.journal,
+            name=self.config.name,
+            directions=[info.direction for info in self.objectives],
+            metric_names=[info.name for info in self.objectives],
+        )
+
+    @cached_property
+    def _reader(self) -> JournalReader:
+        from qnas.studies.storage.read_only_copy import JournalReader
+
+        return JournalReader(
+            self.files.journal,
+            name=self.config.name,
+            directions=[info.direction for info in self.objectives],
+            metrics=[info.name for info in self.objectives],
+        )
 
     def records(self) -> StudyRecords:
         """Every decided trial so far; read again only when there are more."""
@@ -117,7 +173,7 @@ class Run:
 
         decided = len(decided_trials(self.study))
         if self._records is None or self._records.count < decided:
-            objectives = self.config.objectives
+            objectives = self.config.objective_names
             try:
                 trials = read_records(self.study, self.genome, objectives)
             except (QnasError, LookupError, TypeError, ValueError) as error:
@@ -131,6 +187,13 @@ class Run:
                 ) from None
             self._records = StudyRecords.of(objectives, trials)
         return self._records
+
+    def searched_records(self, stage: str) -> StudyRecords:
+        """`records`, of which there must be some: StageOrderError on behalf of `stage`."""
+        found = self.records() if self.files.journal.exists() else None
+        self.need(stage, found is not None and found.count > 0, "search")
+        assert found is not None
+        return found
 
     def loaded_subset(
         self, name: str, *, at_most: int
@@ -162,7 +225,7 @@ class Run:
 
     def stage_facts(self, stage: str) -> dict[str, Any]:
         """What the manifest says of a stage; empty if nothing."""
-        return dict(read_manifest(self.files.manifest).stages.get(stage, {}))
+        return dict(self.manifest.stages.get(stage, {}))
 
     def record_stage(self, stage: str, **facts: float | int | str) -> None:
         """Add facts of a stage to the manifest."""
@@ -179,32 +242,3 @@ class Run:
                     f"Run `qnas {before}` first, or `qnas run` for everything.",
                 )
             )
-
-
-@contextmanager
-def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run") -> Iterator[Run]:
-    """The run of `config` under `runs`, held for this process alone.
-
-    Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
-    for other stages without a run, UnknownNameError for names nobody knows, ConfigError for data
-    that the space is not for and if the run there was made from something else, and CapacityError
-    before a training of which no subnet would fit the device or reach an FPS target.
-    """
-    config.check_names()
-    run = Run(config, runs)
-    if stage not in ("run", "train"):
-        run.need(stage, run.files.manifest.exists(), "train")
-    # All before the directory: bad input leaves nothing behind.
-    _ = run.limits
-    inspect_data(config, run.space)
-    check_fit(run.space, run.images.header)
-    if not run.trained():
-        assess(config).require()
-    manifest = run.make_manifest()
-    run.files.path.mkdir(parents=True, exist_ok=True)
-    with run.files.locked():
-        sweep(run.files)
-        if run.files.manifest.exists():
-            manifest = merge(run.files.manifest, manifest)
-        write_json(run.files.manifest, manifest)
-        yield run

@@ -20,7 +20,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification|tuning|start|together)\.json\."
     r"|\.front\.csv\.|\.report\.html\.|\.train\.jsonl\."
-    r"|\.(supernet|checkpoint|network|weights)\.safetensors\.|\.project\."
+    r"|\.(supernet|checkpoint|network|weights|images)\.safetensors\.|\.project\."
 )
 
 
@@ -114,6 +114,16 @@ class RunDirectory:
     @property
     def supernet(self) -> tuple[Path, Path]:
         return self.path / "supernet.safetensors", self.path / "supernet.json"
+
+    @property
+    def images(self) -> Path:
+        """The images of a study that was given arrays rather than a name."""
+        return self.path / "images.safetensors"
+
+    @property
+    def failures(self) -> Path:
+        """Tracebacks of trials that failed."""
+        return self.path / "failures.log"
 
     @property
     def journal(self) -> Path:

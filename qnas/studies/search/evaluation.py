@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,9 +52,11 @@ class Infeasible:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A proposal that could not be evaluated. Nothing stands in for its values."""
+    """A proposal that could not be evaluated, with the traceback of an exception, if it was one.
+    Nothing stands in for its values."""
 
     reason: str
+    traceback: str = ""
 
 
 Result = Evaluation | EarlyStopped | Infeasible | Failure
@@ -132,9 +135,10 @@ class Evaluator:
         except Exception as error:
             if len(candidates) == 1:
                 return [failure("objective", error)]
-            # One candidate must not fail its whole generation: find out which it is.
-            return [self.values([candidate], objectives)[0] for candidate in candidates]
-        return [_finite(row) for row in rows]
+        else:
+            return [_finite(row) for row in rows]
+        # One candidate must not fail its whole generation: find out which it is.
+        return [self.values([candidate], objectives)[0] for candidate in candidates]
 
     def constraints(
         self, proposal: Proposal, estimate: Estimate, values: Mapping[str, float]
@@ -192,4 +196,5 @@ def constraints(
 
 def failure(where: str, error: Exception) -> Failure:
     """What an exception is to a trial."""
-    return Failure(f"{where}: {type(error).__name__}: {error}")
+    text = "".join(traceback.format_exception(error))
+    return Failure(f"{where}: {type(error).__name__}: {error}", text)

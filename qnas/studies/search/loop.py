@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -18,11 +19,20 @@ from qnas.studies.search.history import History, no_feasible_candidate
 from qnas.studies.search.proposers import Proposer, make_proposer
 from qnas.studies.search.sampler import Params, place_of
 from qnas.studies.search.target_local_search import FpsTargets, TargetLocalSearch
-from qnas.studies.search.trials import KEY, REASON, TrialPosition, make_trial, read_result
+from qnas.studies.search.trials import (
+    KEY,
+    REASON,
+    TRACEBACK,
+    TrialPosition,
+    make_trial,
+    read_result,
+)
 from qnas.studies.sections import SearchConfig
 from qnas.studies.storage.leases import Leases, SoleWorker
+from qnas.studies.storage.stoppable import is_stopped
 
 SECONDS = "seconds"
+Callback = Callable[[optuna.Study, FrozenTrial], None]
 
 
 @dataclass
@@ -35,6 +45,8 @@ class SearchLoop:
     are answered from memory. With `race`, which is told the decided trials of the generations
     before and says how to evaluate against them, that takes the place of `evaluate`. With
     `targets`, every `search.focus_every`-th generation looks near the best that reach them.
+    `callbacks` are told each trial that is finished, by whomever; a `study.stop()` ends the search.
+    `log` is a file to which tracebacks of failed trials are added.
     """
 
     study: optuna.Study
@@ -47,9 +59,11 @@ class SearchLoop:
     leases: Leases = field(default_factory=SoleWorker)
     targets: FpsTargets | None = None
     race: Callable[[Sequence[FrozenTrial]], Evaluate] | None = None
+    callbacks: Sequence[Callback] = ()
+    log: Path | None = None
 
     def run(self) -> None:
-        """Ends early if the history is `no_feasible_candidate`.
+        """Ends early if the study is stopped, or its history is `no_feasible_candidate`.
 
         Raises EvaluationError after `search.stop_after` failed trials in a row.
         """
@@ -67,7 +81,8 @@ class SearchLoop:
     def _step(self) -> bool:
         """Evaluate what of the current generation is nobody else's; False when all is done."""
         generation, slots = self._open()
-        if not slots or no_feasible_candidate(self._history, generation):
+        nothing = no_feasible_candidate(self._history, generation)
+        if not slots or nothing or is_stopped(self.study):
             return False
         proposed = self._proposer.propose(self._history, generation, range(slots[-1] + 1))
         by_key: dict[str, list[int]] = {}
@@ -136,17 +151,22 @@ class SearchLoop:
                 trials = trials[:count]
                 break
         self.study.add_trials(trials)
+        if self.log is not None:
+            add_failures(self.log, trials)
 
     def _take_in(self) -> None:
         """Read what was written since, by whomever. Raises EvaluationError: see `run`."""
         found = self._history.update()
         self._remember(found)
         for trial in found:
+            for callback in self.callbacks:
+                callback(self.study, trial)
             self._failures = _row_after(self._failures, trial)
             if self._failures >= self.search.stop_after:
                 rule = f"stops after {self._failures} failed trials in a row"
-                reason, remedy = trial.user_attrs[REASON], "Correct the cause and run again."
-                raise EvaluationError(problem("search", rule, reason, remedy))
+                where = f" Tracebacks are in {self.log}." if self.log else ""
+                remedy = f"Correct the cause and run again.{where}"
+                raise EvaluationError(problem("search", rule, trial.user_attrs[REASON], remedy))
         if found:
             done = min(self._history.decided, self.search.trials)
             note = f"generation {place_of(found[-1])[0]}"
@@ -163,3 +183,17 @@ def _row_after(row: int, trial: FrozenTrial) -> int:
     if trial.state == TrialState.PRUNED:
         return row
     return row + 1 if trial.state == TrialState.FAIL else 0
+
+
+def add_failures(log: Path, trials: Sequence[FrozenTrial]) -> None:
+    """Add to the file `log` what failed of `trials`, and where: one write, for several workers."""
+    texts = [
+        f"{trial.datetime_complete:%Y-%m-%d %H:%M:%S}  generation {place_of(trial)[0]},"
+        f" slot {place_of(trial)[1]}, {trial.user_attrs[KEY]}: {trial.user_attrs[REASON]}\n"
+        f"{trial.user_attrs.get(TRACEBACK, '')}\n"
+        for trial in trials
+        if trial.state == TrialState.FAIL
+    ]
+    if texts:
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write("".join(texts))

@@ -123,7 +123,7 @@ class Sampling:
     def _marked(self, trial: FrozenTrial) -> FrozenTrial:
         """`trial` with its generation where a genetic sampler of Optuna's looks for it."""
         marked = copy.copy(trial)
-        key = f"{self._search.sampler}:generation"
+        key = f"{self._search.sampler_name}:generation"
         marked.system_attrs = {**trial.system_attrs, key: place_of(trial)[0]}
         return marked
 
@@ -138,7 +138,7 @@ def make_proposer(
     warm_start: Sequence[Params] = (),
 ) -> Proposer:
     """The proposer of the sampler that `search` names."""
-    if search.sampler == DEFAULT_SAMPLER:
+    if search.sampler_name == DEFAULT_SAMPLER:
         return Evolution(
             study, distributions, search, seed, identify=identify, warm_start=warm_start
         )

@@ -25,7 +25,7 @@ from qnas.studies.search.sampler import (
 )
 from qnas.studies.storage.shared import IDENTITY
 
-ESTIMATE, KEY, REASON = "estimate", "key", "reason"
+ESTIMATE, KEY, REASON, TRACEBACK = "estimate", "key", "reason", "traceback"
 AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
 WRONG = "wrong"  # of a race
 
@@ -89,12 +89,14 @@ def make_trial(
     begun: datetime,
 ) -> FrozenTrial:
     """An ordinary Optuna trial: COMPLETE; PRUNED, with its constraints and without values, if it
-    was refused for a limit or dropped from a race; FAIL with its reason.
+    was refused for a limit or dropped from a race; FAIL with its reason and traceback.
 
     It took from `begun` until now: trials that were evaluated together took the same time."""
     attrs: dict[str, object] = {KEY: key}
     if isinstance(result, Failure):
         attrs[REASON] = result.reason
+        if result.traceback:
+            attrs[TRACEBACK] = result.traceback
     else:
         attrs[ESTIMATE] = encode(result.estimate)
     if isinstance(result, Evaluation) and result.wrong:

@@ -10,6 +10,7 @@ from qnas.accel.csim.toolchain import Toolchain
 from qnas.errors import ConfigError
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.run import Run
+from qnas.studies.search.loop import Callback
 from qnas.studies.stages import export as exporting
 from qnas.studies.stages import search as searching
 from qnas.studies.stages import train as training
@@ -28,17 +29,27 @@ def train(run: Run, *, progress: Progress = SILENT) -> None:
     training.train(run, progress)
 
 
-def search(run: Run, *, pool: WorkerPool = ONE_WORKER, progress: Progress = SILENT) -> None:
-    """Search subnets and foldings; write front.csv. Needs `train`."""
-    searching.search(run, progress, pool)
+def search(
+    run: Run,
+    *,
+    pool: WorkerPool = ONE_WORKER,
+    progress: Progress = SILENT,
+    callbacks: Sequence[Callback] = (),
+) -> None:
+    """Search subnets and foldings; write front.csv. Needs `train`.
+
+    `callbacks` are called with the study and each finished trial, as Optuna's; they may stop it.
+    """
+    searching.search(run, progress, pool, callbacks=callbacks)
 
 
 def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     """Write report.html from the study, and from the verifications there are; with `png`, its
-    figures as well. Needs `search`."""
+    figures as well. Of a search that goes on, what there is so far. Needs `search`."""
     from qnas.studies.report.page import content_of, render
 
-    run.need("report", searching.searched(run), "search")
+    searching.check_supernet(run)
+    run.searched_records("report")
     # Without the targets that nobody reaches: it is the report that shows why.
     picks, found = exporting.reachable_picks(run), verifying.verifications(run)
     content = content_of(run, picks, found)
@@ -100,7 +111,11 @@ def tune(run: Run, *, picks: Sequence[str] = (), progress: Progress = SILENT) ->
 
 
 def run_all(
-    run: Run, *, pool: WorkerPool = ONE_WORKER, progress: Progress = SILENT
+    run: Run,
+    *,
+    pool: WorkerPool = ONE_WORKER,
+    progress: Progress = SILENT,
+    callbacks: Sequence[Callback] = (),
 ) -> dict[str, Any]:
     """Everything, from images to verified accelerators; returns the content of summary.json.
 
@@ -110,7 +125,7 @@ def run_all(
     if not verifying.everything_verified(run):
         Toolchain().version()
     train(run, progress=progress)
-    search(run, pool=pool, progress=progress)
+    search(run, pool=pool, progress=progress, callbacks=callbacks)
     try:
         exporting.picks(run)
     except ConfigError:  # the front misses a target: its report shows by how much

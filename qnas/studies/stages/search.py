@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qnas._util.serialization import write_atomically
 from qnas.errors import CheckpointError, problem
 from qnas.studies.progress import Progress
 from qnas.studies.results.front import front_csv
 from qnas.studies.run.run import Run
+from qnas.studies.search.loop import Callback
 from qnas.studies.search.trials import copy_missing, decided_trials
+from qnas.studies.storage.stoppable import is_stopped, start_again
 from qnas.studies.workers.pool import ONE_WORKER, WorkerPool, open_pool
 from qnas.studies.workers.search_loop import make_search_loop
 
 STAGE = "search"
-SUPERNET = "supernet"
+SUPERNET, BUDGET = "supernet", "trials"
 
 
 def searched(run: Run) -> bool:
-    """Whether the study has all its trials, and its front is written.
+    """Whether the study has all its trials, or was stopped on the way, and its front is written.
 
     Raises CheckpointError for trials of another supernet than the one in the run.
     """
-    _check_supernet(run)
-    files, trials = run.files, run.config.search.trials
-    return files.front.exists() and len(decided_trials(run.study)) >= trials
+    check_supernet(run)
+    if not run.files.front.exists():
+        return False
+    trials, study = run.config.search.trials, run.study
+    stopped = is_stopped(study) and study.user_attrs[BUDGET] >= trials
+    return stopped or len(decided_trials(study)) >= trials
 
 
-def search(run: Run, progress: Progress, pool: WorkerPool = ONE_WORKER) -> None:
+def search(
+    run: Run,
+    progress: Progress,
+    pool: WorkerPool = ONE_WORKER,
+    *,
+    callbacks: Sequence[Callback] = (),
+) -> None:
     """Complete the study and write front.csv. Raises CapacityError if nothing fits the device.
+
+    `callbacks` are called with the study and each trial that is finished from now on, as Optuna's
+    are; one that calls `study.stop()` ends the search for this budget of trials.
 
     A study in a shared storage is copied to the run's journal in the end, which is what the other
     stages read.
@@ -36,21 +52,25 @@ def search(run: Run, progress: Progress, pool: WorkerPool = ONE_WORKER) -> None:
         progress.stage(STAGE, "study is complete")
         return
     config = run.config
-    objectives = ", ".join(config.objectives)
+    objectives = ", ".join(config.objective_names)
     progress.stage(STAGE, f"{config.search.trials} trials for {objectives} on {run.device.name}")
     run.records()  # a damaged journal is found before anything is added to it
     run.study.set_user_attr(SUPERNET, run.supernet_digest())
+    start_again(run.study)
     run.files.front.unlink(missing_ok=True)  # of a shorter search, if there is one
     with open_pool(run, pool) as (study, leases):
         if study is not run.study:
             copy_missing(run.study, study)
-        make_search_loop(run, study, leases, progress).run()
+        start_again(study)
+        study.set_user_attr(BUDGET, config.search.trials)
+        make_search_loop(run, study, leases, progress, callbacks=callbacks).run()
         if study is not run.study:
             copy_missing(study, run.study)
     write_atomically(run.files.front, front_csv(run.records()))
 
 
-def _check_supernet(run: Run) -> None:
+def check_supernet(run: Run) -> None:
+    """CheckpointError for trials of another supernet than the one in the run."""
     if not (run.trained() and run.files.journal.exists()):
         return
     made_with, found = run.study.user_attrs.get(SUPERNET), run.supernet_digest()

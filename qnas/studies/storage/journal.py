@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 
 from qnas.errors import CheckpointError, problem
 from qnas.objectives.base import Direction
+from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 
 
 class KernelLock(JournalFileOpenLock):
@@ -90,7 +91,7 @@ class Journal(JournalFileBackend):
             stream.write(b"".join(lines))
 
 
-class JournalStudy(optuna.Study):
+class JournalStudy(StoppableStudy):
     """An Optuna study in a journal file; trials that are added together are written together."""
 
     def __init__(self, name: str, journal: Journal, storage: JournalStorage) -> None:
@@ -103,8 +104,11 @@ class JournalStudy(optuna.Study):
             super().add_trials(trials)
 
 
-def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> optuna.Study:
-    """The study in the journal at `path`, made if it is absent.
+def open_study(
+    path: Path, *, name: str, directions: Sequence[Direction], metric_names: Sequence[str] = ()
+) -> optuna.Study:
+    """The study in the journal at `path`, made if it is absent; `metric_names` are what Optuna's
+    plots call its objectives.
 
     Raises CheckpointError if the journal is damaged or has other directions.
     """
@@ -130,6 +134,7 @@ def open_study(path: Path, *, name: str, directions: Sequence[Direction]) -> opt
             problem(str(path), "must be a whole Optuna journal", found, "Delete it and run again.")
         ) from None
     check_directions(study, directions, where=str(path))
+    name_metrics(study, metric_names)
     return study
 
 

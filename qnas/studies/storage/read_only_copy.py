@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
 
-from qnas.objectives.registry import objective_info
-from qnas.studies.config import Study
+from qnas.objectives.base import Direction
 from qnas.studies.storage.journal import open_study
+from qnas.studies.storage.stoppable import name_metrics
 
 
-def read_only_copy(journal: Path, folder: Path, config: Study) -> optuna.Study:
-    """The study in a copy of `journal` under `folder`: the run's own is neither locked nor mended.
+class JournalReader:
+    """Reads a journal that another process may be writing: it is neither locked nor mended."""
 
-    Raises CheckpointError as `open_study` does.
-    """
-    copy = folder / "study.journal"
-    shutil.copyfile(journal, copy)
-    directions = [objective_info(name).direction for name in config.objectives]
-    return open_study(copy, name=config.name, directions=directions)
+    def __init__(
+        self, journal: Path, *, name: str, directions: Sequence[Direction], metrics: Sequence[str]
+    ) -> None:
+        self._journal, self._name = journal, name
+        self._directions, self._metrics = directions, metrics
+        self._stamp: tuple[int, int] | None = None
+        self._study: optuna.Study | None = None
+
+    def study(self) -> optuna.Study:
+        """A copy in memory of the study as it is now; the same one until the journal grows.
+
+        Raises CheckpointError as `open_study` does.
+        """
+        stat = self._journal.stat()
+        stamp = (stat.st_size, stat.st_mtime_ns)
+        if self._study is None or stamp != self._stamp:
+            self._study, self._stamp = self._read(), stamp
+            name_metrics(self._study, self._metrics)
+        return self._study
+
+    def _read(self) -> optuna.Study:
+        with tempfile.TemporaryDirectory(prefix="qnas-study-") as folder:
+            copy = Path(folder) / "study.journal"
+            shutil.copyfile(self._journal, copy)
+            return _in_memory(open_study(copy, name=self._name, directions=self._directions))
+
+
+def _in_memory(source: optuna.Study) -> optuna.Study:
+    study = optuna.create_study(study_name=source.study_name, directions=source.directions)
+    for name, value in source.user_attrs.items():
+        study.set_user_attr(name, value)
+    study.add_trials(source.get_trials(deepcopy=False))
+    return study

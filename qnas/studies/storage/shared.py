@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from qnas.errors import CheckpointError, ConfigError, DependencyError, problem
 from qnas.objectives.base import Direction
 from qnas.studies.storage.journal import check_directions
+from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 
 IDENTITY = "qnas:study"
 GRPC, GRPC_PORT = "grpc", 13000
@@ -87,20 +88,27 @@ def _public(url: str) -> str:
 
 
 def shared_study(
-    storage: BaseStorage, *, name: str, directions: Sequence[Direction], identity: str
+    storage: BaseStorage,
+    *,
+    name: str,
+    directions: Sequence[Direction],
+    identity: str,
+    metric_names: Sequence[str] = (),
 ) -> optuna.Study:
-    """The study `name` in `storage`, made if it is absent.
+    """The study `name` in `storage`, made if it is absent; `metric_names` as in `open_study`.
 
     CheckpointError if it has other directions or is of something else than `identity`.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
+    optuna.create_study(
         storage=storage, study_name=name, directions=list(directions), load_if_exists=True
     )
+    study = StoppableStudy(study_name=name, storage=storage)
     check_directions(study, directions, where=f"study {name}")
     if study.user_attrs.get(IDENTITY, identity) != identity:
         rule = "must be of the same space, data, device, supernet, seed and settings here and there"
         remedy = "Copy manifest.json and supernet.* of one run to the others, or rename the study."
         raise CheckpointError(problem(f"study {name}", rule, "another one", remedy))
     study.set_user_attr(IDENTITY, identity)
+    name_metrics(study, metric_names)
     return study

@@ -18,8 +18,6 @@ from optuna.storages import JournalStorage
 from qnas._util.serialization import digest, encode
 from qnas._util.user_code import is_reference
 from qnas.errors import ConfigError, problem
-from qnas.objectives.registry import objective_info
-from qnas.studies.run.manifest import read_manifest
 from qnas.studies.run.run import Run
 from qnas.studies.storage.journal import Journal
 from qnas.studies.storage.leases import Leases, LeaseTable, SoleWorker
@@ -85,9 +83,14 @@ def join_pool(
         with leases.heartbeat():
             yield study, leases
         return
-    directions = [objective_info(name).direction for name in run.config.objectives]
     with open_storage(storage) as shared:
-        study = shared_study(shared, name=name, directions=directions, identity=identity_of(run))
+        study = shared_study(
+            shared,
+            name=name,
+            directions=[info.direction for info in run.objectives],
+            metric_names=[info.name for info in run.objectives],
+            identity=identity_of(run),
+        )
         leases = LeaseTable(shared, name, worker=worker)
         with leases.heartbeat():
             yield study, leases
@@ -95,16 +98,17 @@ def join_pool(
 
 def identity_of(run: Run) -> str:
     """Digest of all that a search's trials follow from, wherever its files lie."""
-    manifest, config = read_manifest(run.files.manifest), run.config
+    manifest, config = run.manifest, run.config
     search: dict[str, Any] = encode(config.search)
     for free in ("trials", "stop_after", "seed_from"):
         del search[free]
+    search["sampler"] = _portable(search["sampler"])
     parts = (manifest.space, manifest.data, manifest.splits, manifest.device)
     return digest(
         {
             "digests": [part.digest for part in parts] + [run.supernet_digest()],
-            "objectives": [_portable(name) for name in config.objectives],
-            "limits": {_portable(name): limit for name, limit in config.limits.items()},
+            "objectives": [_portable(name) for name in config.objective_names],
+            "limits": {_portable(name): limit for name, limit in config.limit_values.items()},
             "seed": config.seed,
             "search": search,
         }

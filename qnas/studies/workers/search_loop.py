@@ -18,7 +18,7 @@ from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.search.evaluation import Evaluator, Result, UserLimit
 from qnas.studies.search.genome import Proposal
-from qnas.studies.search.loop import SearchLoop
+from qnas.studies.search.loop import Callback, SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.sampler import Params
 from qnas.studies.search.target_local_search import FpsTargets
@@ -29,7 +29,12 @@ WARM_START = "seeds"
 
 
 def make_search_loop(
-    run: Run, study: optuna.Study, leases: Leases, progress: Progress
+    run: Run,
+    study: optuna.Study,
+    leases: Leases,
+    progress: Progress,
+    *,
+    callbacks: Sequence[Callback] = (),
 ) -> SearchLoop:
     """One worker of the search of `run` in `study`."""
     evaluate = _LazyEvaluator(run)
@@ -44,6 +49,8 @@ def make_search_loop(
         leases=leases,
         targets=_targets(run, evaluate),
         race=evaluate.against if run.config.search.racing else None,
+        callbacks=callbacks,
+        log=run.files.failures,
     )
 
 
@@ -54,7 +61,7 @@ def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:
     return FpsTargets(
         config.fps_targets,
         speed=lambda params: evaluate.fps(run.genome.decode(params)),
-        error=config.objectives.index("error"),
+        error=config.objective_names.index("error"),
     )
 
 
@@ -111,15 +118,15 @@ def _make_evaluator(run: Run) -> Evaluator:
         return best_plan(architecture, device, dsp_share=share, limits=run.limits)
 
     wanted = make_objectives(
-        (*run.config.objectives, *run.config.limits),
+        (*run.config.objective_names, *run.config.limit_values),
         accuracy,
         device,
         calibration=run.calibration,
     )
-    own = len(run.config.objectives)
+    own = len(run.config.objective_names)
     return Evaluator(
         objectives=wanted[:own],
         planner=planner,
         limits=run.limits,
-        bounds=tuple(map(UserLimit, wanted[own:], run.config.limits.values())),
+        bounds=tuple(map(UserLimit, wanted[own:], run.config.limit_values.values())),
     )

@@ -22,7 +22,7 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_leave_with_the_others, daemon=True).start()
     path = Path(order["run"])
-    run = Run(read_manifest(path / "manifest.json").config, path.parent)
+    run = Run(read_manifest(path / "manifest.json").config, path)
     try:
         with join_pool(run, order["storage"], worker=order["worker"]) as (study, leases):
             make_search_loop(run, study, leases, Silent()).run()

@@ -34,7 +34,7 @@ def found() -> Explanation:
 def pick(tmp_path: Path, found: Explanation) -> Path:
     run = tmp_path / "demo"
     config = Study("demo", space="digits", data="digits", device="zcu102")
-    write_json(run / "manifest.json", Run(config, tmp_path).make_manifest())
+    write_json(run / "manifest.json", Run(config, run).make_manifest())
     write_json(run / "picks" / "knee" / "plan.json", found.plan)
     return run / "picks" / "knee"
 

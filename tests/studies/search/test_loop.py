@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from qnas.accel.cost.estimate import Estimate, Resources
 from qnas.errors import CapacityError, ConfigError, EvaluationError
@@ -16,11 +17,12 @@ from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords, front_csv
 from qnas.studies.search.evaluation import Evaluator, UserLimit, constraints
 from qnas.studies.search.genome import Genome
-from qnas.studies.search.loop import SearchLoop
+from qnas.studies.search.loop import Callback, SearchLoop
 from qnas.studies.search.sampler import Selection
 from qnas.studies.search.trials import read_records
 from qnas.studies.search.warm_start import read_warm_start
 from qnas.studies.storage.journal import open_study
+from qnas.studies.storage.stoppable import is_stopped, start_again
 from tests.studies.analytic import (
     DIRECTIONS,
     FEW,
@@ -102,6 +104,42 @@ def test_a_candidate_that_fails_fails_alone_and_says_why(mode: str, tmp_path: Pa
     assert all(t.params["depth"] == 1 for t in complete)
     assert all(("too deep" in t.user_attrs["reason"]) == (mode == "raise") for t in failed)
     assert all(t.params["depth"] == 2 and t.values is None for t in failed)
+
+
+def test_a_failure_keeps_its_traceback_in_the_trial_and_in_the_log(tmp_path: Path) -> None:
+    study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS)
+    config, log = SearchConfig(trials=12, population=4), tmp_path / "failures.log"
+    failing = evaluator(Breaking("raise", depth=2))
+    SearchLoop(study, GENOME, config, 0, failing, Silent(), log=log).run()
+    failed = [t for t in study.trials if t.state == TrialState.FAIL]
+    assert failed and failed[0].user_attrs["traceback"].startswith("Traceback (most recent call")
+    for trial in failed:
+        text = trial.user_attrs["traceback"]
+        assert 'raise ArithmeticError("too deep")' in text and __file__ in text
+        assert text in log.read_text() and trial.user_attrs["key"] in log.read_text()
+    assert log.read_text().count("Traceback (most recent call") == len(failed)
+
+
+def test_a_callback_sees_each_new_trial_and_may_stop_the_search(tmp_path: Path) -> None:
+    config, seen = SearchConfig(trials=40, population=8), list[int]()
+
+    def stop_at_twelve(study: optuna.Study, trial: FrozenTrial) -> None:
+        assert trial.state.is_finished()
+        seen.append(trial.number)
+        if len(seen) == 12:
+            study.stop()
+
+    def run(*callbacks: Callback) -> optuna.Study:
+        study = open_study(tmp_path / "a", name="small", directions=DIRECTIONS)
+        start_again(study)
+        SearchLoop(study, GENOME, config, 0, evaluator(), Silent(), callbacks=callbacks).run()
+        return study
+
+    stopped = run(stop_at_twelve)
+    assert seen == list(range(16)) == [t.number for t in stopped.trials]  # two generations
+    assert is_stopped(stopped) and len(run().trials) == 40
+    whole = search(tmp_path / "b", trials=40, population=8)
+    assert outcome(run()) == outcome(whole)
 
 
 def test_twenty_failures_in_a_row_end_the_search(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""Images that were given as arrays: kept in the run, so that it can be resumed and read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from qnas._util.serialization import Value
+from qnas.data.files import ImageFiles
+from qnas.data.image_set import ImageSet
+from qnas.errors import CheckpointError, ConfigError, problem
+
+
+@dataclass(frozen=True, slots=True)
+class GivenImages(Value):
+    """What a run's manifest says of an ImageSet that it was given: its name and its digest."""
+
+    name: str
+    digest: str
+
+    @classmethod
+    def of(cls, images: ImageSet) -> GivenImages:
+        """ConfigError for images on disk, which a study names instead (`folder:DIR`)."""
+        if isinstance(images.images, ImageFiles):
+            rule, remedy = "must be arrays, or the name of data", "Give `folder:DIR` instead."
+            raise ConfigError(problem("data", rule, f"an ImageSet of files, {images.name}", remedy))
+        return cls(images.name, images.digest)
+
+
+def write_images(path: Path, images: ImageSet) -> None:
+    """Write arrays, labels and what else there is to `path`, a safetensors file, atomically."""
+    from safetensors.numpy import save_file
+
+    fields = ("name", "num_classes", "input_step", "held_out", "validation")
+    told = {field: str(getattr(images, field)) for field in fields}
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file({"images": images.images[:], "labels": images.labels}, temporary, metadata=told)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_images(path: Path, given: GivenImages) -> ImageSet:
+    """The ImageSet that `write_images` wrote; CheckpointError if it is absent or another."""
+    from safetensors import SafetensorError
+
+    try:
+        found = _read(path)
+        reason = f"others, digest {found.digest[:12]}"
+        if found.digest == given.digest:
+            return found
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+    rule = f"must hold the images that the run was given, digest {given.digest[:12]}"
+    raise CheckpointError(problem(str(path), rule, reason, "Give the study its images again."))
+
+
+def _read(path: Path) -> ImageSet:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        told = file.metadata()
+        return ImageSet(
+            name=told["name"],
+            images=file.get_tensor("images"),
+            labels=file.get_tensor("labels"),
+            num_classes=int(told["num_classes"]),
+            input_step=float(told["input_step"]),
+            held_out=int(told["held_out"]),
+            validation=int(told["validation"]),
+        )

@@ -1,0 +1,85 @@
+"""Opening a run: to write, held for one process, or to read, beside whoever writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qnas._util.serialization import write_json
+from qnas.data.given import write_images
+from qnas.data.image_set import ImageSet
+from qnas.errors import ConfigError, problem
+from qnas.studies.config import Study
+from qnas.studies.run.data_check import check_fit, inspect_data
+from qnas.studies.run.feasibility import assess
+from qnas.studies.run.manifest import (
+    calibration_of,
+    changed_sections,
+    device_of,
+    merge,
+    read_manifest,
+    refuse,
+    space_of,
+)
+from qnas.studies.run.run import Run
+from qnas.studies.run.run_directory import RunDirectory, sweep
+
+
+@contextmanager
+def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run") -> Iterator[Run]:
+    """The run of `config` under `runs`, held for this process alone.
+
+    Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
+    for other stages without a run, UnknownNameError for names nobody knows, ConfigError for data
+    that the space is not for and if the run there was made from something else, and CapacityError
+    before a training of which no subnet would fit the device or reach an FPS target.
+    """
+    config.check_names()
+    run = Run(config, runs / config.name)
+    if stage not in ("run", "train"):
+        run.need(stage, run.files.manifest.exists(), "train")
+    # All before the directory: bad input leaves nothing behind.
+    _ = run.limits
+    inspect_data(config, run.space)
+    check_fit(run.space, run.images.header)
+    if not run.trained():
+        assess(config).require()
+    manifest = run.make_manifest()
+    run.files.path.mkdir(parents=True, exist_ok=True)
+    with run.files.locked():
+        sweep(run.files)
+        if run.files.manifest.exists():
+            manifest = merge(run.files.manifest, manifest)
+        if isinstance(config.data, ImageSet) and not run.files.images.exists():
+            write_images(run.files.images, config.data)
+        write_json(run.files.manifest, manifest)
+        yield run
+
+
+def read_run(directory: Path, *, config: Study | None = None) -> Run:
+    """The run in `directory`, to read: without a lock, also while it trains or searches, and
+    nothing is written there.
+
+    It is read as the study `config`, by default as the one that it was made from. Raises
+    ConfigError for a directory that is no run, and for a study that is not the run's.
+    """
+    files = RunDirectory(directory)
+    if not files.manifest.is_file():
+        rule, remedy = "must be the directory of a run", "Give a directory like runs/NAME."
+        raise ConfigError(problem("run", rule, directory, remedy))
+    manifest = read_manifest(files.manifest)
+    if config is None:
+        return Run(manifest.config, directory, read_only=True)
+    config.check_names()
+    run = Run(config, directory, read_only=True)
+    now = {
+        "space": space_of(config, run.space),
+        "device": device_of(run.device),
+        "calibration": calibration_of(config),
+    }
+    changed = [
+        name for name, found in now.items() if found.digest != getattr(manifest, name).digest
+    ]
+    refuse([*changed_sections(manifest, config), *changed], directory)
+    return run
