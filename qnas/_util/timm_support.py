@@ -11,7 +11,8 @@ from typing import Any
 
 from qnas.errors import DependencyError, problem
 
-WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar", ".th", ".pkl", ".model")
+HUBS = ("hf-hub:", "hf_hub:", "local-dir:")  # what timm fetches by names of another kind
 MISMATCH = "operator torchvision::"
 # Schemas of torchvision's compiled operators; timm uses neither.
 OPERATORS = (
@@ -21,8 +22,10 @@ OPERATORS = (
 
 
 def is_weights_file(source: str) -> bool:
-    """Whether `source` is a file of weights rather than the name of a model of timm's."""
-    return source.endswith(WEIGHTS)
+    """Whether `source` is a file of weights, or a folder with one, rather than the name of a model
+    of timm's."""
+    path = not source.startswith(HUBS) and ("/" in source or source.startswith((".", "~")))
+    return path or source.lower().endswith(WEIGHTS)
 
 
 def import_timm(module: str = "timm") -> ModuleType:

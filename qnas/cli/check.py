@@ -27,20 +27,26 @@ def command(study: str, data: bool | None) -> None:
 
     Prices the space's smallest, middle and largest subnet on the device, and compares them with
     the board's limits, the study's own and the FPS targets; then looks whether the data are there,
-    suit the space and can be divided. Exit status 2 if no subnet fits or reaches a target or a
-    limit, and for data at fault.
+    suit the space and can be divided, and reads the pretrained weights, if the study names a file.
+    Exit status 2 if no subnet fits or reaches a target or a limit, for data at fault, and for
+    weights that the space does not hold.
     """
     from rich.markup import escape
 
     from qnas.cli.console import printer
+    from qnas.spaces import load_space
     from qnas.studies.config import load_config
     from qnas.studies.run.feasibility import assess
+    from qnas.studies.run.pretrained import check_weights
 
     config = load_config(study)
     found = assess(config)
     console = printer()
     console.print(_table(found))
     found.require()
+    imported = check_weights(config, load_space(config.space))
+    for line in imported.lines() if imported else ():
+        console.print(line, markup=False)
     remarks = () if data is False else _data_remarks(config, console, every_image=bool(data))
     for line in (*found.remarks(), *remarks):
         console.print(f"[yellow]{escape(line)}[/yellow]")

@@ -13,6 +13,7 @@ from qnas.architecture import Architecture
 from qnas.data.files import DecodedImages, ImageFiles
 from qnas.data.image_set import Images
 from qnas.objectives.base import Candidate, Direction
+from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
 
@@ -68,12 +69,18 @@ class AccuracyEvaluator:
                 count = max(count, math.ceil(len(found) * GROWTH))
         return found
 
+    def float_top1(self, arch: Architecture) -> float:
+        """The same of one subnet with quantization off."""
+        with torch_threads(self._threads):
+            return self._evaluate(arch, quantize=False)
+
     @torch.no_grad()
-    def _evaluate(self, arch: Architecture) -> float:
-        subnet = self._supernet.extract(arch)
+    def _evaluate(self, arch: Architecture, *, quantize: bool = True) -> float:
+        weights = self._supernet.extract(arch).weights
         starts = range(0, len(self._images), BATCH)
         batches = (torch.from_numpy(self._images[i : i + BATCH]) for i in starts)
-        classes = torch.cat([subnet(batch).argmax(dim=1) for batch in batches])
+        logits = (forward(weights, batch, quantize=quantize) for batch in batches)
+        classes = torch.cat([batch.argmax(dim=1) for batch in logits])
         return (classes == self._labels).double().mean().item()
 
 

@@ -55,11 +55,11 @@ class Study(Value):
     run keeps; a function at the top level of a Python file that returns one (`data.py:load`); a
     known name; or a path: `folder:DIR` (ImageNet's layout), `idx:DIR`, `numpy:FILE.npz`. `images`
     says how bytes become numbers. Training starts from `pretrained`, a timm model's name or a file
-    of its weights, if there is one. The first `verify_images` images of the report split, spread
-    over its classes, go through the C simulation (0: all of them). `limits` bound objectives, named
-    or not:
-    the most of one to minimise, the least of one to maximise; resources are bounded by the device
-    already. Objectives may be the user's own: an Objective that has a name at the top level of a
+    of a ViT's weights, if there is one; `pretrained_model`, its name in timm, or its number of
+    heads, `pretrained_heads`, and the others say what a file does not. The first `verify_images`
+    images of the report split, spread over its classes, go through the C simulation (0: all of
+    them). `limits` bound objectives, named or not: the most of one to minimise, the least of one to
+    maximise; resources are bounded by the device already. Objectives may be the user's own: an Objective that has a name at the top level of a
     Python file (`mine.py:BYTES`), by which workers and a resumed run find it.
     `fps_targets` are images a second; each makes a pick: the most accurate of the front that
     reaches it. `name` is the run's folder; without one it is SPACE_DEVICE.
@@ -75,6 +75,12 @@ class Study(Value):
     limits: Limits = field(default_factory=dict)
     fps_targets: tuple[int, ...] = ()
     pretrained: str = ""
+    pretrained_model: str = ""
+    pretrained_heads: int = 0
+    pretrained_activation: str = ""
+    pretrained_epsilon: float = 0.0
+    pretrained_qk_norm: bool | None = None
+    pretrained_pooling: str = ""
     verify_images: int = 0
     images: PixelConfig = field(default_factory=PixelConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
@@ -107,6 +113,7 @@ class Study(Value):
             "must be positive",
             self.limit_values,
         )
+        self._check_pretrained()
         targets = self.fps_targets
         require(
             all(target > 0 for target in targets) and len(set(targets)) == len(targets),
@@ -114,6 +121,20 @@ class Study(Value):
             "must be positive, without repeats",
             list(targets),
         )
+
+    def _check_pretrained(self) -> None:
+        for key in ("model", "heads", "activation", "epsilon", "qk_norm", "pooling"):
+            name = f"pretrained_{key}"
+            value = getattr(self, name)
+            require(
+                bool(self.pretrained) or value in ("", 0, None),
+                name,
+                "must come with `pretrained`, the weights that it is of",
+                value,
+            )
+            require(
+                not isinstance(value, int | float) or value >= 0, name, "must be positive", value
+            )
 
     def _name_everything(self) -> None:
         """Objects that are found again by a name, as that name; sequences as tuples."""
@@ -179,8 +200,9 @@ class Study(Value):
             ("teacher_file", self.train.teacher_file),
             ("calibration.file", self.calibration.file),
         ):
-            missing = _is_file(key, file) and not Path(file).is_file()
-            require(not missing, key, "must be a file that exists", file)
+            path = Path(file)
+            there = path.is_file() or (key == "pretrained" and path.is_dir())
+            require(there or not _is_file(key, file), key, "must be a file that exists", file)
         # A reference is loaded, and judged, where it is used.
         if isinstance(self.space, str) and not is_reference(self.space):
             _known("space", self.space, space_names())

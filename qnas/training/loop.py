@@ -12,9 +12,11 @@ from pathlib import Path
 import torch
 
 from qnas._util.serialization import digest, encode
+from qnas.errors import CheckpointError, problem
 from qnas.space import SearchSpace, Singleton
-from qnas.supernet.export.timm_import import load_timm
 from qnas.supernet.model import Supernet
+from qnas.supernet.pretrained import Imported, Pretrained
+from qnas.supernet.pretrained.load import load_pretrained
 from qnas.supernet.threads import torch_threads
 from qnas.training.checkpoint import TrainingIdentity
 from qnas.training.logs import OnInterval
@@ -23,7 +25,7 @@ from qnas.training.recipe import Recipe
 from qnas.training.session import CALIBRATION_IMAGES, Session
 from qnas.training.source import BatchSource, check_source
 
-__all__ = ["CALIBRATION_IMAGES", "initial_supernet", "train_supernet"]
+__all__ = ["CALIBRATION_IMAGES", "initial_supernet", "pretrained_supernet", "train_supernet"]
 
 
 def train_supernet(
@@ -89,17 +91,36 @@ def initial_supernet(
     *,
     seed: int,
     input_step: float,
-    pretrained: str = "",
 ) -> Supernet:
-    """A supernet before its first step, its steps set on images of `source`: fresh, or with the
-    weights of a timm model or file."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        supernet = Supernet(space, input_step=input_step)
-    if pretrained:
-        load_timm(supernet, pretrained)
+    """A fresh supernet before its first step, its steps set on images of `source`."""
+    supernet = _fresh(space, seed, input_step)
     supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
     return supernet
+
+
+def pretrained_supernet(
+    space: SearchSpace | Singleton,
+    source: BatchSource,
+    *,
+    seed: int,
+    input_step: float,
+    pretrained: Pretrained,
+) -> tuple[Supernet, Imported]:
+    """The same with the weights of a pretrained ViT, and what was loaded of it; raises what
+    `load_pretrained` raises, and CheckpointError for weights whose activations overflow."""
+    supernet = _fresh(space, seed, input_step)
+    imported = load_pretrained(supernet, pretrained)
+    supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
+    if not all(tensor.isfinite().all() for tensor in supernet.state_dict().values()):
+        rule, remedy = "must give finite activations on the images", "Take another checkpoint."
+        raise CheckpointError(problem(pretrained.source, rule, "an overflow", remedy))
+    return supernet, imported
+
+
+def _fresh(space: SearchSpace | Singleton, seed: int, input_step: float) -> Supernet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Supernet(space, input_step=input_step)
 
 
 def _fingerprint(supernet: Supernet) -> str:

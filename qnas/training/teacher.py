@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 from qnas._util.timm_support import import_timm
 from qnas.errors import ConfigError, nearest, problem
-from qnas.supernet.export.timm_files import read_state_dict
+from qnas.supernet.pretrained.read import read_state_dict
+from qnas.supernet.pretrained.stored import plain
 from qnas.training.recipe import Recipe
 
 
@@ -65,15 +67,27 @@ def _from_file(recipe: Recipe, num_classes: int, shape: tuple[int, int, int]) ->
         model: nn.Module = timm.create_model(recipe.teacher, img_size=shape[1], **settings)
     except TypeError:  # a network of convolutions takes images of any size
         model = timm.create_model(recipe.teacher, **settings)
-    try:
-        model.load_state_dict(read_state_dict(Path(recipe.teacher_file)))
-    except RuntimeError as error:
-        raise _misfit(
-            f"weights of {recipe.teacher} for {num_classes} classes and images of {shape}",
-            recipe.teacher_file,
-            " ".join(str(error).split())[:300],
-        ) from None
+    state = read_state_dict(Path(recipe.teacher_file))
+    if differences := _differences(model.state_dict(), state):
+        needed = f"weights of {recipe.teacher} for {num_classes} classes and images of {shape}"
+        raise _misfit(needed, recipe.teacher_file, differences)
+    model.load_state_dict(state)
     return model
+
+
+def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """How the names and shapes of two state dicts differ; empty if they do not."""
+    for what, names in (
+        ("without", [name for name in wanted if name not in given]),
+        ("with", [name for name in given if name not in wanted]),
+    ):
+        if names:
+            return f"{what} {len(names)} tensors such as {plain(names[0])}"
+    sizes = ((name, tuple(t.shape), tuple(given[name].shape)) for name, t in wanted.items())
+    unlike = next(
+        (f"{n} of shape {has}, not {needs}" for n, needs, has in sizes if has != needs), ""
+    )
+    return unlike
 
 
 def _known_model(name: str) -> Any:

@@ -22,6 +22,7 @@ from qnas.studies.run.manifest import (
     refuse,
     space_of,
 )
+from qnas.studies.run.pretrained import check_weights
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import RunDirectory, sweep
 
@@ -33,7 +34,8 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
     Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
     for other stages without a run, UnknownNameError for names nobody knows, ConfigError for data
     that the space is not for and if the run there was made from something else, and CapacityError
-    before a training of which no subnet would fit the device or reach an FPS target.
+    before a training of which no subnet would fit the device or reach an FPS target; and what
+    `check_weights` raises.
     """
     config.check_names()
     run = Run(config, runs / config.name)
@@ -45,6 +47,7 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
     check_fit(run.space, run.images.header)
     if not run.trained():
         assess(config).require()
+        check_weights(config, run.space)
     manifest = run.make_manifest()
     run.files.path.mkdir(parents=True, exist_ok=True)
     with run.files.locked():

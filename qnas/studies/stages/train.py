@@ -8,6 +8,7 @@ from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration
 from qnas.studies.run.run import Run
+from qnas.studies.stages.pretrained import start_from
 
 if TYPE_CHECKING:
     from qnas.training.logs import Interval, OnInterval
@@ -29,7 +30,7 @@ def train(run: Run, progress: Progress) -> None:
 def assist(run: Run) -> None:
     """The part of a process beside rank 0 under torchrun: it trains along, and writes nothing."""
     if not run.trained():
-        _supernet(run, lambda interval: None)
+        _supernet(run, lambda interval: None, None)
 
 
 def _train(run: Run, progress: Progress) -> None:
@@ -44,7 +45,7 @@ def _train(run: Run, progress: Progress) -> None:
         note = f"loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
         progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
-    _supernet(run, on_interval)
+    _supernet(run, on_interval, progress)
     run.record_stage(STAGE, supernet=run.supernet_digest(), passes=_passes(run))
 
 
@@ -53,26 +54,19 @@ def _passes(run: Run) -> str:
     return str(read_json(run.files.supernet[1])["training"]["passes"])
 
 
-def _supernet(run: Run, on_interval: OnInterval) -> None:
-    from qnas.training.loop import initial_supernet, train_supernet
+def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> None:
+    """Train; only with a `progress` is what a training starts from told and recorded."""
+    from qnas.training.loop import train_supernet
 
-    source, config = training_source(run), run.config
-    input_step = run.images.step_for(run.space.activation_bits)
-    start = None
+    source, config, start = training_source(run), run.config, None
     if config.pretrained:
-        start = initial_supernet(
-            run.space,
-            source,
-            seed=config.seed,
-            input_step=input_step,
-            pretrained=config.pretrained,
-        )
+        start = start_from(run, source, stage=STAGE, progress=progress)
     train_supernet(
         run.space,
         source,
         recipe=config.train,
         seed=config.seed,
-        input_step=input_step,
+        input_step=run.images.step_for(run.space.activation_bits),
         directory=run.files.path,
         start=start,
         on_interval=on_interval,

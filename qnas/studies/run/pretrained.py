@@ -1,0 +1,41 @@
+"""The pretrained weights that a study names: what it says of them, and whether its space holds
+them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qnas._util.timm_support import is_weights_file
+from qnas.space import SearchSpace
+from qnas.studies.config import Study
+
+if TYPE_CHECKING:
+    from qnas.supernet.pretrained import Imported, Pretrained
+
+
+def pretrained_of(config: Study) -> Pretrained:
+    """The weights that a study starts from, and what it says of them."""
+    from qnas.supernet.pretrained import Pretrained
+
+    return Pretrained(
+        config.pretrained,
+        model=config.pretrained_model,
+        heads=config.pretrained_heads,
+        activation=config.pretrained_activation,
+        epsilon=config.pretrained_epsilon,
+        qk_norm=config.pretrained_qk_norm,
+        pooling=config.pretrained_pooling,
+    )
+
+
+def check_weights(config: Study, space: SearchSpace) -> Imported | None:
+    """What a supernet of `space` would take of the study's file of weights. None if it names none;
+    weights that timm fetches are looked at when training begins.
+
+    Raises as `load_pretrained`.
+    """
+    if not is_weights_file(config.pretrained):
+        return None
+    from qnas.supernet.pretrained.load import check_pretrained
+
+    return check_pretrained(space, pretrained_of(config))

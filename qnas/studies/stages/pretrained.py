@@ -1,0 +1,79 @@
+"""A training that starts from a pretrained ViT: what was loaded, and how accurate it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qnas.studies.run.pretrained import pretrained_of
+from qnas.studies.run.progress import Progress
+from qnas.studies.run.run import Run
+
+if TYPE_CHECKING:
+    from qnas.supernet.model import Supernet
+    from qnas.supernet.pretrained import Imported
+    from qnas.training.source import BatchSource
+
+# Multiplications for the accuracy of the imported model: under a minute of one thread.
+MULTIPLICATIONS = 1e12
+FEW, MANY = 200, 10_000  # images of it
+
+
+def start_from(run: Run, source: BatchSource, *, stage: str, progress: Progress | None) -> Supernet:
+    """A supernet with the study's pretrained weights. What was loaded and how accurate it is in
+    floating point is told and recorded, where there is a `progress`.
+
+    Raises as `pretrained_supernet`.
+    """
+    from qnas.training.loop import pretrained_supernet
+
+    supernet, imported = pretrained_supernet(
+        run.space,
+        source,
+        seed=run.config.seed,
+        input_step=run.images.step_for(run.space.activation_bits),
+        pretrained=pretrained_of(run.config),
+    )
+    if progress:
+        lines = [*imported.lines(), *_other_pixels(run, imported)]
+        run.record_stage(stage, pretrained="; ".join(lines), pretrained_sha256=imported.sha256)
+        lines += _accuracy(run, supernet, imported, stage)
+        for line in lines:
+            progress.stage(stage, line)
+    return supernet
+
+
+def _other_pixels(run: Run, imported: Imported) -> list[str]:
+    """A remark where the images of the study are normalised otherwise than those of the weights."""
+    mean, std = (
+        tuple(round(float(v), 4) for v in values.flatten())
+        for values in run.config.images.statistics(run.space.in_channels)
+    )
+    theirs = tuple(tuple(round(v, 4) for v in values) for values in (imported.mean, imported.std))
+    if not all(theirs) or theirs == (mean, std):
+        return []
+    return [
+        f"its images had mean {list(theirs[0])} and std {list(theirs[1])}, those of the study have "
+        f"{list(mean)} and {list(std)}: see [images]"
+    ]
+
+
+def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> list[str]:
+    """Top-1 of the imported model in floating point on the report split, or on some of it."""
+    from scipy.stats import binomtest
+
+    from qnas.objectives.accuracy import AccuracyEvaluator
+
+    if not imported.head:
+        return []
+    arch = imported.architecture
+    weights = sum(m.rows * m.inner for m in supernet.slice(arch).matrices.values())
+    affordable = int(MULTIPLICATIONS / (weights * arch.num_tokens))
+    images, labels = run.loaded_subset("report", at_most=min(MANY, max(FEW, affordable)))
+    count = len(labels)
+    top1 = AccuracyEvaluator(supernet, images, labels).float_top1(arch)
+    interval = binomtest(round(top1 * count), count).proportion_ci(method="wilson")
+    run.record_stage(stage, pretrained_accuracy=top1, pretrained_images=count)
+    return [
+        f"before training, in floating point: {top1:.2%} of {count} images of the report split "
+        f"(95 % interval {interval.low:.2%} to {interval.high:.2%})"
+    ]

@@ -1,0 +1,171 @@
+"""Imported: a checkpoint beside a space, what of it the space takes, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from qnas.architecture import EIGHTHS, Architecture, BlockSpec, W8Shares
+from qnas.errors import CheckpointError, problem
+from qnas.space import SearchSpace, Singleton
+from qnas.supernet.pretrained.function import (
+    FACTS,
+    Function,
+    Pretrained,
+    check_function,
+    settled,
+)
+from qnas.supernet.pretrained.names import State
+from qnas.supernet.pretrained.read import read
+from qnas.supernet.pretrained.shape import Shape, check_finite
+from qnas.supernet.pretrained.stored import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Weights of a plain ViT from `source`, and what was done with them.
+
+    `architecture` is the subnet that equals it with quantization off: all rows in 8 bits. `head`
+    says whether its head is loaded, `outside` why that subnet is none of the space, if it is none.
+    `mean` and `std` are those of the images that it was trained on, where somebody knows them.
+    """
+
+    source: str
+    sha256: str
+    where: str
+    function: Function
+    architecture: Architecture
+    head: bool
+    left_out: tuple[str, ...]
+    resampled: str
+    outside: str
+    remarks: tuple[str, ...]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def lines(self) -> list[str]:
+        """For people: what was loaded, who said what of it, and what is not as in the source."""
+        arch, block = self.architecture, self.architecture.blocks[0]
+        return [
+            f"weights of {plain(self.source, 120)}{self.where}: {arch.depth} blocks of "
+            f"{arch.embed_dim} channels, {block.num_heads} heads, MLP width {block.mlp_hidden}, "
+            f"patches of {arch.patch_size} x {arch.patch_size}",
+            f"heads, activation and the like as {plain(self.function.by, 160)} says",
+            *(f"left out: {what}" for what in self.left_out),
+            *([f"resampled: {self.resampled}"] if self.resampled else []),
+            *([f"outside the space: {self.outside}"] if self.outside else []),
+            *self.remarks,
+        ]
+
+
+def read_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> tuple[State, Imported]:
+    """The tensors by timm's names, and what `space` takes of them. Raises as `load_pretrained`."""
+    found, source = read(given), given.source
+    for subject, rule, value, holds in _rules(found.shape, space):
+        _require(f"{source}: {subject}", rule, value, holds)
+    head = found.shape.classes == space.largest().num_classes
+    needed = [fact for fact in FACTS if fact != "pooling" or head]
+    function = settled(found.told, source=source, needed=needed)
+    remarks = check_function(function, source=source, head=head)
+    architecture = _architecture(source, space, found.shape, function)
+    try:
+        check_finite(found.tensors)
+    except ValueError as error:
+        rule, remedy = "must hold finite weights", "Take the checkpoint before training diverged."
+        raise CheckpointError(problem(source, rule, error, remedy)) from None
+    return found.tensors, Imported(
+        source=source,
+        sha256=found.sha256,
+        where=found.where,
+        function=function,
+        architecture=architecture,
+        head=head,
+        left_out=(*_head(found.shape, space), *found.left_out),
+        resampled=_resampled(found.shape, architecture),
+        outside="; ".join(_outside(space, architecture)),
+        remarks=(*remarks, *found.remarks),
+        mean=found.mean,
+        std=found.std,
+    )
+
+
+def _require(subject: str, rule: str, value: object, holds: bool) -> None:
+    if not holds:
+        remedy = "Choose another checkpoint, or a space that holds it."
+        raise CheckpointError(problem(subject, rule, value, remedy))
+
+
+def _rules(found: Shape, space: SearchSpace | Singleton) -> list[tuple[str, str, object, bool]]:
+    largest = space.largest()
+    block, head = largest.blocks[0], largest.head_dim
+    at_most = [
+        ("embed_dim", found.embed_dim, largest.embed_dim),
+        ("depth", found.depth, largest.depth),
+        ("MLP width", found.mlp_hidden, block.mlp_hidden),
+        ("attention width", found.embed_dim, block.num_heads * head),
+    ]
+    equal = [
+        ("patch size", found.patch_size, largest.patch_size),
+        ("channels of its images", found.in_channels, largest.in_channels),
+    ]
+    name = _name(space)
+    rules = [(s, f"must be at most {m}, that of {name}", v, v <= m) for s, v, m in at_most]
+    rules += [(s, f"must be {m}, that of {name}", v, v == m) for s, v, m in equal]
+    rule = f"must be a multiple of the head_dim of {name}, {head}"
+    return [*rules, ("embed_dim", rule, found.embed_dim, found.embed_dim % head == 0)]
+
+
+def _name(space: SearchSpace | Singleton) -> str:
+    return f"the space {getattr(space, 'name', '')!r}"
+
+
+def _architecture(
+    source: str, space: SearchSpace | Singleton, found: Shape, function: Function
+) -> Architecture:
+    largest, heads = space.largest(), function.heads
+    assert heads is not None, "settled needs it"
+    rule = f"must be {found.embed_dim // largest.head_dim} in {found.embed_dim} channels, as "
+    rule += f"{_name(space)} has a head_dim of {largest.head_dim}"
+    _require(f"{source}: heads", rule, heads, heads * largest.head_dim == found.embed_dim)
+    shares = W8Shares(**{field.name: EIGHTHS for field in fields(W8Shares)})
+    return Architecture(
+        image_size=largest.image_size,
+        patch_size=largest.patch_size,
+        in_channels=largest.in_channels,
+        num_classes=largest.num_classes,
+        embed_dim=found.embed_dim,
+        head_dim=largest.head_dim,
+        blocks=(BlockSpec(heads, found.mlp_hidden, shares),) * found.depth,
+        activation_bits=largest.activation_bits,
+    )
+
+
+def _head(found: Shape, space: SearchSpace | Singleton) -> Iterator[str]:
+    classes = space.largest().num_classes
+    if not found.classes:
+        yield f"the head: it has none; that of the {classes} classes starts anew"
+    elif found.classes != classes:
+        yield f"the head: its {found.classes} classes are not the {classes} of {_name(space)}"
+
+
+def _resampled(found: Shape, arch: Architecture) -> str:
+    side = arch.image_size // arch.patch_size
+    if found.side == side:
+        return ""
+    return f"positions, from {found.side} x {found.side} patches to {side} x {side}"
+
+
+def _outside(space: SearchSpace | Singleton, arch: Architecture) -> Iterator[str]:
+    """Which sizes of `arch` are no choice of the space."""
+    if isinstance(space, Singleton):
+        return
+    block = arch.blocks[0]
+    for what, value, choices in (
+        ("embed dim", arch.embed_dim, space.embed_dims),
+        ("depth", arch.depth, space.depths),
+        ("heads", block.num_heads, space.num_heads),
+        ("MLP ratio", block.mlp_hidden / arch.embed_dim, space.mlp_ratios),
+    ):
+        if value not in choices:
+            shown = ", ".join(f"{choice:g}" for choice in choices)
+            yield f"its {what} {value:g} is none of {shown}"

@@ -1,0 +1,213 @@
+"""The shape of a plain vision transformer, read from its tensors: every one of them is checked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from qnas.supernet.pretrained.names import STEM, State
+from qnas.supernet.pretrained.stored import plain
+
+MATRICES = ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
+# Of matrices: a norm without a bias may be another norm (RMSNorm).
+BIAS = re.compile(r"(qkv|proj|fc1|fc2|head)\.bias$")
+# Of training alone: MAE's decoder, heads of self-supervision, counters of averages.
+LEFT_OUT = re.compile(
+    r"decoder_|decoder\.|mask_token$|n_averaged$|pooler\.|head\.(?!weight$|bias$)"
+)
+# What tensors of these names mean.
+FOREIGN = (
+    (r"dist_token|head_dist", "a distilled DeiT, which has a second class token"),
+    (r"reg_token|register_tokens", "register tokens"),
+    (r"fc_norm", "a norm behind the mean of all patches instead of a class token"),
+    (r"norm_pre|ln_pre", "a norm in front of its blocks, as CLIP has"),
+    (r"\.(q|k)_norm|\.(q|k)_bias|v_bias", "norms or biases of queries and keys"),
+    (r"attn\.norm|mlp\.norm", "norms inside its blocks"),
+    (r"fc1_g|fc1_x|mlp\.w\d", "a gated MLP (SwiGLU)"),
+    (r"attn_pool", "attention pooling"),
+    (r"rel_pos|relative_position|rope", "relative or rotary positions"),
+    (r"lora_", "LoRA adapters: merge them first"),
+    (r"pre_logits", "a layer in front of its head"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of a ViT. `side`: patches along an edge; `classes`: 0 without a head; `class_position`:
+    whether the class token has a position."""
+
+    embed_dim: int
+    depth: int
+    mlp_hidden: int
+    patch_size: int
+    in_channels: int
+    side: int
+    class_position: bool
+    classes: int
+    scaled: bool
+
+
+def shape_of(tensors: State, missing: list[str]) -> Shape:
+    """The shape; ValueError unless the tensors are those of a plain ViT, all of the right shape.
+
+    Biases that a whole kind of matrix lacks are filled in as zeros, and their kinds added to
+    `missing`.
+    """
+    stem = tensors[STEM]
+    if stem.ndim != 4 or stem.shape[2] != stem.shape[3] or not stem.numel():
+        raise ValueError(f"{STEM} of shape {tuple(stem.shape)}: no square patches")
+    embed_dim, in_channels, patch_size, _ = stem.shape
+    depth = _depth(tensors)
+    side, class_position = _grid(tensors)
+    hidden = _length(tensors, "blocks.0.mlp.fc1.weight")
+    classes = _length(tensors, "head.weight") if "head.weight" in tensors else 0
+    found = Shape(
+        embed_dim=embed_dim,
+        depth=depth,
+        mlp_hidden=hidden,
+        patch_size=patch_size,
+        in_channels=in_channels,
+        side=side,
+        class_position=class_position,
+        classes=classes,
+        scaled="blocks.0.ls1.gamma" in tensors,
+    )
+    expected = dict(_expected(found))
+    _check_names(set(tensors), set(expected))
+    for name in tensors:
+        _check_shape(name, tensors[name], expected[name])
+    _fill_biases(tensors, expected, missing)
+    return found
+
+
+def left_out(tensors: State) -> list[str]:
+    """Names that no ViT needs once it is trained; they are taken out of `tensors`."""
+    names = sorted(name for name in tensors if LEFT_OUT.match(name))
+    for name in names:
+        del tensors[name]
+    return names
+
+
+def _depth(tensors: State) -> int:
+    numbers = {name.split(".")[1] for name in tensors if name.startswith("blocks.")}
+    depth = len(numbers)
+    if not depth or numbers != {str(number) for number in range(depth)}:
+        shown = ", ".join(plain(number, 12) for number in sorted(numbers)[:4])
+        raise ValueError(f"blocks that are not numbered from 0 on ({shown or 'none'})")
+    return depth
+
+
+def _grid(tensors: State) -> tuple[int, bool]:
+    """Patches along an edge, and whether there is a position more, for the class token."""
+    for name in ("cls_token", "pos_embed"):
+        if name not in tensors:
+            raise ValueError(f"no {name}{_meaning(tensors)}")
+    position = tensors["pos_embed"]
+    count = position.shape[1] if position.ndim == 3 else 0
+    side = math.isqrt(count)
+    if count < 1 or count - side**2 not in (0, 1):
+        shape = tuple(position.shape)
+        what = _meaning(tensors) or ": no square of patches and a class token"
+        raise ValueError(f"pos_embed of shape {shape}{what}")
+    return side, count > side**2
+
+
+def _length(tensors: State, name: str) -> int:
+    if name not in tensors:
+        raise ValueError(f"no {name}{_meaning(tensors)}")
+    return len(tensors[name]) if tensors[name].ndim else 0
+
+
+def _expected(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Name and shape of every tensor."""
+    dim, hidden = shape.embed_dim, shape.mlp_hidden
+    sizes = {
+        "attn.qkv": (3 * dim, dim),
+        "attn.proj": (dim, dim),
+        "mlp.fc1": (hidden, dim),
+        "mlp.fc2": (dim, hidden),
+    }
+    for index in range(shape.depth):
+        for matrix in MATRICES:
+            yield f"blocks.{index}.{matrix}.weight", sizes[matrix]
+            yield f"blocks.{index}.{matrix}.bias", sizes[matrix][:1]
+        for norm in ("norm1", "norm2"):
+            yield from _of_channels(f"blocks.{index}.{norm}", dim)
+        for scale in ("ls1", "ls2") if shape.scaled else ():
+            yield f"blocks.{index}.{scale}.gamma", (dim,)
+    yield STEM, (dim, shape.in_channels, shape.patch_size, shape.patch_size)
+    yield "patch_embed.proj.bias", (dim,)
+    yield "cls_token", (1, 1, dim)
+    yield "pos_embed", (1, shape.side**2 + shape.class_position, dim)
+    yield from _of_channels("norm", dim)
+    if shape.classes:
+        yield "head.weight", (shape.classes, dim)
+        yield "head.bias", (shape.classes,)
+
+
+def _of_channels(norm: str, dim: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{norm}.weight", (dim,)
+    yield f"{norm}.bias", (dim,)
+
+
+def _check_names(given: set[str], expected: set[str]) -> None:
+    foreign = sorted(given - expected)
+    if foreign:
+        names = ", ".join(plain(name, 40) for name in foreign[:3])
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise ValueError(f"tensors that a plain ViT has not: {names}{more}{_meaning(foreign)}")
+    lacking = sorted(name for name in expected - given if not BIAS.search(name))
+    if lacking:
+        names = ", ".join(lacking[:3])
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+        raise ValueError(f"a ViT that lacks {names}{more}")
+
+
+def _meaning(names: object) -> str:
+    text = " ".join(sorted(names))  # type: ignore[call-overload]
+    return next((f" ({what})" for pattern, what in FOREIGN if re.search(pattern, text)), "")
+
+
+def _fill_biases(tensors: State, expected: dict[str, tuple[int, ...]], missing: list[str]) -> None:
+    """Zeros for a kind of bias that no block has; ValueError where some have it."""
+    lacking = [name for name in expected if name not in tensors]
+    for kind in dict.fromkeys(_kind(name) for name in lacking):
+        names = [name for name in expected if _kind(name) == kind]
+        if any(name in tensors for name in names):
+            absent = next(name for name in names if name not in tensors)
+            raise ValueError(f"a ViT that lacks {absent}")
+        for name in names:
+            tensors[name] = torch.zeros(expected[name])
+        missing.append(kind)
+
+
+def _kind(name: str) -> str:
+    return re.sub(r"^blocks\.\d+\.", "", name)
+
+
+def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) != shape:
+        gated = name.endswith("mlp.fc2.weight") and 2 * tensor.shape[-1] == shape[-1]
+        what = " (a gated MLP, SwiGLU)" if gated else ""
+        found = tuple(tensor.shape)
+        raise ValueError(f"{name} of shape {found}{what}, where {shape} belongs to the others")
+    dense = tensor.layout is torch.strided and not tensor.is_quantized
+    if not (dense and tensor.is_floating_point() and tensor.device.type == "cpu"):
+        kind = "quantized" if tensor.is_quantized else str(tensor.dtype).removeprefix("torch.")
+        raise ValueError(f"{name} that is no plain tensor of floating point ({kind})")
+    if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        raise ValueError(f"{name} that says to be larger than the file")
+
+
+def check_finite(tensors: State) -> None:
+    """ValueError where a weight is no number, in single precision."""
+    for name, tensor in tensors.items():
+        wrong = int((~tensor.float().isfinite()).sum())
+        if wrong:
+            values = f"{wrong:,} of {tensor.numel():,} values" if tensor.numel() > 1 else "a value"
+            raise ValueError(f"{values} of {name} that are no finite numbers")

@@ -1,0 +1,210 @@
+"""What a file of weights holds, read without running any code of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import re
+import warnings
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+
+from qnas._util.safetensors_header import metadata_of
+from qnas.errors import CheckpointError, printable, problem
+
+SHOWN = 80  # characters of a file's own text that a message quotes
+IN_FOLDER = ("model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
+
+# What other programs leave where a file of weights should be: how it begins, and the remedy.
+IMPOSTORS = (
+    (b"version https://git-lfs", "a pointer of Git LFS", "Run `git lfs pull` in its repository."),
+    (b"<", "a web page or XML", "Download the file itself."),
+    (b"\x1f\x8b", "a gzip archive", "Unpack it."),
+    (b"BZh", "a bzip2 archive", "Unpack it."),
+    (b"\xfd7zXZ", "an xz archive", "Unpack it."),
+    (b"\x89HDF", "an HDF5 file, as Keras writes them", "Save a state dict with torch."),
+    (b"\x93NUMPY", "a NumPy array", "Save a state dict with torch."),
+)
+NOT_ALLOWED = re.compile(
+    r"GLOBAL (\S+) was not an allowed|GLOBAL (\S+) whose module|function (.+?)(?: which|$)"
+)
+
+
+class Ignored:
+    """Stands for an object beside the weights: made without its class, and without its content."""
+
+    def __new__(cls, *_: Any) -> Ignored:
+        return object.__new__(cls)
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __setstate__(self, _: Any) -> None: ...
+
+
+def _mapping(*_: Any) -> dict[Any, Any]:
+    return {}
+
+
+# Beside the weights, trainers store their settings. Each of these names in a file is read as what
+# stands here, never as the class of that name; a file with any other is refused.
+SETTINGS: dict[str, Any] = {
+    "argparse.Namespace": argparse.Namespace,  # has attributes, and no code
+    "types.SimpleNamespace": argparse.Namespace,
+    "collections.defaultdict": _mapping,
+    "lightning.fabric.utilities.data.AttributeDict": OrderedDict,
+    "lightning_fabric.utilities.data.AttributeDict": OrderedDict,
+    "pytorch_lightning.utilities.parsing.AttributeDict": OrderedDict,
+    "easydict.EasyDict": OrderedDict,
+    "addict.addict.Dict": OrderedDict,
+    "yacs.config.CfgNode": OrderedDict,
+    **{
+        name: Ignored
+        for name in (
+            *(f"pathlib.{name}" for name in ("Path", "PosixPath", "PurePosixPath", "WindowsPath")),
+            *(f"pathlib._local.{name}" for name in ("PosixPath", "WindowsPath")),
+            *(f"numpy.{core}.multiarray.{f}" for core in ("core", "_core") for f in ("scalar",)),
+            *(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")),
+            *("numpy.dtype", "numpy.ndarray"),
+            *(f"numpy.dtypes.{kind}DType" for kind in ("Float64", "Float32", "Int64", "Int32")),
+            *("omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig"),
+            *("omegaconf.base.ContainerMetadata", "omegaconf.base.Metadata", "typing.Any"),
+            *(f"omegaconf.nodes.{kind}Node" for kind in ("Any", "String", "Integer", "Float")),
+            *(f"omegaconf.nodes.{kind}Node" for kind in ("Boolean", "Path", "Bytes")),
+            *(f"builtins.{kind}" for kind in ("dict", "list", "tuple", "int", "float", "str")),
+            *("builtins.bool", "builtins.object", "datetime.timedelta", "datetime.datetime"),
+        )
+    },
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """`content` of a file: plain containers of tensors and settings. `metadata` of safetensors."""
+
+    content: Any
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def plain(text: object, limit: int = SHOWN) -> str:
+    """A file's own text for a message: one line, without control characters, cut short."""
+    shown = printable(str(text))
+    return shown if len(shown) <= limit else f"{shown[:limit]}..."
+
+
+def weights_in(path: Path) -> Path:
+    """The file of weights that a path names: itself, or the one in its folder."""
+    if not path.is_dir():
+        return path
+    found = [path / name for name in IN_FOLDER if (path / name).is_file()]
+    if not found:
+        rule = f"must hold one of {', '.join(IN_FOLDER)}"
+        raise CheckpointError(problem(str(path), rule, "none of them", "Name the file itself."))
+    return found[0]
+
+
+def read_stored(path: Path) -> Stored:
+    """The content of a safetensors file or of one that torch.save wrote, whatever its ending.
+
+    Raises CheckpointError for anything else, for a damaged file, and for one that holds objects
+    which only their own code could read.
+    """
+    remedy = "Save model.state_dict() as safetensors."
+    try:
+        if not path.is_file():
+            reason, remedy = "no file", "Check the path."
+        elif impostor := _impostor(path):
+            reason, remedy = impostor
+        elif _is_safetensors(path):
+            return _read_safetensors(path)
+        else:
+            return Stored(_read_torch(path))
+    except pickle.UnpicklingError as error:
+        reason = _not_tensors(error)
+    except OSError as error:
+        reason, remedy = error.strerror or "an unreadable file", "Check the file."
+    except SafetensorError:
+        reason = "a safetensors file that is damaged or cut short"
+    except Exception as error:  # of torch's reader, which raises all kinds for damaged files
+        reason = _damaged(error)
+    rule = "must be a state dict, in safetensors or as torch.save writes one"
+    raise CheckpointError(problem(str(path), rule, reason, remedy))
+
+
+def _impostor(path: Path) -> tuple[str, str] | None:
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    if not head:
+        return "an empty file", "Copy it again."
+    return next(((what, do) for start, what, do in IMPOSTORS if head.startswith(start)), None)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """By its content: a length, then JSON. An ending promises as much."""
+    with path.open("rb") as stream:
+        head = stream.read(9)
+    length = int.from_bytes(head[:8], "little")
+    fits = head[8:] == b"{" and length <= path.stat().st_size
+    return fits or path.suffix == ".safetensors"
+
+
+def _read_safetensors(path: Path) -> Stored:
+    data = path.read_bytes()
+    tensors = load_safetensors(data)
+    try:
+        return Stored(tensors, metadata_of(data))
+    except KeyError:
+        return Stored(tensors)
+
+
+def _read_torch(path: Path) -> Any:
+    allowed: list[Any] = [(stand_in, name) for name, stand_in in SETTINGS.items()]
+    with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
+        warnings.simplefilter("ignore")  # of formats that torch will not write any more
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _not_tensors(error: pickle.UnpicklingError) -> str:
+    text = " ".join(str(error).split())
+    found = NOT_ALLOWED.search(text)
+    name = next((group for group in found.groups() if group), "") if found else ""
+    if "TorchScript" in text or "torch.jit" in text:
+        return "a TorchScript archive, which is code"
+    if not name:
+        return "a damaged file, or one that torch.save did not write"
+    return f"more than tensors: `{plain(name)}`, whose code would have to run to read it"
+
+
+def _damaged(error: Exception) -> str:
+    if "TorchScript" in str(error):
+        return "a TorchScript archive, which is code"
+    return "a file that is damaged, cut short, or none of theirs"
+
+
+def settings_in(content: Any) -> dict[str, Any]:
+    """What a trainer stored beside the weights, by its name: plain values alone."""
+    if not isinstance(content, Mapping):
+        return {}
+    found: dict[str, Any] = {}
+    for holder in ("hyper_parameters", "config", "args", "opt", "cfg"):
+        values = content.get(holder)
+        values = vars(values) if isinstance(values, argparse.Namespace) else values
+        if isinstance(values, Mapping):
+            found |= {f"{holder}.{key}": value for key, value in values.items()}
+    return found | {key: content[key] for key in ("arch", "architecture") if key in content}
+
+
+def read_json_beside(path: Path) -> dict[str, Any] | None:
+    """`config.json` beside a file of weights; None without one, or if it is no JSON object."""
+    try:
+        found = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
