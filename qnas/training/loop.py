@@ -110,10 +110,15 @@ def pretrained_supernet(
     `load_pretrained` raises, and CheckpointError for weights whose activations overflow."""
     supernet = _fresh(space, seed, input_step)
     imported = load_pretrained(supernet, pretrained)
-    supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
-    if not all(tensor.isfinite().all() for tensor in supernet.state_dict().values()):
-        rule, remedy = "must give finite activations on the images", "Take another checkpoint."
-        raise CheckpointError(problem(pretrained.source, rule, "an overflow", remedy))
+    try:
+        supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
+        sound = all(tensor.isfinite().all() for tensor in supernet.state_dict().values())
+    except (OverflowError, ValueError):  # of the residual's grid: infinite, or of zero
+        sound = False
+    if not sound:
+        rule = "must give activations on the images that are finite and not all zero"
+        remedy = "Take another checkpoint."
+        raise CheckpointError(problem(pretrained.source, rule, "others", remedy))
     return supernet, imported
 
 

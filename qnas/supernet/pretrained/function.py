@@ -53,7 +53,7 @@ class Function:
 FACTS = tuple(field.name for field in fields(Function) if field.name != "by")
 # What a study writes for a plain ViT: DeiT-S, say.
 USUAL = {
-    "heads": "6",
+    "heads": "N",
     "activation": '"gelu"',
     "epsilon": "1e-6",
     "qk_norm": "false",

@@ -17,7 +17,7 @@ from qnas.supernet.pretrained.function import (
 )
 from qnas.supernet.pretrained.names import State
 from qnas.supernet.pretrained.read import read
-from qnas.supernet.pretrained.shape import Shape, check_finite
+from qnas.supernet.pretrained.shape import Shape, check_values
 from qnas.supernet.pretrained.stored import plain
 
 
@@ -69,9 +69,9 @@ def read_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> tuple[
     remarks = check_function(function, source=source, head=head)
     architecture = _architecture(source, space, found.shape, function)
     try:
-        check_finite(found.tensors)
+        check_values(found.tensors)
     except ValueError as error:
-        rule, remedy = "must hold finite weights", "Take the checkpoint before training diverged."
+        rule, remedy = "must hold trained, finite weights", "Take one from before it diverged."
         raise CheckpointError(problem(source, rule, error, remedy)) from None
     return found.tensors, Imported(
         source=source,

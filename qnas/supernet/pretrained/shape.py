@@ -204,10 +204,12 @@ def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name} that says to be larger than the file")
 
 
-def check_finite(tensors: State) -> None:
-    """ValueError where a weight is no number, in single precision."""
+def check_values(tensors: State) -> None:
+    """ValueError where a weight is no number in single precision, or a matrix nothing but zeros."""
     for name, tensor in tensors.items():
         wrong = int((~tensor.float().isfinite()).sum())
         if wrong:
             values = f"{wrong:,} of {tensor.numel():,} values" if tensor.numel() > 1 else "a value"
             raise ValueError(f"{values} of {name} that are no finite numbers")
+        if tensor.ndim > 1 and name.endswith(".weight") and not tensor.any():
+            raise ValueError(f"{name} of zeros")
