@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qnas.studies.progress import Progress
 from qnas.studies.run.pretrained import pretrained_of
-from qnas.studies.run.progress import Progress
 from qnas.studies.run.run import Run
 
 if TYPE_CHECKING:
