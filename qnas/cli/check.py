@@ -34,7 +34,6 @@ def command(study: str, data: bool | None) -> None:
     from rich.markup import escape
 
     from qnas.cli.console import printer
-    from qnas.spaces import load_space
     from qnas.studies.config import load_config
     from qnas.studies.run.feasibility import assess
     from qnas.studies.run.pretrained import check_weights
@@ -44,7 +43,7 @@ def command(study: str, data: bool | None) -> None:
     console = printer()
     console.print(_table(found))
     found.require()
-    imported = check_weights(config, load_space(config.space))
+    imported = check_weights(config, config.search_space())
     for line in imported.lines() if imported else ():
         console.print(line, markup=False)
     remarks = () if data is False else _data_remarks(config, console, every_image=bool(data))

@@ -59,8 +59,9 @@ class Study(Value):
     heads, `pretrained_heads`, and the others say what a file does not. The first `verify_images`
     images of the report split, spread over its classes, go through the C simulation (0: all of
     them). `limits` bound objectives, named or not: the most of one to minimise, the least of one to
-    maximise; resources are bounded by the device already. Objectives may be the user's own: an Objective that has a name at the top level of a
-    Python file (`mine.py:BYTES`), by which workers and a resumed run find it.
+    maximise; resources are bounded by the device already. Objectives may be the user's own: an
+    Objective that has a name at the top level of a Python file (`mine.py:BYTES`), by which workers
+    and a resumed run find it.
     `fps_targets` are images a second; each makes a pick: the most accurate of the front that
     reaches it. `name` is the run's folder; without one it is SPACE_DEVICE.
     """
