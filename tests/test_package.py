@@ -98,14 +98,14 @@ EMIT = """
 from pathlib import Path
 import numpy as np
 from qnas.accel.device import load_device
+from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import emit_project
 from qnas.accel.folding_search.search import best_plan
 from qnas.testing.random_network import random_network
 from qnas.spaces import load_space
 net, board = load_space("digits").smallest(), load_device("kv260")
 files = emit_project(
-    random_network(net, 0),
-    best_plan(net, board)[0],
+    [KernelNetwork(random_network(net, 0), best_plan(net, board)[0], "small")],
     name="small",
     images=np.zeros((1, 1, 8, 8), np.float32),
     labels=np.zeros(1, np.int64),

@@ -92,7 +92,7 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
     return table
 
 
-def together_tables(
+def multi_network_tables(
     facts: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]], limits: Mapping[str, int]
 ) -> tuple[Table, Table]:
     """The kernel of all picks: its networks beside the picks' own kernels, and its resources."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from qnas.cli.stage import opened, show_together, study_command
+from qnas.cli.stage import opened, show_multi_network, study_command
 
 
 @study_command
@@ -23,9 +23,9 @@ def command(study: str, runs: Path, qonnx: bool, together: bool) -> None:
 
         stages.export(run, together=together, progress=progress)
         if together:
-            show_together(run)
+            show_multi_network(run)
         if qonnx:
-            from qnas.studies.stages.qonnx import export_qonnx
+            from qnas.studies.stages.export import export_qonnx
 
             for path in export_qonnx(run):
                 click.echo(f"QONNX: {path}")

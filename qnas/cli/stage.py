@@ -87,19 +87,21 @@ def verify_and_show(run: Run, stage: Callable[[], object]) -> None:
     show_summary(run)
 
 
-def show_together(run: Run) -> None:
+def show_multi_network(run: Run) -> None:
     """Print what the kernel of all picks takes and gives, beside a kernel a pick; nothing if there
     is none."""
     from qnas._util.serialization import encode
-    from qnas.cli.console import printer, together_tables
-    from qnas.studies.stages.multi_network import facts_together
-    from qnas.studies.stages.multi_network_verify import verdicts_together
+    from qnas.cli.console import multi_network_tables, printer
+    from qnas.studies.stages.kernels import multi_network_kernel, reachable_picks
+    from qnas.studies.stages.multi_network import read_facts
+    from qnas.studies.stages.verify import verdicts_of
 
-    facts = facts_together(run)
+    facts = read_facts(run)
     if facts is not None:
         limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
-        verdicts = [encode(verdict) for verdict in verdicts_together(run)]
-        for table in together_tables(encode(facts), verdicts, limits):
+        kernel = multi_network_kernel(run, reachable_picks(run))
+        verdicts = [encode(verdict) for verdict in verdicts_of(kernel)]
+        for table in multi_network_tables(encode(facts), verdicts, limits):
             printer().print(table)
 
 
@@ -127,5 +129,5 @@ def show_summary(run: Run) -> None:
         if not console.is_terminal:  # a pipe has no width of its own: let nothing be folded
             console = Console(width=30 + 30 * len(table.columns))
         console.print(table)
-        show_together(run)
+        show_multi_network(run)
         click.echo(f"Files: {run.files.path}")

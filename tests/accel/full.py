@@ -51,14 +51,15 @@ def vectors(plan: HardwarePlan, images: int) -> Counter[str]:
 
 def verified(design: Design, toolchain: Toolchain) -> Verification:
     with tempfile.TemporaryDirectory(prefix="qnas-full-") as folder:
-        return verify_project(
+        (found,) = verify_project(
             design.write(Path(folder) / "project"),
-            design.network,
+            [design.network],
             design.images,
             design.labels,
             toolchain=toolchain,
             packed_images=None,
         )
+        return found
 
 
 def stand_in(seed: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.device import Device, load_device
 from qnas.accel.hls.emit.member import KernelNetwork
-from qnas.accel.hls.emit.project import ProjectFiles, emit_kernel, emit_project
+from qnas.accel.hls.emit.project import ProjectFiles, emit_project
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan
@@ -42,7 +42,7 @@ class Kernel:
         return [member.plan for member in self.members]
 
     def files(self) -> ProjectFiles:
-        return emit_kernel(
+        return emit_project(
             self.members,
             name="shared",
             images=self.images,
@@ -67,8 +67,7 @@ class Design:
 
     def files(self, name: str = "small") -> ProjectFiles:
         return emit_project(
-            self.network,
-            self.plan,
+            [KernelNetwork(self.network, self.plan, name)],
             name=name,
             images=self.images,
             labels=self.labels,

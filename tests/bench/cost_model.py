@@ -61,7 +61,7 @@ def seconds(run: Callable[[], object]) -> float:
 def measure(arch: Architecture, device: Device) -> dict[str, Any]:
     folding, legal = candidate_foldings(arch, device)
     count = int(legal.sum())
-    sweep = seconds(lambda: price(arch, device, folding))
+    sweep = seconds(lambda: price([arch], device, folding))
     return {
         "foldings": count,
         "pairs_per_s": round(count / sweep),
@@ -72,7 +72,7 @@ def measure(arch: Architecture, device: Device) -> dict[str, Any]:
 
 def _one_by_one(arch: Architecture, device: Device, folding: Folding, legal: Any) -> float:
     """Plans lowered and priced a second; asserts that the sweep says the same."""
-    prices = price(arch, device, folding)
+    prices = price([arch], device, folding)
     fields = np.broadcast_arrays(*(getattr(folding, name) for name in FIELDS))
     allowed = np.flatnonzero(np.broadcast_to(legal, prices.cycles.shape))
     chosen = allowed[:: max(1, len(allowed) // ONE_BY_ONE)]

@@ -27,6 +27,7 @@ import numpy as np
 from qnas.accel.csim.toolchain import Toolchain, find_ap_int
 from qnas.accel.csim.verify import Verification, verify_project
 from qnas.accel.device import load_device
+from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import emit_project
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
@@ -61,7 +62,9 @@ def simulate(arch: Architecture, toolchain: Toolchain) -> dict[str, dict[str, An
     labels = np.zeros(1, dtype=np.int64)
     with tempfile.TemporaryDirectory(prefix="qnas-bench-") as folder:
         project = Path(folder) / "project"
-        files = emit_project(network, plan, name="bench", images=images, labels=labels)
+        files = emit_project(
+            [KernelNetwork(network, plan, "bench")], name="bench", images=images, labels=labels
+        )
         files.write(project)
         fresh = replace(toolchain, cache=Path(folder) / "cache")
         start = time.monotonic()
@@ -70,8 +73,8 @@ def simulate(arch: Architecture, toolchain: Toolchain) -> dict[str, dict[str, An
         runs: dict[str, dict[str, Any]] = {}
         for name, packed in {"packed": 1, "plain": 0}.items():
             before = sum(os.times()[:4])
-            found = verify_project(
-                project, network, images, labels, toolchain=fresh, packed_images=packed
+            (found,) = verify_project(
+                project, [network], images, labels, toolchain=fresh, packed_images=packed
             )
             spent = sum(os.times()[:4]) - before
             figures = {"compile_s": round(compile_s, 2), "verified_processor_s": round(spent, 2)}

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from optuna_dashboard import wsgi
 
 from qnas._util.serialization import encode, read_json
-from qnas.accel.cost.analytic import estimate, estimate_together
+from qnas.accel.cost.analytic import estimate
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.cli.main import cli
 from qnas.errors import CapacityError
@@ -218,7 +218,7 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
     assert len(set(keys)) == len(keys) > 1
     plans = [HardwarePlan.from_json(p) for p in read_json(run / "together/project/plan.json")]
     assert [plan.architecture.key for plan in plans] == keys
-    assert facts["resources"] == encode(estimate_together(plans).resources)
+    assert facts["resources"] == encode(estimate(*plans).resources)
     for network, plan in zip(facts["networks"], plans, strict=True):
         assert network["cycles"] == estimate(plan).cycles
         for pick, alone in network["fps_alone"].items():
@@ -234,7 +234,7 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
 
 def test_picks_that_no_kernel_holds_are_refused_with_what_is_short(copy: Path) -> None:
     run = Run(load_config(copy / "study.toml"), copy / "runs/tiny")
-    run.__dict__["limits"] = {**run.limits, "dsp": 1}
+    run.__dict__["limits"] = {**run.estimate_limits, "dsp": 1}
     with pytest.raises(CapacityError, match=r"dsp.*of a kernel of all picks must be at most 1;"):
         group_of(run)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from qnas._util.serialization import Value, digest
 from qnas.accel.calibration.pairs import MIN_PAIRS, TWINS, Floats
-from qnas.accel.cost.analytic import estimate_together
+from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.estimate import RESOURCES, Resources
 from qnas.accel.device import MOST, load_device
 from qnas.accel.plan.multi_network import encode_plans, read_plans
@@ -146,7 +146,7 @@ def _read_project(
     amounts = {report.stage == HLS: _amounts(report) for report in chosen}
     setups = tuple(_setup(plans[0], report) for report in chosen)
     source = " + ".join(report.source for report in chosen)
-    estimated = estimate_together(plans).resources
+    estimated = estimate(*plans).resources
     hls, built = amounts.get(True), amounts.get(False)
     return setups, MeasuredDesign(
         digest(encode_plans(plans)), source, estimated, hls=hls, built=built

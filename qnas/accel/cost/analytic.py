@@ -86,43 +86,28 @@ class Prices:
         )
 
 
-def estimate(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> Estimate:
-    """The estimate of one plan, for one image at batch 1."""
-    return _priced(design_of_plan(plan), coefficients).at(0)
-
-
-def estimate_together(
-    plans: Sequence[HardwarePlan], *, coefficients: Coefficients = DEFAULT
-) -> Estimate:
-    """The kernel that these plans share: its resources, and what all networks take in turn, an
-    image each. The plans are of one kernel (`check_together`)."""
+def estimate(*plans: HardwarePlan, coefficients: Coefficients = DEFAULT) -> Estimate:
+    """The kernel of these plans: its resources, and what its networks take in turn, an image each.
+    Several plans are of one kernel (`check_together`)."""
     return _priced(union([design_of_plan(plan) for plan in plans]), coefficients).at(0)
 
 
 def price(
-    arch: Architecture,
-    device: Device,
-    foldings: Folding,
-    *,
-    coefficients: Coefficients = DEFAULT,
-) -> Prices:
-    """`estimate(lower(arch, device, folding))` of every folding in one sweep, exactly.
-
-    Fields of `foldings` are integers or integer arrays that broadcast against each other; each
-    folding must satisfy `Folding.check`.
-    """
-    return _priced(design_of_foldings(arch, device, foldings), coefficients)
-
-
-def price_together(
     archs: Sequence[Architecture],
     device: Device,
     foldings: Folding,
     *,
     coefficients: Coefficients = DEFAULT,
 ) -> Prices:
-    """`estimate_together` of the plans of all architectures, of every folding in one sweep."""
-    designs = [design_of_foldings(arch, device, foldings, share_with=archs) for arch in archs]
+    """`estimate` of the plans of all `archs` in one kernel, of every folding in one sweep, exactly.
+
+    Fields of `foldings` are integers or integer arrays that broadcast against each other; each
+    folding must satisfy `Folding.check`.
+    """
+    designs = [
+        design_of_foldings(arch, device, foldings, share_with=[a for a in archs if a is not arch])
+        for arch in archs
+    ]
     return _priced(union(designs), coefficients)
 
 

@@ -1,4 +1,4 @@
-"""verify_project, verify_kernel: C simulation of a project against the integer reference.
+"""verify_project: C simulation of a project against the integer reference.
 
 Every value of every stage of every image is compared, and every pipelined loop's iterations are
 counted and compared with the plan.
@@ -31,33 +31,6 @@ from qnas.integer.network import IntegerNetwork
 
 
 def verify_project(
-    directory: Path,
-    network: IntegerNetwork,
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    *,
-    plan: HardwarePlan | None = None,
-    workdir: Path | None = None,
-    toolchain: Toolchain | None = None,
-    packed_images: int | None = 1,
-    probe: bool = False,
-) -> Verification:
-    """`verify_kernel` of a project of one network."""
-    (found,) = verify_kernel(
-        directory,
-        [network],
-        images,
-        labels,
-        plans=None if plan is None else [plan],
-        workdir=workdir,
-        toolchain=toolchain,
-        packed_images=packed_images,
-        probe=probe,
-    )
-    return found
-
-
-def verify_kernel(
     directory: Path,
     networks: Sequence[IntegerNetwork],
     images: NDArray[np.float32],

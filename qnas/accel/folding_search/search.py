@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas._util.units import ceil_div
-from qnas.accel.cost.analytic import estimate, price, price_together
+from qnas.accel.cost.analytic import Prices, price
 from qnas.accel.cost.design import memories_of_foldings
 from qnas.accel.cost.estimate import Estimate, Resources
 from qnas.accel.device import RESOURCES, Device, Resource
@@ -26,7 +26,7 @@ from qnas.accel.plan.lower import check_formats, lower
 from qnas.accel.plan.multi_network import check_alike
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
-from qnas.errors import CapacityError, ConfigError, problem
+from qnas.errors import ConfigError, problem
 
 MAX_LANES = 64  # of TM, TT and TK
 MAX_DRAIN_PAIRS = 8
@@ -72,6 +72,51 @@ def candidate_foldings(
     return folding, np.broadcast_to(legal, np.broadcast_shapes(*(axis.shape for axis in axes)))
 
 
+@dataclass(frozen=True, slots=True)
+class KernelPlan:
+    """A kernel of one network, or of several under one folding: `plans`, each made with room for
+    the others (`emit_project` prints them together), and `estimates` of each network in that
+    kernel: cycles of its own, resources of the kernel."""
+
+    plans: tuple[HardwarePlan, ...]
+    estimates: tuple[Estimate, ...]
+
+    @property
+    def resources(self) -> Resources:
+        return self.estimates[0].resources
+
+
+def best_kernel(
+    archs: Sequence[Architecture],
+    device: Device,
+    dsp_share: float = 1.0,
+    *,
+    weights: Sequence[float] | None = None,
+    lut_lanes: bool = False,
+    limits: Mapping[str, int] | None = None,
+) -> KernelPlan:
+    """The kernel of `archs` in which the slowest of them is fastest, and which fits the device with
+    at most `dsp_share` of its DSP limit.
+
+    With `weights`, one an architecture, the weighted sum of their cycles is minimised instead. Ties
+    go to fewer weight ports, then fewer DSPs, then fewer LUTs, then the smallest folding (as a
+    tuple). Large buffers leave the memories that their depth suggests only where that makes a
+    faster folding fit. If nothing fits, the kernel whose worst resource is over its limit by the
+    smallest factor: the estimate then tells by how much. `lut_lanes` lets up to half of the
+    products be built from LUTs; never more, or small networks would need hardly any DSP and there
+    would be nothing to trade latency for. `limits` of the estimates replace the device's own (a
+    calibration inverts them).
+
+    Raises:
+        ConfigError: A share outside 0..1, or networks that cannot share a kernel.
+        CapacityError: As `lower`.
+    """
+    table = _candidates(archs, device, weights=weights, lut_lanes=lut_lanes)
+    bounds = _limits(device, dsp_share, limits)
+    best = fastest_feasible(table.all, bounds) or least_violating(table.all, bounds)
+    return table.kernel(device, best)
+
+
 def best_plan(
     arch: Architecture,
     device: Device,
@@ -80,25 +125,12 @@ def best_plan(
     lut_lanes: bool = False,
     limits: Mapping[str, int] | None = None,
 ) -> tuple[HardwarePlan, Estimate]:
-    """The fastest plan of `arch` that fits the device with at most `dsp_share` of its DSP limit.
-
-    Ties go to fewer weight ports, then fewer DSPs, then fewer LUTs, then the smallest folding (as a
-    tuple). Large buffers leave the memories that their depth suggests only where that makes a
-    faster folding fit. If nothing fits, the plan whose worst resource is over its limit by the
-    smallest factor: the estimate then tells by how much. `lut_lanes` lets up to half of the
-    products be built from LUTs; never more, or small networks would need hardly any DSP and there
-    would be nothing to trade latency for. `limits` of the estimates, where they are not the
-    device's own (a calibration's are not). ConfigError for a share outside 0..1, CapacityError as
-    `lower`.
-    """
-    sweep = _sweep(arch, device, lut_lanes=lut_lanes)
-    bounds = _limits(device, dsp_share, limits)
-    return _lowered(
-        arch, device, sweep, fastest_feasible(sweep, bounds) or least_violating(sweep, bounds)
-    )
+    """Plan and estimate of `best_kernel` of one network."""
+    kernel = best_kernel([arch], device, dsp_share, lut_lanes=lut_lanes, limits=limits)
+    return kernel.plans[0], kernel.estimates[0]
 
 
-def best_plan_and_speedups(
+def speedups_without_limits(
     arch: Architecture,
     device: Device,
     dsp_share: float = 1.0,
@@ -108,73 +140,51 @@ def best_plan_and_speedups(
 ) -> tuple[HardwarePlan, Estimate, dict[Resource, float]]:
     """`best_plan`, and of every resource how many times as fast the fastest plan were without its
     limit: 1.0 where it does not bind, or where the device has none of it. Empty if nothing fits."""
-    sweep = _sweep(arch, device, lut_lanes=lut_lanes)
+    table = _candidates([arch], device, weights=None, lut_lanes=lut_lanes)
     bounds = _limits(device, dsp_share, limits)
-    best = fastest_feasible(sweep, bounds)
-    if best is None:
-        return *_lowered(arch, device, sweep, least_violating(sweep, bounds)), {}
-    speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0)
+    best = fastest_feasible(table.all, bounds)
+    speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0) if best else {}
     for resource in RESOURCES:
-        if getattr(device, resource):
-            without = fastest_feasible(sweep, {**bounds, resource: UNLIMITED}) or best
+        if best and getattr(device, resource):
+            without = fastest_feasible(table.all, {**bounds, resource: UNLIMITED}) or best
             speedups[resource] = best.estimate.cycles / without.estimate.cycles
-    return *_lowered(arch, device, sweep, best), speedups
-
-
-def smallest_plan(
-    arch: Architecture,
-    device: Device,
-    fps: float,
-    *,
-    dsp_share: float = 1.0,
-    lut_lanes: bool = False,
-) -> tuple[HardwarePlan, Estimate]:
-    """The plan that fits, reaches `fps`, and leaves most of its scarcest resource free, wherever
-    its large buffers lie for that.
-
-    CapacityError, naming the fastest, if no plan that fits reaches it; ConfigError and
-    CapacityError else as in `best_plan`.
-    """
-    sweep = _sweep(arch, device, lut_lanes=lut_lanes)
-    limits = _limits(device, dsp_share)
-    fastest = fastest_feasible(sweep, limits)
-    if fastest is None or fastest.estimate.fps < fps:
-        best = fastest.estimate.fps if fastest else 0
-        rule = f"must be at most {math.floor(best):,} for this network on {device.name}"
-        raise CapacityError(problem("fps", rule, fps, "Lower it or take a larger board."))
-    reaches = sweep.prices.fps >= fps
-    return _lowered(arch, device, sweep, least_violating(sweep, limits, among=reaches))
+    kernel = table.kernel(device, best or least_violating(table.all, bounds))
+    return kernel.plans[0], kernel.estimates[0], speedups
 
 
 @dataclass(frozen=True, slots=True)
-class SharedFolding:
-    """One folding for several architectures, and the kernel that runs them all: `plans`, each made
-    with room for the others (`emit_kernel` prints them together), and `estimates` of each network
-    in that kernel: cycles of its own, resources of the kernel."""
+class _Candidates:
+    """Every candidate folding of a kernel of `archs`: of `all` networks, and of `each` alone."""
 
-    folding: Folding
-    plans: tuple[HardwarePlan, ...]
-    estimates: tuple[Estimate, ...]
+    archs: tuple[Architecture, ...]
+    all: CandidateTable
+    each: tuple[Prices, ...]
 
-    @property
-    def resources(self) -> Resources:
-        return self.estimates[0].resources
+    def kernel(self, device: Device, chosen: SelectedFolding) -> KernelPlan:
+        folding, placement = self.all.folding_at(chosen.index), chosen.placement
+        plans = tuple(
+            lower(
+                arch,
+                device,
+                folding,
+                placement=placement,
+                share_with=[other for other in self.archs if other is not arch],
+            )
+            for arch in self.archs
+        )
+        resources = chosen.estimate.resources
+        return KernelPlan(
+            plans, tuple(replace(p.at(chosen.index), resources=resources) for p in self.each)
+        )
 
 
-def best_plan_for_all(
+def _candidates(
     archs: Sequence[Architecture],
     device: Device,
-    dsp_share: float = 1.0,
     *,
-    weights: Sequence[float] | None = None,
-    lut_lanes: bool = False,
-    limits: Mapping[str, int] | None = None,
-) -> SharedFolding:
-    """The folding under which the slowest architecture is fastest, in a kernel of all of them.
-
-    With `weights`, one an architecture, what counts is the weighted sum of their cycles. Choice
-    and errors else as in `best_plan`; ConfigError too for networks that cannot share a kernel.
-    """
+    weights: Sequence[float] | None,
+    lut_lanes: bool,
+) -> _Candidates:
     check_alike(archs)
     if weights is not None and len(weights) != len(archs):
         rule = f"must be one for each of {len(archs)} architectures"
@@ -183,41 +193,14 @@ def best_plan_for_all(
         check_formats(arch)
     most_heads = max(archs, key=lambda arch: max(block.num_heads for block in arch.blocks))
     folding, legal = candidate_foldings(most_heads, device, lut_lanes=lut_lanes)
-    prices = [price(arch, device, folding) for arch in archs]
-    cycles: Any = np.max([p.cycles for p in prices], axis=0)
+    each = tuple(price([arch], device, folding) for arch in archs)
+    kernel = each[0] if len(archs) == 1 else price(archs, device, folding)
+    cycles: Any = each[0].cycles if len(archs) == 1 else np.max([p.cycles for p in each], axis=0)
     if weights is not None:
-        cycles = sum(w * p.cycles for w, p in zip(weights, prices, strict=True))
-    together = price_together(archs, device, folding)
+        cycles = sum(w * p.cycles for w, p in zip(weights, each, strict=True))
     memories = memories_of_foldings(archs, device, folding)
-    sweep = CandidateTable(folding, legal, prices=together, memories=memories, cycles=cycles)
-    bounds = _limits(device, dsp_share, limits)
-    best = fastest_feasible(sweep, bounds) or least_violating(sweep, bounds)
-    chosen = sweep.folding_at(best.index)
-    plans = tuple(
-        lower(arch, device, chosen, placement=best.placement, share_with=archs) for arch in archs
-    )
-    kernel = best.estimate.resources
-    return SharedFolding(
-        folding=chosen,
-        plans=plans,
-        estimates=tuple(replace(estimate(plan), resources=kernel) for plan in plans),
-    )
-
-
-def _sweep(arch: Architecture, device: Device, *, lut_lanes: bool) -> CandidateTable:
-    """Every candidate, priced."""
-    check_formats(arch)
-    folding, legal = candidate_foldings(arch, device, lut_lanes=lut_lanes)
-    prices = price(arch, device, folding)
-    memories = memories_of_foldings((arch,), device, folding)
-    return CandidateTable(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
-
-
-def _lowered(
-    arch: Architecture, device: Device, sweep: CandidateTable, choice: SelectedFolding
-) -> tuple[HardwarePlan, Estimate]:
-    folding = sweep.folding_at(choice.index)
-    return lower(arch, device, folding, placement=choice.placement), choice.estimate
+    table = CandidateTable(folding, legal, prices=kernel, memories=memories, cycles=cycles)
+    return _Candidates(tuple(archs), table, each)
 
 
 def _limits(

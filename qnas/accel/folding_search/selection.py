@@ -100,11 +100,9 @@ def fastest_feasible(sweep: CandidateTable, limits: Limits) -> SelectedFolding |
     return _choice(sweep, placed) if placed else by_rule
 
 
-def least_violating(
-    sweep: CandidateTable, limits: Limits, *, among: NDArray[np.bool_] | None = None
-) -> SelectedFolding:
-    """The folding and placement whose worst share of a limit is least, of all or of `among`."""
-    legal = sweep.legal if among is None else sweep.legal & among
+def least_violating(sweep: CandidateTable, limits: Limits) -> SelectedFolding:
+    """The folding and placement whose worst share of a limit is least."""
+    legal = sweep.legal
     used = sweep.prices.resources
     by_rule = np.max([used[r] / (limits[r] or 0.5) for r in RESOURCES], axis=0)
     most = float(by_rule[legal].min())

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qnas._util.serialization import encode, read_json
-from qnas.accel.device import Device
-from qnas.accel.plan.check import check_plan, first_difference
+from qnas.accel.plan.check import first_difference
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
@@ -48,13 +47,6 @@ def check_together(plans: Sequence[HardwarePlan]) -> None:
             rule = f"must be {wanted!r}, as in the first plan of the kernel"
             remedy = "Lower each network with room for the others."
             raise ConfigError(problem(f"{field} of network {index}", rule, repr(got), remedy))
-
-
-def check_plans(plans: Sequence[HardwarePlan], device: Device) -> None:
-    """`check_plan` of each, with room for the others, and `check_together`."""
-    check_together(plans)
-    for plan in plans:
-        check_plan(plan, device, share_with=[other.architecture for other in plans])
 
 
 def encode_plans(plans: Sequence[HardwarePlan]) -> Any:

@@ -36,7 +36,7 @@ def load_calibration(config: CalibrationConfig, device: Device) -> Calibration |
     raise ConfigError(problem(config.file, rule, got, remedy))
 
 
-def estimate_limits(
+def limits_of_estimates(
     device: Device, config: CalibrationConfig, calibration: Calibration | None
 ) -> Mapping[str, int]:
     """The most that an estimate may be of each resource: the device's limits, or those of which

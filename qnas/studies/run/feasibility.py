@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.device import RESOURCES, Device, Resource, device_names, load_device
-from qnas.accel.folding_search.search import best_plan, best_plan_and_speedups
+from qnas.accel.folding_search.search import best_plan, speedups_without_limits
 from qnas.accel.plan.folding import Folding
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, QnasError, problem
 from qnas.objectives.registry import modelled_objective
 from qnas.studies.config import Study
-from qnas.studies.run.calibration import estimate_limits, load_calibration
+from qnas.studies.run.calibration import limits_of_estimates, load_calibration
 from qnas.studies.run.user_limits import LimitReach, LimitReaches, reach_limits
 from qnas.studies.search.evaluation import UserLimit
 
@@ -125,7 +125,7 @@ def assess(config: Study) -> Feasibility:
     space, device = config.search_space(), config.board()
     share = config.search.dsp_shares[-1]
     calibration = load_calibration(config.calibration, device)
-    estimates = estimate_limits(device, config.calibration, calibration)
+    estimates = limits_of_estimates(device, config.calibration, calibration)
     limits = {r: estimates[r] for r in RESOURCES}
     subnets = zip(REFERENCE_NAMES, space.reference_subnets(), strict=True)
     reference_subnets = tuple(
@@ -157,7 +157,7 @@ def _reference_subnet(
     given = {str(resource): limit for resource, limit in limits.items()}
     limits = {**limits, "dsp": math.floor(share * limits["dsp"])}
     try:
-        plan, estimate, speedups = best_plan_and_speedups(arch, device, share, limits=given)
+        plan, estimate, speedups = speedups_without_limits(arch, device, share, limits=given)
     except (CapacityError, ConfigError) as error:
         return ReferenceSubnet(name, arch, None, None, limits, {}, str(error))
     return ReferenceSubnet(name, arch, plan.folding, estimate, limits, speedups)

@@ -19,7 +19,7 @@ from qnas.data.splits import Splits
 from qnas.errors import CheckpointError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
-from qnas.studies.run.calibration import estimate_limits, load_calibration
+from qnas.studies.run.calibration import limits_of_estimates, load_calibration
 from qnas.studies.run.manifest import (
     Manifest,
     make_manifest,
@@ -72,9 +72,9 @@ class Run:
         return load_calibration(self.config.calibration, self.device)
 
     @cached_property
-    def limits(self) -> Mapping[str, int]:
+    def estimate_limits(self) -> Mapping[str, int]:
         """The most that estimates may be: the device's, or a calibration's."""
-        return estimate_limits(self.device, self.config.calibration, self.calibration)
+        return limits_of_estimates(self.device, self.config.calibration, self.calibration)
 
     @cached_property
     def images(self) -> ImageSet:

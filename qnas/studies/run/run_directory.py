@@ -66,9 +66,14 @@ class PickDirectory(KernelDirectory):
         """The subnet in floating point: a state dict, timm's where timm can express it."""
         return self.path / "weights.safetensors"
 
+    @property
+    def qonnx(self) -> Path:
+        """The subnet as QONNX, if it was asked for."""
+        return self.path / "model.qonnx"
+
 
 @dataclass(frozen=True, slots=True)
-class TogetherDirectory(KernelDirectory):
+class MultiNetworkDirectory(KernelDirectory):
     """The files of the kernel that all picks share, if it was asked for."""
 
     @property
@@ -160,8 +165,8 @@ class RunDirectory:
         return PickDirectory(self.picks / name)
 
     @property
-    def together(self) -> TogetherDirectory:
-        return TogetherDirectory(self.path / "together")
+    def multi_network(self) -> MultiNetworkDirectory:
+        return MultiNetworkDirectory(self.path / "together")
 
     def tuned(self, key: str) -> TunedDirectory:
         """Of the subnet whose architecture has this key."""

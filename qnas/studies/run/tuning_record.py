@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qnas._util.serialization import Value, read_value
 from qnas.architecture import Architecture
 from qnas.studies.run.run import Run
+from qnas.studies.search.trials import TrialRecord
 
 if TYPE_CHECKING:
     from qnas.supernet.model import Supernet
@@ -59,3 +60,12 @@ def supernet_of(run: Run, architecture: Architecture) -> Supernet:
     if tuning is None or not tuning.better:
         return run.supernet
     return Supernet.load(run.files.tuned(architecture.key).path)
+
+
+def search_accuracy(run: Run, trial: TrialRecord) -> float | None:
+    """Top-1 on the search split, as a fraction, of the weights that a pick of `trial` is made of;
+    None if the study has no such objective."""
+    tuning = tuning_of(run, trial.architecture)
+    if tuning is not None and tuning.better:
+        return tuning.search.tuned
+    return trial.accuracy

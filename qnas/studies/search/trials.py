@@ -62,6 +62,12 @@ class TrialRecord:
         """Whether it keeps every limit."""
         return all(value <= 0 for value in self.constraints.values())
 
+    @property
+    def accuracy(self) -> float | None:
+        """Top-1 on the search split, as a fraction; the objective `error` is in percent."""
+        error_percent = self.values.get("error")
+        return None if error_percent is None else 1 - error_percent / 100
+
     def amount(self, name: str) -> float:
         """An objective's value; else, of the estimate, "latency" (ms), "fps" or a resource."""
         if name in self.values:

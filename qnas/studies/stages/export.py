@@ -1,97 +1,105 @@
-"""Stage `export`: an HLS project for each pick."""
+"""Stage `export`: the files of each pick, and an HLS project for each kernel.
+
+One writer makes all that is made of a subnet (weights, integer network, project, QONNX), from one
+supernet: that of the pick's tuning, where tuning made it better.
+"""
 
 from __future__ import annotations
 
-import re
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from qnas._util.serialization import encode, read_json, write_json
-from qnas.accel.cost.estimate import Estimate
-from qnas.accel.folding_search.search import best_plan
-from qnas.accel.plan.plan import HardwarePlan
-from qnas.errors import CheckpointError, QnasError, problem
-from qnas.integer.file import save_integer
+from qnas.accel.plan.multi_network import encode_plans
+from qnas.errors import QnasError
+from qnas.integer.file import load_integer, save_integer
 from qnas.studies.progress import Progress
-from qnas.studies.results.picks import PICK_NAME, Pick, choose, reached
+from qnas.studies.results.picks import PICK_NAME, Pick
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
-from qnas.studies.run.tuning_record import supernet_of
+from qnas.studies.run.tuning_record import search_accuracy, supernet_of
+from qnas.studies.stages.kernels import (
+    Kernel,
+    expected_numbers,
+    kernel_of,
+    multi_network_kernel,
+    picks,
+    project_name,
+)
+from qnas.studies.stages.multi_network import facts_of, is_described
 from qnas.studies.stages.search import searched
-
-if TYPE_CHECKING:
-    from qnas.accel.hls.emit.member import Expected
 
 STAGE = "export"
 LOGIT_IMAGES = 2048  # of the training split: what the step of the logits is set by
 
 
-def picks(run: Run) -> tuple[Pick, ...]:
-    """The picks of the finished study; ConfigError if an FPS target is out of reach."""
-    return choose(run.records(), run.config.fps_targets)
-
-
-def reachable_picks(run: Run) -> tuple[Pick, ...]:
-    """The picks but those of FPS targets that the front misses."""
-    records = run.records()
-    return choose(records, reached(records, run.config.fps_targets))
-
-
-def exported(run: Run, pick: Pick) -> bool:
-    """Whether the directory of `pick` holds just this pick, whole. Raises as `plan_of`."""
-    files, plan = run.files.pick(pick.name), encode(plan_of(run, pick))
+def exported(run: Run, kernel: Kernel) -> bool:
+    """Whether the directory of `kernel` holds just its picks and its project, whole."""
+    plans = encode_plans(kernel.plan.plans)
     try:
-        return (
-            files.project.is_dir()
-            and files.network.is_file()
-            and files.weights.is_file()
-            and bool(read_json(files.architecture) == encode(pick.trial.architecture))
-            and bool(read_json(files.plan) == plan)
-            and bool(read_json(files.project / "plan.json") == plan)
-        )
-    except QnasError:
+        described = is_described(run, kernel) if len(kernel.members) > 1 else _is_pick(kernel)
+        return described and bool(read_json(kernel.files.project / "plan.json") == plans)
+    except (QnasError, OSError):
         return False
 
 
-def export(run: Run, progress: Progress) -> None:
+def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None:
     """Write architecture, plan and project of every pick that lacks them, and remove the
-    directories of what is a pick no more."""
+    directories of what is a pick no more. With `multi_network` a project of one kernel that runs
+    all picks as well; where that was once written it is kept up to date."""
     run.need(STAGE, searched(run), "search")
     chosen = picks(run)
     _remove_others(run, chosen)
-    missing = [pick for pick in chosen if not exported(run, pick)]
+    own = [kernel_of(run, pick) for pick in chosen]
+    missing = [kernel for kernel in own if not exported(run, kernel)]
     progress.stage(
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
     )
-    for done, pick in enumerate(missing, start=1):
-        export_pick(run, pick, run.files.pick(pick.name))
-        progress.advance(done, len(missing), pick.name)
+    for done, kernel in enumerate(missing, start=1):
+        export_pick(run, kernel.heads[0])
+        progress.advance(done, len(missing), kernel.name)
+    if multi_network or run.files.multi_network.path.exists():
+        _export_multi_network(run, multi_network_kernel(run, chosen), progress)
 
 
-def plan_of(run: Run, pick: Pick) -> HardwarePlan:
-    """The very plan that the study priced; CheckpointError if it is priced otherwise today."""
-    trial = pick.trial
-    plan, estimate = best_plan(
-        trial.architecture, run.device, trial.proposal.dsp_share, limits=run.limits
+def export_pick(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kernel:
+    """Write architecture, plan, weights, integer network and project of `pick` to `files`."""
+    kernel = kernel_of(run, pick, files)
+    files = files or run.files.pick(pick.name)
+    # The architecture comes last and goes first: where it lies, the rest belongs to it.
+    files.architecture.unlink(missing_ok=True)
+    files.qonnx.unlink(missing_ok=True)
+    _write_subnet(run, pick, files)
+    _write_project(run, kernel)
+    write_json(files.plan, kernel.plan.plans[0])
+    write_json(files.architecture, pick.trial.architecture)
+    return kernel
+
+
+def export_qonnx(run: Run) -> list[Path]:
+    """Write `model.qonnx` of every pick, of the weights that its project holds; returns the files.
+    Raises as `to_qonnx` and `picks`."""
+    from qnas.supernet.export.qonnx import save_qonnx
+
+    written = []
+    for pick in picks(run):
+        path = run.files.pick(pick.name).qonnx
+        architecture = pick.trial.architecture
+        save_qonnx(supernet_of(run, architecture).extract(architecture), path)
+        written.append(path)
+    return written
+
+
+def _is_pick(kernel: Kernel) -> bool:
+    (pick,), (plan,) = kernel.heads, kernel.plan.plans
+    files = kernel.files
+    assert isinstance(files, PickDirectory)
+    return (
+        files.network.is_file()
+        and files.weights.is_file()
+        and bool(read_json(files.architecture) == encode(pick.trial.architecture))
+        and bool(read_json(files.plan) == encode(plan))
     )
-    if estimate != trial.estimate:
-        raise CheckpointError(
-            problem(
-                str(run.files.journal),
-                "must be made by this version of the cost model",
-                f"{trial.estimate.cycles:,} cycles for the pick `{pick.name}`, whose plan costs "
-                f"{estimate.cycles:,} now"
-                if estimate.cycles != trial.estimate.cycles
-                else f"other resources for the pick `{pick.name}` than its plan needs now",
-                "Give the study a new name: its numbers are another version's.",
-            )
-        )
-    return plan
-
-
-def project_name(study: str, pick: str) -> str:
-    """An identifier for the generated sources: study and pick."""
-    return re.sub(r"\W", "_", f"{study}_{pick}")
 
 
 def _remove_others(run: Run, chosen: tuple[Pick, ...]) -> None:
@@ -102,51 +110,52 @@ def _remove_others(run: Run, chosen: tuple[Pick, ...]) -> None:
             shutil.rmtree(folder)
 
 
-def export_pick(run: Run, pick: Pick, files: PickDirectory) -> None:
-    """Write architecture, plan, weights, integer network and project of `pick` to `files`."""
-    from qnas.accel.hls.emit.project import SAMPLE_IMAGES, emit_project
+def _write_subnet(run: Run, pick: Pick, files: PickDirectory) -> None:
     from qnas.supernet.export.integer import to_integer
     from qnas.supernet.export.timm_export import state_dict
 
+    architecture = pick.trial.architecture
+    supernet = supernet_of(run, architecture)
+    images, _ = run.loaded_subset("train", at_most=LOGIT_IMAGES)
+    save_integer(to_integer(supernet, architecture, images), files.network)
+    state_dict(supernet.slice(architecture)).write(files.weights)
+
+
+def _write_project(run: Run, kernel: Kernel) -> None:
+    """Of the integer networks that lie beside it, or beside its picks."""
+    from qnas.accel.hls.emit.member import KernelNetwork
+    from qnas.accel.hls.emit.project import SAMPLE_IMAGES, emit_project
+
     images, labels = run.loaded_subset("report", at_most=SAMPLE_IMAGES)
-    plan = plan_of(run, pick)
-    supernet, architecture = supernet_of(run, pick.trial.architecture), pick.trial.architecture
-    network = to_integer(
-        supernet, architecture, run.loaded_subset("train", at_most=LOGIT_IMAGES)[0]
+    parts = zip(
+        kernel.heads, kernel.networks, kernel.plan.plans, kernel.plan.estimates, strict=True
     )
+    networks = [
+        KernelNetwork(
+            load_integer(path),
+            plan,
+            pick.name,
+            expected_numbers(pick, estimate, search_accuracy(run, pick.trial), run.device.limits()),
+        )
+        for pick, path, plan, estimate in parts
+    ]
     project = emit_project(
-        network,
-        plan,
-        name=project_name(run.config.name, pick.name),
+        networks,
+        name=project_name(run.config.name, kernel.name),
         images=images,
         labels=labels,
         device=run.device,
-        expected=expected_numbers(run, pick, pick.trial.estimate),
     )
-    # The architecture comes last and goes first: where it lies, the rest belongs to it.
-    files.architecture.unlink(missing_ok=True)
-    files.verification.unlink(missing_ok=True)
-    save_integer(network, files.network)
-    state_dict(supernet.slice(architecture)).write(files.weights)
-    project.write(files.project)
-    write_json(files.plan, plan)
-    write_json(files.architecture, architecture)
+    kernel.files.verification.unlink(missing_ok=True)
+    project.write(kernel.files.project)
 
 
-def expected_numbers(run: Run, pick: Pick, estimate: Estimate) -> list[Expected]:
-    """What the study says of `pick` in a kernel of this estimate, for the README of a project."""
-    from qnas.accel.hls.emit.member import Expected
-
-    trial, model = pick.trial, "modelled, not synthesised"
-    rows = [
-        Expected("cycles an image", f"{estimate.cycles:,}", model),
-        Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),
-        *(
-            Expected(name.upper(), f"{getattr(estimate.resources, name):,}", model)
-            for name in run.device.limits()
-        ),
-    ]
-    if "error" in trial.values:
-        accuracy = f"{1 - trial.values['error']:.2%}"
-        rows.insert(0, Expected("accuracy", accuracy, "fake-quantized, on the search split"))
-    return rows
+def _export_multi_network(run: Run, kernel: Kernel, progress: Progress) -> None:
+    there, files = exported(run, kernel), run.files.multi_network
+    note = "is there" if there else f"of {len(kernel.members)} networks"
+    progress.stage(STAGE, f"the kernel of all picks {note}")
+    if not there:
+        # The facts come last and go first: where they lie, the rest belongs to them.
+        files.facts.unlink(missing_ok=True)
+        _write_project(run, kernel)
+        write_json(files.facts, facts_of(kernel))

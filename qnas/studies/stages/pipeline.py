@@ -16,8 +16,7 @@ from qnas.studies.stages import search as searching
 from qnas.studies.stages import train as training
 from qnas.studies.stages import tune as tuning
 from qnas.studies.stages import verify as verifying
-from qnas.studies.stages.multi_network import export_together
-from qnas.studies.stages.multi_network_verify import check_together_verified, verify_together
+from qnas.studies.stages.kernels import picks, reachable_picks
 from qnas.studies.stages.summary import summarise
 from qnas.studies.workers.pool import ONE_WORKER, WorkerPool
 
@@ -51,7 +50,7 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     searching.check_supernet(run)
     run.searched_records("report")
     # Without the targets that nobody reaches: it is the report that shows why.
-    picks, found = exporting.reachable_picks(run), verifying.verifications(run)
+    picks, found = reachable_picks(run), verifying.verifications(run)
     content = content_of(run, picks, found)
     page = render(content)
     known = run.files.report.read_text("utf-8") if run.files.report.exists() else ""
@@ -71,9 +70,7 @@ def export(run: Run, *, together: bool = False, progress: Progress = SILENT) -> 
     With `together` one of a kernel that runs all picks as well; where that was once written it is
     kept up to date.
     """
-    exporting.export(run, progress)
-    if together or run.files.together.path.exists():
-        export_together(run, progress)
+    exporting.export(run, progress, multi_network=together)
 
 
 def verify(run: Run, *, probe: bool = False, progress: Progress = SILENT) -> dict[str, Any]:
@@ -83,20 +80,10 @@ def verify(run: Run, *, probe: bool = False, progress: Progress = SILENT) -> dic
     Raises VerificationError, after everything is written, if any value differs or a probe finds a
     fault.
     """
-    _verify(run, progress, probe=probe)
-    summary = summarise(run)
-    _check_verified(run)
-    return summary
-
-
-def _verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
     verifying.verify(run, progress, probe=probe)
-    verify_together(run, progress, probe=probe)
-
-
-def _check_verified(run: Run) -> None:
+    summary = summarise(run)
     verifying.check_verified(run)
-    check_together_verified(run)
+    return summary
 
 
 def tune(run: Run, *, picks: Sequence[str] = (), progress: Progress = SILENT) -> dict[str, Any]:
@@ -127,7 +114,7 @@ def run_all(
     train(run, progress=progress)
     search(run, pool=pool, progress=progress, callbacks=callbacks)
     try:
-        exporting.picks(run)
+        picks(run)
     except ConfigError:  # the front misses a target: its report shows by how much
         report(run, progress=progress)
         raise
@@ -137,8 +124,8 @@ def run_all(
 def _to_report(run: Run, progress: Progress) -> dict[str, Any]:
     """From picks to the report. A mismatch is raised last: summary and report tell of it."""
     export(run, progress=progress)
-    _verify(run, progress)
+    verifying.verify(run, progress)
     summary = summarise(run)
     report(run, progress=progress)
-    _check_verified(run)
+    verifying.check_verified(run)
     return summary

@@ -9,7 +9,7 @@ from qnas.studies.results.picks import Pick, w8_share
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import tuning_of
 from qnas.studies.search.loop import SECONDS
-from qnas.studies.stages.export import picks
+from qnas.studies.stages.kernels import picks
 from qnas.studies.stages.verify import verifications
 
 VERDICT = ("images", "stages", "values", "mismatches")

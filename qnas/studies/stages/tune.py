@@ -13,7 +13,7 @@ from qnas.studies.progress import Progress
 from qnas.studies.results.picks import Pick
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import BeforeAfter, Tuning, tuning_of
-from qnas.studies.stages.export import picks
+from qnas.studies.stages.kernels import picks
 from qnas.studies.stages.search import searched
 from qnas.studies.stages.train import training_source
 from qnas.training.recipe import Recipe

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas._util.serialization import Value, encode, read_value, write_json
+from qnas._util.serialization import Value, decode, encode, read_json, write_json
 from qnas.accel.csim.probe import Probe
 from qnas.accel.csim.simulation import write_vectors
 from qnas.accel.csim.toolchain import Toolchain
@@ -20,11 +19,11 @@ from qnas.errors import CheckpointError, VerificationError, problem
 from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
 from qnas.studies.progress import Progress
-from qnas.studies.results.picks import Pick
 from qnas.studies.run.run import Run
-from qnas.studies.run.run_directory import project_digest
+from qnas.studies.run.run_directory import KernelDirectory, project_digest
 from qnas.studies.run.tuning_record import supernet_of
-from qnas.studies.stages.export import exported, picks, plan_of, reachable_picks
+from qnas.studies.stages.export import exported
+from qnas.studies.stages.kernels import Kernel, kernel_of, kernels, picks, reachable_picks
 from qnas.studies.stages.search import searched
 
 STAGE = "verify"
@@ -64,16 +63,35 @@ def report_images(run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return run.loaded_subset("report", at_most=run.config.verify_images or len(run.splits.report))
 
 
-def verified(run: Run, pick: Pick, *, probe: bool = False) -> bool:
+def read_verdicts(files: KernelDirectory) -> tuple[Verdict, ...]:
+    """What verification.json says of each network of a kernel; CheckpointError if it is damaged."""
+    found = read_json(files.verification)
+    several = isinstance(found, dict) and "networks" in found
+    verdicts = found["networks"] if several else [found]
+    return tuple(decode(Verdict, one, subject=str(files.verification)) for one in verdicts)
+
+
+def write_verdicts(files: KernelDirectory, verdicts: Sequence[Verdict]) -> None:
+    """Write verification.json: the verdict, or of several networks `networks`, a list of theirs."""
+    found = [encode(verdict) for verdict in verdicts]
+    write_json(files.verification, found[0] if len(found) == 1 else {"networks": found})
+
+
+def verdicts_of(kernel: Kernel) -> tuple[Verdict, ...]:
+    """Of the project as it is now, mismatches or not; empty if it was not verified."""
+    try:
+        found = read_verdicts(kernel.files)
+    except CheckpointError:
+        return ()
+    digest = project_digest(kernel.files.project, networks=len(kernel.members))
+    return found if all(one.project_digest == digest for one in found) else ()
+
+
+def verified(kernel: Kernel, *, probe: bool = False) -> bool:
     """Whether verification.json speaks of the project as it is now, mismatches or not; with
     `probe`, of its memories as well."""
-    files = run.files.pick(pick.name)
-    try:
-        found = read_value(Verdict, files.verification)
-    except CheckpointError:
-        return False
-    watched = found.probe is not None or not probe
-    return watched and found.project_digest == project_digest(files.project)
+    found = verdicts_of(kernel)
+    return bool(found) and (found[0].probe is not None or not probe)
 
 
 def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
@@ -84,52 +102,60 @@ def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
     what the counts say is for `check_verified`.
     """
     run.need(STAGE, searched(run), "search")
-    chosen = picks(run)
-    run.need(STAGE, all(exported(run, pick) for pick in chosen), "export")
-    missing = [pick for pick in chosen if not verified(run, pick, probe=probe)]
+    everything = kernels(run, picks(run))
+    for kernel in everything:
+        several = len(kernel.members) > 1
+        run.need(STAGE, exported(run, kernel), "export --together" if several else "export")
+    missing = [kernel for kernel in everything if not verified(kernel, probe=probe)]
     count = run.config.verify_images or len(run.splits.report)
     note = f"{count} report images through {len(missing)} projects"
     progress.stage(STAGE, note if missing else "projects are verified")
     if missing:
         Toolchain().version()
         run.files.summary.unlink(missing_ok=True)  # it speaks of other projects
-    for done, pick in enumerate(missing, start=1):
-        _verify(run, pick, probe=probe)
-        progress.advance(done, len(missing), pick.name)
+    for done, kernel in enumerate(missing, start=1):
+        _verify(run, kernel, probe=probe)
+        progress.advance(done, len(missing), kernel.name)
 
 
 def everything_verified(run: Run) -> bool:
-    """Whether nothing is left to simulate: the study is done, and so is each of its picks."""
+    """Whether nothing is left to simulate: the study is done, and so is each of its kernels."""
     if not run.trained() or not searched(run):
         return False
-    return all(exported(run, pick) and verified(run, pick) for pick in reachable_picks(run))
+    everything = kernels(run, reachable_picks(run))
+    return all(exported(run, kernel) and verified(kernel) for kernel in everything)
 
 
 def verifications(run: Run) -> dict[str, dict[str, Any]]:
-    """What is known of each pick's project as it is now: verification.json by pick."""
+    """What is known of each pick's project as it is now: its verdict, by pick."""
+    own = [kernel_of(run, pick) for pick in reachable_picks(run)]
     return {
-        pick.name: encode(read_value(Verdict, run.files.pick(pick.name).verification))
-        for pick in reachable_picks(run)
-        if exported(run, pick) and verified(run, pick)
+        kernel.name: encode(verdict)
+        for kernel in own
+        if exported(run, kernel)
+        for verdict in verdicts_of(kernel)
     }
 
 
 def check_verified(run: Run) -> None:
     """Raises VerificationError naming the first stage that differs, if any does."""
-    for name, found in verifications(run).items():
-        files = run.files.pick(name)
-        check_equal(name, found, project=files.project, mismatch=files.mismatch)
+    for kernel in kernels(run, reachable_picks(run)):
+        if not exported(run, kernel):
+            continue
+        for index, found in enumerate(verdicts_of(kernel)):
+            network = f"network {index} of " if len(kernel.members) > 1 else ""
+            check_equal(f"{network}{kernel.title}", encode(found), files=kernel.files)
 
 
-def check_equal(name: str, found: Mapping[str, Any], *, project: Path, mismatch: Path) -> None:
+def check_equal(name: str, found: Mapping[str, Any], *, files: KernelDirectory) -> None:
     """VerificationError if a verdict counts mismatches, with what runs the image of the first one
     alone, every stage compared; or if its probe found a fault."""
     if found["mismatches"]:
         first = found.get("first_mismatch") or {}
-        folder, image = project.resolve(), mismatch.resolve()
+        folder, image = files.project.resolve(), files.mismatch.resolve()
         command = f"cd {folder} && make build/csim && build/csim . {image}"
         raise VerificationError(
-            f"`{name}`: the C++ must equal the integer reference bit for bit; "
+            f"{name}: the C++ must equal the integer reference bit for bit; "
             f"got {found['mismatches']} mismatches in {found['values']} values, "
             f"first in stage {first.get('stage')!r} of image {first.get('image')}, "
             f"value {first.get('index')}: expected {first.get('expected')}, "
@@ -142,23 +168,25 @@ def check_equal(name: str, found: Mapping[str, Any], *, project: Path, mismatch:
         raise VerificationError(problem(name, rule, "; ".join(faults), remedy))
 
 
-def _verify(run: Run, pick: Pick, *, probe: bool) -> None:
-    files = run.files.pick(pick.name)
-    network = load_integer(files.network)
+def _verify(run: Run, kernel: Kernel, *, probe: bool) -> None:
+    files = kernel.files
+    networks = [load_integer(path) for path in kernel.networks]
     images, labels = report_images(run)
     files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
     files.mismatch.unlink(missing_ok=True)
-    before = project_digest(files.project)
-    verification = verify_project(
-        files.project, network, images, labels, plan=plan_of(run, pick), probe=probe
+    digest = project_digest(files.project, networks=len(networks))
+    found = verify_project(
+        files.project, networks, images, labels, plans=kernel.plan.plans, probe=probe
     )
-    if verification.first_mismatch:
-        chosen = slice(verification.first_mismatch.image, verification.first_mismatch.image + 1)
-        write_vectors(files.mismatch, inputs_of([network], images), labels, images=chosen)
-    write_json(files.verification, verdict_of(run, network, verification, digest=before))
+    first = next((one.first_mismatch for one in found if one.first_mismatch), None)
+    if first:
+        chosen = slice(first.image, first.image + 1)
+        write_vectors(files.mismatch, inputs_of(networks, images), labels, images=chosen)
+    both = zip(networks, found, strict=True)
+    write_verdicts(files, [_verdict(run, network, one, digest=digest) for network, one in both])
 
 
-def verdict_of(
+def _verdict(
     run: Run, network: IntegerNetwork, verification: Verification, *, digest: str
 ) -> Verdict:
     """What a verification with the report images says, and the accuracies of the other rungs.

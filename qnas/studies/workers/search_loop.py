@@ -115,7 +115,7 @@ def _make_evaluator(run: Run) -> Evaluator:
     device = run.device
 
     def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
-        return best_plan(architecture, device, dsp_share=share, limits=run.limits)
+        return best_plan(architecture, device, dsp_share=share, limits=run.estimate_limits)
 
     wanted = make_objectives(
         (*run.config.objective_names, *run.config.limit_values),
@@ -127,6 +127,6 @@ def _make_evaluator(run: Run) -> Evaluator:
     return Evaluator(
         objectives=wanted[:own],
         planner=planner,
-        limits=run.limits,
+        limits=run.estimate_limits,
         bounds=tuple(map(UserLimit, wanted[own:], run.config.limit_values.values())),
     )

@@ -147,7 +147,7 @@ def test_the_sweep_prices_the_plans(
         field.name: np.array([getattr(f, field.name) for f in chosen])
         for field in dataclasses.fields(Folding)
     }
-    prices = price(arch, device, Folding(**columns))
+    prices = price([arch], device, Folding(**columns))
     for index, folding in enumerate(chosen):
         assert prices.at(index) == estimate(lower(arch, device, folding))
 

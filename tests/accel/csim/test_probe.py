@@ -129,8 +129,8 @@ def test_a_pipeline_that_heads_no_loop_is_an_error(tmp_path: Path) -> None:
 
 
 def watched(design: Design, project: Path) -> Probe:
-    found = verify_project(
-        project, design.network, design.images, design.labels, toolchain=QUICK, probe=True
+    (found,) = verify_project(
+        project, [design.network], design.images, design.labels, toolchain=QUICK, probe=True
     )
     assert found.mismatches == 0 and found.probe is not None
     return found.probe

@@ -19,13 +19,14 @@ from tests.accel.projects import QUICK, Design, change, several_ports, small
 
 
 def run(project: Path, design: Design, **options: object) -> Verification:
-    return verify_project(
+    (found,) = verify_project(
         project,
-        design.network,
+        [design.network],
         design.images,
         design.labels,
         **{"toolchain": QUICK, **options},  # type: ignore[arg-type]
     )
+    return found
 
 
 def test_everything_is_compared(tmp_path: Path) -> None:

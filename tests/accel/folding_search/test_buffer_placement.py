@@ -15,7 +15,7 @@ from qnas.accel.cost.analytic import estimate, parts, price
 from qnas.accel.cost.design import memories_of_foldings
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.device import Device, load_device
-from qnas.accel.folding_search.search import best_plan, smallest_plan
+from qnas.accel.folding_search.search import best_plan
 from qnas.accel.folding_search.selection import (
     CandidateTable,
     SelectedFolding,
@@ -37,7 +37,7 @@ Amounts = tuple[int, ...]
 
 def sweep_of(arch: Architecture, device: Device, chosen: list[Folding]) -> CandidateTable:
     folding = Folding(*(np.array([getattr(f, name) for f in chosen]) for name in FIELDS))
-    prices = price(arch, device, folding)
+    prices = price([arch], device, folding)
     memories = memories_of_foldings((arch,), device, folding)
     legal = np.ones(len(chosen), bool)
     return CandidateTable(folding, legal, prices=prices, memories=memories, cycles=prices.cycles)
@@ -124,16 +124,6 @@ def test_ultra_ram_makes_a_faster_folding_fit() -> None:
 def test_the_rule_of_depth_stands_where_the_fastest_fits_by_it() -> None:
     plan, _ = best_plan(tiny(), zcu102())
     assert plan == lower(tiny(), zcu102(), plan.folding)
-
-
-def test_the_smallest_plan_uses_what_is_idle() -> None:
-    arch = dataclasses.replace(tiny(), image_size=40)
-    fps = best_plan(arch, ZCU104)[1].fps / 2
-    plan, found = smallest_plan(arch, ZCU104, fps)
-    by_rule = estimate(lower(arch, ZCU104, plan.folding))
-    assert worst(dataclasses.astuple(found.resources), _limits(ZCU104)) <= worst(
-        dataclasses.astuple(by_rule.resources), _limits(ZCU104)
-    )
 
 
 def _limits(device: Device) -> dict[str, int]:

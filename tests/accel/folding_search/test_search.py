@@ -12,20 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.accel.cost.analytic import estimate, estimate_together, price, price_together
+from qnas.accel.cost.analytic import estimate, price
 from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.accel.device import Device, Margins
 from qnas.accel.folding_search.search import (
+    best_kernel,
     best_plan,
-    best_plan_and_speedups,
-    best_plan_for_all,
     candidate_foldings,
-    smallest_plan,
+    speedups_without_limits,
 )
 from qnas.accel.plan.check import check_plan
 from qnas.accel.plan.folding import FIELDS, Folding
 from qnas.accel.plan.lower import lower
-from qnas.accel.plan.multi_network import check_plans
+from qnas.accel.plan.multi_network import check_together
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError
 from qnas.spaces import load_space
@@ -38,7 +37,7 @@ def _all_candidates(
     arch: Architecture, device: Device, *, lut_lanes: bool
 ) -> list[tuple[Folding, Estimate]]:
     folding, legal = candidate_foldings(arch, device, lut_lanes=lut_lanes)
-    prices = price(arch, device, folding)
+    prices = price([arch], device, folding)
     fields = [np.broadcast_to(getattr(folding, f), prices.cycles.shape) for f in FIELDS]
     return [
         (Folding(*(int(f.flat[i]) for f in fields)), prices.at(i))
@@ -122,44 +121,23 @@ def test_networks_that_no_plan_holds_are_refused_before_the_sweep() -> None:
         best_plan(dataclasses.replace(tiny(), embed_dim=2000), zcu102())
 
 
-def test_the_smallest_plan_reaches_its_target_with_less() -> None:
-    fastest = best_plan(tiny(), zcu102())[1]
-    plan, result = smallest_plan(tiny(), zcu102(), fastest.fps / 2)
-    assert result == estimate(plan) and result.fps >= fastest.fps / 2
-    limits = zcu102().limits()
-    shares = [
-        max(getattr(e.resources, r) / max(n, 1) for r, n in limits.items())
-        for e in (result, fastest)
-    ]
-    assert shares[0] < shares[1]
-    folding, legal = candidate_foldings(tiny(), zcu102())
-    prices = price(tiny(), zcu102(), folding)
-    reaching = legal & (prices.fps >= fastest.fps / 2)
-    worst = np.max([prices.resources[str(r)] / max(n, 1) for r, n in limits.items()], axis=0)
-    assert shares[0] <= worst[reaching].min()  # by the rule of depth alone
-
-
-def test_a_target_that_no_plan_reaches_names_the_fastest() -> None:
-    best = math.floor(best_plan(tiny(), zcu102())[1].fps)
-    with pytest.raises(CapacityError, match=f"{best:,}"):
-        smallest_plan(tiny(), zcu102(), best * 2)
-
-
 def test_one_folding_for_several_architectures() -> None:
     space, device = load_space("digits"), zcu102()
     archs = [space.smallest(), space.largest()]
-    shared = best_plan_for_all(archs, device)
-    check_plans(shared.plans, device)
+    shared = best_kernel(archs, device)
+    check_together(shared.plans)
+    for arch in archs:
+        check_plan(shared.plans[archs.index(arch)], device, share_with=archs)
     for arch, plan, found in zip(archs, shared.plans, shared.estimates, strict=True):
-        alone = estimate(lower(arch, device, shared.folding))
-        assert plan.architecture == arch and plan.folding == shared.folding
+        alone = estimate(lower(arch, device, shared.plans[0].folding))
+        assert plan.architecture == arch and plan.folding == shared.plans[0].folding
         assert found.cycles == alone.cycles and found.dram_bits == alone.dram_bits
         assert found.resources == shared.resources
         for resource in ("dsp", "bram18", "uram"):
             assert getattr(shared.resources, resource) >= getattr(alone.resources, resource)
     assert all(getattr(shared.resources, r) <= n for r, n in device.limits().items())
     assert shared.estimates[1].cycles >= best_plan(archs[1], device)[1].cycles
-    small = best_plan_for_all(archs, device, weights=(1.0, 0.0)).estimates[0].cycles
+    small = best_kernel(archs, device, weights=(1.0, 0.0)).estimates[0].cycles
     assert small <= shared.estimates[0].cycles
 
 
@@ -172,11 +150,10 @@ def test_a_kernel_of_several_is_priced_as_its_plans_say(
     archs = [alike(arch, archs[0]) for arch in archs]
     device = zcu102()
     plans = [lower(arch, device, folding, share_with=archs) for arch in archs]
-    together = estimate_together(plans)
-    assert price_together(archs, device, folding).at(0) == together
+    together = estimate(*plans)
+    assert price(archs, device, folding).at(0) == together
     assert together.cycles == sum(estimate(plan).cycles for plan in plans)
     assert together.dram_bits == sum(estimate(plan).dram_bits for plan in plans)
-    assert estimate_together(plans[:1]) == estimate(plans[0])
     for arch in archs:
         alone = lower(arch, device, folding)
         assert together.resources.dsp == estimate(alone).resources.dsp
@@ -185,16 +162,16 @@ def test_a_kernel_of_several_is_priced_as_its_plans_say(
 
 
 def test_the_union_of_one_is_the_one() -> None:
-    shared = best_plan_for_all([tiny()], zcu102(), 0.5)
+    shared = best_kernel([tiny()], zcu102(), 0.5)
     plan, result = best_plan(tiny(), zcu102(), 0.5)
     assert shared.plans == (plan,) and shared.estimates == (result,)
     assert shared.resources == result.resources
     with pytest.raises(ConfigError, match="archs"):
-        best_plan_for_all([], zcu102())
+        best_kernel([], zcu102())
     with pytest.raises(ConfigError, match="weights"):
-        best_plan_for_all([tiny()], zcu102(), weights=(1.0, 2.0))
+        best_kernel([tiny()], zcu102(), weights=(1.0, 2.0))
     with pytest.raises(ConfigError, match="head_dim"):
-        best_plan_for_all([tiny(), replace(tiny(), head_dim=8)], zcu102())
+        best_kernel([tiny(), replace(tiny(), head_dim=8)], zcu102())
 
 
 @settings(deadline=None, max_examples=8)
@@ -208,7 +185,9 @@ def test_a_plan_at_the_limit_is_taken_and_one_over_is_not(arch: Architecture, sc
     at, below = (
         dataclasses.replace(_without_margins(zcu102()), **{scarce: n}) for n in (used, used - 1)
     )
-    assert best_plan(arch, at) == (plan, found)
+    tight = best_plan(arch, at)[1]
+    # Where buffers left the memories of their depth, another limit may place them otherwise.
+    assert tight.cycles == found.cycles and getattr(tight.resources, scarce) <= used
     other = best_plan(arch, below)[0]  # of another folding, or placed elsewhere
     assert other != plan or not _some_plan_fits(arch, below)
 
@@ -218,7 +197,7 @@ def test_a_plan_at_the_limit_is_taken_and_one_over_is_not(arch: Architecture, sc
 def test_more_of_a_board_is_never_slower(arch: Architecture, more: str, lut_lanes: bool) -> None:
     small = dataclasses.replace(zcu102(), lut=60_000, ff=120_000, dsp=300, bram18=300)
     large = dataclasses.replace(small, **{more: 2 * getattr(small, more)})
-    plans = [best_plan_and_speedups(arch, d, lut_lanes=lut_lanes) for d in (small, large)]
+    plans = [speedups_without_limits(arch, d, lut_lanes=lut_lanes) for d in (small, large)]
     cycles = [estimate.cycles for _, estimate, _ in plans]
     fit = all(getattr(plans[0][1].resources, r) <= n for r, n in small.limits().items())
     assert bool(plans[0][2]) == fit

@@ -14,15 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.accel.csim.verify import verify_kernel
+from qnas.accel.csim.verify import verify_project
 from qnas.accel.hls.emit.bench import stage_values
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import emitted_files
 from qnas.accel.hls.lint import lint
+from qnas.accel.plan.check import check_plan
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.memory import PASS_STREAMS
-from qnas.accel.plan.multi_network import ALIKE, check_plans, check_together, read_plans
+from qnas.accel.plan.multi_network import ALIKE, check_together, read_plans
+from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, ConfigError, QnasError
 from tests.accel.designs import alike, architectures, foldings, tiny, zcu102
@@ -32,13 +34,20 @@ FAST_SEED = 1  # three networks of one to three heads, buffers for two, two weig
 MORE_SEEDS = (0, 2, 4)
 
 
+def check_kernel(plans: list[HardwarePlan]) -> None:
+    """Each plan is what `lower` gives with room for the others, and all are of one kernel."""
+    check_together(plans)
+    for plan in plans:
+        check_plan(plan, zcu102(), share_with=[other.architecture for other in plans])
+
+
 @pytest.fixture(scope="module")
 def shared() -> Kernel:
     return random_kernel(FAST_SEED)
 
 
 def check(kernel: Kernel, project: Path) -> None:
-    found = verify_kernel(
+    found = verify_project(
         project,
         kernel.networks,
         kernel.images,
@@ -130,7 +139,7 @@ def test_room_for_others_changes_nothing_that_a_network_runs(
     """Stages with their loops, and the words of ports, are those of its own plan."""
     archs = [alike(arch, archs[0]) for arch in archs]
     plans = [lower(arch, zcu102(), folding, share_with=archs) for arch in archs]
-    check_plans(plans, zcu102())
+    check_kernel(plans)
     for arch, plan in zip(archs, plans, strict=True):
         alone = lower(arch, zcu102(), folding)
         assert plan.stages == alone.stages and plan.ports == alone.ports
@@ -194,7 +203,7 @@ def test_plans_that_are_not_of_one_kernel_are_refused() -> None:
             lower(wide, zcu102(), second, share_with=others),
         ]
 
-    check_plans(plans(tiny()), zcu102())
+    check_kernel(plans(tiny()))
     with pytest.raises(ConfigError, match=r"plan.folding.tm of network 1"):
         check_together(plans(tiny(), second=replace(folding, tm=8)))
     without = [lower(arch, zcu102(), folding) for arch in (tiny(), wide)]
@@ -204,7 +213,7 @@ def test_plans_that_are_not_of_one_kernel_are_refused() -> None:
     both = [lower(arch, zcu102(), folding, share_with=[roomier, wide]) for arch in (tiny(), wide)]
     check_together(both)
     with pytest.raises(ConfigError, match=r"plan\.buffers"):  # more room than the networks need
-        check_plans(both, zcu102())
+        check_kernel(both)
     with pytest.raises(ConfigError, match="at least one"):
         check_together([])
 
@@ -229,10 +238,10 @@ def test_other_networks_than_the_projects_are_refused(shared: Kernel, tmp_path: 
     project = shared.write(tmp_path / "project")
     for networks in (shared.networks[::-1], shared.networks[:2]):
         with pytest.raises(CheckpointError, match="these"):
-            verify_kernel(project, networks, shared.images, shared.labels)
+            verify_project(project, networks, shared.images, shared.labels)
     other = replace(shared.plans[1], clock_mhz=1.0)
     with pytest.raises(CheckpointError, match="clock_mhz of network 1"):
-        verify_kernel(
+        verify_project(
             project,
             shared.networks,
             shared.images,

@@ -38,9 +38,9 @@ def check(
     packed_images: int | None = None,
 ) -> None:
     project = design.write(directory / "project")
-    found = verify_project(
+    (found,) = verify_project(
         project,
-        design.network,
+        [design.network],
         design.images,
         design.labels,
         toolchain=toolchain,

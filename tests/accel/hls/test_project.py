@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from qnas.accel.device import device_names, load_device
-from qnas.accel.hls.emit.member import Expected
+from qnas.accel.hls.emit.member import Expected, KernelNetwork
 from qnas.accel.hls.emit.project import emit_project
 from qnas.accel.plan.weight_stream import weight_files
 from qnas.errors import ConfigError
@@ -268,14 +268,15 @@ def test_facts_of_the_host_are_those_of_the_plan(chosen: Design) -> None:
 
 def test_expected_numbers_are_labelled_in_the_readme() -> None:
     chosen = small()
+    only = KernelNetwork(
+        chosen.network, chosen.plan, "small", [Expected("FPS", "1,234", "modelled")]
+    )
     files = emit_project(
-        chosen.network,
-        chosen.plan,
+        [only],
         name="small",
         images=chosen.images,
         labels=chosen.labels,
         device=chosen.device,
-        expected=[Expected("FPS", "1,234", "modelled")],
     )
     assert "| FPS | 1,234 | modelled |" in files["README.md"].decode()
 

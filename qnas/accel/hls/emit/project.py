@@ -1,5 +1,4 @@
-"""emit_project and emit_kernel: networks and their plans as the files of an HLS project, in memory:
-a kernel of one network, or of several."""
+"""emit_project: the files of an HLS project, in memory: a kernel of one network, or of several."""
 
 from __future__ import annotations
 
@@ -19,17 +18,15 @@ from qnas.accel.device import Device, load_device
 from qnas.accel.hls.emit.bench import Input, project_header, stage_values, vectors_file
 from qnas.accel.hls.emit.constants import plan_header, tables_header
 from qnas.accel.hls.emit.library import library_files
-from qnas.accel.hls.emit.member import Expected, KernelNetwork, data_folders, weights_of_members
+from qnas.accel.hls.emit.member import KernelNetwork, data_folders, weights_of_members
 from qnas.accel.hls.emit.stages import stages_header
 from qnas.accel.hls.emit.tools import design_json, readme, tool_files
 from qnas.accel.hls.emit.top import top_header, top_source
 from qnas.accel.hls.lint import check_sources
 from qnas.accel.plan.folding import MAX_WEIGHT_PORTS
 from qnas.accel.plan.multi_network import check_together, encode_plans
-from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.plan.ports import weight_port_names
 from qnas.errors import ConfigError, problem
-from qnas.integer.network import IntegerNetwork
 from qnas.numerics import Ints
 
 SAMPLE_IMAGES = 4
@@ -105,21 +102,6 @@ class ProjectFiles(Mapping[str, bytes]):
 
 
 def emit_project(
-    network: IntegerNetwork,
-    plan: HardwarePlan,
-    *,
-    name: str,
-    images: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    device: Device | None = None,
-    expected: Sequence[Expected] = (),
-) -> ProjectFiles:
-    """`emit_kernel` of one network; `expected` are numbers for its README."""
-    only = KernelNetwork(network, plan, name, expected)
-    return emit_kernel([only], name=name, images=images, labels=labels, device=device)
-
-
-def emit_kernel(
     members: Sequence[KernelNetwork],
     *,
     name: str,

@@ -1,0 +1,143 @@
+"""Kernels of a finished search: one for each pick, and one of all picks where it is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qnas.accel.cost.estimate import Estimate
+from qnas.accel.folding_search.search import KernelPlan, best_kernel
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.errors import CapacityError, CheckpointError, problem
+from qnas.studies.results.picks import Pick, choose, reached
+from qnas.studies.run.run import Run
+from qnas.studies.run.run_directory import KernelDirectory, PickDirectory
+
+if TYPE_CHECKING:
+    from qnas.accel.hls.emit.member import Expected
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """`members`: of each network, the picks that are it, and where its files lie; `files`: of the
+    kernel itself. A pick is a kernel of one network."""
+
+    name: str
+    members: tuple[tuple[Pick, ...], ...]
+    plan: KernelPlan
+    files: KernelDirectory
+    networks: tuple[Path, ...]
+
+    @property
+    def heads(self) -> tuple[Pick, ...]:
+        """The first pick of each network, which gives the network its label."""
+        return tuple(group[0] for group in self.members)
+
+    @property
+    def title(self) -> str:
+        """The kernel in a sentence."""
+        return f"`{self.name}`" if len(self.members) == 1 else "the kernel of all picks"
+
+
+def picks(run: Run) -> tuple[Pick, ...]:
+    """The picks of the finished study; ConfigError if an FPS target is out of reach."""
+    return choose(run.records(), run.config.fps_targets)
+
+
+def reachable_picks(run: Run) -> tuple[Pick, ...]:
+    """The picks but those of FPS targets that the front misses."""
+    records = run.records()
+    return choose(records, reached(records, run.config.fps_targets))
+
+
+def kernel_of(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kernel:
+    """The kernel of one pick, under the very plan that the study priced, in `files` (by default
+    the pick's directory in the run); CheckpointError if it is priced otherwise today."""
+    trial, files = pick.trial, files or run.files.pick(pick.name)
+    plan = best_kernel(
+        [trial.architecture], run.device, trial.proposal.dsp_share, limits=run.estimate_limits
+    )
+    (estimate,) = plan.estimates
+    if estimate != trial.estimate:
+        raise CheckpointError(
+            problem(
+                str(run.files.journal),
+                "must be made by this version of the cost model",
+                f"{trial.estimate.cycles:,} cycles for the pick `{pick.name}`, whose plan costs "
+                f"{estimate.cycles:,} now"
+                if estimate.cycles != trial.estimate.cycles
+                else f"other resources for the pick `{pick.name}` than its plan needs now",
+                "Give the study a new name: its numbers are another version's.",
+            )
+        )
+    return Kernel(pick.name, ((pick,),), plan, files, (files.network,))
+
+
+def multi_network_kernel(run: Run, chosen: Sequence[Pick]) -> Kernel:
+    """One kernel of the picks `chosen`; CapacityError if none fits the device.
+
+    It may take the largest share of the DSPs that any of the picks takes.
+    """
+    by_network: dict[str, list[Pick]] = {}
+    for pick in chosen:
+        by_network.setdefault(pick.trial.architecture.key, []).append(pick)
+    members = tuple(map(tuple, by_network.values()))
+    plan = best_kernel(
+        [group[0].trial.architecture for group in members],
+        run.device,
+        max(pick.trial.proposal.dsp_share for group in members for pick in group),
+        limits=run.estimate_limits,
+    )
+    for name, limit in run.estimate_limits.items():
+        used = getattr(plan.resources, name)
+        if used > limit:
+            rule = f"of a kernel of all picks must be at most {limit:,}"
+            remedy = "Lower the FPS targets, or take a larger board."
+            raise CapacityError(problem(name, rule, f"{used:,}", remedy))
+    files = run.files.multi_network
+    networks = tuple(run.files.pick(group[0].name).network for group in members)
+    return Kernel(files.path.name, members, plan, files, networks)
+
+
+def kernels(run: Run, chosen: Sequence[Pick]) -> tuple[Kernel, ...]:
+    """The kernels of the picks `chosen`, and the one of all picks if the run has it."""
+    found = tuple(kernel_of(run, pick) for pick in chosen)
+    if not run.files.multi_network.path.exists():
+        return found
+    return (*found, multi_network_kernel(run, chosen))
+
+
+def plan_of(run: Run, pick: Pick) -> HardwarePlan:
+    """The plan of a pick's own kernel; CheckpointError as `kernel_of`."""
+    return kernel_of(run, pick).plan.plans[0]
+
+
+def project_name(study: str, kernel: str) -> str:
+    """An identifier for the generated sources: study and kernel."""
+    return re.sub(r"\W", "_", f"{study}_{kernel}")
+
+
+def expected_numbers(
+    pick: Pick, estimate: Estimate, accuracy: float | None, limits: Iterable[str]
+) -> list[Expected]:
+    """What the study says of `pick` in a kernel of this estimate, for the README of a project.
+    `limits` names the resources. `accuracy`: top-1 on the search split, as a fraction, of the
+    weights that the project holds."""
+    from qnas.accel.hls.emit.member import Expected
+
+    model = "modelled, not synthesised"
+    rows = [
+        Expected("cycles an image", f"{estimate.cycles:,}", model),
+        Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),
+        *(
+            Expected(name.upper(), f"{getattr(estimate.resources, name):,}", model)
+            for name in limits
+        ),
+    ]
+    if accuracy is not None:
+        how = "fake-quantized, on the search split"
+        rows.insert(0, Expected("accuracy", f"{accuracy:.2%}", how))
+    return rows
