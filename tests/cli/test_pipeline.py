@@ -26,7 +26,7 @@ from qnas.errors import CapacityError
 from qnas.studies.config import load_config
 from qnas.studies.report.dashboard import Mirror
 from qnas.studies.run.run import Run
-from qnas.studies.stages.multi_network import group_of
+from qnas.studies.stages.kernels import multi_network_kernel, picks
 from tests.cli.tiny_study import qnas, study
 
 STUDY = study(
@@ -234,9 +234,9 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
 
 def test_picks_that_no_kernel_holds_are_refused_with_what_is_short(copy: Path) -> None:
     run = Run(load_config(copy / "study.toml"), copy / "runs/tiny")
-    run.__dict__["limits"] = {**run.estimate_limits, "dsp": 1}
+    run.__dict__["estimate_limits"] = {**run.estimate_limits, "dsp": 1}
     with pytest.raises(CapacityError, match=r"dsp.*of a kernel of all picks must be at most 1;"):
-        group_of(run)
+        multi_network_kernel(run, picks(run))
 
 
 @pytest.mark.slow

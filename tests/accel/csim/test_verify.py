@@ -215,7 +215,7 @@ def test_a_project_of_another_plan_is_refused(tmp_path: Path) -> None:
     project = design.write(tmp_path / "project")
     other = replace(design.plan, clock_mhz=design.plan.clock_mhz + 1)
     with pytest.raises(CheckpointError, match=r"plan\.clock_mhz.*export again"):
-        run(project, design, plan=other)
+        run(project, design, plans=[other])
 
 
 def test_the_files_of_a_project_are_those_that_its_digest_counts(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from qnas.studies.config import CalibrationConfig, load_config
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.device_figures import predictions
 from qnas.studies.report.page import pick_rows, render
-from qnas.studies.run.calibration import estimate_limits, load_calibration
+from qnas.studies.run.calibration import limits_of_estimates, load_calibration
 from qnas.studies.run.feasibility import assess
 from tests.studies.report.test_report import content as _content
 
@@ -45,7 +45,7 @@ def _file(folder: Path, *, lut: float = 2.0, setup: Setup = SETUP) -> Path:
 def test_without_a_file_all_is_the_devices() -> None:
     config = CalibrationConfig()
     assert load_calibration(config, ZCU102) is None
-    assert estimate_limits(ZCU102, config, None) == ZCU102.limits()
+    assert limits_of_estimates(ZCU102, config, None) == ZCU102.limits()
 
 
 def test_a_plan_is_chosen_by_calibrated_limits(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_plan_is_chosen_by_calibrated_limits(tmp_path: Path) -> None:
     for bound in ("value", "upper"):
         config = CalibrationConfig(file, bound)  # type: ignore[arg-type]
         calibration = load_calibration(config, ZCU102)
-        limits = estimate_limits(ZCU102, config, calibration)
+        limits = limits_of_estimates(ZCU102, config, calibration)
         plan, estimate = best_plan(arch, ZCU102, limits=limits)
         assert calibration is not None and limits["dsp"] <= ZCU102.limit("dsp")
         found = calibration.predict(estimate.resources)["lut"]
