@@ -37,7 +37,7 @@ def exported(run: Run, kernel: Kernel) -> bool:
     """Whether the directory of `kernel` holds just its picks and its project, whole."""
     plans = encode_plans(kernel.plan.plans)
     try:
-        described = is_described(run, kernel) if len(kernel.members) > 1 else _is_pick(kernel)
+        described = is_described(run, kernel) if kernel.of_all_picks else _is_pick(kernel)
         return described and bool(read_json(kernel.files.project / "plan.json") == plans)
     except (QnasError, OSError):
         return False

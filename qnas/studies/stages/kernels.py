@@ -37,9 +37,14 @@ class Kernel:
         return tuple(group[0] for group in self.members)
 
     @property
+    def of_all_picks(self) -> bool:
+        """Whether it is the kernel of all picks, be these one network or several."""
+        return not isinstance(self.files, PickDirectory)
+
+    @property
     def title(self) -> str:
         """The kernel in a sentence."""
-        return f"`{self.name}`" if len(self.members) == 1 else "the kernel of all picks"
+        return "the kernel of all picks" if self.of_all_picks else f"`{self.name}`"
 
 
 def picks(run: Run) -> tuple[Pick, ...]:

@@ -104,8 +104,8 @@ def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
     run.need(STAGE, searched(run), "search")
     everything = kernels(run, picks(run))
     for kernel in everything:
-        several = len(kernel.members) > 1
-        run.need(STAGE, exported(run, kernel), "export --together" if several else "export")
+        before = "export --together" if kernel.of_all_picks else "export"
+        run.need(STAGE, exported(run, kernel), before)
     missing = [kernel for kernel in everything if not verified(kernel, probe=probe)]
     count = run.config.verify_images or len(run.splits.report)
     note = f"{count} report images through {len(missing)} projects"
@@ -143,7 +143,7 @@ def check_verified(run: Run) -> None:
         if not exported(run, kernel):
             continue
         for index, found in enumerate(verdicts_of(kernel)):
-            network = f"network {index} of " if len(kernel.members) > 1 else ""
+            network = f"network {index} of " if kernel.of_all_picks else ""
             check_equal(f"{network}{kernel.title}", encode(found), files=kernel.files)
 
 
