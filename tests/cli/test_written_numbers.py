@@ -31,7 +31,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     commands = ("train", "search", "export" if request.param == "inherited" else "tune")
     for command in commands:
         assert qnas(command, folder).exit_code == 0
-    run = Run(load_config(folder / "study.toml"), folder / "runs")
+    run = Run(load_config(folder / "study.toml"), folder / "runs/tiny")
     tuned = [tuning_of(run, pick.trial.architecture) for pick in picks(run)]
     assert all((t is not None and t.better) == (request.param == "tuned") for t in tuned)
     return run
