@@ -6,10 +6,24 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, digest, encode
 from qnas.errors import ConfigError, problem
 
 EIGHTHS = 8
+IMAGE_SIZES = ("image_size", "patch_size", "in_channels", "num_classes", "head_dim")
+MOST = {
+    "image_size": 1 << 14,
+    "patch_size": 1 << 14,
+    "in_channels": 1 << 10,
+    "num_classes": 1 << 20,
+    "head_dim": 1 << 12,
+    "embed_dim": 1 << 16,
+    "num_heads": 1 << 10,
+    "mlp_hidden": 1 << 20,
+    "depth": 1 << 10,
+}
+MOST_WEIGHTS = 1 << 34
 ACTIVATION_BITS = (6, 8)  # widths that activations may have; the first is the default
 
 
@@ -31,6 +45,7 @@ class W8Shares(Value):
     fc2: int
 
     def __post_init__(self) -> None:
+        normalise_fields(self)
         for field in dataclasses.fields(self):
             _check_eighths(field.name, getattr(self, field.name))
 
@@ -44,8 +59,9 @@ class BlockSpec(Value):
     w8: W8Shares
 
     def __post_init__(self) -> None:
-        _check_positive("num_heads", self.num_heads)
-        _check_positive("mlp_hidden", self.mlp_hidden)
+        normalise_fields(self)
+        for name in ("num_heads", "mlp_hidden"):
+            check_size(name, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +85,11 @@ class Architecture(Value):
     activation_bits: int = ACTIVATION_BITS[0]
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "patch_size", "in_channels", "num_classes", "embed_dim"):
-            _check_positive(name, getattr(self, name))
-        _check_positive("head_dim", self.head_dim)
-        _check_positive("number of blocks", len(self.blocks))
+        normalise_fields(self)
+        for name in IMAGE_SIZES:
+            check_size(name, getattr(self, name))
+        check_size("embed_dim", self.embed_dim)
+        check_size("depth", len(self.blocks), subject="number of blocks")
         _check_eighths("stem_w8", self.stem_w8)
         _check_eighths("head_w8", self.head_w8)
         check_activation_bits(self.activation_bits)
@@ -85,6 +102,15 @@ class Architecture(Value):
                     "Choose sizes that divide.",
                 )
             )
+        if self._weights() > MOST_WEIGHTS:
+            rule, value = f"must have at most {MOST_WEIGHTS:,} weights", f"{self._weights():,}"
+            raise ConfigError(problem("architecture", rule, value, "Choose smaller sizes."))
+
+    def _weights(self) -> int:
+        """Of all matrices and of the position embedding."""
+        ends = self.patch_dim + self.num_tokens + self.num_classes
+        blocks = (4 * b.num_heads * self.head_dim + 2 * b.mlp_hidden for b in self.blocks)
+        return self.embed_dim * (ends + sum(blocks))
 
     @property
     def num_patches(self) -> int:
@@ -139,9 +165,15 @@ def check_activation_bits(bits: int) -> None:
         raise ConfigError(problem("activation_bits", rule, bits, "Choose one of them."))
 
 
-def _check_positive(name: str, value: int) -> None:
+def check_size(name: str, value: int, *, subject: str = "") -> None:
+    """ConfigError unless 1 <= `value` <= MOST[name]: beyond it is a slip of the pen, and what is
+    made of it would not fit into memory."""
     if value < 1:
-        raise ConfigError(problem(name, "must be at least 1", value, "Choose a positive number."))
+        rule, remedy = "must be at least 1", "Choose a positive number."
+        raise ConfigError(problem(subject or name, rule, value, remedy))
+    if value > MOST[name]:
+        rule = f"must be at most {MOST[name]:,}"
+        raise ConfigError(problem(subject or name, rule, value, "Choose a smaller one."))
 
 
 def _check_eighths(name: str, value: int) -> None:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from random import Random
 
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
-from qnas.architecture import ACTIVATION_BITS, EIGHTHS, Architecture, BlockSpec, W8Shares
+from qnas.architecture import (
+    ACTIVATION_BITS,
+    EIGHTHS,
+    Architecture,
+    BlockSpec,
+    W8Shares,
+    check_size,
+)
 from qnas.errors import ConfigError, problem
 
 MATRIX_KINDS = ("qkv", "proj", "fc1", "fc2")
+LONGEST_NAME = 100
+# Choices of sizes, and what one of them is called.
+_SIZES = {"embed_dims": "embed_dim", "depths": "depth", "num_heads": "num_heads"}
 Choice = int | float
 
 
@@ -28,6 +40,9 @@ class Singleton(Value):
     """The space of one architecture: a supernet of it is that subnet, trained alone."""
 
     architecture: Architecture
+
+    def __post_init__(self) -> None:
+        normalise_fields(self)
 
     def largest(self) -> Architecture:
         return self.architecture
@@ -63,25 +78,22 @@ class SearchSpace(Value):
     activation_bits: int = ACTIVATION_BITS[0]
 
     def __post_init__(self) -> None:
-        for field in ("embed_dims", "depths", "num_heads", "mlp_ratios", "w8_eighths"):
+        normalise_fields(self)
+        if not (0 < len(self.name) <= LONGEST_NAME and self.name.isprintable()):
+            rule = f"must be 1 to {LONGEST_NAME} printable characters"
+            raise ConfigError(problem("name", rule, repr(self.name), "Choose another name."))
+        for field in (*_SIZES, "mlp_ratios", "w8_eighths"):
             choices = getattr(self, field)
             if not choices or list(choices) != sorted(set(choices)):
-                raise ConfigError(
-                    problem(
-                        field, "must be ascending, without repeats", choices, "Sort the choices."
-                    )
-                )
-        for embed_dim in self.embed_dims:
-            for ratio in self.mlp_ratios:
-                if not (embed_dim * ratio).is_integer():
-                    raise ConfigError(
-                        problem(
-                            "mlp_ratios",
-                            "must give whole hidden widths",
-                            f"{embed_dim} * {ratio}",
-                            "Choose ratios that do.",
-                        )
-                    )
+                rule, remedy = "must be ascending, without repeats", "Sort the choices."
+                raise ConfigError(problem(field, rule, choices, remedy))
+        for field, name in _SIZES.items():  # before a network of as many blocks is made
+            for size in getattr(self, field):
+                check_size(name, size, subject=field)
+        for embed_dim, ratio in product(self.embed_dims, self.mlp_ratios):
+            if not (embed_dim * ratio).is_integer():
+                value, rule = f"{embed_dim} * {ratio}", "must give whole hidden widths"
+                raise ConfigError(problem("mlp_ratios", rule, value, "Choose ratios that do."))
         self.smallest(), self.largest()
 
     def genes(self) -> tuple[Gene, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
 from qnas.numerics import act_max
@@ -39,6 +40,7 @@ class PixelConfig(Value):
     white: float = 0.0
 
     def __post_init__(self) -> None:
+        normalise_fields(self, prefix="images.")
         for subject, rule, value, holds in (
             ("mean", "must come with as many of std", self.mean, len(self.mean) == len(self.std)),
             ("std", "must be positive", self.std, all(s > 0 for s in self.std)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
 from qnas.data.header import DataHeader
 from qnas.errors import ConfigError, problem
@@ -29,6 +30,7 @@ class SplitConfig(Value):
     report_fraction: float = 0.2
 
     def __post_init__(self) -> None:
+        normalise_fields(self, prefix="splits.")
         for name in ("search_fraction", "report_fraction"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(

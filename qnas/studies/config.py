@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, read_toml
 from qnas._util.timm_support import is_weights_file
 from qnas._util.user_code import is_reference, reference_of, resolve
@@ -92,6 +93,7 @@ class Study(Value):
 
     def __post_init__(self) -> None:
         self._name_everything()
+        normalise_fields(self, skip=("data",))
         require(
             PLAIN_NAME.fullmatch(self.name) is not None,
             "name",
@@ -139,10 +141,13 @@ class Study(Value):
 
     def _name_everything(self) -> None:
         """Objects that are found again by a name, as that name; sequences as tuples."""
+        objectives, limits = self.objectives, self.limits
+        plain = isinstance(objectives, Iterable) and not isinstance(objectives, str)
+        require(plain, "objectives", "must be a sequence", repr(objectives))
+        require(isinstance(limits, Mapping), "limits", "must be a table", repr(limits))
         names = {
-            "objectives": tuple(_objective_name(one) for one in self.objectives),
-            "limits": {_objective_name(one): limit for one, limit in self.limits.items()},
-            "fps_targets": tuple(self.fps_targets),
+            "objectives": tuple(_objective_name(one) for one in objectives),
+            "limits": {_objective_name(one): limit for one, limit in limits.items()},
             "data": reference_of(self.data, subject="data") if callable(self.data) else self.data,
             "name": self.name or f"{self.space_name}_{_stem(self.device)}",
         }

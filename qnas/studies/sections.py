@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
 from qnas._util.user_code import reference_of
 from qnas.errors import ConfigError, problem
@@ -21,6 +22,7 @@ else:
 
 DEFAULT_SAMPLER = "NSGAIISampler"
 REPRODUCIBLE = "ReproducibleNSGAIISampler"  # what does so in a study of Optuna's own
+MOST_TRIALS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,10 @@ class SearchConfig(Value):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sampler", _sampler_name(self.sampler))
-        object.__setattr__(self, "dsp_shares", tuple(self.dsp_shares))
+        normalise_fields(self, prefix="search.")
         require(self.trials >= 1, "search.trials", "must be at least 1", self.trials)
+        most = f"must be at most {MOST_TRIALS:,}"
+        require(self.trials <= MOST_TRIALS, "search.trials", most, self.trials)
         require(self.population >= 2, "search.population", "must be at least 2", self.population)
         every = self.focus_every
         require(every != 1 and every >= 0, "search.focus_every", "must be 0, or 2 or more", every)
@@ -111,6 +115,7 @@ class TuneConfig(Value):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        normalise_fields(self, prefix="tune.")
         require(self.epochs >= 1, "tune.epochs", "must be at least 1", self.epochs)
         for name, most in (
             ("learning_rate", 10),
@@ -139,6 +144,9 @@ class CalibrationConfig(Value):
 
     file: str = ""
     bound: Literal["value", "upper"] = "value"
+
+    def __post_init__(self) -> None:
+        normalise_fields(self, prefix="calibration.")
 
 
 def require(holds: bool, subject: str, rule: str, value: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
 
@@ -81,6 +82,7 @@ class Recipe(Value):
     threads: int = 1
 
     def __post_init__(self) -> None:
+        normalise_fields(self, prefix="train.")
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool | str):
@@ -102,6 +104,8 @@ class Recipe(Value):
 
 # Beyond these a recipe is a slip of the pen, and some end in a traceback hours later.
 _AT_MOST = {
+    "epochs": 1_000_000,
+    "batch_size": 1_000_000,
     "learning_rate": 10,
     "step_learning_rate": 10,
     "weight_decay": 10,

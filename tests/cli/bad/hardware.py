@@ -83,7 +83,8 @@ def _architectures() -> Iterator[Bad]:
         ("null", "null", "architecture", "must be", "None", FIX_VALUE),
         ("wide", _changed(small, "embed_dim", 10**9), "embed_dim", "must be at most", "10000", ""),
         ("digits", _changed(small, "embed_dim", int(DIGITS)), "embed_dim", "must be at", "11", ""),
-        ("image", _changed(small, "image_size", 1 << 40), "num_tokens", "must be at most", "", ""),
+        ("image", _changed(small, "image_size", 1 << 40), "image_size", "must be at most", "", ""),
+        ("tokens", _changed(small, "image_size", 1 << 10), "num_tokens", "must be at most", "", ""),
         (
             "heads",
             _changed(small, "blocks.0.num_heads", 0),
