@@ -25,6 +25,7 @@ __all__ = [
     "Images",
     "PixelConfig",
     "check_data_name",
+    "check_images",
     "data_names",
     "load_data",
     "peek_data",
@@ -117,10 +118,14 @@ def load_data(
         path = Path(name.split(":", 1)[1])
         found = _READERS[_kind(name)].load(path, size, channels, pixels)
     remarks = (*found.remarks, *_unused(name, pixels))
-    if isinstance(found.images, np.ndarray):
-        subject = f"{found.name}: images"
-        remarks += check_levels(found.images, found.input_step, subject=subject)
-    return replace(found, remarks=remarks)
+    return replace(found, remarks=(*remarks, *check_images(found)))
+
+
+def check_images(found: ImageSet) -> tuple[str, ...]:
+    """Sentences on images in memory; ConfigError if these show nothing in the 6-bit input."""
+    if not isinstance(found.images, np.ndarray):
+        return ()
+    return check_levels(found.images, found.input_step, subject=f"{found.name}: images")
 
 
 def peek_data(

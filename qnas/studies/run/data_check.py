@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from qnas.data import DataHeader, load_data, peek_data
+from qnas.data import DataHeader, check_images, load_data, peek_data
 from qnas.data.file_check import check_files
 from qnas.data.files import ImageFiles
 from qnas.data.given import GivenImages
@@ -33,7 +34,8 @@ def _header(config: Study, space: SearchSpace) -> DataHeader | None:
     if isinstance(config.data, GivenImages):
         return None  # of a run that is there: they were looked at when it began
     if isinstance(config.data, ImageSet):
-        return config.data.header
+        remarks = (*config.data.remarks, *check_images(config.data))
+        return replace(config.data.header, remarks=remarks)
     size, channels = space.image_size, space.in_channels
     return peek_data(config.data_name, size=size, channels=channels, pixels=config.images)
 
