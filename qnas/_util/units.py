@@ -9,7 +9,7 @@ def cycles_to_ms(cycles: float, *, clock_mhz: float) -> float:
 
 
 def fps(cycles: float, *, clock_mhz: float) -> float:
-    """Images a second when one image takes `cycles` at `clock_mhz` (batch 1, no overlap)."""
+    """Images a second when one image takes `cycles` at `clock_mhz` (a stream of them)."""
     return clock_mhz * 1e6 / cycles
 
 

@@ -1,10 +1,10 @@
 """The analytic cost model: cycles and resources of exactly what a plan says.
 
-Cycles: every iteration of every pipelined loop (exact: the C++ counts them), and assumed pipeline
-fills. Steps run one after the other, and one with a softmax and products of the array takes what
-the longer of the two takes; the weight stream is read ahead of them, a word a
-cycle, which the device's memory sustains (`Device` checks it), so it hides nothing and adds
-nothing beyond the loops that consume it.
+Cycles: every iteration of every pipelined loop (exact: the C++ counts them), and the depths of
+the pipelines (assumed). Steps run one after the other; a softmax beside products of the array
+takes what goes beyond these. The weight stream is read ahead of them, a word a cycle, which the
+device's memory sustains (`Device` checks it), so it hides nothing and adds nothing beyond the
+loops that consume it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from qnas._util.units import ceil_div
 from qnas.accel.cost.coefficients import (
     DEFAULT,
-    FILL_CYCLES,
     STAGE_CYCLES,
     START_CYCLES,
     Coefficients,
@@ -65,6 +64,7 @@ class Prices:
     dram_bits: Ints
     resources: dict[str, Ints]
     clock_mhz: float
+    start_cycles: int
 
     @property
     def cycles(self) -> Ints:
@@ -83,6 +83,7 @@ class Prices:
             clock_mhz=self.clock_mhz,
             resources=Resources(*(int(self.resources[r].flat[index]) for r in RESOURCES)),
             dram_bits=int(self.dram_bits.flat[index]),
+            start_cycles=self.start_cycles,
         )
 
 
@@ -121,19 +122,20 @@ def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[
 
 def _priced(design: DesignFacts, c: Coefficients) -> Prices:
     every_part = list(_parts(design, c))
-    fixed = design.networks * START_CYCLES + design.stages * STAGE_CYCLES
-    fills = (x.times * x.entries * FILL_CYCLES[x.name] for x in design.loops)
-    hidden_loops = design.overlapped * _add_up(x.times * x.loops for x in design.overlaps)
-    hidden_fills = design.overlapped * _add_up(x.times * x.fills for x in design.overlaps)
+    fixed = design.stages * STAGE_CYCLES
+    fills = (x.times * x.entries * x.depth for x in design.loops)
     counts = [
-        _add_up(x.times * x.cycles for x in design.loops) - hidden_loops,
-        _add_up((fixed, *fills)) - hidden_fills,
+        _add_up(x.times * x.cycles for x in design.loops),
+        _add_up((fixed, *fills)),
         _add_up(port.count * port.bits * port.words for port in design.ports),
         *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
     ]
     shape = np.broadcast_shapes(*(np.shape(getattr(design.folding, name)) for name in FIELDS))
     loops, fill, dram, *used = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
-    return Prices(loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz)
+    start = design.networks * START_CYCLES
+    return Prices(
+        loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz, start
+    )
 
 
 def _add_up(terms: Iterable[Count]) -> Count:
@@ -156,9 +158,12 @@ def _parts(design: DesignFacts, c: Coefficients) -> Iterator[Part]:
     stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
     yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
     for port in design.ports:
-        # A FIFO of 512 words a port, made of 36-bit wide blocks.
-        blocks = bram18_blocks(port.bits, 512)
-        one = Amount(c.axi_port_lut, c.axi_port_ff) * port.count
+        # The adapter buffers the bursts that are under way; beside it the port's way to memory.
+        blocks = bram18_blocks(port.bits, port.buffer_words)
+        one = Amount(c.axi_port_lut, c.axi_port_ff) + Amount(
+            c.axi_interconnect_lut, c.axi_interconnect_ff
+        )
+        one = one * port.count
         yield Part(f"port {port.name}", lut=one.lut, ff=one.ff, bram18=blocks * port.count)
     for memory in design.memories:
         yield memory_part(memory)

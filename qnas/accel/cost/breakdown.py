@@ -7,10 +7,9 @@ products of the array only what goes beyond those is counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from qnas.accel.cost.coefficients import FILL_CYCLES, STAGE_CYCLES, START_CYCLES
-from qnas.accel.cost.overlap import Overlap, overlaps_of_plan
+from qnas.accel.cost.coefficients import STAGE_CYCLES
 from qnas.accel.plan.plan import HardwarePlan, Stage
 
 # Kind of a stage by the last word of its name; other words are kinds of their own.
@@ -21,7 +20,7 @@ KIND_OF = {
 }
 # The order in which a network meets them.
 KINDS = (
-    *("start", "load", "stem", "norm", "qkv", "scores", "softmax", "attend", "proj"),
+    *("load", "stem", "norm", "qkv", "scores", "softmax", "attend", "proj"),
     *("fc1", "fc2", "head"),
 )
 
@@ -51,11 +50,8 @@ class Slice:
 
 
 def slices(plan: HardwarePlan) -> tuple[Slice, ...]:
-    """One a stage, in order, behind what starts an image."""
-    start = Slice("start", "start", "input", 0, START_CYCLES, stages=0)
-    found = [_slice(stage, plan.stream_bits) for stage in plan.stages]
-    hidden = {overlap.softmax: overlap for overlap in overlaps_of_plan(plan)}
-    return start, *(_shown(part, hidden.get(part.name)) for part in found)
+    """One a stage, in order."""
+    return tuple(_slice(stage, plan.stream_bits) for stage in plan.stages)
 
 
 def by_kind(parts: Iterable[Slice]) -> tuple[Slice, ...]:
@@ -72,7 +68,7 @@ def by_block(parts: Iterable[Slice]) -> tuple[Slice, ...]:
 
 def _slice(stage: Stage, stream_bits: int) -> Slice:
     gemm = stage.kind == "gemm"
-    fills = sum(loop.entries * FILL_CYCLES[loop.name] for loop in stage.loops)
+    fills = sum(loop.fill_cycles for loop in stage.loops)
     return Slice(
         name=stage.name,
         kind=_kind(stage.name),
@@ -83,13 +79,6 @@ def _slice(stage: Stage, stream_bits: int) -> Slice:
         macs=stage.rows * stage.tokens * stage.inner if gemm else 0,
         stream_bits=stage.stream_words * stream_bits,
     )
-
-
-def _shown(part: Slice, hidden: Overlap | None) -> Slice:
-    if hidden is None:
-        return part
-    loops, fills = part.loop_cycles - int(hidden.loops), part.fill_cycles - int(hidden.fills)
-    return replace(part, loop_cycles=loops, fill_cycles=fills)
 
 
 def _kind(name: str) -> str:

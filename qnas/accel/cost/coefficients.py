@@ -30,6 +30,8 @@ class Coefficients(Value):
     stage_bits: int = 256
     axi_port_lut: int = 800
     axi_port_ff: int = 1200
+    axi_interconnect_lut: int = 600
+    axi_interconnect_ff: int = 900
 
 
 SOURCES: Mapping[str, str] = MappingProxyType(
@@ -50,28 +52,14 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "stage_bits": "assumed: width of one entry of the stage table, held in LUTs",
         "axi_port_lut": "assumed: one AXI master adapter with bursts",
         "axi_port_ff": "assumed: as axi_port_lut",
+        "axi_interconnect_lut": "assumed: a port's share of what connects it to the memory"
+        " controller, width and protocol conversion and register slices included",
+        "axi_interconnect_ff": "assumed: as axi_interconnect_lut",
     }
 )
 DEFAULT = Coefficients()
 
-# Cycles a pipelined loop takes beyond its trips each time it is entered: the depth of its
-# pipeline. All assumed: no tool here schedules C++; typical depths at 150 MHz.
-FILL_CYCLES: Mapping[str, int] = MappingProxyType(
-    {
-        "load": 8,  # stream or port, select, write
-        "table": 4,
-        # One pipeline runs all three and is filled once, before the first: read 2, multiply 3,
-        # tree and accumulate 7, drain and epilogue 20.
-        "prefetch": 32,
-        "tiles": 32,
-        "flush": 32,
-        "store": 8,
-        "parameters": 4,
-        "statistics": 36,  # squares and sums 12, variance 4, reciprocal square root 20
-        "normalise": 24,  # three multiplications, two shifts
-        "maximum": 10,
-        "exponentials": 37,  # multiply, shift, table, shift: 20; the divider, a bit a cycle: 17
-    }
-)
 STAGE_CYCLES = 8  # assumed: fetch a stage table entry, start and end the stage's function
-START_CYCLES = 200  # assumed: first word of the weight stream from DRAM, and the last logit's write
+# assumed: of a call, its registers, the first words from DRAM (50 to 100 cycles) and the last
+# logit's write. Images behind the first find their words waiting.
+START_CYCLES = 200

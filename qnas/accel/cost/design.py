@@ -7,20 +7,21 @@ than the plan describes. In the second the numbers are arrays over foldings, whi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from qnas.accel.cost.overlap import Overlap, overlaps_of_foldings, overlaps_of_plan
 from qnas.accel.device import Device
+from qnas.accel.plan.depths import loop_depths
 from qnas.accel.plan.folding import Folding
-from qnas.accel.plan.loops import operation_trips, stream_words
+from qnas.accel.plan.loops import operation_trips, step_trips, stream_words
 from qnas.accel.plan.memory import LUTRAM_DEPTH, accumulator_bits, plan_arrays, score_bits
 from qnas.accel.plan.multipliers import packing, plan_multipliers
-from qnas.accel.plan.plan import HardwarePlan, Multiplier, Packing, Storage
+from qnas.accel.plan.plan import HardwarePlan, Multiplier, Packing, Port, Storage
 from qnas.accel.plan.ports import plan_ports
+from qnas.accel.plan.schedule import walk
 from qnas.architecture import Architecture
 from qnas.operations import Epilogue, Gemm, Operation, Softmax, Tensor, network_operations
 
@@ -29,7 +30,7 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One on-chip array, all copies together. Without `storage` the rule of depth says where each
+    """One on-chip array. Without `storage` the rule of depth says where each
     folding's lies."""
 
     name: str
@@ -54,6 +55,7 @@ class CountedLoop:
     name: str
     cycles: Count
     entries: Count
+    depth: Count
     times: int = 1
 
 
@@ -64,19 +66,17 @@ class CountedPort:
     name: str
     bits: int
     words: Count
+    buffer_words: int
     count: Count = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DesignFacts:
-    """Of one network, or of several that run one image each (`union`). `overlaps` are hidden in
-    the foldings where `overlapped` is 1, and not where it is 0."""
+    """Of one network, or of several that run one image each (`union`)."""
 
     folding: Folding
     stages: int
     loops: tuple[CountedLoop, ...]
-    overlaps: tuple[Overlap, ...]
-    overlapped: Count
     memories: tuple[Memory, ...]
     multipliers: tuple[Multiplier, ...]
     ports: tuple[CountedPort, ...]
@@ -85,6 +85,7 @@ class DesignFacts:
     activation_bits: int
     accumulator_bits: int
     score_bits: int
+    head_dim: int
     clock_mhz: float
     networks: int = 1
 
@@ -99,22 +100,19 @@ def design_of_plan(plan: HardwarePlan) -> DesignFacts:
         folding=plan.folding,
         stages=len(plan.stages),
         loops=tuple(
-            CountedLoop(loop.name, loop.trips - loop.hidden, loop.entries)
+            CountedLoop(loop.name, loop.trips - loop.hidden, loop.entries, loop.depth)
             for stage in plan.stages
             for loop in stage.loops
         ),
-        overlaps=tuple(overlaps_of_plan(plan)),
-        overlapped=1,
-        memories=tuple(
-            Memory(b.name, b.bits, b.banks * b.copies, b.depth, b.storage) for b in plan.buffers
-        ),
+        memories=tuple(Memory(b.name, b.bits, b.banks, b.depth, b.storage) for b in plan.buffers),
         multipliers=plan.multipliers,
-        ports=tuple(CountedPort(port.name, port.bits, port.words) for port in plan.ports),
+        ports=tuple(map(_counted, plan.ports)),
         dsp_ports=(plan.dsp_wide_bits, plan.dsp_narrow_bits),
         packing=plan.packing,
         activation_bits=plan.activation_bits,
         accumulator_bits=plan.accumulator_bits,
         score_bits=plan.score_bits,
+        head_dim=plan.architecture.head_dim,
         clock_mhz=plan.clock_mhz,
     )
 
@@ -131,17 +129,15 @@ def design_of_foldings(
     port_bits = device.port_bits
     operations = network_operations(arch)
     distinct = Counter(_shape(op) for op in operations)
+    depths = loop_depths(arch, device, foldings)
     words = sum(times * stream_words(op, foldings, port_bits) for op, times in distinct.items())
     return DesignFacts(
         folding=foldings,
         stages=len(operations),
-        loops=tuple(
-            CountedLoop(loop.name, loop.trips - loop.hidden, loop.entries, times)
-            for op, times in distinct.items()
-            for loop in operation_trips(op, foldings, port_bits)
+        loops=(
+            *_loops(distinct, foldings, port_bits, depths),
+            *_softmax_loops(arch, foldings, port_bits, depths),
         ),
-        overlaps=overlaps_of_foldings(arch, foldings, port_bits),
-        overlapped=foldings.head_buffers - 1,
         memories=memories_of_foldings((arch, *share_with), device, foldings),
         multipliers=plan_multipliers(arch, device, foldings),
         ports=_ports_of_foldings(arch, foldings, words, port_bits),
@@ -150,8 +146,41 @@ def design_of_foldings(
         activation_bits=arch.activation_bits,
         accumulator_bits=max(accumulator_bits(one) for one in (arch, *share_with)),
         score_bits=score_bits(arch),
+        head_dim=arch.head_dim,
         clock_mhz=device.clock_mhz,
     )
+
+
+def _loops(
+    operations: Mapping[Operation, int],
+    foldings: Folding,
+    port_bits: int,
+    depths: Mapping[str, Count],
+) -> Iterator[CountedLoop]:
+    """All but those that a softmax may share with products beside it."""
+    for op, times in operations.items():
+        for loop in operation_trips(op, foldings, port_bits):
+            if loop.name != "softmax":
+                depth = depths[loop.name]
+                yield CountedLoop(loop.name, loop.trips, loop.entries, depth, times)
+
+
+def _softmax_loops(
+    arch: Architecture, foldings: Folding, port_bits: int, depths: Mapping[str, Count]
+) -> Iterator[CountedLoop]:
+    """With buffers for two heads each softmax is in a step with products, of few kinds."""
+    steps = [step for step in walk(arch, 2) if any(isinstance(op, Softmax) for op in step)]
+    for step, times in Counter(tuple(map(_shape, step)) for step in steps).items():
+        for loop in (loop for loops in step_trips(step, foldings, port_bits) for loop in loops):
+            if loop.name == "softmax":
+                beside = foldings.head_buffers - 1  # 1 where a softmax has products beside it
+                entries = 1 - beside * (1 - loop.entries)
+                cycles = loop.trips - beside * loop.hidden
+                yield CountedLoop(loop.name, cycles, entries, depths[loop.name], times)
+
+
+def _counted(port: Port) -> CountedPort:
+    return CountedPort(port.name, port.bits, port.words, port.burst * port.outstanding)
 
 
 def _ports_of_foldings(
@@ -159,8 +188,7 @@ def _ports_of_foldings(
 ) -> tuple[CountedPort, ...]:
     one = replace(foldings, weight_ports=1)
     weights, *others = (
-        CountedPort(port.name, port.bits, port.words)
-        for port in plan_ports(arch, one, weight_words=words, port_bits=port_bits)
+        _counted(port) for port in plan_ports(arch, one, weight_words=words, port_bits=port_bits)
     )
     return (replace(weights, count=foldings.weight_ports), *others)
 
@@ -171,7 +199,7 @@ def memories_of_foldings(
     """Every on-chip array of a kernel with room for `archs`, under each folding, where the rule of
     depth puts it."""
     return tuple(
-        Memory(a.name, a.bits, a.banks * a.copies, a.depth, "registers" if a.registers else None)
+        Memory(a.name, a.bits, a.banks, a.depth, "registers" if a.registers else None)
         for a in plan_arrays(archs, foldings, device.port_bits)
     )
 
@@ -184,7 +212,6 @@ def union(designs: Sequence[DesignFacts]) -> DesignFacts:
         networks=len(designs),
         stages=sum(d.stages for d in designs),
         loops=tuple(loop for d in designs for loop in d.loops),
-        overlaps=tuple(overlap for d in designs for overlap in d.overlaps),
         ports=tuple(
             replace(group[0], words=sum(port.words for port in group))
             for group in zip(*(d.ports for d in designs), strict=True)

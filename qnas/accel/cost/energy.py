@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qnas._util.serialization import Value
+from qnas._util.units import cycles_to_ms
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.cost.traffic import memory_traffic
 from qnas.accel.device import Device, is_hbm
@@ -92,7 +93,7 @@ def energy(
     *,
     coefficients: EnergyCoefficients = DEFAULT,
 ) -> Energy:
-    """Energy of one image on `plan`, which `estimate` is of and `device` runs, at batch 1."""
+    """Energy of one image of a stream on `plan`, which `estimate` is of and `device` runs."""
     c = coefficients
     atoms = sum(_atoms(stage) for stage in plan.stages)
     products = sum(_wide_products(stage) for stage in plan.stages)
@@ -102,7 +103,7 @@ def energy(
         vector_mj=products * c.wide_product_pj / PJ_PER_MJ,
         memory_mj=memory_bits(plan) * c.memory_pj_per_bit / PJ_PER_MJ,
         dram_mj=estimate.dram_bits * c.dram_pj_per_bit(device.memory) / PJ_PER_MJ,
-        static_mj=watts * estimate.latency_ms,
+        static_mj=watts * cycles_to_ms(estimate.cycles, clock_mhz=estimate.clock_mhz),
     )
 
 

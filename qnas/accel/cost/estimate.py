@@ -26,26 +26,34 @@ class Resources(Value):
 
 @dataclass(frozen=True, slots=True)
 class Estimate(Value):
-    """One image, batch 1, at the plan's (assumed) clock. `loop_cycles` are exact iteration counts
-    of the plan's pipelined loops; `fill_cycles` the assumed pipeline fills on top."""
+    """One image of a stream, at the plan's (assumed) clock. `loop_cycles` are exact iteration
+    counts of the plan's pipelined loops; `fill_cycles` the assumed pipeline fills on top. The first
+    image of a call takes `start_cycles` more, in which its first words come: those of the images
+    behind it wait in their FIFOs by then."""
 
     loop_cycles: int
     fill_cycles: int
     clock_mhz: float
     resources: Resources
     dram_bits: int
+    start_cycles: int = 0
 
     @property
     def cycles(self) -> int:
-        """Cycles of one image."""
+        """Cycles of each image behind the first one of a call."""
         return self.loop_cycles + self.fill_cycles
 
     @property
+    def cycles_first(self) -> int:
+        """Cycles from the start of a call to the logits of its first image."""
+        return self.start_cycles + self.cycles
+
+    @property
     def latency_ms(self) -> float:
-        """Milliseconds of one image."""
-        return units.cycles_to_ms(self.cycles, clock_mhz=self.clock_mhz)
+        """Milliseconds of a call with one image, from its start to the logits."""
+        return units.cycles_to_ms(self.cycles_first, clock_mhz=self.clock_mhz)
 
     @property
     def fps(self) -> float:
-        """Images a second, one after the other."""
+        """Images a second of a stream of them."""
         return units.fps(self.cycles, clock_mhz=self.clock_mhz)

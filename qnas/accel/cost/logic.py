@@ -13,8 +13,9 @@ from qnas.accel.cost.coefficients import Coefficients
 from qnas.accel.cost.design import DesignFacts
 from qnas.accel.cost.lanes import Lanes, levels_of, packed_lanes, plain_lanes
 from qnas.accel.cost.units import Amount, mux
+from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.loops import GELU_ENTRY_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
-from qnas.accel.plan.memory import KEY_BITS, NORM_BITS, QUERY_SCALE_BITS
+from qnas.accel.plan.memory import KEY_BITS, NORM_BITS
 
 Count = Any
 ADDRESS_BITS = 16  # of a bank row
@@ -74,8 +75,9 @@ def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]
     yield "nibble_split", f.tk * KEY_BITS
     # Four writers a bank: engine, engine transposed, LayerNorm, image.
     yield "activation_write", f.tt * f.tk * (mux(4, bits, c) + c.bank_write_lut)
-    yield "transpose", (1 + f.drain_pairs) * f.tk * bits * ceil_div(levels_of(f.tk), 2)
+    yield "transpose", f.drain_pairs * f.tk * bits * ceil_div(levels_of(f.tk), 2)
     yield "attended_write", f.tt * f.tk * mux(f.drain_pairs, bits, c)
+    yield "activation_rows", _activation_rows(f, design.head_dim)
     yield "score_write", f.tt * f.vl * mux(2, design.score_bits, c)
     yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (mux(f.tt, RESIDUAL_BITS, c) + mux(f.tt, design.score_bits, c))
@@ -84,7 +86,6 @@ def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]
     yield "key_read", rotation
     yield "key_write", rotation + f.tk * (c.bank_write_lut + 2 * ADDRESS_BITS)
     yield "parameter_read", _parameter_read(design, c)
-    yield "ping_pong", (f.head_buffers - 1) * _ping_pong(design, c)
 
 
 def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:
@@ -95,9 +96,9 @@ def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:
     return mux(a_word, ROW_PARAM_BITS, c) + norm
 
 
-def _ping_pong(design: DesignFacts, c: Coefficients) -> Count:
-    """Of two buffers: which one is read, and the writes of the second one."""
-    f, bits = design.folding, design.score_bits
-    read = f.tk * mux(2, KEY_BITS, c) + f.vl * mux(2, bits, c)
-    scales = f.drain_pairs * mux(2, QUERY_SCALE_BITS, c)
-    return read + scales + (f.tk + f.tt * f.vl + f.drain_pairs) * c.bank_write_lut
+def _activation_rows(f: Folding, head_dim: int) -> Count:
+    """Where a block of what leaves may reach into the next token group or the next row, banks have
+    rows of their own: of each token bank, each channel bank, or each of both."""
+    tokens, channels = f.tt % f.drain_pairs != 0, (f.tk % f.tt != 0) | (head_dim % f.tt != 0)
+    banks = np.where(tokens, f.tt, 1) * np.where(channels, f.tk, 1)
+    return ADDRESS_BITS * (banks - 1)

@@ -13,7 +13,7 @@ from qnas.operations import Epilogue, Tensor
 
 NIBBLE_BITS = 4
 # Memory of a GEMM's result; the others go to `act`. Times that it is touched: a residual is read,
-# added to and written, a logit written and read once more by the port.
+# added to and written, a logit written and read once more.
 RESULTS = {
     Tensor.KEY: ("key", 1),
     Tensor.SCORES: ("score", 1),
@@ -23,7 +23,8 @@ RESULTS = {
 
 
 def memory_traffic(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Bits read and written, by buffer. A word of the weight stream passes its FIFO: in and out."""
+    """Bits read and written, by buffer. What a port reads or
+    writes passes a FIFO: in and out."""
     found = Counter({"stream": 2 * stage.stream_words * plan.stream_bits})
     if stage.kind == "gemm":
         found += _operands(stage, plan) + _parameters(stage, plan) + _results(stage, plan)
@@ -34,6 +35,10 @@ def memory_traffic(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     else:
         name = "residual" if stage.kind == "load_residual" else "act"
         found[name] += stage.rows * stage.tokens * _bits(plan)[name]
+    if stage.kind == "load_patches":
+        found["pixels"] += 2 * plan.image_port.words * plan.image_port.bits
+    if stage.dst == Tensor.LOGITS:
+        found["answers"] += 2 * stage.rows * stage.tokens * _bits(plan)["answers"]
     return found
 
 
@@ -79,29 +84,27 @@ def _results(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Residuals are read for the statistics and pass a FIFO, beside their token's scale, to be
-    normalised: in and out."""
+    """Residuals are read for the statistics and pass a delay line to be normalised: in and out."""
     bits, values = _bits(plan), stage.rows * stage.tokens
     vectors = stage.tokens * ceil_div(stage.rows, plan.folding.vl)
     return Counter(
         residual=values * bits["residual"],
-        residual_stream=2 * vectors * bits["residual_stream"],
+        residual_delay=2 * vectors * plan.folding.vl * bits["residual_delay"],
         act=values * bits["act"],
         norm_param=(stage.rows + values) * bits["norm_param"],
-        scale_stream=2 * stage.tokens * bits["scale_stream"],
         rsqrt=stage.tokens * bits["rsqrt"],
     )
 
 
 def _softmax(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Scores are read for the maximum and pass a FIFO to the exponentials, each from its table."""
+    """Scores are read for the maximum and pass a delay line to the exponentials, each from its
+    table."""
     bits, values = _bits(plan), stage.tokens * stage.inner
     vectors = stage.tokens * ceil_div(stage.inner, plan.folding.vl)
     return Counter(
         score=values * bits["score"],
-        score_stream=2 * vectors * bits["score_stream"],
+        score_delay=2 * vectors * plan.folding.vl * bits["score_delay"],
         exp=values * bits["exp"],
         prob=values * bits["prob"],
-        maximum_stream=2 * stage.tokens * bits["maximum_stream"],
         query_scale=stage.tokens * bits["query_scale"],
     )

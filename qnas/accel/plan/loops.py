@@ -6,7 +6,8 @@ arrays of foldings (the folding search). The C++ contains these loops and counts
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ Count = Any
 @dataclass(frozen=True, slots=True)
 class Trips:
     """Iterations of one pipelined loop in all, how often its pipeline starts empty, and how many
-    of the iterations pass beside the next loop."""
+    of the iterations pass beside products of the array."""
 
     name: str
     trips: Count
@@ -67,8 +68,18 @@ class GemmShape:
 
     @property
     def row_steps(self) -> Count:
-        """Iterations of one row tile: whichever of computing and loading takes longer."""
+        """Iterations of a row tile while the next one is loaded: whichever takes longer."""
         return np.maximum(self.token_tiles * self.tile_steps, self.load_steps)
+
+    @property
+    def multiply_steps(self) -> Count:
+        """Iterations from the first product to the last. The last row tile loads none behind it."""
+        return (self.row_tiles - 1) * self.row_steps + self.token_tiles * self.tile_steps
+
+    @property
+    def flush_steps(self) -> Count:
+        """Iterations that drain the last tile: in those beyond its beats it was drained already."""
+        return np.minimum(self.beats, self.drain_steps)
 
 
 def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
@@ -111,8 +122,8 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         return (
             *table,
             Trips("prefetch", shape.load_steps, 1),
-            Trips("tiles", shape.row_tiles * shape.row_steps, 0),
-            Trips("flush", shape.drain_steps, 0),
+            Trips("tiles", shape.multiply_steps, 0),
+            Trips("flush", shape.flush_steps, 0),
             *store,
         )
     if isinstance(op, LoadPatches):
@@ -123,21 +134,38 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
     if isinstance(op, LayerNorm):
         return (
             Trips("parameters", stream_words(op, folding, port_bits), 1),
-            *_passes("statistics", "normalise", op.tokens, ceil_div(op.channels, folding.vl)),
+            _passes("normalise", op.tokens, ceil_div(op.channels, folding.vl)),
         )
     if isinstance(op, Softmax):
         return (
             Trips("parameters", 1, 1),
-            *_passes("maximum", "exponentials", op.queries, ceil_div(op.keys, folding.vl)),
+            _passes("softmax", op.queries, ceil_div(op.keys, folding.vl)),
         )
     raise TypeError(f"not an operation: {op!r}")
 
 
-def _passes(first: str, second: str, tokens: int, vectors: Count) -> tuple[Trips, Trips]:
-    """Two passes over all tokens, the second a token behind the first: only the first token's
-    vectors pass the first loop alone."""
-    trips = tokens * vectors
-    return Trips(first, trips, 1, hidden=trips - vectors), Trips(second, trips, 1)
+def _passes(name: str, tokens: int, vectors: Count) -> Trips:
+    """Two passes over all tokens in one loop, the second a token behind the first."""
+    return Trips(name, (tokens + 1) * vectors, 1)
+
+
+def step_trips(
+    operations: Sequence[object], folding: Folding, port_bits: int
+) -> list[tuple[Trips, ...]]:
+    """Loops of each operation of a step. A softmax beside products of the array shares iterations
+    of the array's loops while these last; what is left of it then takes one more entry."""
+    found = [operation_trips(op, folding, port_bits) for op in operations]
+    shared: Count = sum(
+        loop.trips for loops in found for loop in loops if loop.name in ENGINE_LOOPS
+    )
+    return [tuple(_beside(loop, shared) for loop in loops) for loops in found]
+
+
+def _beside(loop: Trips, shared: Count) -> Trips:
+    if loop.name != "softmax":
+        return loop
+    left = np.asarray(loop.trips) > shared
+    return replace(loop, hidden=np.minimum(loop.trips, shared), entries=1 * left)
 
 
 def stream_words(op: object, folding: Folding, port_bits: int) -> Count:

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 from qnas._util.units import ceil_div
 from qnas.accel.device import Device
+from qnas.accel.plan.depths import loop_depths
 from qnas.accel.plan.folding import Folding
-from qnas.accel.plan.loops import (
-    gemm_shape,
-    operation_trips,
-    stream_words,
-)
+from qnas.accel.plan.loops import Trips, gemm_shape, step_trips, stream_words
 from qnas.accel.plan.memory import (
     Array,
     Region,
@@ -81,14 +79,18 @@ def lower(
     check_placement(placement, device)
     everyone = (arch, *share_with)
     regions, _ = activation_map(arch, folding)
+    depths = loop_depths(arch, device, folding)
     stages = tuple(
         replace(
             _stage(op, folding, regions, device.port_bits),
             step=step,
             half=half_of(op, folding.head_buffers),
+            loops=tuple(_loop(one, depths) for one in trips),
         )
         for step, operations in enumerate(walk(arch, folding.head_buffers))
-        for op in operations
+        for op, trips in zip(
+            operations, step_trips(operations, folding, device.port_bits), strict=True
+        )
     )
     return HardwarePlan(
         architecture=arch,
@@ -130,13 +132,19 @@ def check_formats(arch: Architecture) -> None:
             raise CapacityError(problem(name, f"must be at most {limit}", value, remedy))
 
 
-def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) -> Stage:
-    loops = tuple(
-        Loop(t.name, trips=int(t.trips), entries=int(t.entries), hidden=int(t.hidden))
-        for t in operation_trips(op, folding, port_bits)
+def _loop(trips: Trips, depths: Mapping[str, Any]) -> Loop:
+    return Loop(
+        trips.name,
+        trips=int(trips.trips),
+        entries=int(trips.entries),
+        depth=int(depths[trips.name]),
+        hidden=int(trips.hidden),
     )
+
+
+def _stage(op: Operation, folding: Folding, regions: Regions, port_bits: int) -> Stage:
     words = int(stream_words(op, folding, port_bits))
-    entry = {**UNUSED, "name": op.name, "dst": str(op.dst), "loops": loops, "stream_words": words}
+    entry = {**UNUSED, "name": op.name, "dst": str(op.dst), "loops": (), "stream_words": words}
     if isinstance(op, Gemm):
         entry |= _gemm_fields(op, folding, regions, port_bits)
     elif isinstance(op, Softmax):
@@ -210,7 +218,6 @@ def _buffer(array: Array, placement: Placement) -> Buffer:
         banks=int(array.banks),
         depth=int(array.depth),
         storage=storage_of(array, placement),
-        copies=int(array.copies),
     )
 
 

@@ -39,13 +39,12 @@ from qnas.operations import Gemm, Tensor, gelu_entries, network_operations
 KEY_BITS = 8
 NORM_BITS = GAIN_BITS + NORM_BIAS_BITS
 QUERY_SCALE_BITS = 24
-TOKEN_SCALE_BITS = 51  # LayerNorm: sum 27, reciprocal root 18, shift 6
-STREAM_DEPTH = 64
-# Between the passes of a vector unit: a token's vectors, which wait for what the first pass finds
-# of it, and as many as the first pass may have in flight meanwhile (assumed: PLAN.md, section 8).
-IN_FLIGHT_VECTORS = 48
-RESULT_DEPTH = 16
-PASS_STREAMS = ("score_stream", "maximum_stream", "residual_stream", "scale_stream")
+STREAM_DEPTH = 64  # words of an input's FIFO: what is read ahead of its use
+ANSWER_DEPTH = 16
+# Vitis HLS makes registers of arrays of fewer elements (UG1399, config_array_partition), to which
+# no DEPENDENCE applies: a loop would wait for what it carries through them.
+LEAST_ROWS = 4
+LANES_A_ROM = 2  # a block RAM has two ports
 LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM, unless it is placed elsewhere
 
 Count = Any
@@ -69,7 +68,6 @@ class Array:
     banks: Count
     depth: Count
     registers: bool = False
-    copies: Count = 1
 
 
 def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor, Region], Count]:
@@ -122,7 +120,7 @@ def plan_arrays(
     archs: Sequence[Architecture], folding: Folding, port_bits: int
 ) -> tuple[Array, ...]:
     """Every on-chip array of a kernel with room for `archs`: each as large as any of them needs it.
-    They are alike (sharing.py), so that banks and copies are the same for all."""
+    They are alike (multi_network.py), so that banks are the same for all."""
     groups = zip(*(_arrays(arch, folding, port_bits) for arch in archs), strict=True)
     return tuple(
         replace(
@@ -145,19 +143,20 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
     acc, gelu_lanes = accumulator_bits(arch), port_bits // GELU_ENTRY_BITS
     word_bits = stream_bits(f, port_bits)
     norm_banks = np.maximum(f.vl, word_bits // NORM_PARAM_BITS)
+    vectors, residual_vectors = ceil_div(n, f.vl), ceil_div(d, f.vl)
+
+    def halves(rows: Count) -> Count:  # of as many heads as are held at once
+        return f.head_buffers * np.maximum(rows, LEAST_ROWS // f.head_buffers)
+
     return (
-        Array("act", arch.activation_bits, f.tt * f.tk, act_rows),
-        Array("key", KEY_BITS, f.tk, heads * n * ceil_div(arch.head_dim, f.tk)),
-        Array("prob", KEY_BITS, f.tk, n * ceil_div(n, f.tk), copies=f.head_buffers),
-        Array(
-            "score",
-            score_bits(arch),
-            f.tt * f.vl,
-            ceil_div(n, f.vl) * token_groups,
-            copies=f.head_buffers,
-        ),
-        Array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * ceil_div(d, f.vl)),
-        Array("weight", 4, f.tm * f.tk, 2 * ceil_div(inner, f.tk)),
+        _array("act", arch.activation_bits, f.tt * f.tk, act_rows),
+        _array("key", KEY_BITS, f.tk, heads * n * ceil_div(arch.head_dim, f.tk)),
+        Array("prob", KEY_BITS, f.tk, halves(n * ceil_div(n, f.tk))),
+        Array("score", score_bits(arch), f.tt * f.vl, halves(vectors * token_groups)),
+        _array("score_delay", score_bits(arch), f.vl, vectors),
+        _array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * residual_vectors),
+        _array("residual_delay", RESIDUAL_BITS, f.vl, residual_vectors),
+        Array("weight", 4, f.tm * f.tk, 2 * np.maximum(ceil_div(inner, f.tk), LEAST_ROWS // 2)),
         # A word of the stream holds several parameters, so that many banks; four row tiles: one
         # arriving, one multiplied, one drained, and a power of two for the address.
         Array(
@@ -166,28 +165,20 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
             word_bits // ROW_PARAM_BITS,
             4 * ceil_div(f.tm * ROW_PARAM_BITS, word_bits),
         ),
-        Array(
-            "query_scale",
-            QUERY_SCALE_BITS,
-            f.drain_pairs,
-            ceil_div(n, f.drain_pairs),
-            copies=f.head_buffers,
-        ),
-        Array("norm_param", NORM_BITS, norm_banks, ceil_div(d, norm_banks)),
+        Array("query_scale", QUERY_SCALE_BITS, f.drain_pairs, halves(ceil_div(n, f.drain_pairs))),
+        _array("norm_param", NORM_BITS, norm_banks, ceil_div(d, norm_banks)),
         # A port's width of a word brings several entries of the table, each to a bank of its own.
-        Array("gelu", arch.activation_bits, f.tt * gelu_lanes, gelu_entries(arch) // gelu_lanes),
-        Array("exp", 15, f.vl, 2**EXP_FRACTION),
+        _array("gelu", arch.activation_bits, f.tt * gelu_lanes, gelu_entries(arch) // gelu_lanes),
+        Array("exp", 15, ceil_div(f.vl, LANES_A_ROM), 2**EXP_FRACTION),
         Array("rsqrt", 16, 1, len(RSQRT_TABLE)),
-        Array("logit", LOGIT_BITS, 1, arch.num_classes),
+        _array("logit", LOGIT_BITS, 1, arch.num_classes),
         Array("accumulator", acc, f.tm * f.tt, 1, registers=True),
         Array("drain", acc, f.tm * f.tt, 1, registers=True),
         Array("stream", word_bits, 1, STREAM_DEPTH),
-        _pass_stream("score_stream", f.vl * score_bits(arch), ceil_div(n, f.vl)),
-        Array("maximum_stream", score_bits(arch), 1, RESULT_DEPTH),
-        _pass_stream("residual_stream", f.vl * RESIDUAL_BITS, ceil_div(d, f.vl)),
-        Array("scale_stream", TOKEN_SCALE_BITS, 1, RESULT_DEPTH),
+        Array("pixels", port_bits, 1, STREAM_DEPTH),
+        Array("answers", LOGIT_BITS, 1, ANSWER_DEPTH),
     )
 
 
-def _pass_stream(name: str, bits: Count, vectors: Count) -> Array:
-    return Array(name, bits, 1, vectors + IN_FLIGHT_VECTORS)
+def _array(name: str, bits: Count, banks: Count, depth: Count) -> Array:
+    return Array(name, bits, banks, np.maximum(depth, LEAST_ROWS))

@@ -19,13 +19,19 @@ Storage = Literal["lutram", "bram", "uram", "registers"]
 @dataclass(frozen=True, slots=True)
 class Loop(Value):
     """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times: 0 for a
-    phase that goes on in the pipeline of the loop before it. `hidden` of the trips pass while the
-    next loop runs beside it, and take no time of their own."""
+    phase that goes on in the pipeline of the loop before it. `hidden` of the trips, a softmax's,
+    are iterations of the array's loops beside it, and take no time of their own. `depth`: cycles
+    that each entry takes beyond the trips."""
 
     name: str
     trips: int
     entries: int
+    depth: int
     hidden: int = 0
+
+    @property
+    def fill_cycles(self) -> int:
+        return self.entries * self.depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +83,13 @@ class Stage(Value):
 
 @dataclass(frozen=True, slots=True)
 class Buffer(Value):
-    """One on-chip array: `banks` memories of `depth` words of `bits` bits; `copies` of it all."""
+    """One on-chip array: `banks` memories of `depth` words of `bits` bits."""
 
     name: str
     bits: int
     banks: int
     depth: int
     storage: Storage
-    copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +122,15 @@ class Packing(Value):
 
 @dataclass(frozen=True, slots=True)
 class Port(Value):
-    """One AXI master port: `words` of `bits` read or written for one image."""
+    """One AXI master port: `words` of `bits` read or written for one image, in bursts of at most
+    `burst` words, of which `outstanding` may be under way."""
 
     name: str
     bits: int
     words: int
     direction: Literal["read", "write"]
+    burst: int
+    outstanding: int
 
 
 @dataclass(frozen=True, slots=True)

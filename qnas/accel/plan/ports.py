@@ -12,6 +12,10 @@ from qnas.accel.plan.plan import Port
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 
+# Words of a burst and bursts under way: what hides a memory's latency of a hundred cycles, and for
+# the weights twice that.
+WEIGHT_BURSTS, IMAGE_BURSTS, LOGIT_BURSTS = (64, 8), (64, 4), (16, 4)
+
 
 def plan_ports(
     arch: Architecture, folding: Folding, *, weight_words: Any, port_bits: int
@@ -24,9 +28,9 @@ def plan_ports(
     groups = ceil_div(arch.patch_dim, patch_lanes(folding, port_bits))
     names = weight_port_names(folding.weight_ports)
     return (
-        *(Port(name, port_bits, weight_words, "read") for name in names),
-        Port("image", port_bits, arch.num_patches * groups, "read"),
-        Port("logits", LOGIT_BITS, arch.num_classes, "write"),
+        *(Port(name, port_bits, weight_words, "read", *WEIGHT_BURSTS) for name in names),
+        Port("image", port_bits, arch.num_patches * groups, "read", *IMAGE_BURSTS),
+        Port("logits", LOGIT_BITS, arch.num_classes, "write", *LOGIT_BURSTS),
     )
 
 

@@ -91,7 +91,7 @@ def memory_rows(found: Explanation) -> list[tuple[str, list[str]]]:
             ],
         )
         for buffer in found.plan.buffers
-        for banks in [buffer.copies * buffer.banks]
+        for banks in [buffer.banks]
     ]
 
 

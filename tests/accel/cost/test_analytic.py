@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from qnas.accel.cost.analytic import estimate, parts, price
 from qnas.accel.cost.coefficients import (
-    FILL_CYCLES,
     SOURCES,
     STAGE_CYCLES,
     START_CYCLES,
@@ -19,6 +18,7 @@ from qnas.accel.cost.coefficients import (
 )
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.device import load_device
+from qnas.accel.plan.depths import loop_depths
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.loops import operation_trips
 from qnas.accel.plan.lower import lower
@@ -100,25 +100,26 @@ def test_every_coefficient_names_its_source() -> None:
     assert all(text.split(":")[0] for text in SOURCES.values())
 
 
-def test_every_loop_has_its_fill() -> None:
+def test_every_loop_has_its_depth() -> None:
     names = {
         loop.name
         for op in network_operations(tiny())
         for loop in operation_trips(op, SMALL, PORT_BITS)
     }
-    assert names == set(FILL_CYCLES)
+    assert names == set(loop_depths(tiny(), zcu102(), SMALL))
 
 
 def test_tiny_cycles_by_hand() -> None:
     plan = lower(tiny(), zcu102(), SMALL)
     loops = [loop for stage in plan.stages for loop in stage.loops]
-    fills = sum(loop.entries * FILL_CYCLES[loop.name] for loop in loops)
+    depths = loop_depths(tiny(), zcu102(), SMALL)
+    fills = sum(loop.entries * int(depths[loop.name]) for loop in loops)
     result = estimate(plan)
-    # The two passes of each norm and softmax run side by side, but for the first token's vectors:
-    # 20 - 4 of the statistics of five tokens, none of one; 15 - 3 of the maxima.
-    hidden = 2 * (20 - 4) + 0 + (15 - 3)
-    assert result.loop_cycles == sum(loop.trips for loop in loops) - hidden
-    assert result.fill_cycles == fills + START_CYCLES + 16 * STAGE_CYCLES
+    assert result.loop_cycles == sum(loop.trips for loop in loops)
+    assert result.fill_cycles == fills + 16 * STAGE_CYCLES
+    assert result.cycles_first == result.cycles + START_CYCLES
+    assert result.fps == pytest.approx(zcu102().clock_mhz * 1e6 / result.cycles)
+    assert result.latency_ms == pytest.approx(result.cycles_first / zcu102().clock_mhz / 1e3)
     # 4 x 2 x 4 products, four a DSP, 2 requantizers; a vector lane takes 5; 2 + 2 + 2 + 2 for the
     # scales.
     assert result.resources.dsp == 8 + 2 + 2 * 5 + 8

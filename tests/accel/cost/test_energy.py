@@ -55,7 +55,7 @@ def test_array_memory_and_leakage_by_hand() -> None:
     atoms = sum(op.atoms for op in network_operations(arch) if isinstance(op, Gemm))
     assert found.array_mj == pytest.approx(atoms * 0.64e-9)
     assert found.dram_mj == pytest.approx(estimate(plan).dram_bits * 20e-9)
-    assert found.static_mj == pytest.approx(274080 * 2.5e-6 * estimate(plan).latency_ms)
+    assert found.static_mj == pytest.approx(274080 * 2.5e-6 * 1e3 / estimate(plan).fps)
     assert found.memory_mj == pytest.approx(memory_bits(plan) * 0.69e-9)
     assert sum(dataclasses.astuple(found)) == pytest.approx(found.total_mj)
 
@@ -68,10 +68,9 @@ def test_traffic_of_stages_by_hand() -> None:
     assert moved["block0.norm1"] == {
         "stream": 2 * 5 * 128,
         "residual": 40 * 16,
-        "residual_stream": 2 * 20 * 2 * 16,
+        "residual_delay": 2 * 20 * 2 * 16,
         "act": 40 * 6,
         "norm_param": (8 + 40) * 54,
-        "scale_stream": 2 * 5 * 51,
         "rsqrt": 5 * 16,
     }
     # Keys of 4 channels and 5 tokens, against 5 queries: 3 row tiles, 3 token tiles, 1 beat.
@@ -83,8 +82,7 @@ def test_traffic_of_stages_by_hand() -> None:
     }
     softmax = moved["block0.head0.softmax"]
     assert softmax["score"] == 25 * plan.score_bits
-    assert softmax["score_stream"] == 2 * 5 * 3 * 2 * plan.score_bits
-    assert softmax["maximum_stream"] == 2 * 5 * plan.score_bits
+    assert softmax["score_delay"] == 2 * 5 * 3 * 2 * plan.score_bits
     assert moved["block0.head0.attend"]["query_scale"] == 3 * 2 * 2 * 24
     assert moved["head"]["logit"] == 2 * 3 * 32
     # 12 hidden channels, half of two nibbles: 18 slots in 5 row tiles, drained in 3 token tiles.

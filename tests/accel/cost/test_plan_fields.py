@@ -40,9 +40,10 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "HardwarePlan.accumulator_bits": (CHANGES, CHANGES),
     "HardwarePlan.score_bits": (CHANGES, CHANGES),
     **{f"Folding.{f.name}": (CHANGES, CHANGES) for f in dataclasses.fields(Folding)},
+    "Folding.head_buffers": (CHANGES, "loops say what is hidden, and memories how deep they are"),
     "Stage.name": (CHANGES, "a name"),
     "Stage.kind": (CHANGES, CHANGES),
-    "Stage.step": (CHANGES, CHANGES),
+    "Stage.step": (CHANGES, "what a step shares is `hidden` in the softmax's loop"),
     "Stage.half": (CHANGES, "one copy of a buffer is as good as the other"),
     "Stage.left": (CHANGES, CHANGES),
     "Stage.right": (CHANGES, BY_LOOPS),
@@ -55,7 +56,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "Stage.row_tiles": (CHANGES, CHANGES),
     "Stage.token_tiles": (CHANGES, CHANGES),
     "Stage.beats": (CHANGES, CHANGES),
-    "Stage.stream_words": (CHANGES, CHANGES),
+    "Stage.stream_words": ("the C++ reads as many as the port's words", CHANGES),
     **{
         f"Stage.{name}": (CHANGES, BY_LOOPS) for name in ("drain_steps", "tile_steps", "load_steps")
     },
@@ -66,16 +67,16 @@ EXPECTED: dict[str, tuple[str, str]] = {
             *("dst_base", "dst_stride", "dst_group_stride"),
         )
     },
-    "Loop.name": (CHANGES, CHANGES),
+    "Loop.name": (CHANGES, "a name: trips, entries and depth are priced"),
     "Loop.trips": (CHANGES, CHANGES),
     "Loop.entries": (COUNTED, CHANGES),
-    "Loop.hidden": ("the passes of a vector unit are processes of a DATAFLOW region", CHANGES),
+    "Loop.hidden": ("the engine's loop makes steps of a softmax beside its own", CHANGES),
+    "Loop.depth": ("the tool schedules the pipeline, and its report says how deep it is", CHANGES),
     "Buffer.name": (CHANGES, CHANGES),
     "Buffer.bits": (CHANGES, CHANGES),
     "Buffer.banks": (CHANGES, CHANGES),
     "Buffer.depth": (CHANGES, CHANGES),
     "Buffer.storage": (CHANGES, CHANGES),
-    "Buffer.copies": (CHANGES, CHANGES),
     "Multiplier.name": (BY_FOLDING, CHANGES),
     "Multiplier.a_bits": (BY_FOLDING, CHANGES),
     "Multiplier.b_bits": (BY_FOLDING, CHANGES),
@@ -88,7 +89,9 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "Port.name": (CHANGES, "a name"),
     "Port.bits": (CHANGES, CHANGES),
     "Port.words": (CHANGES, CHANGES),
-    "Port.direction": ("follows from `const` in the kernel's signature", "a word costs either way"),
+    "Port.direction": (CHANGES, "a word costs either way"),
+    "Port.burst": (CHANGES, CHANGES),
+    "Port.outstanding": (CHANGES, CHANGES),
 }
 STRUCTURE = {"folding", "stages", "loops", "buffers", "multipliers", "ports", "packing"}
 # Another value of a field that is no number.
@@ -101,7 +104,7 @@ OTHERS: dict[str, Any] = {
     "Stage.right": "hidden",
     "Stage.dst": "key",
     "Stage.epilogue": "raw",
-    "Loop.name": "maximum",
+    "Loop.name": "normalise",
     "Buffer.depth": 100,
     "Buffer.storage": "bram",
     "Multiplier.name": "requantize",
@@ -148,7 +151,7 @@ def changed(path: str) -> HardwarePlan:
     chosen = {
         "Stage": ("stages", "block0.head0.attend" if name == "step" else "block0.q"),
         "Loop": ("stages", "block0.q"),
-        "Buffer": ("buffers", "logit" if name == "name" else "act"),
+        "Buffer": ("buffers", "answers" if name == "name" else "act"),
         "Multiplier": ("multipliers", chosen_multiplier.get(name, "norm_scale")),
         "Port": ("ports", "weights"),
     }[kind]

@@ -9,7 +9,6 @@ import pytest
 
 from qnas.accel.hls.emit.project import ProjectFiles
 from qnas.accel.hls.emit.writer import Writer
-from qnas.accel.plan.memory import PASS_STREAMS
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import ConfigError
 from tests.accel.projects import random_design, small
@@ -46,8 +45,9 @@ def test_the_stage_table_has_one_line_a_stage_in_order() -> None:
     for line, stage in zip(lines, design.plan.stages, strict=True):
         fields = [field.strip() for field in line.split("{")[1].split("}")[0].split(",")]
         assert fields[0] == stage.kind.upper()
-        assert [int(v) for v in fields[5:16]] == [
-            *(stage.rows, stage.slots, stage.tokens, stage.inner, stage.head, stage.token_offset),
+        assert [int(v) for v in fields[5:17]] == [
+            *(stage.rows, stage.slots, stage.tokens, stage.inner, stage.head, stage.half),
+            stage.token_offset,
             *(stage.row_tiles, stage.token_tiles, stage.beats, stage.drain_steps),
             stage.tile_steps,
         ]
@@ -56,21 +56,19 @@ def test_the_stage_table_has_one_line_a_stage_in_order() -> None:
 def test_every_memory_of_the_plan_is_declared_with_its_sizes() -> None:
     design = random_design(5)
     top = design.files()["src/qnas_top.cpp"].decode()
-    elsewhere = {"exp", "rsqrt", "accumulator", "drain", "stream", *PASS_STREAMS}
+    elsewhere = {"exp", "rsqrt", "accumulator", "drain"}
+    fifos = {"stream": "words", "pixels": "pixels", "answers": "answers"}
     assert design.plan.folding.head_buffers == 2
     for buffer in design.plan.buffers:
-        names = [buffer.name, f"{buffer.name}_0", f"{buffer.name}_1"]
-        shape = f"{buffer.banks} x {buffer.depth} x {buffer.bits} bits"
-        for name in (names[:1], names[1:])[buffer.copies - 1]:
-            if buffer.name not in elsewhere:
-                assert f" {name};  // {shape}" in top
-                assert f"variable={name} type=ram_s2p impl={buffer.storage}" in top
-    depths = {b.name: b.depth for b in design.plan.buffers}
-    depth = depths["stream"]
-    assert f"STREAM variable=words depth={depth}\n    QNAS_DEPTH(words, {depth});" in top
-    constants = design.files()["src/plan.hpp"].decode()
-    for name in PASS_STREAMS:
-        assert f"constexpr int {name.upper()}_DEPTH = {depths[name]};" in constants
+        name, shape = buffer.name, f"{buffer.banks} x {buffer.depth} x {buffer.bits} bits"
+        if name in fifos:
+            stream = fifos[name]
+            assert f"STREAM variable={stream} depth={buffer.depth}\n" in top
+            assert f"variable={stream} type=fifo impl={buffer.storage}\n" in top
+            assert f"    QNAS_DEPTH({stream}, {buffer.depth});\n" in top
+        elif name not in elsewhere:
+            assert f" {name};  // {shape}" in top
+            assert f"variable={name} type=ram_s2p impl={buffer.storage}" in top
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "a b", "-x", "x\n", "a" * 65])

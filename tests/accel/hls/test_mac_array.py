@@ -112,6 +112,7 @@ def _plan(
         *("VL", "TOKENS", "CLASSES", "DRAIN_PAIRS", "QUERY_SCALE_ROWS", "GELU_LANES", "GELU_ROWS"),
         *("ACT_ROWS", "KEY_ROWS", "PROB_ROWS", "SCORE_ROWS", "RESIDUAL_ROWS", "WEIGHT_ROWS"),
         *("ROW_PARAM_ROWS", "ROW_PARAM_BANKS", "NORM_PARAM_ROWS", "NORM_PARAM_BANKS"),
+        *("SCORE_DELAY_ROWS", "RESIDUAL_DELAY_ROWS", "LOGIT_ROWS", "HEAD_BUFFERS"),
     )
     names |= {**dict.fromkeys(others, 1), "PORT_BITS": 64, "STREAM_BITS": 64}
     names["SCORE_BITS"] = 20

@@ -49,7 +49,7 @@ def test_lowered_plans_pass(arch: Architecture, folding: Folding) -> None:
         (("stages", 2, "epilogue"), "raw", "plan.stages[stem].epilogue"),
         (("stages", 0, "name"), "image", "plan.stages[patches].name"),
         (("buffers", 0, "depth"), 16, "plan.buffers[act].depth"),
-        (("buffers", 6, "storage"), "bram", "plan.buffers[row_param].storage"),
+        (("buffers", 8, "storage"), "bram", "plan.buffers[row_param].storage"),
         (("buffers", 0, "storage"), "uram", "storage of act"),
         (("buffers", 0, "storage"), "registers", "storage of act"),
         (("multipliers", 0, "count"), 31, "plan.multipliers[engine_packed].count"),

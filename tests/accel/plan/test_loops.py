@@ -26,30 +26,36 @@ class Walk:
 
 
 def _walk(stage: Stage) -> Walk:
-    """Asserts on the way that nothing is overwritten before it is used."""
+    """As the engine's loop goes on: the loader, the array and the drain each where it stands.
+    Asserts on the way that nothing is overwritten before it is used."""
     walk = Walk({"prefetch": 0, "tiles": 0, "flush": 0})
+    loading = step = tile = token_tile = k = 0
     drained = stage.drain_steps  # nothing to drain yet
-    row_steps = max(stage.token_tiles * stage.tile_steps, stage.load_steps)
-    for phase in range(stage.row_tiles + 2):
-        flush = phase == stage.row_tiles + 1
-        name = "prefetch" if phase == 0 else "flush" if flush else "tiles"
-        steps = {"prefetch": stage.load_steps, "tiles": row_steps, "flush": stage.drain_steps}[name]
-        if name == "tiles":
-            assert walk.loads >= phase * stage.load_steps, "this tile's weights have come"
-        for step in range(steps):
-            walk.trips[name] += 1
-            if drained < stage.drain_steps:
-                walk.drained += 1
-                drained += 1
-            tile, beat = divmod(step, stage.tile_steps)
-            if name == "tiles" and tile < stage.token_tiles and beat < stage.beats:
-                walk.beats += 1
-                if beat == stage.beats - 1:
-                    assert drained == stage.drain_steps, "the tile before is drained"
-                    drained = 0
-            if phase < stage.row_tiles and step < stage.load_steps:
-                walk.loads += 1
-    assert drained == stage.drain_steps
+    while tile < stage.row_tiles or drained < stage.drain_steps:
+        phase = "prefetch" if loading == 0 else "flush" if tile == stage.row_tiles else "tiles"
+        walk.trips[phase] += 1
+        multiplying = tile < loading
+        comes = loading < stage.row_tiles and loading <= tile + 1
+        if drained < stage.drain_steps:
+            walk.drained += 1
+            drained += 1
+        if multiplying and k < stage.beats:
+            walk.beats += 1
+            if k == stage.beats - 1:
+                assert drained == stage.drain_steps, "the tile before is drained"
+                drained = 0
+        if comes:
+            assert loading % 2 != tile % 2 or not multiplying, "the half that nothing reads"
+            walk.loads += 1
+            step += 1
+            if step == stage.load_steps:
+                loading, step = loading + 1, 0
+        if multiplying:
+            k += 1
+            if k == stage.tile_steps:
+                k, token_tile = 0, token_tile + 1
+                if token_tile == stage.token_tiles:
+                    token_tile, tile = 0, tile + 1
     return walk
 
 

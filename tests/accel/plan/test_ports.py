@@ -40,7 +40,7 @@ def test_tiny_ports_by_hand() -> None:
     shapes = {b.name: (b.bits, b.banks, b.depth) for b in plan.buffers}
     assert shapes["stream"] == (512, 1, 64)
     assert shapes["row_param"] == (64, 8, 4)
-    assert shapes["norm_param"] == (54, 8, 1)
+    assert shapes["norm_param"] == (54, 8, 4)
     assert shapes["gelu"] == (6, 2 * 16, 16)
 
 

@@ -10,9 +10,8 @@ from itertools import accumulate, chain
 
 import numpy as np
 
-from qnas.accel.hls.emit.constants import GENERATED
+from qnas.accel.hls.emit.constants import GENERATED, MEMORIES
 from qnas.accel.hls.emit.stages import first_stages
-from qnas.accel.hls.emit.top import MEMORIES
 from qnas.accel.hls.emit.writer import Writer
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
@@ -111,9 +110,9 @@ def _call(out: Writer, plans: Sequence[HardwarePlan]) -> None:
     head = "const qnas::port_word_t* const* weights, const qnas::port_word_t* image"
     weights = "".join(f"weights[{index}], " for index in range(len(plans[0].weight_ports)))
     several = len(plans) > 1
-    last = f"ap_int<32>* logits, {'int network' if several else 'int'}"
+    last = f"ap_int<32>* logits, int images, {'int network' if several else 'int'}"
     with out.block(f"inline void kernel({head},\n                   {last})"):
-        out.line(f"qnas_top({weights}image, logits{', network' if several else ''});")
+        out.line(f"qnas_top({weights}image, logits, images{', network' if several else ''});")
 
 
 def _memory_checks(out: Writer, plan: HardwarePlan) -> None:

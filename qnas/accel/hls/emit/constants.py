@@ -15,11 +15,26 @@ from qnas.accel.plan.loops import (
     residual_lanes,
     row_param_words,
 )
-from qnas.accel.plan.memory import PASS_STREAMS
-from qnas.accel.plan.plan import Buffer, HardwarePlan, Stage
+from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints, act_max
 
 GENERATED = "// Generated from plan.json; do not edit."
+# Memories of the kernel in the plan's order: their C++ type, and the dimensions that are banks.
+MEMORIES = {
+    "act": ("ActMemory", (2, 3)),
+    "key": ("KeyMemory", (2,)),
+    "prob": ("ProbMemory", (2,)),
+    "score": ("ScoreMemory", (2, 3)),
+    "score_delay": ("ScoreDelayMemory", (2,)),
+    "residual": ("ResidualMemory", (2, 3)),
+    "residual_delay": ("ResidualDelayMemory", (2,)),
+    "weight": ("WeightMemory", (2, 3)),
+    "row_param": ("RowParamMemory", (2,)),
+    "query_scale": ("QueryScaleMemory", (2,)),
+    "norm_param": ("NormParamMemory", (2,)),
+    "gelu": ("GeluMemory", (2, 3)),
+    "logit": ("LogitMemory", ()),
+}
 TABLE_COLUMNS = 12
 
 
@@ -53,7 +68,12 @@ def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, dict[str, int]]
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
     lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl}
-    return {**lanes, "LUT_SLOTS": f.lut_slots, "DRAIN_PAIRS": f.drain_pairs}
+    return {
+        **lanes,
+        "LUT_SLOTS": f.lut_slots,
+        "DRAIN_PAIRS": f.drain_pairs,
+        "HEAD_BUFFERS": f.head_buffers,
+    }
 
 
 def _dsp(plan: HardwarePlan) -> dict[str, int]:
@@ -100,10 +120,8 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     plan = plans[0]
     f, port_bits = plan.folding, plan.ports[0].bits
     buffers = {b.name: b for b in plan.buffers}
-    names = ("act", "key", "prob", "score", "residual", "weight", "row_param", "norm_param")
     return {
-        **{f"{name.upper()}_ROWS": buffers[name].depth for name in names},
-        "QUERY_SCALE_ROWS": buffers["query_scale"].depth,
+        **{f"{name.upper()}_ROWS": buffers[name].depth for name in MEMORIES},
         "MAX_BEATS": buffers["weight"].depth // 2,
         "KEY_STRIDE": ceil_div(plan.architecture.head_dim, f.tk),
         "PROB_STRIDE": ceil_div(plan.architecture.num_tokens, f.tk),
@@ -112,17 +130,12 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         "ROW_PARAM_WORDS": int(row_param_words(f, port_bits)),
         "ROW_PARAM_BANKS": buffers["row_param"].banks,
         "NORM_PARAM_BANKS": buffers["norm_param"].banks,
-        "GELU_LANES": _lanes(buffers["gelu"], f.tt),
-        "GELU_ROWS": buffers["gelu"].depth,
+        "GELU_LANES": buffers["gelu"].banks // f.tt,
     }
 
 
 def _residual_vectors(plan: HardwarePlan) -> int:
     return ceil_div(plan.architecture.embed_dim, plan.folding.vl)
-
-
-def _lanes(buffer: Buffer, copies: int) -> int:
-    return buffer.banks // copies
 
 
 def _ports(plan: HardwarePlan) -> dict[str, int]:
@@ -135,7 +148,6 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
         "RESIDUAL_LANES": int(residual_lanes(plan.folding, port_bits)),
         "PATCH_LANES": int(patch_lanes(plan.folding, port_bits)),
         "IMAGE_WORDS": plan.image_port.words,
-        **{f"{b.name.upper()}_DEPTH": b.depth for b in plan.buffers if b.name in PASS_STREAMS},
     }
 
 
@@ -150,14 +162,8 @@ def _trips(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     }
 
 
-def row_steps(token_tiles: int, tile_steps: int, load_steps: int) -> int:
-    """Iterations of one row tile: whichever of computing and loading takes longer."""
-    return max(token_tiles * tile_steps, load_steps)
-
-
 def stage_steps(stage: Stage) -> int:
-    """Iterations of a stage's loop over its tiles (all phases of the engine's) or tokens (of a
-    vector unit's passes either one)."""
+    """Iterations of a stage's loop over its tiles (all phases of the engine's) or tokens."""
     if stage.kind == "gemm":
         return sum(loop.trips for loop in stage.loops if loop.name in ENGINE_LOOPS)
     return stage.loops[-1].trips

@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 
-from qnas.accel.hls.emit.constants import GENERATED, row_steps, stage_steps, walk_length
+from qnas.accel.hls.emit.constants import GENERATED, stage_steps, walk_length
 from qnas.accel.hls.emit.writer import Writer
 from qnas.accel.plan.plan import HardwarePlan, Stage
 
 FIELDS = (
-    *("rows", "slots", "tokens", "inner", "head", "token_offset"),
+    *("rows", "slots", "tokens", "inner", "head", "half", "token_offset"),
     *("row_tiles", "token_tiles", "beats", "drain_steps", "tile_steps"),
 )
 LONG_FIELDS = (
-    *("stream_words", "src_base", "src_stride", "left_base", "left_stride"),
+    *("src_base", "src_stride", "left_base", "left_stride"),
     *("dst_base", "dst_stride", "dst_group_stride"),
 )
 
@@ -27,13 +27,13 @@ def stages_header(plans: Sequence[HardwarePlan]) -> str:
     out.line(f'{GENERATED}\n#pragma once\n#include "plan.hpp"\n#include "stage.hpp"\n')
     out.line("namespace qnas {\n")
     out.line(f"// kind, left, right, dst, epilogue, {', '.join(FIELDS)},")
-    out.line(f"// load_steps, row_steps, steps, {', '.join(LONG_FIELDS)}")
+    out.line(f"// load_steps, steps, {', '.join(LONG_FIELDS)}")
     with out.block("static const Stage STAGES[plan::STAGES] =", end="};"):
         stages = [stage for plan in plans for stage in plan.stages]
         for row in _aligned([[f"/* {s.name} */", *_values(s)] for s in stages]):
             name, *values = row
             out.line(f"{name} {{{', '.join(values)}}},")
-    out.line("\n// softmax (-1: none), first of the other stages, how many, their half.")
+    out.line("\n// softmax (-1: none), first of the other stages, how many.")
     with out.block("static const Step STEPS[plan::STEPS] =", end="};"):
         for plan, first in zip(plans, first_stages(plans), strict=True):
             for step in _steps(plan, first):
@@ -55,15 +55,13 @@ def _firsts(counts: Iterable[int]) -> list[int]:
     return [0, *accumulate(counts)][:-1]
 
 
-def _steps(plan: HardwarePlan, first_stage: int) -> Iterator[tuple[int, int, int, int]]:
+def _steps(plan: HardwarePlan, first_stage: int) -> Iterator[tuple[int, int, int]]:
     numbered = enumerate(plan.stages, start=first_stage)
     for _, group in groupby(numbered, lambda item: item[1].step):
         stages = list(group)
         softmax = next((index for index, s in stages if s.kind == "softmax"), -1)
-        others = [(index, s) for index, s in stages if s.kind != "softmax"]
-        # Beside a softmax alone the other half is idle.
-        half = others[0][1].half if others else 1 - stages[0][1].half
-        yield softmax, others[0][0] if others else 0, len(others), half
+        others = [index for index, s in stages if s.kind != "softmax"]
+        yield softmax, others[0] if others else softmax, len(others)
 
 
 def _aligned(rows: list[list[str]]) -> list[list[str]]:
@@ -76,14 +74,12 @@ def _aligned(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _values(stage: Stage) -> list[str]:
-    steps = row_steps(stage.token_tiles, stage.tile_steps, stage.load_steps)
     return [
         stage.kind.upper(),
         *(_tensor(name) for name in (stage.left, stage.right, stage.dst)),
         f"TO_{stage.epilogue.upper()}" if stage.epilogue else "NO_EPILOGUE",
         *(str(getattr(stage, name)) for name in FIELDS),
         str(stage.load_steps),
-        str(steps),
         str(stage_steps(stage)),
         *(str(getattr(stage, name)) for name in LONG_FIELDS),
     ]

@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from qnas.accel.hls.emit.constants import GENERATED, walk_length
+from qnas.accel.hls.emit.constants import GENERATED, MEMORIES, walk_length
 from qnas.accel.hls.emit.writer import Writer
 from qnas.accel.plan.plan import Buffer, HardwarePlan
 
-# Memories of the kernel in the plan's order: their C++ type, and the dimensions that are banks.
-MEMORIES = {
-    "act": ("ActMemory", (2, 3)),
-    "key": ("KeyMemory", (2,)),
-    "prob": ("ProbMemory", (2,)),
-    "score": ("ScoreMemory", (2, 3)),
-    "residual": ("ResidualMemory", (2, 3)),
-    "weight": ("WeightMemory", (2, 3)),
-    "row_param": ("RowParamMemory", (2,)),
-    "query_scale": ("QueryScaleMemory", (2,)),
-    "norm_param": ("NormParamMemory", (2,)),
-    "gelu": ("GeluMemory", (2, 3)),
-    "logit": ("LogitMemory", ()),
-}
+# What a step does, by the kind of its first stage: loads and norms; all others are products of the
+# array and softmaxes.
 CALLS = {
-    "LOAD_PATCHES": "load_patches(stage, image, act)",
+    "LOAD_PATCHES": "load_patches(stage, pixels, act)",
     "LOAD_RESIDUAL": "load_residual(stage, words, residual)",
-    "LAYER_NORM": "layer_norm(stage, words, residual, norm_param, act)",
+    "LAYER_NORM": "layer_norm(stage, words, residual, norm_param, residual_delay, act)",
 }
-SOFTMAX = "softmax(step, scalars, {score}, {prob}, {query_scale});"
 PRODUCTS = (
-    "products(step, words, act, key, {prob}, {score}, residual, weight, row_param,\n"
-    "         {query_scale}, gelu, logit, logits);"
+    "products(step, words, act, key, prob, score, score_delay, residual, weight, row_param,\n"
+    "         query_scale, gelu, logit, answers);"
 )
-# What a softmax and the products beside it have one of each, or a copy a head.
-ATTENTION = ("prob", "score", "query_scale")
+TAP = "QNAS_TAP(step.first, stage, act, key, score, residual, logit);"
+IMAGES_A_CALL = 2  # of the test bench: what a simulation of the ports must hold
+# Streams of the DATAFLOW region, by the buffer of the plan: C++ type and name.
+STREAMS = {
+    "stream": ("WordStream", "words"),
+    "pixels": ("PixelStream", "pixels"),
+    "answers": ("AnswerStream", "answers"),
+}
 
 
 def top_header(plans: Sequence[HardwarePlan]) -> str:
     """Declaration of the kernel, for the test bench and the host."""
     out = Writer()
     out.line(f'{GENERATED}\n#pragma once\n#include <ap_int.h>\n\n#include "plan.hpp"\n')
-    out.line("// One image: the weight stream and the packed patches in, the logits out.")
+    out.line(
+        "// `images` images, one behind the other: their packed patches in, their logits out. The"
+    )
+    out.line("// weight stream is read once for each.")
     if len(plans) > 1:
         out.line("// `network` says whose: 0 to plan::NETWORKS - 1, and nothing else.")
     out.line(f"{_signature(plans)};")
@@ -48,7 +45,8 @@ def top_header(plans: Sequence[HardwarePlan]) -> str:
 
 
 def top_source(plans: Sequence[HardwarePlan]) -> str:
-    """The kernel: a DATAFLOW of the weight stream's reader and of the walk through the stages."""
+    """The kernel: a DATAFLOW of what reads the ports, the walk through the stages, and what writes
+    the logits."""
     out = Writer()
     out.line(f"{GENERATED}\n")
     headers = ("qnas_top", "dataflow", "layer_norm", "loads", "stages", "step")
@@ -56,7 +54,11 @@ def top_source(plans: Sequence[HardwarePlan]) -> str:
     out.line("\nnamespace qnas {\n")
     _stream_in(out, plans)
     out.line()
+    _image_in(out)
+    out.line()
     _run(out, plans)
+    out.line()
+    _logits_out(out)
     out.line("\n}  // namespace qnas\n")
     _kernel(out, plans)
     return out.text()
@@ -65,28 +67,74 @@ def top_source(plans: Sequence[HardwarePlan]) -> str:
 def _signature(plans: Sequence[HardwarePlan]) -> str:
     inputs = [port.name for port in (*plans[0].weight_ports, plans[0].image_port)]
     words = (f"const ap_uint<plan::PORT_BITS>* {name}" for name in inputs)
-    arguments = [*words, "ap_int<32>* logits"]
+    arguments = [*words, "ap_int<32>* logits", "int images"]
     if len(plans) > 1:
         arguments.append("int network")
     return "void qnas_top(" + ",\n              ".join(arguments) + ")"
 
 
+@contextmanager
+def _process(out: Writer, name: str, arguments: Sequence[str]) -> Iterator[None]:
+    """A process of the DATAFLOW region, with a loop over the images of the call."""
+    head = f"static void {name}("
+    text = (",\n" + " " * len(head)).join(arguments)
+    with out.block(f"{head}{text})"):
+        out.pragma("INLINE off")
+        yield
+
+
+@contextmanager
+def _images(out: Writer) -> Iterator[None]:
+    out.margin("images:")
+    with out.block("for (int number = 0; number < images; ++number)"):
+        out.pragma("PIPELINE off")
+        out.pragma("LOOP_TRIPCOUNT min=1 max=1")
+        yield
+
+
 def _stream_in(out: Writer, plans: Sequence[HardwarePlan]) -> None:
     names = [port.name for port in plans[0].weight_ports]
-    out.line("// The whole weight stream, each port in one sequential burst, side by side.")
-    ports = (f"const port_word_t* {name}" for name in names)
-    arguments = (*ports, "int network, WordStream& words)")
-    with out.block("static void stream_in(" + ",\n                      ".join(arguments)):
-        out.pragma("INLINE off")
+    out.line(
+        "// The whole weight stream of each image, each port in one sequential burst, side by side."
+    )
+    ports = [f"const port_word_t* {name}" for name in names]
+    arguments = [*ports, "int images, int network, WordStream& words"]
+    with _process(out, "stream_in", arguments):
         out.line("const int count = NETWORKS[network].stream_words;")
-        out.margin("stream:")
-        with out.block("for (int i = 0; i < count; ++i)"):
-            out.pragma("PIPELINE II=1")
-            _trip_count(out, [plan.stream_words for plan in plans])
-            out.line("word_t word = 0;")
-            for index, name in enumerate(names):
-                out.line(f"place<{index}>({name}[i], word);")
-            out.line("words.write(word);")
+        with _images(out):
+            out.margin("stream:")
+            with out.block("for (int i = 0; i < count; ++i)"):
+                out.pragma("PIPELINE II=1")
+                _trip_count(out, [plan.stream_words for plan in plans])
+                out.line("word_t word = 0;")
+                for index, name in enumerate(names):
+                    out.line(f"place<{index}>({name}[i], word);")
+                out.line("words.write(word);")
+
+
+def _image_in(out: Writer) -> None:
+    out.line("// All images of a call: the next one's first words wait while one is computed.")
+    with _process(out, "image_in", ["const port_word_t* image, int images, PixelStream& pixels"]):
+        out.line("int first = 0;")
+        with _images(out):
+            out.margin("pixels:")
+            with out.block("for (int i = 0; i < plan::IMAGE_WORDS; ++i)"):
+                out.pragma("PIPELINE II=1")
+                out.line("pixels.write(image[first + i]);")
+            out.line("first += plan::IMAGE_WORDS;")
+
+
+def _logits_out(out: Writer) -> None:
+    out.line("// Writes the logits while the next image is computed.")
+    arguments = ["AnswerStream& answers, int images, ap_int<32>* logits"]
+    with _process(out, "logits_out", arguments):
+        out.line("int first = 0;")
+        with _images(out):
+            out.margin("classes:")
+            with out.block("for (int i = 0; i < plan::CLASSES; ++i)"):
+                out.pragma("PIPELINE II=1")
+                out.line("logits[first + i] = answers.read();")
+            out.line("first += plan::CLASSES;")
 
 
 def _trip_count(out: Writer, counts: Sequence[int]) -> None:
@@ -94,87 +142,76 @@ def _trip_count(out: Writer, counts: Sequence[int]) -> None:
 
 
 def _run(out: Writer, plans: Sequence[HardwarePlan]) -> None:
-    plan = plans[0]
-    out.line("// All steps of one image, one after the other, on shared memories.")
-    arguments = "WordStream& words, const port_word_t* image, int network"
-    with out.block(f"static void run({arguments},\n                ap_int<32>* logits)"):
-        out.pragma("INLINE off")
-        if plan.folding.head_buffers > 1:
-            for side in ("softmax", "products"):
-                out.pragma(f"ALLOCATION function instances={side} limit=1")
-        for buffer in plan.buffers:
+    out.line("// All steps of each image, one after the other, on shared memories.")
+    streams = "WordStream& words, PixelStream& pixels"
+    arguments = [f"{streams}, int images, int network", "AnswerStream& answers"]
+    with _process(out, "run", arguments):
+        for buffer in plans[0].buffers:
             if buffer.name in MEMORIES:
-                for name in _copies(buffer.name, buffer.copies):
-                    _memory(out, buffer, name)
+                _memory(out, buffer)
         out.line("const Network of = NETWORKS[network];\n")
-        out.margin("steps:")
-        with out.block("for (int index = 0; index < of.steps; ++index)"):
-            _trip_count(out, [walk_length(one) for one in plans])
-            out.line("const Step step = STEPS[of.first_step + index];")
-            out.line("const Stage stage = STAGES[step.first];")
-            _dispatch(out, plan.folding.head_buffers)
+        with _images(out):
+            out.margin("steps:")
+            with out.block("for (int index = 0; index < of.steps; ++index)"):
+                out.pragma("PIPELINE off")
+                _trip_count(out, [walk_length(one) for one in plans])
+                out.line("const Step step = STEPS[of.first_step + index];")
+                out.line("const Stage stage = STAGES[step.first];")
+                _dispatch(out)
 
 
-def _copies(name: str, copies: int) -> tuple[str, ...]:
-    return (name,) if copies == 1 else tuple(f"{name}_{copy}" for copy in range(copies))
-
-
-def _memory(out: Writer, buffer: Buffer, name: str) -> None:
-    kind, banks = MEMORIES[buffer.name]
+def _memory(out: Writer, buffer: Buffer) -> None:
+    name, (kind, banks) = buffer.name, MEMORIES[buffer.name]
     out.line(f"static {kind} {name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits")
     for dim in banks:
         out.pragma(f"ARRAY_PARTITION variable={name} complete dim={dim}")
     out.pragma(f"BIND_STORAGE variable={name} type=ram_s2p impl={buffer.storage}")
 
 
-def _dispatch(out: Writer, head_buffers: int) -> None:
-    """Loads and norms by kind; every other step is a softmax, products, or both."""
-    halves = [{name: _copies(name, head_buffers)[half] for name in ATTENTION} for half in (0, -1)]
-    tap = f"QNAS_TAP(step.first, stage, act, key, {halves[0]['score']}, residual, logit);"
-    with out.block("switch (step.softmax < 0 ? stage.kind : SOFTMAX)"):
+def _dispatch(out: Writer) -> None:
+    with out.block("switch (stage.kind)"):
         for kind, call in CALLS.items():
             out.line(f"case {kind}:")
             with out.indented():
-                out.line(f"{call};")
-                out.line(tap)
-                out.line("break;")
-        with out.block("default:"):
-            out.line("const SoftmaxScalars scalars = softmax_parameters(step, words);")
-            if head_buffers == 1:
-                _sides(out, softmax=halves[0], products=halves[0])
-            else:
-                with out.block("if (step.half == 0)", end="} else {"):
-                    _sides(out, softmax=halves[1], products=halves[0])
-                with out.indented():
-                    _sides(out, softmax=halves[0], products=halves[1])
-                out.line("}")
-
-
-def _sides(out: Writer, *, softmax: dict[str, str], products: dict[str, str]) -> None:
-    out.line(SOFTMAX.format(**softmax))
-    out.line(PRODUCTS.format(**products))
+                out.line(f"{call};\n{TAP}\nbreak;")
+        out.line("default:")
+        with out.indented():
+            out.line(PRODUCTS)
 
 
 def _kernel(out: Writer, plans: Sequence[HardwarePlan]) -> None:
     plan, network = plans[0], "network" if len(plans) > 1 else "0"
-    depth = next(b.depth for b in plan.buffers if b.name == "stream")
-    weights = ", ".join(port.name for port in plan.weight_ports)
     with out.block(_signature(plans)):
         for index, port in enumerate(plan.ports):
             words = max(one.ports[index].words for one in plans)
-            options = f"offset=slave bundle=gmem{index} depth={words}"
-            if port in plan.weight_ports:
-                options += " max_read_burst_length=64 num_read_outstanding=16"
-            out.pragma(f"INTERFACE m_axi port={port.name} {options}")
-        for port in plan.ports:
-            out.pragma(f"INTERFACE s_axilite port={port.name} bundle=control")
+            images = 1 if port in plan.weight_ports else IMAGES_A_CALL
+            options = f"offset=slave bundle=gmem{index} depth={words * images}"
+            burst = f"max_{port.direction}_burst_length={port.burst}"
+            outstanding = f"num_{port.direction}_outstanding={port.outstanding}"
+            out.pragma(f"INTERFACE m_axi port={port.name} {options} {burst} {outstanding}")
+        registers = [*(port.name for port in plan.ports), "images"]
         if len(plans) > 1:
-            out.pragma("INTERFACE s_axilite port=network bundle=control")
-        out.pragma("INTERFACE s_axilite port=return bundle=control")
+            registers.append("network")
+        for name in (*registers, "return"):
+            out.pragma(f"INTERFACE s_axilite port={name} bundle=control")
         out.pragma("DATAFLOW")
-        out.line('qnas::WordStream words("words");')
-        out.pragma(f"STREAM variable=words depth={depth}")
-        out.line(f"QNAS_DEPTH(words, {depth});")
-        out.line(f"QNAS_PROCESS(qnas::stream_in({weights}, {network}, words));")
-        out.line(f"QNAS_PROCESS(qnas::run(words, image, {network}, logits));")
+        for buffer in plan.buffers:
+            if buffer.name in STREAMS:
+                _stream(out, buffer)
+        weights = ", ".join(port.name for port in plan.weight_ports)
+        for call in (
+            f"stream_in({weights}, images, {network}, words)",
+            "image_in(image, images, pixels)",
+            f"run(words, pixels, images, {network}, answers)",
+            "logits_out(answers, images, logits)",
+        ):
+            out.line(f"QNAS_PROCESS(qnas::{call});")
         out.line("QNAS_JOIN();")
+
+
+def _stream(out: Writer, buffer: Buffer) -> None:
+    kind, name = STREAMS[buffer.name]
+    out.line(f'qnas::{kind} {name}("{name}");')
+    out.pragma(f"STREAM variable={name} depth={buffer.depth}")
+    out.pragma(f"BIND_STORAGE variable={name} type=fifo impl={buffer.storage}")
+    out.line(f"QNAS_DEPTH({name}, {buffer.depth});")

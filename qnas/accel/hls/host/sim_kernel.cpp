@@ -16,7 +16,7 @@ extern "C" void qnas_simulate(int network, const uint8_t* weights, const uint8_t
         weight_ports[p] = weight_words.data() + size_t(p) * words;
     tb::pack(weights, weight_words.data(), words * plan::WEIGHT_PORTS);
     tb::pack(image, image_words.data(), plan::IMAGE_WORDS);
-    project::kernel(weight_ports, image_words.data(), answer.data(), network);
+    project::kernel(weight_ports, image_words.data(), answer.data(), 1, network);
     for (int i = 0; i < plan::CLASSES; ++i)
         for (int b = 0; b < 4; ++b) logits[4 * i + b] = uint8_t(uint32_t(int(answer[i])) >> (8 * b));
 }

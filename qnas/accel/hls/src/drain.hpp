@@ -24,8 +24,9 @@ inline RowParam stored_row(int tile, int slot, const RowParamMemory& row_param) 
 inline RowParam implied_row(const Stage& stage, int first, int pair,
                             const QueryScaleMemory& query_scale) {
 #pragma HLS INLINE
-    const int address = first < stage.rows ? first / plan::DRAIN_PAIRS : 0;
-    const ap_uint<24> scale = query_scale[address][pair];
+    const int row = first < stage.rows ? first / plan::DRAIN_PAIRS : 0;
+    const ap_uint<24> scale =
+        query_scale[half_base<plan::QUERY_SCALE_ROWS>(stage.half) + row][pair];
     RowParam param;
     param.bias = 0;
     param.mult = mult_t(ap_uint<18>(scale.range(17, 0)));

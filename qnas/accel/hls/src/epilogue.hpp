@@ -8,8 +8,8 @@ namespace qnas {
 
 // One (row tile, token tile), with the rows of the memories that its tokens lie in.
 struct Tile {
-    int row_tile, token_tile;
-    int first_token;  // token_tile * TT
+    short row_tile, token_tile;
+    short first_token;  // token_tile * TT
     int src_row, dst_row, score_row, residual_row;
 };
 
@@ -32,14 +32,20 @@ inline bool emits(const RowParam& param) {
     return param.kind == FOUR_BIT || param.kind == LOW_NIBBLE;
 }
 
-inline Tile first_tile(const Stage& stage, int row_tile) {
+inline Tile first_tile(const Stage& stage, short row_tile) {
 #pragma HLS INLINE
-    const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, 0, 0};
+    const int score_row = half_base<plan::SCORE_ROWS>(stage.half);
+    const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, score_row, 0};
     return tile;
 }
 
-inline void next_token_tile(const Stage& stage, Tile& tile) {
+// All token tiles of a row tile, then the next row tile.
+inline void next_tile(const Stage& stage, Tile& tile) {
 #pragma HLS INLINE
+    if (tile.token_tile == stage.token_tiles - 1) {
+        tile = first_tile(stage, tile.row_tile + 1);
+        return;
+    }
     ++tile.token_tile;
     tile.first_token += plan::TT;
     tile.src_row += stage.src_stride;
@@ -67,56 +73,9 @@ inline HeadRow split_head(const Stage& stage, int row) {
     return result;
 }
 
-// One channel of TT tokens: element (token, channel) lies in bank (token % TT, channel % TK).
-template <class Memory, class T>
-void write_channel(const Stage& stage, const Tile& tile, int row, int channel, const T values[plan::TT],
-                   Memory& memory) {
-#pragma HLS INLINE
-    for (int j = 0; j < plan::TT; ++j) {
-#pragma HLS UNROLL
-        if (tile.first_token + j < stage.tokens)
-            memory[row + channel / plan::TK][j][channel % plan::TK] = values[j];
-    }
-}
-
-// TT neighbouring channels of one token. TT <= TK: each bank receives at most one.
-template <class Memory, class T>
-void write_token(const Stage& stage, const Tile& tile, int row, int token, int first_channel,
-                 const T values[plan::TT], Memory& memory) {
-#pragma HLS INLINE
-    static_assert(plan::TT <= plan::TK, "neighbouring channels need banks of their own");
-    const int bank = token - group_of(token) * plan::TT;
-    for (int k = 0; k < plan::TK; ++k) {
-#pragma HLS UNROLL
-        const int j = (k - first_channel) & (plan::TK - 1);
-        if (j < plan::TT && tile.first_token + j < stage.tokens)
-            memory[row + (first_channel + j) / plan::TK][bank][k] = values[j];
-    }
-}
-
 inline act_t saturated_act(scaled_t value) {
 #pragma HLS INLINE
     return saturate<plan::ACT_BITS, 48>(value, -plan::ACT_MAX, plan::ACT_MAX);
-}
-
-// A row of a query or value matrix: one channel of a head.
-inline void emit_channel(const Stage& stage, const Tile& tile, int row,
-                         const scaled_t scaled[plan::TT], ActMemory& act) {
-#pragma HLS INLINE
-    act_t values[plan::TT];
-#pragma HLS ARRAY_PARTITION variable=values complete dim=1
-    for (int j = 0; j < plan::TT; ++j) {
-#pragma HLS UNROLL
-        values[j] = saturated_act(scaled[j]);
-    }
-    const HeadRow head = split_head(stage, row);
-    if (stage.dst == VALUE) {  // transposed, since P.V runs over the tokens
-        const int group = address_product(group_of(head.channel), stage.dst_stride);
-        write_token(stage, tile, stage.dst_base + head.offset + group, head.channel,
-                    tile.first_token, values, act);
-    } else {
-        write_channel(stage, tile, tile.dst_row + head.offset, head.channel, values, act);
-    }
 }
 
 // One channel of TT keys: element (token, channel) lies in bank (token + channel) % TK, each token
@@ -144,18 +103,11 @@ inline void emit_key(const Stage& stage, const Tile& tile, int row,
     }
 }
 
-inline void emit_gelu(const Stage& stage, const Tile& tile, int row,
-                      const scaled_t scaled[plan::TT], const GeluMemory& gelu, ActMemory& act) {
+inline act_t gelu_of(scaled_t value, int lane, const GeluMemory& gelu) {
 #pragma HLS INLINE
     constexpr int middle = plan::GELU_ROWS * plan::GELU_LANES / 2;
-    act_t values[plan::TT];
-#pragma HLS ARRAY_PARTITION variable=values complete dim=1
-    for (int j = 0; j < plan::TT; ++j) {
-#pragma HLS UNROLL
-        const int entry = saturate<plan::ACT_BITS + 2, 48>(scaled[j], -middle, middle - 1) + middle;
-        values[j] = gelu[entry / plan::GELU_LANES][j][entry % plan::GELU_LANES];
-    }
-    write_channel(stage, tile, tile.dst_row, row, values, act);
+    const int entry = saturate<plan::ACT_BITS + 2, 48>(value, -middle, middle - 1) + middle;
+    return gelu[entry / plan::GELU_LANES][lane][entry % plan::GELU_LANES];
 }
 
 // A token offset (0 or 1) turns the banks: bank b receives token b - offset, of the next group
@@ -194,42 +146,76 @@ inline void emit_scores(const Stage& stage, const Tile& tile, const RowParams& p
     }
 }
 
-// Rows are query tokens, columns are channels of the head. DRAIN_PAIRS <= TT: neighbouring queries
-// lie in different token banks, some perhaps in the next group.
-inline void emit_attended(const Stage& stage, const Tile& tile, const RowParams& param,
-                          const ScaledRows& scaled, ActMemory& act) {
+// What leaves goes to a block of token banks by channel banks of one memory. As they come, rows are
+// channels of the result and columns its tokens: one channel of TT tokens. Values and attended tokens
+// are transposed, since P.V runs over keys and `proj` over channels: DRAIN_PAIRS neighbouring tokens
+// (of values one), each of TT neighbouring channels. Element (token, channel) lies in bank
+// (token % TT, channel % TK); the last tokens of a block may lie in the next token group, its last
+// channels in the next row.
+inline void emit_activations(const Stage& stage, const Tile& tile, const RowParams& param,
+                             const ScaledRows& scaled, const GeluMemory& gelu, ActMemory& act) {
 #pragma HLS INLINE
     constexpr int pairs = plan::DRAIN_PAIRS;
+    constexpr bool tokens_wrap = plan::TT % pairs != 0;
+    constexpr bool channels_wrap = plan::TK % plan::TT != 0 || plan::HEAD_DIM % plan::TT != 0;
     static_assert(pairs <= plan::TT, "rows that leave together need token banks of their own");
-    const int group = group_of(param[0].row), first_bank = param[0].row - group * plan::TT;
-    const int row = stage.dst_base + address_product(group, stage.dst_stride);
-    const int channel = address_product(stage.head, plan::HEAD_DIM) + tile.first_token;
-    act_t turned[pairs][plan::TK];  // as the channel banks take them
-    bool taken[plan::TK];
-    int offset[plan::TK];
+    static_assert(plan::TT <= plan::TK, "neighbouring channels need banks of their own");
+    const bool values = stage.dst == VALUE, attended = stage.dst == ATTENDED;
+    const bool transposed = values || attended, heads = values || stage.dst == QUERY;
+    const HeadRow head = split_head(stage, param[0].row);
+    const int own = heads ? head.channel : param[0].row;  // of the row, in its head
+    const int token = transposed ? own : 0;
+    const int of_head = attended ? address_product(stage.head, plan::HEAD_DIM) : 0;
+    const int channel = transposed ? of_head + tile.first_token : own;
+    const int group = group_of(token), first_bank = token - group * plan::TT;
+    const int first_channel = channel % plan::TK;
+    const int base = transposed ? stage.dst_base + address_product(group, stage.dst_stride)
+                                : tile.dst_row;
+    const int row = base + (heads ? head.offset : 0) + channel / plan::TK;
+
+    act_t direct[plan::TT], turned[pairs][plan::TK];
+    bool token_taken[plan::TT], channel_taken[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=direct complete dim=1
 #pragma HLS ARRAY_PARTITION variable=turned complete dim=0
-#pragma HLS ARRAY_PARTITION variable=taken complete dim=1
-#pragma HLS ARRAY_PARTITION variable=offset complete dim=1
-    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS ARRAY_PARTITION variable=token_taken complete dim=1
+#pragma HLS ARRAY_PARTITION variable=channel_taken complete dim=1
+    for (int p = 0; p < pairs; ++p) {
 #pragma HLS UNROLL
-        const int j = (k - channel) & (plan::TK - 1);
-        taken[k] = j < plan::TT && tile.first_token + j < stage.tokens;
-        offset[k] = (channel + j) / plan::TK;
-        for (int p = 0; p < pairs; ++p) {
-#pragma HLS UNROLL
-            if (taken[k] && emits(param[p]))
-                turned[p][k] = saturated_act(scaled[p][j]);
-        }
-    }
-    for (int bank = 0; bank < plan::TT; ++bank) {
-#pragma HLS UNROLL
-        const bool wraps = bank < first_bank;
-        const int p = bank - first_bank + (wraps ? plan::TT : 0);
-        if (p >= pairs || !emits(param[p])) continue;
+        act_t value[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=value complete dim=1
         for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
-            if (taken[k])
-                act[row + (wraps ? stage.dst_stride : 0) + offset[k]][bank][k] = turned[p][k];
+            value[k] = 0;
+            if (k < plan::TT) value[k] = saturated_act(scaled[p][k]);
+        }
+        rotate(value, -first_channel & (plan::TK - 1), turned[p]);
+    }
+    for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+        const int p = j - first_bank + (j < first_bank ? plan::TT : 0);
+        const bool leaves = p < pairs && emits(param[p < pairs ? p : 0]);
+        direct[j] = saturated_act(scaled[0][j]);
+        if (stage.epilogue == TO_GELU) direct[j] = gelu_of(scaled[0][j], j, gelu);
+        token_taken[j] = transposed ? leaves : tile.first_token + j < stage.tokens;
+    }
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        const int j = (k - first_channel) & (plan::TK - 1);
+        const bool inside = j < plan::TT && tile.first_token + j < stage.tokens;
+        channel_taken[k] = transposed ? inside : j == 0;
+    }
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        if (!channel_taken[k]) continue;
+        const int next_row = channels_wrap && k < first_channel ? 1 : 0;
+        for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+            const bool wraps = j < first_bank;
+            const int p = j - first_bank + (wraps ? plan::TT : 0);
+            const int next_group = tokens_wrap && wraps ? stage.dst_stride : 0;
+            if (token_taken[j])
+                act[row + next_group + next_row][j][k] =
+                    transposed ? turned[p < pairs ? p : 0][k] : direct[j];
         }
     }
 }
@@ -257,19 +243,20 @@ inline void emit(const Stage& stage, const Tile& tile, const RowParams& param, c
             scaled[p][j] = requantize(sum[p][j], param[p].mult, param[p].shift, param[p].bias);
         }
     }
-    if (stage.dst == ATTENDED) {
-        emit_attended(stage, tile, param, scaled, act);
-        return;
-    }
-    if (!emits(param[0])) return;
+    const bool leaves = emits(param[0]);
     const int row = param[0].row;
     switch (stage.epilogue) {
-        case TO_ACTIVATION: emit_channel(stage, tile, row, scaled[0], act); break;
-        case TO_NIBBLES: emit_key(stage, tile, row, scaled[0], key); break;
-        case TO_GELU: emit_gelu(stage, tile, row, scaled[0], gelu, act); break;
-        case TO_RESIDUAL: emit_residual(stage, tile, row, scaled[0], residual); break;
-        case TO_LOGITS: emit_logits(row, scaled[0], logit); break;
-        default: break;
+        case TO_NIBBLES:
+            if (leaves) emit_key(stage, tile, row, scaled[0], key);
+            break;
+        case TO_RESIDUAL:
+            if (leaves) emit_residual(stage, tile, row, scaled[0], residual);
+            break;
+        case TO_LOGITS:
+            if (leaves) emit_logits(row, scaled[0], logit);
+            break;
+        default:
+            if (leaves) emit_activations(stage, tile, param, scaled, gelu, act);
     }
 }
 

@@ -9,11 +9,9 @@ namespace qnas {
 template <int W>
 ap_int<W> round_shift(ap_int<W> value, shift_t shift) {
 #pragma HLS INLINE
-    if (shift >= W) return 0;
-    const int count = shift;
-    const ap_int<W + 1> half = ap_int<W + 1>(1) << (count - 1);
+    const ap_int<W + 1> half = ap_int<W + 1>(1) << shift_t(shift - 1);
     const ap_int<W + 1> sum = value + half;
-    return sum >> count;
+    return shift >= W ? ap_int<W>(0) : ap_int<W>(sum >> shift);
 }
 
 template <int OUT, int W>
@@ -29,8 +27,7 @@ ap_int<OUT> saturate(ap_int<W> value, ap_int<OUT> low, ap_int<OUT> high) {
 inline scaled_t requantize(sum_t acc, mult_t mult, shift_t shift, bias_t bias) {
 #pragma HLS INLINE
     const ap_int<45> product = acc * mult;
-#pragma HLS BIND_OP variable=product op=mul impl=dsp
-    const int lift = shift < 8 ? 0 : int(shift) - 8;
+    const shift_t lift = shift < 8 ? shift_t(0) : shift_t(shift - 8);
     const scaled_t scaled = product + (scaled_t(bias) << lift);
     return round_shift<48>(scaled, shift);
 }
@@ -45,16 +42,19 @@ inline nibble_t high_nibble(pair_t value) {
     return nibble_t((value + 8) >> 4);
 }
 
-// Bits of a positive value.
+// Bits of a value below 2**63, by halving what may hold its leading one.
 template <int W>
-int bit_length(ap_uint<W> value) {
+ap_uint<6> bit_length(ap_uint<W> value) {
 #pragma HLS INLINE
-    int length = 0;
-    for (int bit = 0; bit < W; ++bit) {
+    ap_uint<6> length = 0;
+    ap_uint<W> rest = value;
+    for (int step = 32; step > 0; step /= 2) {
 #pragma HLS UNROLL
-        if (value[bit]) length = bit + 1;
+        const bool above = step < W && rest >> step != 0;
+        length = above ? ap_uint<6>(length + step) : length;
+        rest = above ? ap_uint<W>(rest >> step) : rest;
     }
-    return length;
+    return length + ap_uint<1>(rest);
 }
 
 // Address arithmetic stays out of the DSPs, which the plan counts one by one.

@@ -1,44 +1,23 @@
-// The GEMM engine: out[row, token] = sum over inner of left[row, inner] * right[token, inner].
+// The engine: out[row, token] = sum over inner of left[row, inner] * right[token, inner], and the
+// softmax beside it.
 //
-// One pipelined loop does three things at once: it drains a step of the finished tile, multiplies
-// one beat of the running tile, and loads one step of the next row tile. It is entered once a stage
-// and runs through phases: the first load (prefetch), the row tiles, the last drain (flush).
+// One pipelined loop does four things in each iteration, each where it stands: it multiplies one beat
+// of the running tile, loads one step of the next row tile, drains one step of the tile before, and
+// makes one step of a softmax. Memories are read first and written last, so that no iteration waits
+// for the one before it; what is carried over is one operation deep.
+//
+// The loop never waits for the weight stream. A row tile is multiplied once it has come as a whole;
+// until then iterations pass in which nothing is multiplied (PLAN.md, section 5).
 #pragma once
 #include "drain.hpp"
 #include "loader.hpp"
 #include "mac_array.hpp"
+#include "softmax.hpp"
 #include "trace.hpp"
 
 namespace qnas {
 
 constexpr int FEWEST_STEPS = 3, MOST_STEPS = plan::MAX_STEPS;
-
-// Where the loop stands: `step` of `steps` in a phase, beat `k` of a tile.
-struct Schedule {
-    int phase, step, steps, k;
-    bool prefetch, flush;
-};
-
-inline Schedule first_step(const Stage& stage) {
-#pragma HLS INLINE
-    const Schedule now = {0, 0, stage.load_steps, 0, true, false};
-    return now;
-}
-
-inline void next_step(const Stage& stage, Schedule& now, Tile& tile) {
-#pragma HLS INLINE
-    if (++now.k == stage.tile_steps) {
-        now.k = 0;
-        next_token_tile(stage, tile);
-    }
-    if (++now.step < now.steps) return;
-    ++now.phase;
-    now.step = now.k = 0;
-    now.prefetch = false;
-    now.flush = now.phase == stage.row_tiles + 1;
-    now.steps = stage.row_steps;  // of a flush the loop's end is known
-    tile = first_tile(stage, now.phase - 1);
-}
 
 // GELU's table from the stream, entries of 8 bits. A word brings GELU_LANES entries (a port's width
 // of it), each to a bank of its own, one copy a token.
@@ -60,11 +39,15 @@ table:
     }
 }
 
-inline void gemm(const Stage& stage, WordStream& words, ActMemory& act, KeyMemory& key,
-                 const ProbMemory& prob, ScoreMemory& score, ResidualMemory& residual,
-                 WeightMemory& weight, RowParamMemory& row_param,
-                 const QueryScaleMemory& query_scale, GeluMemory& gelu, LogitMemory& logit) {
+// Products of `stage`, and meanwhile the softmax `beside`. Called with the softmax as `stage` the array
+// has nothing to do, and the softmax is brought to its end.
+inline void engine(const Stage& stage, const Stage& beside, Softmax& softmax, WordStream& words,
+                   ActMemory& act, KeyMemory& key, ProbMemory& prob, ScoreMemory& score,
+                   ScoreDelayMemory& score_delay, ResidualMemory& residual, WeightMemory& weight,
+                   RowParamMemory& row_param, QueryScaleMemory& query_scale,
+                   const GeluMemory& gelu, LogitMemory& logit) {
 #pragma HLS INLINE off
+#pragma HLS EXPRESSION_BALANCE off
     Accumulators accumulator, drain;
     sum_t held[plan::TT];  // 16 x the high nibbles' sums, until the low ones come
 #pragma HLS ARRAY_PARTITION variable=accumulator complete dim=0
@@ -75,43 +58,69 @@ inline void gemm(const Stage& stage, WordStream& words, ActMemory& act, KeyMemor
 #pragma HLS UNROLL
         held[j] = 0;
     }
-    if (stage.epilogue == TO_GELU) load_gelu(words, gelu);
+    const bool alone = stage.kind == SOFTMAX;
     LoadCursor cursor = first_load(stage);
-    Schedule now = first_step(stage);
     Tile tile = first_tile(stage, 0), draining = tile;
-    int drained = stage.drain_steps;  // steps done; all of them: nothing is pending
+    short k = 0;  // beat of the tile
+    short drained = stage.drain_steps;  // steps done; all of them: nothing is pending
 
-    QNAS_ENTER(trace::PREFETCH);
+    QNAS_ENTER(alone ? trace::SOFTMAX : trace::PREFETCH);
 steps:
-    for (int i = 0; i < stage.steps; ++i) {
+    for (bool running = true; running;) {
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_STEPS max=MOST_STEPS
-        // No operation reads the region of a memory that it writes (keys are written by one stage
-        // and read by others), and each residual is touched once in a stage. The weight memory is
-        // read one iteration after it was written and written one after it was read: there the
-        // compiler must keep the order.
+        // No operation reads the region of `act` that it writes; keys are written by one stage and
+        // read by others; a softmax and the products beside it use different halves; each residual is
+        // touched once in a stage. A row tile is written to a half of `weight`, and to a quarter of
+        // `row_param`, that nothing reads meanwhile.
 #pragma HLS DEPENDENCE variable=act inter false
+#pragma HLS DEPENDENCE variable=act intra false
 #pragma HLS DEPENDENCE variable=key inter false
+#pragma HLS DEPENDENCE variable=key intra false
+#pragma HLS DEPENDENCE variable=prob inter false
+#pragma HLS DEPENDENCE variable=prob intra false
+#pragma HLS DEPENDENCE variable=score inter false
+#pragma HLS DEPENDENCE variable=score intra false
+#pragma HLS DEPENDENCE variable=query_scale inter false
+#pragma HLS DEPENDENCE variable=query_scale intra false
 #pragma HLS DEPENDENCE variable=residual inter false
-        QNAS_COUNT(now.prefetch ? trace::PREFETCH : now.flush ? trace::FLUSH : trace::TILES);
-        if (drained < stage.drain_steps) {
+#pragma HLS DEPENDENCE variable=weight intra false
+#pragma HLS DEPENDENCE variable=row_param intra false
+        const bool multiplying = tile.row_tile < cursor.tile;  // its row tile has come
+        const bool loading = cursor.tile < stage.row_tiles && cursor.tile <= tile.row_tile + 1;
+        const bool pending = drained < stage.drain_steps;
+        const bool beat = multiplying && k < stage.beats, last_beat = k == stage.beats - 1;
+        if (!alone)
+            QNAS_COUNT(cursor.tile == 0                   ? trace::PREFETCH
+                       : tile.row_tile == stage.row_tiles ? trace::FLUSH
+                                                          : trace::TILES);
+        if (beat)
+            multiply_accumulate(weight[weight_half(tile.row_tile) + k], act[tile.src_row + k],
+                                k == 0, accumulator);
+        Load load;
+        load.came = false;
+        if (loading) load = fetch(stage, cursor, words, key, prob);
+        if (softmax.running) {
+            QNAS_COUNT(trace::SOFTMAX);
+            softmax_step(beside, softmax, score, score_delay, prob, query_scale);
+        }
+        if (pending) {
             drain_step(stage, draining, drained, drain, held, row_param, query_scale, gelu, act,
                        key, score, residual, logit);
             ++drained;
         }
-        const bool computing = !now.prefetch && !now.flush;
-        if (computing && tile.token_tile < stage.token_tiles && now.k < stage.beats) {
-            const int row = ((tile.row_tile & 1) ? plan::MAX_BEATS : 0) + now.k;
-            multiply_accumulate(weight[row], act[tile.src_row + now.k], now.k == 0, accumulator);
-            if (now.k == stage.beats - 1) {  // tile_steps >= drain_steps: the last is drained
-                copy_accumulators(accumulator, drain);
-                draining = tile;
-                drained = 0;
-            }
+        if (beat && last_beat) {  // tile_steps >= drain_steps: the last tile is drained
+            copy_accumulators(accumulator, drain);
+            draining = tile;
+            drained = 0;
         }
-        if (now.phase < stage.row_tiles && now.step < stage.load_steps)
-            load_step(stage, now.phase, cursor, words, key, prob, weight, row_param);
-        next_step(stage, now, tile);
+        if (load.came) store_load(stage, cursor, load, weight, row_param);
+        if (multiplying && ++k == stage.tile_steps) {
+            k = 0;
+            next_tile(stage, tile);
+        }
+        running = alone ? softmax.running
+                        : tile.row_tile < stage.row_tiles || drained < stage.drain_steps;
     }
 }
 

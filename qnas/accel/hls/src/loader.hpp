@@ -1,4 +1,4 @@
-// Loading one row tile of the nibble operand into one half of the weight memory, a step a cycle:
+// Loading one row tile of the nibble operand into one half of the weight memory, a step an iteration:
 // from the weight stream, or, in attention, from key or probability memory.
 #pragma once
 #include "fixed_point.hpp"
@@ -9,74 +9,48 @@ namespace qnas {
 
 // Where the loading of a stage stands.
 struct LoadCursor {
-    int step;     // inside the tile
-    int part;     // word of a beat, or pair of slots
-    int beat;
-    int row;      // attention: the key or query of this pair, and its first bank row
+    short tile;  // the row tile that comes in; all tiles: nothing more is to come
+    int step;    // inside the tile
+    short part;  // word of a beat, or pair of slots
+    short beat;
+    short row;    // attention: the key or query of this pair, and its first bank row
     int address;
 };
 
 inline LoadCursor first_load(const Stage& stage) {
 #pragma HLS INLINE
-    const LoadCursor cursor = {0, 0, 0, 0, stage.left_base};
+    const int half = stage.left == PROBS ? half_base<plan::PROB_ROWS>(stage.half) : 0;
+    const LoadCursor cursor = {0, 0, 0, 0, 0, stage.left_base + half};
     return cursor;
 }
 
-inline void load_row_params(const word_t& word, int tile, int step, RowParamMemory& row_param) {
+// First row of the half of the weight memory that a row tile has.
+inline int weight_half(int tile) {
 #pragma HLS INLINE
-    const int base = address_product(tile & 3, plan::ROW_PARAM_WORDS);
-    for (int bank = 0; bank < plan::ROW_PARAM_BANKS; ++bank) {
-#pragma HLS UNROLL
-        row_param[base + step][bank] = field<64>(word, bank);
-    }
+    return tile % 2 == 0 ? 0 : plan::MAX_BEATS;
 }
 
-// Nibbles of one word: word `part` of a beat holds banks part * STREAM_BITS / 4 and following.
-inline void load_nibbles(const word_t& word, int row, int part, WeightMemory& weight) {
-#pragma HLS INLINE
-    constexpr int per_word = plan::STREAM_BITS / 4;
-    for (int p = 0; p < plan::BEAT_WORDS; ++p) {
-#pragma HLS UNROLL
-        if (p != part) continue;
-        for (int n = 0; n < per_word; ++n) {
-#pragma HLS UNROLL
-            const int bank = p * per_word + n;
-            if (bank < plan::TM * plan::TK)
-                weight[row][bank / plan::TK][bank % plan::TK] = nibble_t(field<4>(word, n));
-        }
-    }
-}
-
-inline void load_word(int tile, LoadCursor& cursor, WordStream& words, WeightMemory& weight,
-                      RowParamMemory& row_param) {
-#pragma HLS INLINE
-    const word_t word = words.read();
-    if (cursor.step < plan::ROW_PARAM_WORDS) {
-        load_row_params(word, tile, cursor.step, row_param);
-        return;
-    }
-    const int half = (tile & 1) ? plan::MAX_BEATS : 0;
-    load_nibbles(word, half + cursor.beat, cursor.part, weight);
-    if (++cursor.part == plan::BEAT_WORDS) {
-        cursor.part = 0;
-        ++cursor.beat;
-    }
-}
+// What one step brings: a word of the stream, or TK elements of a key or of a query's probabilities.
+struct Load {
+    bool came;
+    word_t word;
+    pair_t pairs[plan::TK];
+};
 
 // TK elements of one key or of one query's probabilities; zero outside the matrix. Of a key the
 // banks are turned by its token.
 inline void read_pairs(const Stage& stage, const LoadCursor& cursor, const KeyMemory& key,
                        const ProbMemory& prob, pair_t pairs[plan::TK]) {
 #pragma HLS INLINE
-    const int address = cursor.address + cursor.beat;
     const bool inside = cursor.row < stage.rows;
+    const int address = inside ? cursor.address + cursor.beat : 0;
     pair_t banks[plan::TK], turned[plan::TK];
 #pragma HLS ARRAY_PARTITION variable=banks complete dim=1
 #pragma HLS ARRAY_PARTITION variable=turned complete dim=1
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         banks[k] = 0;
-        if (inside && stage.left == KEY) banks[k] = key[address][k];
+        if (stage.left == KEY) banks[k] = key[address][k];
     }
     rotate(banks, cursor.row, turned);
     for (int k = 0; k < plan::TK; ++k) {
@@ -87,43 +61,77 @@ inline void read_pairs(const Stage& stage, const LoadCursor& cursor, const KeyMe
     }
 }
 
-// Row r of the tile takes slots 2r (high nibbles) and 2r + 1 (low nibbles).
-inline void load_pair(const Stage& stage, int tile, LoadCursor& cursor, const KeyMemory& key,
-                      const ProbMemory& prob, WeightMemory& weight) {
+// Reads what comes in, without waiting: a word that is not there comes in a later iteration.
+inline Load fetch(const Stage& stage, const LoadCursor& cursor, WordStream& words,
+                  const KeyMemory& key, const ProbMemory& prob) {
 #pragma HLS INLINE
-    pair_t pairs[plan::TK];
-#pragma HLS ARRAY_PARTITION variable=pairs complete dim=1
-    read_pairs(stage, cursor, key, prob, pairs);
-    const int row = ((tile & 1) ? plan::MAX_BEATS : 0) + cursor.beat;
-    for (int slot = 0; slot < plan::TM; ++slot) {
+    Load load;
+    load.word = 0;
+    load.came = true;
+    if (stage.left == WEIGHTS)
+        load.came = words.read_nb(load.word);
+    else
+        read_pairs(stage, cursor, key, prob, load.pairs);
+    return load;
+}
+
+inline void store_row_params(const word_t& word, int tile, int step, RowParamMemory& row_param) {
+#pragma HLS INLINE
+    const int base = address_product(tile & 3, plan::ROW_PARAM_WORDS);
+    for (int bank = 0; bank < plan::ROW_PARAM_BANKS; ++bank) {
 #pragma HLS UNROLL
-        if (slot / 2 != cursor.part) continue;
-        for (int k = 0; k < plan::TK; ++k) {
-#pragma HLS UNROLL
-            weight[row][slot][k] = slot % 2 == 0 ? high_nibble(pairs[k]) : low_nibble(pairs[k]);
-        }
-    }
-    if (++cursor.beat == stage.beats) {
-        cursor.beat = 0;
-        ++cursor.part;
-        ++cursor.row;
-        cursor.address += stage.left_stride;
+        row_param[base + step][bank] = field<64>(word, bank);
     }
 }
 
-// One step of loading row tile `tile`; after the last one the cursor stands before the next tile.
-inline void load_step(const Stage& stage, int tile, LoadCursor& cursor, WordStream& words,
-                      const KeyMemory& key, const ProbMemory& prob, WeightMemory& weight,
-                      RowParamMemory& row_param) {
+// A word, part `part` of a beat, has the nibbles of banks part * STREAM_BITS / 4 and following; a
+// pair, row `part` of the tile, those of slots 2 * part (high) and 2 * part + 1 (low).
+inline void store_nibbles(const Stage& stage, const LoadCursor& cursor, const Load& load,
+                          WeightMemory& weight) {
 #pragma HLS INLINE
-    if (stage.left == WEIGHTS)
-        load_word(tile, cursor, words, weight, row_param);
+    constexpr int per_word = plan::STREAM_BITS / 4;
+    const int row = weight_half(cursor.tile) + cursor.beat;
+    const bool words = stage.left == WEIGHTS;
+    for (int slot = 0; slot < plan::TM; ++slot) {
+#pragma HLS UNROLL
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            const int bank = slot * plan::TK + k;
+            if (cursor.part != (words ? bank / per_word : slot / 2)) continue;
+            const nibble_t high = high_nibble(load.pairs[k]), low = low_nibble(load.pairs[k]);
+            const nibble_t paired = slot % 2 == 0 ? high : low;
+            const nibble_t streamed = nibble_t(field<4>(load.word, bank % per_word));
+            weight[row][slot][k] = words ? streamed : paired;
+        }
+    }
+}
+
+// Stores what came, and goes on to the next step: of weights first the row parameters, then word by
+// word and beat by beat; of pairs beat by beat, then row by row.
+inline void store_load(const Stage& stage, LoadCursor& cursor, const Load& load,
+                       WeightMemory& weight, RowParamMemory& row_param) {
+#pragma HLS INLINE
+    const bool words = stage.left == WEIGHTS;
+    const bool params = words && cursor.step < plan::ROW_PARAM_WORDS;
+    const bool last_beat = cursor.beat == stage.beats - 1;
+    const bool last_part = cursor.part == plan::BEAT_WORDS - 1;
+    if (params)
+        store_row_params(load.word, cursor.tile, cursor.step, row_param);
     else
-        load_pair(stage, tile, cursor, key, prob, weight);
+        store_nibbles(stage, cursor, load, weight);
     if (++cursor.step == stage.load_steps) {
-        cursor.step = 0;
-        cursor.part = 0;
-        cursor.beat = 0;
+        ++cursor.tile;
+        cursor.step = cursor.part = cursor.beat = 0;
+    } else if (words && !params) {
+        cursor.part = last_part ? 0 : cursor.part + 1;
+        cursor.beat += last_part;
+    } else if (!words) {
+        cursor.part += last_beat;
+        cursor.beat = last_beat ? 0 : cursor.beat + 1;
+    }
+    if (!words && last_beat) {
+        ++cursor.row;
+        cursor.address += stage.left_stride;
     }
 }
 

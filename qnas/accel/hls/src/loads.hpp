@@ -11,8 +11,8 @@ constexpr int MOST_WORDS = plan::IMAGE_WORDS;
 constexpr int FEWEST_RESIDUAL_WORDS = plan::MIN_RESIDUAL_WORDS;
 constexpr int MOST_RESIDUAL_WORDS = plan::MAX_RESIDUAL_WORDS;
 
-// Patches from the image port, PATCH_LANES pixels of 8 bits a word.
-inline void load_patches(const Stage& stage, const port_word_t* image, ActMemory& act) {
+// Patches of one image, PATCH_LANES pixels of 8 bits a word.
+inline void load_patches(const Stage& stage, PixelStream& pixels, ActMemory& act) {
 #pragma HLS INLINE off
     constexpr int lanes = plan::PATCH_LANES, parts = plan::TK / lanes;
     const int groups = (stage.rows + lanes - 1) / lanes;
@@ -23,11 +23,14 @@ load:
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=MOST_WORDS max=MOST_WORDS
         QNAS_COUNT(trace::LOAD);
-        const port_word_t word = image[i];
-        for (int k = 0; k < plan::TK; ++k) {
+        const port_word_t word = pixels.read();
+        for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-            if (k / lanes == group % parts)
-                act[row + group / parts][bank][k] = act_t(field<8>(word, k % lanes));
+            for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+                if (j == bank && k / lanes == group % parts)
+                    act[row + group / parts][j][k] = act_t(field<8>(word, k % lanes));
+            }
         }
         if (++group == groups) {
             group = 0;
@@ -52,11 +55,14 @@ load:
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_RESIDUAL_WORDS max=MOST_RESIDUAL_WORDS
         QNAS_COUNT(trace::LOAD);
         const word_t word = words.read();
-        for (int lane = 0; lane < plan::VL; ++lane) {
+        for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-            if (lane / lanes == group % parts)
-                residual[row + group / parts][bank][lane] =
-                    residual_t(field<16>(word, lane % lanes));
+            for (int lane = 0; lane < plan::VL; ++lane) {
+#pragma HLS UNROLL
+                if (j == bank && lane / lanes == group % parts)
+                    residual[row + group / parts][j][lane] =
+                        residual_t(field<16>(word, lane % lanes));
+            }
         }
         if (++group == groups) {
             group = 0;
@@ -69,14 +75,14 @@ load:
 }
 
 // The result, after the last stage: writes to memory stay out of the engine's pipeline.
-inline void store_logits(const LogitMemory& logit, ap_int<32>* logits) {
+inline void store_logits(const LogitMemory& logit, AnswerStream& answers) {
 #pragma HLS INLINE off
     QNAS_ENTER(trace::STORE);
 store:
     for (int i = 0; i < plan::CLASSES; ++i) {
 #pragma HLS PIPELINE II=1
         QNAS_COUNT(trace::STORE);
-        logits[i] = logit[i];
+        answers.write(logit[i]);
     }
 }
 

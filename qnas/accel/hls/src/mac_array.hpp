@@ -14,7 +14,12 @@
 // was read below is added back. (If everything below a field sums to less than 0, then the topmost
 // of the fields below was read as negative.)
 #pragma once
+#ifdef QNAS_DSP_BUILTINS
+#include <hls_dsp_builtins.h>
+#endif
+
 #include "trace.hpp"
+#include "trees.hpp"
 #include "types.hpp"
 
 namespace qnas {
@@ -37,26 +42,28 @@ typedef BeatAdder<(LARGEST_SUM < 32768)>::type adder_t;
 
 inline beat_sum_t dot_dsp(const nibble_t weight[plan::TK], const act_t act[plan::TK]) {
 #pragma HLS INLINE
-    adder_t sum = 0;
+    adder_t addend[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=addend complete dim=1
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         const product_t product = weight[k] * act[k];
 #pragma HLS BIND_OP variable=product op=mul impl=dsp
-        sum += product;
+        addend[k] = product;
     }
-    return sum;
+    return tree_sum<plan::TK>(addend);
 }
 
 inline beat_sum_t dot_lut(const nibble_t weight[plan::TK], const act_t act[plan::TK]) {
 #pragma HLS INLINE
-    adder_t sum = 0;
+    adder_t addend[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=addend complete dim=1
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         const product_t product = weight[k] * act[k];
 #pragma HLS BIND_OP variable=product op=mul impl=fabric
-        sum += product;
+        addend[k] = product;
     }
-    return sum;
+    return tree_sum<plan::TK>(addend);
 }
 
 constexpr bool CAN_PACK = plan::DSP_ROWS == 2;
@@ -117,26 +124,47 @@ inline void pack_tokens(const act_t act[plan::TT][plan::TK], PackedTokens& packe
     }
 }
 
+// CASCADE products, each added to those before it by the DSP that makes it, as DSPs stand in a column
+// (PCOUT to PCIN). HLS matches the chain where no BIND_OP takes its products out of it, in the order
+// in which it is written (EXPRESSION_BALANCE off, in gemm). From Vitis 2023.2 on its intrinsics say
+// the same without matching: QNAS_DSP_BUILTINS.
+inline ap_int<48> cascade_sum(const PackedRows& rows, const packed_acts_t tokens[plan::TK],
+                              int first) {
+#pragma HLS INLINE
+    ap_int<48> p = 0;
+    for (int k = first; k < first + plan::CASCADE; ++k) {
+#pragma HLS UNROLL
+#ifdef QNAS_DSP_BUILTINS
+        using namespace hls::QNAS_DSP;
+        cascade<REG_A1 | REG_B1 | REG_M | REG_P> dsp;
+        p = dsp.mul_add(rows[k], tokens[k], p).pcout;
+#else
+        p += rows[k] * tokens[k];
+#endif
+    }
+    return p;
+}
+
 // sum[DSP_TOKENS * s + t] = row slot s of two times token t of a group.
 inline void dot_packed(const PackedRows& rows, const packed_acts_t tokens[plan::TK],
                        adder_t sum[FIELDS]) {
 #pragma HLS INLINE
-    for (int first = 0; first < plan::TK; first += plan::CASCADE) {
+    constexpr int cascades = plan::TK / plan::CASCADE;
+    adder_t addend[FIELDS][cascades];
+#pragma HLS ARRAY_PARTITION variable=addend complete dim=0
+    for (int c = 0; c < cascades; ++c) {
 #pragma HLS UNROLL
-        ap_int<48> p = 0;
-        for (int k = first; k < first + plan::CASCADE; ++k) {
-#pragma HLS UNROLL
-            const ap_int<45> product = rows[k] * tokens[k];
-#pragma HLS BIND_OP variable=product op=mul impl=dsp
-            p += product;
-        }
         field_sum_t fields[FIELDS];
 #pragma HLS ARRAY_PARTITION variable=fields complete dim=1
-        split_fields(p, fields);
+        split_fields(cascade_sum(rows, tokens, c * plan::CASCADE), fields);
         for (int f = 0; f < FIELDS; ++f) {
 #pragma HLS UNROLL
-            sum[f] = adder_t((first == 0 ? 0 : sum[f]) + fields[f]);
+            addend[f][c] = adder_t(fields[f]);
         }
+    }
+    for (int f = 0; f < FIELDS; ++f) {
+#pragma HLS UNROLL
+        sum[f] = tree_sum<cascades>(addend[f]);
     }
 }
 
@@ -176,23 +204,38 @@ inline void multiply_plain(const nibble_t weight[plan::TK], const act_t act[plan
 }
 
 // acc += weight x act, from zero on the first beat. The last LUT_SLOTS row slots are built from
-// LUTs, the others from DSPs. QNAS_PACKED is true, but for a simulation that makes all products one
-// by one (trace.hpp).
+// LUTs, the others from DSPs. Each bank of the memories is read once. QNAS_PACKED is true, but for a
+// simulation that makes all products one by one (trace.hpp).
 inline void multiply_accumulate(const nibble_t weight[plan::TM][plan::TK],
                                 const act_t act[plan::TT][plan::TK], bool first,
                                 Accumulators& acc) {
 #pragma HLS INLINE
     constexpr int dsp_slots = plan::TM - plan::LUT_SLOTS;
     const bool packed = CAN_PACK && dsp_slots > 0 && QNAS_PACKED;
+    nibble_t left[plan::TM][plan::TK];
+    act_t right[plan::TT][plan::TK];
     PackedTokens tokens;
+#pragma HLS ARRAY_PARTITION variable=left complete dim=0
+#pragma HLS ARRAY_PARTITION variable=right complete dim=0
 #pragma HLS ARRAY_PARTITION variable=tokens complete dim=0
-    if (packed) pack_tokens(act, tokens);
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        for (int m = 0; m < plan::TM; ++m) {
+#pragma HLS UNROLL
+            left[m][k] = weight[m][k];
+        }
+        for (int j = 0; j < plan::TT; ++j) {
+#pragma HLS UNROLL
+            right[j][k] = act[j][k];
+        }
+    }
+    if (packed) pack_tokens(right, tokens);
     for (int m = 0; m < plan::TM; ++m) {
 #pragma HLS UNROLL
         if (!packed || m >= dsp_slots)
-            multiply_plain(weight[m], act, m < dsp_slots, first, acc[m]);
+            multiply_plain(left[m], right, m < dsp_slots, first, acc[m]);
         else if (m % 2 == 0)
-            multiply_packed(weight, tokens, m, first, acc);
+            multiply_packed(left, tokens, m, first, acc);
     }
 }
 

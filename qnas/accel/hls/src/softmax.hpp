@@ -1,30 +1,41 @@
 // Softmax in integers (NUMERICS.md, section 5): exponentials of base 2 from a table; the sum of a
-// row is divided out later, in the requantization of P.V, by one (mult, shift) a query. Two passes
-// run side by side, a query apart: while one seeks the maximum of a query, the other makes the
-// exponentials of the query before.
+// row is divided out later, in the requantization of P.V, by one (mult, shift) a query.
+//
+// Two passes share each iteration, the second a query behind the first: one seeks the maximum of a
+// query, VL scores a step, the other makes the exponentials of the query before, whose scores a delay
+// line kept. The engine's loop makes these steps (gemm.hpp), beside products of the array or alone.
 #pragma once
-#include "dataflow.hpp"
 #include "fixed_point.hpp"
 #include "stage.hpp"
 #include "tables.hpp"
 #include "trace.hpp"
+#include "trees.hpp"
 #include "types.hpp"
 #include "vectors.hpp"
 
 namespace qnas {
-
-constexpr int ALL_SCORES = plan::TOKENS * plan::SCORE_STRIDE;
-constexpr int SCORE_DEPTH = plan::SCORE_STREAM_DEPTH, MAXIMUM_DEPTH = plan::MAXIMUM_STREAM_DEPTH;
 
 struct SoftmaxScalars {
     mult_t mult, out_mult;
     shift_t shift, out_shift;
 };
 
+// Where the softmax of a head stands.
+struct Softmax {
+    bool running;
+    SoftmaxScalars scalars;
+    VectorCursor at;         // vector whose maximum is sought; the other pass has that of a query less
+    int query;               // of the second pass, and where its probabilities begin
+    int out_row;
+    score_t largest;         // so far, of the query at `at`
+    score_t largest_before;  // of the query before it
+    ap_uint<16> total;       // of exponentials so far
+};
+
 inline SoftmaxScalars load_softmax_parameters(WordStream& words) {
 #pragma HLS INLINE
-    QNAS_ENTER(trace::PARAMETERS);
-    QNAS_COUNT(trace::PARAMETERS);
+    QNAS_ENTER(trace::SCALARS);
+    QNAS_COUNT(trace::SCALARS);
     const word_t word = words.read();
     SoftmaxScalars scalars;
     scalars.mult = mult_t(ap_uint<18>(word.range(17, 0)));
@@ -34,33 +45,23 @@ inline SoftmaxScalars load_softmax_parameters(WordStream& words) {
     return scalars;
 }
 
-// All scores, query by query, and the largest of each query.
-inline void maxima(const Stage& stage, const ScoreMemory& score, ScoreStream& scores,
-                   MaximumStream& maximum_of_query) {
-#pragma HLS INLINE off
-    VectorCursor at = first_vector(0);
-    score_t largest = 0;
-    QNAS_ENTER(trace::MAXIMUM);
-maximum:
-    for (int i = 0; i < stage.steps; ++i) {
-#pragma HLS PIPELINE II=1
-#pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
-        QNAS_COUNT(trace::MAXIMUM);
-        ScoreVector values;
-        for (int lane = 0; lane < plan::VL; ++lane) {
-#pragma HLS UNROLL
-            values.lane[lane] = score[at.row + at.v][at.bank][lane];
-        }
-        if (at.v == 0) largest = values.lane[0];
-        for (int lane = 0; lane < plan::VL; ++lane) {
-#pragma HLS UNROLL
-            const bool inside = at.v * plan::VL + lane < stage.inner;
-            if (inside && values.lane[lane] > largest) largest = values.lane[lane];
-        }
-        scores.write(values);
-        if (at.v == plan::SCORE_STRIDE - 1) maximum_of_query.write(largest);
-        next_vector(at, plan::SCORE_STRIDE, plan::SCORE_STRIDE, 0);
-    }
+// Before the first query of `stage`, or nothing to do. Its parameters come before the products' words.
+inline Softmax first_query(const Stage& stage, bool running, WordStream& words) {
+#pragma HLS INLINE
+    Softmax now;
+    now.running = running;
+    now.scalars.mult = 0;
+    now.scalars.out_mult = 0;
+    now.scalars.shift = 1;
+    now.scalars.out_shift = 1;
+    if (running) now.scalars = load_softmax_parameters(words);
+    now.at = first_vector(half_base<plan::SCORE_ROWS>(stage.half), 0);
+    now.query = -1;
+    now.out_row = half_base<plan::PROB_ROWS>(stage.half);
+    now.largest = 0;
+    now.largest_before = 0;
+    now.total = 0;
+    return now;
 }
 
 // 119 * 2**(-distance * mult / 2**(shift + 8)), rounded.
@@ -69,10 +70,9 @@ inline pair_t exponential(ap_int<plan::SCORE_BITS + 1> distance, const SoftmaxSc
 #pragma HLS BIND_STORAGE variable=EXP_TABLE type=rom_np impl=bram
     constexpr int width = plan::SCORE_BITS + 19;
     const ap_int<width> scaled = distance * scalars.mult;
-#pragma HLS BIND_OP variable=scaled op=mul impl=dsp
     const ap_int<width> z = round_shift<width>(scaled, scalars.shift);
     const ap_int<width> octaves = z >> 8;
-    const int octave = octaves > 15 ? 15 : int(octaves);
+    const ap_uint<4> octave = octaves > 15 ? ap_uint<4>(15) : ap_uint<4>(octaves);
     const ap_int<16> entry = EXP_TABLE[ap_uint<8>(z)];
     return pair_t(round_shift<16>(entry, shift_t(8 + octave)));
 }
@@ -86,7 +86,7 @@ inline ap_uint<17> divide(ap_uint<32> dividend, ap_uint<16> divisor) {
         // The remainder is below the divisor here, twice it and a bit below 2**17.
         remainder = (remainder << 1) | ap_uint<17>(dividend[bit]);
         const bool goes = remainder >= divisor;
-        if (goes) remainder = remainder - divisor;
+        remainder = goes ? ap_uint<17>(remainder - divisor) : remainder;
         quotient = (quotient << 1) | ap_uint<17>(goes);
     }
     return quotient;
@@ -95,74 +95,73 @@ inline ap_uint<17> divide(ap_uint<32> dividend, ap_uint<16> divisor) {
 // (mult / 2**shift) / total as a multiplier and a shift again.
 inline ap_uint<24> row_scale(ap_uint<16> total, const SoftmaxScalars& scalars) {
 #pragma HLS INLINE
-    const int n = 16 - bit_length<16>(total);
+    const ap_uint<5> n = 16 - bit_length<16>(total);
     const ap_uint<32> dividend = ap_uint<32>(scalars.out_mult) << 15;
     const ap_uint<17> quotient = divide(dividend, total << n);
     const shift_t shift = shift_t(scalars.out_shift + 15 - n);
     return (ap_uint<24>(shift) << 18) | ap_uint<24>(quotient);
 }
 
-// Exponentials to probability memory, and for every query the scale that their sum gives.
-inline void exponentials_of(const Stage& stage, const SoftmaxScalars& scalars, ScoreStream& scores,
-                            MaximumStream& maximum_of_query, ProbMemory& prob,
-                            QueryScaleMemory& query_scale) {
-#pragma HLS INLINE off
-    constexpr int parts = plan::TK / plan::VL;
-    VectorCursor at = first_vector(0);
-    int out_row = 0;
-    ap_uint<16> total = 0;
-    score_t largest = 0;
-    QNAS_ENTER(trace::EXPONENTIALS);
-exponentials:
-    for (int i = 0; i < stage.steps; ++i) {
-#pragma HLS PIPELINE II=1
-#pragma HLS LOOP_TRIPCOUNT min=ALL_SCORES max=ALL_SCORES
-        QNAS_COUNT(trace::EXPONENTIALS);
-        if (at.v == 0) {
-            largest = maximum_of_query.read();
-            total = 0;
-        }
-        const ScoreVector vector = scores.read();
-        pair_t values[plan::VL];
-#pragma HLS ARRAY_PARTITION variable=values complete dim=1
-        for (int lane = 0; lane < plan::VL; ++lane) {
+inline void store_query_scale(const Stage& stage, int query, ap_uint<24> scale,
+                              QueryScaleMemory& query_scale) {
+#pragma HLS INLINE
+    constexpr int banks = plan::DRAIN_PAIRS;
+    const int row = half_base<plan::QUERY_SCALE_ROWS>(stage.half) + query / banks;
+    for (int bank = 0; bank < banks; ++bank) {
 #pragma HLS UNROLL
-            const bool inside = at.v * plan::VL + lane < stage.inner;
-            const ap_int<plan::SCORE_BITS + 1> distance =
-                largest - vector.lane[lane];
-            values[lane] = 0;
-            if (inside) values[lane] = exponential(distance, scalars);
-            total += ap_uint<7>(values[lane]);
-        }
-        for (int k = 0; k < plan::TK; ++k) {
-#pragma HLS UNROLL
-            if (k / plan::VL == at.v % parts)
-                prob[out_row + at.v / parts][k] = values[k % plan::VL];
-        }
-        if (at.v == plan::SCORE_STRIDE - 1) {
-            query_scale[at.token / plan::DRAIN_PAIRS][at.token % plan::DRAIN_PAIRS] =
-                row_scale(total, scalars);
-            out_row += plan::PROB_STRIDE;
-        }
-        next_vector(at, plan::SCORE_STRIDE, plan::SCORE_STRIDE, 0);
+        if (bank == query % banks) query_scale[row][bank] = scale;
     }
 }
 
-inline void softmax_passes(const Stage& stage, const SoftmaxScalars& scalars,
-                           const ScoreMemory& score, ProbMemory& prob,
-                           QueryScaleMemory& query_scale) {
-#pragma HLS INLINE off
-#pragma HLS DATAFLOW
-    ScoreStream scores("scores");
-    MaximumStream maximum_of_query("maximum_of_query");
-#pragma HLS STREAM variable=scores depth=SCORE_DEPTH
-#pragma HLS STREAM variable=maximum_of_query depth=MAXIMUM_DEPTH
-    QNAS_DEPTH(scores, SCORE_DEPTH);
-    QNAS_DEPTH(maximum_of_query, MAXIMUM_DEPTH);
-    QNAS_PROCESS(maxima(stage, score, scores, maximum_of_query));
-    QNAS_PROCESS(
-        exponentials_of(stage, scalars, scores, maximum_of_query, prob, query_scale));
-    QNAS_JOIN();
+// One vector of either pass.
+inline void softmax_step(const Stage& stage, Softmax& now, const ScoreMemory& score,
+                         ScoreDelayMemory& delay, ProbMemory& prob,
+                         QueryScaleMemory& query_scale) {
+#pragma HLS INLINE
+    constexpr int parts = plan::TK / plan::VL;
+    const int v = now.at.v;
+    const bool first = v == 0, last = v == plan::SCORE_STRIDE - 1;
+    const bool seeking = now.at.token < stage.tokens, making = now.query >= 0;
+    const int row = seeking ? now.at.row + v : 0;
+    score_t fresh[plan::VL], before[plan::VL], candidate[plan::VL];
+    pair_t value[plan::VL];
+    ap_uint<16> addend[plan::VL];
+#pragma HLS ARRAY_PARTITION variable=fresh complete dim=1
+#pragma HLS ARRAY_PARTITION variable=before complete dim=1
+#pragma HLS ARRAY_PARTITION variable=candidate complete dim=1
+#pragma HLS ARRAY_PARTITION variable=value complete dim=1
+#pragma HLS ARRAY_PARTITION variable=addend complete dim=1
+    for (int lane = 0; lane < plan::VL; ++lane) {
+#pragma HLS UNROLL
+        const bool inside = v * plan::VL + lane < stage.inner;
+        const score_t lowest = score_t(1) << (plan::SCORE_BITS - 1);
+        fresh[lane] = score[row][now.at.bank][lane];
+        before[lane] = delay[v][lane];
+        delay[v][lane] = fresh[lane];
+        candidate[lane] = inside ? fresh[lane] : lowest;
+        const ap_int<plan::SCORE_BITS + 1> distance = now.largest_before - before[lane];
+        value[lane] = 0;
+        if (inside && making) value[lane] = exponential(distance, now.scalars);
+        addend[lane] = ap_uint<16>(value[lane]);
+    }
+    const score_t tree = tree_maximum<plan::VL>(candidate);
+    now.largest = first || tree > now.largest ? tree : now.largest;
+    const ap_uint<16> sum = tree_sum<plan::VL>(addend);
+    now.total = first ? sum : ap_uint<16>(now.total + sum);
+    for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+        if (making && k / plan::VL == v % parts)
+            prob[now.out_row + v / parts][k] = value[k % plan::VL];
+    }
+    if (making && last)
+        store_query_scale(stage, now.query, row_scale(now.total, now.scalars), query_scale);
+    if (last) {
+        now.largest_before = now.largest;
+        now.out_row += making ? plan::PROB_STRIDE : 0;
+        ++now.query;
+        now.running = seeking;
+    }
+    next_vector(now.at, plan::SCORE_STRIDE, plan::SCORE_STRIDE, 0);
 }
 
 }  // namespace qnas

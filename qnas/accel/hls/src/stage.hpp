@@ -12,23 +12,22 @@ enum Epilogue {
     NO_EPILOGUE, TO_ACTIVATION, TO_NIBBLES, TO_GELU, TO_RESIDUAL, TO_RAW, TO_LOGITS
 };
 
-// Fields as in the plan; `row_steps` is the number of iterations of one row tile, `steps` that of
-// the stage's loop over all of its tiles or tokens.
+// Fields as in the plan; `steps` is the number of iterations of a load or a norm.
 struct Stage {
     Kind kind;
     Tensor left, right, dst;
     Epilogue epilogue;
-    short rows, slots, tokens, inner, head, token_offset;
+    short rows, slots, tokens, inner, head, half, token_offset;
     short row_tiles, token_tiles, beats, drain_steps, tile_steps;
-    int load_steps, row_steps, steps, stream_words;
+    int load_steps, steps;
     int src_base, src_stride, left_base, left_stride, dst_base, dst_stride, dst_group_stride;
 };
 
 // What runs at once: a softmax (an index into the stage table, or -1), and beside it `count` other
-// stages from `first` on, one after the other. They use one half of the attention buffers, the
-// softmax the other half.
+// stages from `first` on, one after the other. With a softmax beside them they use the other half of
+// the attention buffers.
 struct Step {
-    short softmax, first, count, half;
+    short softmax, first, count;
 };
 
 // A network that the kernel can run: its entries of the step table, and its weight stream.

@@ -1,48 +1,37 @@
-// The two sides of a step: a softmax, and other stages beside it. Where there are two of each
-// attention buffer the sides share no memory and no stream, so that both run at once.
+// A step of the schedule that is no load and no norm: products of the array, one after the other, and
+// a softmax beside them.
 #pragma once
 #include "gemm.hpp"
 #include "loads.hpp"
-#include "softmax.hpp"
 #include "stages.hpp"
 
 namespace qnas {
 
-constexpr int FEWEST_PRODUCTS = 0, MOST_PRODUCTS = 2;
-
-// Read before the sides start, since both would read the stream.
-inline SoftmaxScalars softmax_parameters(const Step& step, WordStream& words) {
-#pragma HLS INLINE off
-    SoftmaxScalars scalars = {0, 0, 0, 0};
-    if (step.softmax >= 0) scalars = load_softmax_parameters(words);
-    return scalars;
-}
-
-inline void softmax(const Step& step, const SoftmaxScalars& scalars, const ScoreMemory& score,
-                    ProbMemory& prob, QueryScaleMemory& query_scale) {
-#pragma HLS INLINE off
-    if (step.softmax < 0) return;
-    const Stage stage = STAGES[step.softmax];
-    softmax_passes(stage, scalars, score, prob, query_scale);
-    QNAS_TAP(step.softmax, stage, prob, query_scale);
-}
+constexpr int FEWEST_CALLS = 1, MOST_CALLS = 3;
 
 inline void products(const Step& step, WordStream& words, ActMemory& act, KeyMemory& key,
-                     const ProbMemory& prob, ScoreMemory& score, ResidualMemory& residual,
-                     WeightMemory& weight, RowParamMemory& row_param,
-                     const QueryScaleMemory& query_scale, GeluMemory& gelu, LogitMemory& logit,
-                     ap_int<32>* logits) {
+                     ProbMemory& prob, ScoreMemory& score, ScoreDelayMemory& score_delay,
+                     ResidualMemory& residual, WeightMemory& weight, RowParamMemory& row_param,
+                     QueryScaleMemory& query_scale, GeluMemory& gelu, LogitMemory& logit,
+                     AnswerStream& answers) {
 #pragma HLS INLINE off
-gemms:
-    for (int i = 0; i < step.count; ++i) {
-#pragma HLS LOOP_TRIPCOUNT min=FEWEST_PRODUCTS max=MOST_PRODUCTS
-        const int index = step.first + i;
+    const bool beside = step.softmax >= 0;
+    const Stage second = STAGES[beside ? step.softmax : step.first];
+    Softmax softmax = first_query(second, beside, words);
+    // After the products what is left of the softmax.
+calls:
+    for (int i = 0; i < step.count || softmax.running; ++i) {
+#pragma HLS PIPELINE off
+#pragma HLS LOOP_TRIPCOUNT min=FEWEST_CALLS max=MOST_CALLS
+        const int index = i < step.count ? step.first + i : step.softmax;
         const Stage stage = STAGES[index];
-        gemm(stage, words, act, key, prob, score, residual, weight, row_param, query_scale, gelu,
-             logit);
-        if (stage.epilogue == TO_LOGITS) store_logits(logit, logits);
-        QNAS_TAP(index, stage, act, key, score, residual, logit);
+        if (stage.epilogue == TO_GELU) load_gelu(words, gelu);
+        engine(stage, second, softmax, words, act, key, prob, score, score_delay, residual, weight,
+               row_param, query_scale, gelu, logit);
+        if (stage.epilogue == TO_LOGITS) store_logits(logit, answers);
+        if (i < step.count) QNAS_TAP(index, stage, act, key, score, residual, logit);
     }
+    if (beside) QNAS_TAP(step.softmax, second, prob, query_scale);
 }
 
 }  // namespace qnas

@@ -7,9 +7,9 @@
 namespace qnas {
 namespace trace {
 
+// From SCALARS on those of a softmax, which may run beside a stage whose loops are the others.
 enum Loop {
-    LOAD, TABLE, PREFETCH, TILES, FLUSH, STORE, PARAMETERS, STATISTICS, NORMALISE, MAXIMUM,
-    EXPONENTIALS, LOOPS
+    LOAD, TABLE, PREFETCH, TILES, FLUSH, STORE, PARAMETERS, NORMALISE, SCALARS, SOFTMAX, LOOPS
 };
 
 }  // namespace trace

@@ -36,21 +36,23 @@ typedef ap_uint<64> RowParamMemory[plan::ROW_PARAM_ROWS][plan::ROW_PARAM_BANKS];
 typedef ap_uint<54> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANKS];
 typedef ap_uint<24> QueryScaleMemory[plan::QUERY_SCALE_ROWS][plan::DRAIN_PAIRS];
 typedef act_t GeluMemory[plan::GELU_ROWS][plan::TT][plan::GELU_LANES];
-typedef logit_t LogitMemory[plan::CLASSES];
+typedef logit_t LogitMemory[plan::LOGIT_ROWS];
 typedef acc_t Accumulators[plan::TM][plan::TT];
+// The vectors of one query or token, kept from the first pass of a vector unit to the second.
+typedef score_t ScoreDelayMemory[plan::SCORE_DELAY_ROWS][plan::VL];
+typedef residual_t ResidualDelayMemory[plan::RESIDUAL_DELAY_ROWS][plan::VL];
 typedef hls::stream<word_t> WordStream;
+typedef hls::stream<port_word_t> PixelStream;
+typedef hls::stream<logit_t> AnswerStream;
 
-// VL values of one token or query, on their way from the first pass of a vector unit to the second.
-struct ScoreVector {
-    score_t lane[plan::VL];
-};
-struct ResidualVector {
-    residual_t lane[plan::VL];
-};
-typedef hls::stream<ScoreVector> ScoreStream;
-typedef hls::stream<score_t> MaximumStream;
-typedef hls::stream<ResidualVector> ResidualStream;
-typedef hls::stream<ap_uint<51>> ScaleStream;
+// First bank row of one half of a memory with ROWS rows: with buffers for two heads, head h has half
+// h % 2.
+template <int ROWS>
+int half_base(int half) {
+#pragma HLS INLINE
+    static_assert(ROWS % plan::HEAD_BUFFERS == 0, "halves are equal");
+    return half == 0 ? 0 : ROWS / plan::HEAD_BUFFERS;
+}
 
 // Field number `index` of fields of W bits each, lowest first.
 template <int W, class Word>

@@ -13,12 +13,13 @@ inline int vectors_of(int values) {
 // Vector `v` of token `token`, whose first vector lies in `bank` at `row`; its result begins at
 // `out_row`.
 struct VectorCursor {
-    int token, v, bank, row, out_row;
+    short token, v, bank;
+    int row, out_row;
 };
 
-inline VectorCursor first_vector(int out_row) {
+inline VectorCursor first_vector(int row, int out_row) {
 #pragma HLS INLINE
-    const VectorCursor cursor = {0, 0, 0, 0, out_row};
+    const VectorCursor cursor = {0, 0, 0, row, out_row};
     return cursor;
 }
 

@@ -63,23 +63,29 @@ void residual_stream(const Stage& stage, const qnas::ResidualMemory& residual, V
 }
 
 void scores(const Stage& stage, const qnas::ScoreMemory& score, Values& out) {
+    const int first = qnas::half_base<plan::SCORE_ROWS>(stage.half);
     for (int key = 0; key < stage.rows; ++key)
         for (int query = 0; query < stage.tokens; ++query)
-            out.push_back(score[query / plan::TT * plan::SCORE_STRIDE + key / plan::VL]
+            out.push_back(score[first + query / plan::TT * plan::SCORE_STRIDE + key / plan::VL]
                                [query % plan::TT][key % plan::VL]);
 }
 
 void probabilities(const Stage& stage, const qnas::ProbMemory& prob,
                    const qnas::QueryScaleMemory& query_scale, Values& out) {
+    const int first = qnas::half_base<plan::PROB_ROWS>(stage.half);
     for (int query = 0; query < stage.tokens; ++query)
         for (int key = 0; key < stage.inner; ++key)
-            out.push_back(prob[query * plan::PROB_STRIDE + key / plan::TK][key % plan::TK]);
+            out.push_back(prob[first + query * plan::PROB_STRIDE + key / plan::TK][key % plan::TK]);
     constexpr int banks = plan::DRAIN_PAIRS;
-    for (int query = 0; query < stage.tokens; ++query)
-        out.push_back(
-            qnas::mult_t(ap_uint<18>(query_scale[query / banks][query % banks].range(17, 0))));
-    for (int query = 0; query < stage.tokens; ++query)
-        out.push_back(ap_uint<6>(query_scale[query / banks][query % banks].range(23, 18)));
+    const int scales = qnas::half_base<plan::QUERY_SCALE_ROWS>(stage.half);
+    for (int query = 0; query < stage.tokens; ++query) {
+        const ap_uint<24> scale = query_scale[scales + query / banks][query % banks];
+        out.push_back(qnas::mult_t(ap_uint<18>(scale.range(17, 0))));
+    }
+    for (int query = 0; query < stage.tokens; ++query) {
+        const ap_uint<24> scale = query_scale[scales + query / banks][query % banks];
+        out.push_back(ap_uint<6>(scale.range(23, 18)));
+    }
 }
 
 void attended(const Stage& stage, const qnas::ActMemory& act, Values& out) {
@@ -107,9 +113,16 @@ void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::Key
     }
 }
 
-void report_stage(int index, const Values& values) {
-    if (on_stage) on_stage(index, values, qnas::trace::counts);
-    qnas::trace::counts = qnas::trace::Counts();
+// Hands on a stage's result and the counts of its loops, which start again. A softmax may run beside
+// other stages, whose loops are others.
+void report_stage(int index, const Values& values, int first_loop, int loops) {
+    qnas::trace::Counts of_stage = qnas::trace::Counts();
+    for (int l = first_loop; l < first_loop + loops; ++l) {
+        of_stage.trips[l] = qnas::trace::counts.trips[l];
+        of_stage.entries[l] = qnas::trace::counts.entries[l];
+        qnas::trace::counts.trips[l] = qnas::trace::counts.entries[l] = 0;
+    }
+    if (on_stage) on_stage(index, values, of_stage);
 }
 
 }  // namespace
@@ -121,7 +134,7 @@ void qnas::trace::tap(int index, const Stage& stage, const ActMemory& act, const
     static std::vector<int32_t> values;
     values.clear();
     tb::read_result(stage, act, key, score, residual, logit, values);
-    tb::report_stage(index, values);
+    tb::report_stage(index, values, 0, SCALARS);
 }
 
 void qnas::trace::tap(int index, const Stage& stage, const ProbMemory& prob,
@@ -129,5 +142,5 @@ void qnas::trace::tap(int index, const Stage& stage, const ProbMemory& prob,
     static std::vector<int32_t> values;
     values.clear();
     tb::probabilities(stage, prob, query_scale, values);
-    tb::report_stage(index, values);
+    tb::report_stage(index, values, SCALARS, LOOPS - SCALARS);
 }

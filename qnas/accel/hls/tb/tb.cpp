@@ -1,12 +1,12 @@
 // Test bench: runs images through the kernel and compares every value of every stage with the
 // integer reference. Also counts the iterations of every pipelined loop.
 //
-//   tb [project [vectors.bin [result.json [packed images]]]]
+//   tb [project [vectors.bin [result.json [packed images [images a call]]]]]
 //
-// `project`: its folder, for the weights.
+// `project`: its folder, for the weights. By default a call of the kernel has two images.
 //
-// Of several networks in one kernel each image runs through one after the other, so that each finds
-// what another one left in the memories.
+// Of several networks in one kernel the images of a call run through one after the other, so that each
+// finds what another one left in the memories.
 //
 // Products are made four a DSP, as in hardware, for so many images (by default for all), and for the
 // others one by one: the sums are the same, the simulation is twice as fast.
@@ -26,8 +26,8 @@ namespace {
 
 using qnas::trace::Counts;
 const char* const LOOP_NAMES[qnas::trace::LOOPS] = {
-    "load",       "table",      "prefetch",  "tiles",   "flush",       "store",
-    "parameters", "statistics", "normalise", "maximum", "exponentials"};
+    "load",       "table",     "prefetch",   "tiles",  "flush", "store",
+    "parameters", "normalise", "parameters", "softmax"};
 
 struct Mismatch {
     int image, stage, index;
@@ -44,11 +44,15 @@ struct Report {
 Report reports[plan::NETWORKS];
 std::vector<Counts> loops(plan::STAGES);  // of the first image
 
-// The image that runs, whose stages the callback compares.
+constexpr int IMAGES_A_CALL = 2;  // of so many the ports' `depth` is, for co-simulation
+typedef std::vector<tb::Record> Batch;  // of one network, the images of a call
+
+// The call that runs, whose stages the callback compares.
 struct Running {
-    int image = 0, network = 0;
-    const int32_t* expected = nullptr;
-    std::vector<int32_t> logits;  // as the last stage left them; empty in co-simulation
+    int network = 0, packed = 0;
+    int image = 0;                             // that runs, of all
+    const tb::Record* record = nullptr;        // the same
+    std::vector<std::vector<int32_t>> logits;  // as last stages left them; none in co-simulation
 } now;
 
 const project::Network& network() { return project::NETWORKS[now.network]; }
@@ -70,23 +74,26 @@ void check_stage(int stage, const std::vector<int32_t>& values, const Counts& co
         tb::stop(std::string("stage ") + project::NAMES[stage] + " is of another network");
     if (int(values.size()) != project::VALUES[stage])
         tb::stop(std::string("stage ") + project::NAMES[stage] + " has another shape");
-    const int32_t* expected = now.expected + project::FIRST[stage];
+    const int32_t* expected = now.record->values.data() + project::FIRST[stage];
     if (std::memcmp(values.data(), expected, values.size() * sizeof(int32_t)) != 0)
         for (size_t i = 0; i < values.size(); ++i)
             compare(stage, int(i), expected[i], values[i]);
     report().values += (long long)values.size();
-    if (stage == last_stage()) now.logits = values;
     ++report().stages;
     count_loops(stage, counts);
+    if (stage != last_stage()) return;
+    now.logits.push_back(values);
+    ++now.record;
+    qnas::trace::packed = ++now.image < now.packed;
 }
 
 // The kernel's answer on its port, against the last stage of the reference. A logit that was wrong
 // before it left is counted once.
-void check_logits(const std::vector<ap_int<32>>& logits, int label) {
-    const int32_t* expected = now.expected + network().values - plan::CLASSES;
+void check_logits(const tb::Record& record, const ap_int<32>* logits, size_t number, int label) {
+    const int32_t* expected = record.values.data() + network().values - plan::CLASSES;
     int best = 0;
     for (int i = 0; i < plan::CLASSES; ++i) {
-        const bool counted = !now.logits.empty() && now.logits[i] != expected[i];
+        const bool counted = number < now.logits.size() && now.logits[number][i] != expected[i];
         if (!counted) compare(last_stage(), i, expected[i], int(logits[i]));
         if (logits[i] > logits[best]) best = i;
     }
@@ -175,15 +182,31 @@ void read_weights(const std::string& folder, int index, Weights& weights) {
     }
 }
 
-void run_image(const Weights& weights, const tb::Vectors& vectors) {
-    const std::vector<qnas::port_word_t> words = tb::pack_image(vectors.pixels, plan::TOKENS - 1);
-    std::vector<ap_int<32>> logits(plan::CLASSES, ap_int<32>(0));
-    now.expected = vectors.values.data();
+// One call of the kernel, and what its images must give.
+void run_call(const Weights& weights, const Batch& batch, int first, const tb::Vectors& vectors) {
+    std::vector<qnas::port_word_t> words;
+    for (const tb::Record& record : batch) tb::pack_image(record.pixels, plan::TOKENS - 1, words);
+    std::vector<ap_int<32>> logits(batch.size() * plan::CLASSES, ap_int<32>(0));
+    now.image = first;
+    now.record = batch.data();
     now.logits.clear();
+    qnas::trace::packed = first < now.packed;
     const std::clock_t start = std::clock();
-    project::kernel(weights.ports, words.data(), logits.data(), now.network);
+    project::kernel(weights.ports, words.data(), logits.data(), int(batch.size()), now.network);
     report().seconds += double(std::clock() - start) / CLOCKS_PER_SEC;
-    check_logits(logits, vectors.labels[now.image]);
+    for (size_t i = 0; i < batch.size(); ++i) {
+        now.image = first + int(i);
+        check_logits(batch[i], logits.data() + i * plan::CLASSES, i, vectors.labels[now.image]);
+    }
+}
+
+// The next images of the file, by network.
+std::vector<Batch> read_batch(tb::Vectors& vectors, int images) {
+    std::vector<Batch> batches(vectors.networks.size());
+    for (int i = 0; i < images; ++i)
+        for (size_t n = 0; n < batches.size(); ++n)
+            batches[n].push_back(vectors.next(vectors.networks[n]));
+    return batches;
 }
 
 }  // namespace
@@ -195,20 +218,22 @@ int main(int argc, char** argv) {
     for (int index = 0; index < plan::NETWORKS; ++index)
         read_weights(folder, index, weights[index]);
     tb::Vectors vectors(vectors_path);
-    const int packed = argc > 4 ? std::min(std::atoi(argv[4]), vectors.images()) : vectors.images();
+    const int images = vectors.images();
+    now.packed = argc > 4 ? std::min(std::atoi(argv[4]), images) : images;
+    const int a_call = argc > 5 ? std::max(1, std::atoi(argv[5])) : IMAGES_A_CALL;
     tb::on_stage = check_stage;
 
-    for (now.image = 0; now.image < vectors.images(); ++now.image)
-        for (int index : vectors.networks) {
-            now.network = index;
-            qnas::trace::packed = now.image < packed;
-            vectors.next(index);
-            run_image(weights[index], vectors);
+    for (int first = 0; first < images; first += a_call) {
+        const std::vector<Batch> batches = read_batch(vectors, std::min(a_call, images - first));
+        for (size_t n = 0; n < batches.size(); ++n) {
+            now.network = vectors.networks[n];
+            run_call(weights[now.network], batches[n], first, vectors);
         }
-    if (argc > 3) write_result(argv[3], vectors, packed);
+    }
+    if (argc > 3) write_result(argv[3], vectors, now.packed);
     bool passed = true;
     for (int index : vectors.networks) {
-        print_verdict(index, vectors.images());
+        print_verdict(index, images);
         passed = passed && reports[index].mismatches + reports[index].varying_loops == 0;
     }
     return passed ? 0 : 1;

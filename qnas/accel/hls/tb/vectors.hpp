@@ -68,6 +68,12 @@ inline std::vector<qnas::port_word_t> read_weights(const std::string& path, uint
     return words;
 }
 
+// An image as one network takes it, (patches, patch_dim), and the results of all stages.
+struct Record {
+    std::vector<int8_t> pixels;
+    std::vector<int32_t> values;
+};
+
 // Vectors, an image at a time: "QNASVEC2", then int32 images, pixels of one image, and networks;
 // for each network its int32 index and values of one image; int32 labels of all images; and for each
 // image and each network int8 pixels (as the network quantizes them) and int32 values.
@@ -84,20 +90,20 @@ class Vectors {
         for (int n = 0; n < header[2]; ++n) read_network();
         labels.resize(size_t(header[0]));
         file_.read(labels);
-        pixels.resize(size_t(project::PIXELS));
     }
 
     int images() const { return int(labels.size()); }
-    void next(int network) {
-        values.resize(size_t(project::NETWORKS[network].values));
-        file_.read(pixels);
-        file_.read(values);
+    Record next(int network) {
+        Record record;
+        record.pixels.resize(size_t(project::PIXELS));
+        record.values.resize(size_t(project::NETWORKS[network].values));
+        file_.read(record.pixels);
+        file_.read(record.values);
+        return record;
     }
 
-    std::vector<int> networks;    // their indices, in the order in which they run
+    std::vector<int> networks;  // their indices, in the order in which they run
     std::vector<int32_t> labels;
-    std::vector<int8_t> pixels;   // (patches, patch_dim) of the image read last
-    std::vector<int32_t> values;  // results of all its stages, one after the other
 
   private:
     void read_network() {
@@ -113,8 +119,9 @@ class Vectors {
     File file_;
 };
 
-// One image as the port delivers it: each patch starts a word.
-inline std::vector<qnas::port_word_t> pack_image(const std::vector<int8_t>& pixels, int patches) {
+// Behind what the port delivers already, one image more: each patch starts a word.
+inline void pack_image(const std::vector<int8_t>& pixels, int patches,
+                       std::vector<qnas::port_word_t>& port) {
     const int channels = int(pixels.size()) / patches;
     const int groups = (channels + plan::PATCH_LANES - 1) / plan::PATCH_LANES;
     std::vector<uint8_t> bytes(size_t(plan::IMAGE_WORDS) * plan::PORT_BITS / 8, 0);
@@ -124,9 +131,8 @@ inline std::vector<qnas::port_word_t> pack_image(const std::vector<int8_t>& pixe
             bytes[size_t(word) * plan::PORT_BITS / 8 + c % plan::PATCH_LANES] =
                 uint8_t(pixels[size_t(patch) * channels + c]);
         }
-    std::vector<qnas::port_word_t> words(plan::IMAGE_WORDS, qnas::port_word_t(0));
-    pack(bytes.data(), words.data(), plan::IMAGE_WORDS);
-    return words;
+    port.resize(port.size() + plan::IMAGE_WORDS, qnas::port_word_t(0));
+    pack(bytes.data(), port.data() + port.size() - plan::IMAGE_WORDS, plan::IMAGE_WORDS);
 }
 
 }  // namespace tb

@@ -33,63 +33,37 @@ def test_every_pragma_is_seen(sources: dict[str, str]) -> None:
     assert len(list(pragmas(sources))) == lines > 100
 
 
-@pytest.mark.parametrize("head_buffers", [1, 2])
-def test_every_memory_is_partitioned_in_its_bank_dimensions(head_buffers: int) -> None:
-    sources = sources_of(head_buffers - 1)  # random designs take one and two by turns
+def test_every_memory_is_partitioned_in_its_bank_dimensions(sources: dict[str, str]) -> None:
     types = re.findall(r"typedef \w+(?:<\d+>)? (\w+)((?:\[[^\]]+\])+);", sources["src/types.hpp"])
     dimensions = {name: sizes.count("[") for name, sizes in types}
     top = sources[TOP_FILE]
     declared = re.findall(r"static (\w+Memory) (\w+);", top)
-    assert len(declared) == 11 + 3 * (head_buffers - 1)
+    assert len(declared) == 13
     for kind, variable in declared:
         dims = re.findall(rf"ARRAY_PARTITION variable={variable} complete dim=(\d)", top)
         assert [int(d) for d in dims] == list(range(2, dimensions[kind] + 1))
 
 
-def test_sides_of_a_step_share_no_memory_and_no_stream() -> None:
-    """Two calls in a row, on arguments of which only the step is common, with the copies of the
-    attention buffers in turn."""
-    top = sources_of(1)[TOP_FILE]
-    branches = re.search(r"if \(step.half == 0\) \{(.*?)\} else \{(.*?)\n *\}", top, re.DOTALL)
-    assert branches is not None
-    pattern = r"\s*softmax\(([^)]*)\);\s*products\(([^)]*)\);\s*"
-    found = [re.fullmatch(pattern, branch) for branch in branches.groups()]
-    halves = []
-    for calls in found:
-        assert calls is not None, "nothing stands between or beside the two calls"
-        softmax, products = (set(re.findall(r"\w+", arguments)) for arguments in calls.groups())
-        assert softmax & products == {"step"}
-        halves.append(
-            ({x for x in softmax if x[-1].isdigit()}, {x for x in products if x[-1].isdigit()})
-        )
-    buffers = ("prob", "query_scale", "score")
-    zero, one = ({f"{name}_{half}" for name in buffers} for half in (0, 1))
-    assert halves == [(one, zero), (zero, one)]
-    for side in ("softmax", "products"):
-        assert f"#pragma HLS ALLOCATION function instances={side} limit=1\n" in top
-
-
 PARTITION = "ARRAY_PARTITION variable=act complete dim=2"
 MUTANTS = {
-    "misspelt pragma": ("src/softmax.hpp", "HLS PIPELINE", "HLS PIPLINE", "Vitis HLS knows"),
+    "misspelt pragma": ("src/loads.hpp", "HLS PIPELINE", "HLS PIPLINE", "Vitis HLS knows"),
     "unknown option": (TOP_FILE, "offset=slave", "ofset=slave", "no option is called `ofset`"),
-    "slower pipeline": ("src/softmax.hpp", "PIPELINE II=1", "PIPELINE II=2", "(II=1)"),
+    "slower pipeline": ("src/loads.hpp", "PIPELINE II=1", "PIPELINE II=2", "(II=1)"),
     "no such variable": (TOP_FILE, PARTITION, PARTITION.replace("act", "atc"), "declared where"),
     "no such dimension": (TOP_FILE, PARTITION, PARTITION[:-1] + "4", "3 dimensions"),
     "twice": (TOP_FILE, PARTITION, PARTITION[:-1] + "3", "partitioned once"),
-    "no such constant": ("src/softmax.hpp", "min=ALL_SCORES", "min=ALL_SCARES", "constant"),
-    "unbound product": ("src/softmax.hpp", "variable=scaled op", "variable=octave op", "product"),
+    "no such constant": ("src/gemm.hpp", "min=FEWEST_STEPS", "min=FEWEST_STEEDS", "constant"),
+    "unbound product": ("src/layer_norm.hpp", "variable=last op", "variable=first op", "product"),
     "pragma off its loop": (
         "src/softmax.hpp",
-        "        if (at.v == 0) largest = values.lane[0];\n",
-        "        if (at.v == 0) largest = values.lane[0];\n#pragma HLS UNROLL\n",
+        "    const int v = now.at.v;\n",
+        "    const int v = now.at.v;\n#pragma HLS UNROLL\n",
         "head of a loop",
     ),
     "sequential loop": (
         "src/softmax.hpp",
-        "        for (int lane = 0; lane < plan::VL; ++lane) {\n#pragma HLS UNROLL\n"
-        "            values.lane[lane]",
-        "        for (int lane = 0; lane < plan::VL; ++lane) {\n            values.lane[lane]",
+        "    for (int lane = 0; lane < plan::VL; ++lane) {\n#pragma HLS UNROLL\n",
+        "    for (int lane = 0; lane < plan::VL; ++lane) {\n",
         "pipelined, unrolled",
     ),
     "lost interface": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=image bundle=control\n", "",
@@ -98,18 +72,17 @@ MUTANTS = {
     "no start": (TOP_FILE, "#pragma HLS INTERFACE s_axilite port=return bundle=control\n", "",
                  "started by a register"),
     "no depth": (TOP_FILE, "#pragma HLS STREAM variable=words depth=64\n", "", "one depth"),
-    "no such depth": ("src/softmax.hpp", "depth=SCORE_DEPTH", "depth=SCARE_DEPTH", "constant"),
     "another depth": (TOP_FILE, "QNAS_DEPTH(words, 64)", "QNAS_DEPTH(words, 65)", "one depth"),
     "third reader": (
         TOP_FILE,
         "    QNAS_JOIN();",
-        "    QNAS_PROCESS(qnas::run(words, image, 0, logits));\n    QNAS_JOIN();",
+        "    QNAS_PROCESS(qnas::run(words, pixels, images, 0, answers));\n    QNAS_JOIN();",
         "not: writes, reads, reads",
     ),
     "two writers": (
         TOP_FILE,
-        "QNAS_PROCESS(qnas::run(words, image, 0, logits))",
-        "QNAS_PROCESS(qnas::stream_in(weights, 0, words))",
+        "QNAS_PROCESS(qnas::run(words, pixels, images, 0, answers))",
+        "QNAS_PROCESS(qnas::stream_in(weights, images, 0, words))",
         "not: writes, writes",
     ),
     "code in a region": (TOP_FILE, "    QNAS_JOIN();", "    logits[0] = 0;\n    QNAS_JOIN();",

@@ -1,0 +1,123 @@
+"""How deep the pipelines of the emitted loops are: cycles that a loop takes beyond its iterations.
+
+Chains of operators between registers that nothing can move (memories, DSPs) are cut into clock
+cycles: the sum of their delays over the period that Vitis HLS plans with. Delays are what its
+reports commonly show for such parts; they are assumed, and no schedule was made here. Written with
+numpy alone, so that one text serves a folding and arrays of foldings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qnas.accel.device import Device
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.memory import score_bits
+from qnas.accel.plan.multipliers import packing
+from qnas.architecture import Architecture
+from qnas.numerics import bit_length
+
+Count = Any
+
+UNCERTAINTY = 0.27  # of the period, which Vitis HLS keeps free by default (UG1399)
+READ, WRITE, FIFO = 2, 1, 1  # cycles of a memory's read, a write, a stream's read
+CONTROL = 1  # counters and addresses
+DSP = 3  # cycles of a product: operands, product, sum
+WIDE_DSP = 4  # of one that two DSPs make, or with an addend behind it
+DIVIDER_STEPS, ROOT_STEPS = 17, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Nanoseconds of an addition (or comparison), and of a choice of one in four."""
+
+    add_ns: float
+    add_ns_per_bit: float
+    choose_ns: float
+
+    def add(self, bits: int) -> float:
+        return self.add_ns + bits * self.add_ns_per_bit
+
+
+# Of 16 nm parts, and of 28 nm ones: additions of 32 bits take 1.0 and 2.5 ns.
+ULTRASCALE, SERIES_7 = Delays(0.65, 0.011, 0.35), Delays(1.3, 0.038, 0.7)
+
+
+def loop_depths(arch: Architecture, device: Device, folding: Folding) -> Mapping[str, Count]:
+    """Cycles by the name of a loop. One pipeline runs the array's phases and the softmax beside
+    them."""
+    part = SERIES_7 if "7000" in device.family else ULTRASCALE
+    clock = _Clock(part, (1 - UNCERTAINTY) * 1e3 / device.clock_mhz)
+    engine = np.maximum(_array(clock, arch, device, folding), _softmax(clock, arch, folding))
+    return {
+        **dict.fromkeys(("prefetch", "tiles", "flush", "softmax"), engine),
+        "normalise": _normalise(clock, folding),
+        "load": FIFO + CONTROL + WRITE,
+        "table": FIFO + WRITE,
+        "parameters": FIFO + WRITE,
+        "store": READ + FIFO,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    part: Delays
+    period_ns: float
+
+    def cycles(self, *, add: Mapping[int, Count] | None = None, choose: Count = 0) -> Count:
+        """Of a chain with so many additions of so many bits and so many choices of four. No
+        operator lies across a clock's edge, so that half of one stays idle in each period."""
+        delay = choose * self.part.choose_ns
+        for bits, count in (add or {}).items():
+            delay = delay + count * self.part.add(bits)
+        return np.ceil(np.asarray(delay) / (self.period_ns - self.part.add(16) / 2)).astype(
+            np.int64
+        )
+
+
+def _levels(count: Count) -> Count:
+    """Of a tree of pairs."""
+    return bit_length(np.asarray(count) - 1)
+
+
+def _fours(count: Count) -> Count:
+    """Levels of choices of four among so many."""
+    return (_levels(count) + 1) // 2
+
+
+def _array(clock: _Clock, arch: Architecture, device: Device, f: Folding) -> Count:
+    """Operands, products, sums; then a row slot: join, requantize, table, turn, write."""
+    cascade = np.minimum(f.tk, packing(device, arch.activation_bits).cascade)
+    multiply = clock.cycles(add={6: 1}) + DSP + cascade - 1
+    total = clock.cycles(add={16: 1 + _levels(f.tk // cascade), 24: 1}, choose=1)
+    join = clock.cycles(add={27: 1}, choose=_fours(f.tm) + 1)
+    scale = WIDE_DSP + clock.cycles(add={48: 2}, choose=5)
+    table = READ + clock.cycles(choose=_fours(device.port_bits // 8) + _fours(f.tk))
+    return CONTROL + READ + multiply + total + join + scale + table + WRITE
+
+
+def _softmax(clock: _Clock, arch: Architecture, f: Folding) -> Count:
+    """Maximum; exponential, sum of a row, and its reciprocal."""
+    bits = score_bits(arch)
+    maximum = clock.cycles(add={bits: _levels(f.vl) + 1}, choose=_fours(f.tt) + _levels(f.vl) + 1)
+    exponent = clock.cycles(add={bits: 1}) + DSP + clock.cycles(add={48: 2}, choose=4)
+    entry = READ + clock.cycles(add={16: 1}, choose=3)
+    total = clock.cycles(add={16: _levels(f.vl) + 1}, choose=1)
+    divide = clock.cycles(add={17: DIVIDER_STEPS}, choose=DIVIDER_STEPS + 6)
+    return CONTROL + READ + maximum + exponent + entry + total + divide + WRITE
+
+
+def _normalise(clock: _Clock, f: Folding) -> Count:
+    """Sums of a token, its reciprocal root (three products); then of the token before: three
+    products, two of them rounded, shifted and clipped."""
+    total = DSP + clock.cycles(add={41: _levels(f.vl) + 1}, choose=_fours(f.tt) + 1)
+    variance = WIDE_DSP + clock.cycles(add={54: 2})
+    normal = clock.cycles(add={16: ROOT_STEPS}, choose=ROOT_STEPS + 3)
+    root = normal + READ + 2 * DSP + clock.cycles(add={34: 1}) + WIDE_DSP
+    clip = clock.cycles(add={48: 2}, choose=5)
+    scale = clock.cycles(add={27: 1}) + WIDE_DSP + clip + WIDE_DSP + clip
+    return CONTROL + READ + total + variance + root + scale + WRITE
