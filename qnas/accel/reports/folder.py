@@ -53,7 +53,7 @@ def _begins_as_report(path: Path) -> bool:
     except OSError:
         return False
     if path.suffix.lower() == ".xml":
-        return b"<profile" in start[:4096]
+        return any(root in start[:4096] for root in (b"<profile", b"<RptDoc"))
     marks = (b"Tool Version", b"== Synthesis Summary", b"HLS Report for", b"Simulation tool")
     return any(mark in start for mark in marks)
 

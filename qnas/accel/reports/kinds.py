@@ -117,4 +117,6 @@ def _of_tables(text: Text) -> str | None:
         return "timing summary"
     if is_utilization(text):
         return "utilization"
+    if any(line.startswith(("Slack (", "Slack:")) for line in text.lines):
+        return "report of timing paths"
     return "co-simulation" if is_cosim(text) else None

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from qnas.accel.reports import vivado_xml
 from qnas.accel.reports.cosim import read_cosim
 from qnas.accel.reports.csynth import is_csynth, read_csynth
 from qnas.accel.reports.export_text import read_export
@@ -54,13 +55,16 @@ def read_report(path: str | Path) -> tuple[Measurement, ...]:
         return _read_xml(start, source, data[: len(data) - len(start)].count(b"\n"))
     if data[:4] in (b"\xff\xfe<\0", b"\xfe\xff\0<"):
         return _read_xml(data, source, 0)
-    text = Text(source, tuple(_decoded(data).splitlines()))
+    return _read_text(Text(source, tuple(_decoded(data).splitlines())))
+
+
+def _read_text(text: Text) -> tuple[Measurement, ...]:
     kind = kind_of(text)
     if kind is None:
         first = next((line.strip() for line in text.lines if line.strip()), "")
-        raise _without_figures(f"{source}:1", repr(first[:60]), UNKNOWN)
+        raise _without_figures(f"{text.source}:1", repr(first[:60]), UNKNOWN)
     if kind not in READERS:
-        raise _without_figures(f"{source}:1", f"a {kind}", kind)
+        raise _without_figures(f"{text.source}:1", f"a {kind}", kind)
     found = READERS[kind](text)
     return found if isinstance(found, tuple) else (found,)
 
@@ -69,6 +73,8 @@ def _read_xml(data: bytes, source: str, blank_lines: int) -> tuple[Measurement, 
     if len(data) > MAX_XML_BYTES:
         raise _too_long(source, MAX_XML_BYTES)
     root = parse_xml(data, source=source, first_line=1 + blank_lines)
+    if root.tag == vivado_xml.ROOT:
+        return _read_text(vivado_xml.as_text(root, source=source))
     for element in (root, *root.children):
         if is_csynth(element):
             return _required(read_csynth(element, source=source), element)

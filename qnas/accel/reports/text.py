@@ -36,14 +36,17 @@ class WithoutFigures(ReportError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A report as lines. `source` names it in errors."""
+    """A report as lines. `source` names it in errors; `numbers` are the lines' own in the file,
+    where these are others than 1, 2, ..."""
 
     source: str
     lines: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
 
     def where(self, index: int) -> str:
         """File and line (from 1) of the line at `index`."""
-        return f"{self.source}:{max(1, min(index + 1, len(self.lines)))}"
+        number = max(1, min(index + 1, len(self.lines)))
+        return f"{self.source}:{self.numbers[number - 1] if self.numbers else number}"
 
     @property
     def end(self) -> str:
@@ -139,7 +142,8 @@ def _is_rule(line: str) -> bool:
 
 
 def require_sections(text: Text) -> None:
-    """ReportError unless every section that the table of contents promises is there."""
+    """ReportError unless the last section that the table of contents promises is there: those
+    before it may have been left out by hand, but nothing was cut off."""
     stripped = [line.strip() for line in text.lines]
     if CONTENTS not in stripped:
         return
@@ -151,11 +155,12 @@ def require_sections(text: Text) -> None:
             break
         titles.append(found[1])
     body = stripped[start + len(titles) :]
-    for title in titles:
-        if not any((found := SECTION.fullmatch(line)) and found[1] == title for line in body):
-            raise ReportError(
-                problem(text.end, f"must have the section {title!r}", "the end of file", AGAIN)
-            )
+    found_titles = {found[1] for line in body if (found := SECTION.fullmatch(line))}
+    if titles and titles[-1] not in found_titles:
+        title = next(title for title in titles if title not in found_titles)
+        raise ReportError(
+            problem(text.end, f"must have the section {title!r}", "the end of file", AGAIN)
+        )
 
 
 def cut_off(text: Text, index: int) -> ReportError:

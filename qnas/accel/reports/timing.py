@@ -1,18 +1,20 @@
 """report_timing_summary: the clock that a synthesized or routed design reaches.
 
-The period reached is the target less the worst setup slack (WNS), of the clock with the least.
+The period reached is the target less the worst setup slack (WNS) of the clock that has the least.
+A violation elsewhere, between clocks, leaves it unknown.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.numbers import nanoseconds
 from qnas.accel.reports.text import AGAIN, Text, facts, flow_stage
 from qnas.errors import ReportError, problem
 
-TITLES = {"Design Timing Summary", "Clock Summary", "Intra Clock Table", "Inter Clock Table"}
+WNS = "WNS(ns)"
 CLOCK = re.compile(r"\s*(\S+)\s+\{[^}]*\}\s+(\S+)(?:\s+\S+)?\s*")
 
 
@@ -26,16 +28,22 @@ def read_timing(text: Text) -> Measurement:
 
     ReportError if the summary or its clocks are cut off.
     """
-    wns = _worst_slack(text)
-    periods = _periods(text)
-    clock = _critical(text, periods)
+    wns, periods = _worst_slack(text), _periods(text)
+    known = _slacks(text, periods)
+    clock = min(known, key=lambda name: (known[name], name)) if known else None
+    if clock is None and len(periods) == 1:
+        clock = next(iter(periods))
     target = periods.get(clock) if clock else None
-    reached = target - wns if target is not None and wns is not None else None
+    slack = known.get(clock, wns) if clock and wns is not None else None
+    elsewhere = wns is not None and slack is not None and wns < min(0.0, slack)
+    remark = f"{text.source}: the clock reached is unknown, as paths between clocks miss theirs"
+    reached = None if target is None or slack is None or elsewhere else target - slack
     return Measurement(
         **facts(text),
         stage=flow_stage(text),
         clock_target_ns=target,
         clock_estimated_ns=None if reached is None else round(reached, 6),
+        remarks=(remark,) if elsewhere else (),
     )
 
 
@@ -53,7 +61,7 @@ def _section(text: Text, title: str) -> list[tuple[int, str]]:
 
 def _worst_slack(text: Text) -> float | None:
     lines = _section(text, "Design Timing Summary")
-    start = next((i for i, (_, line) in enumerate(lines) if "WNS(ns)" in line), None)
+    start = next((i for i, (_, line) in enumerate(lines) if WNS in line), None)
     if start is None or start + 1 >= len(lines):
         rule = "must have a design timing summary with WNS"
         raise ReportError(problem(text.end, rule, "the end of file", AGAIN))
@@ -72,15 +80,18 @@ def _periods(text: Text) -> dict[str, float]:
     return found
 
 
-def _critical(text: Text, periods: dict[str, float]) -> str | None:
-    """The clock with the least slack of its own; the only one if there is but one."""
+def _slacks(text: Text, clocks: Container[str]) -> dict[str, float]:
+    """The worst setup slack of each clock's own paths. A clock without any has an empty cell, so
+    that cells are told by the column in which they end."""
     slacks: dict[str, float] = {}
+    end = 0
     for index, line in _section(text, "Intra Clock Table"):
-        name, *values = line.split()
-        if name in periods and values:
-            slack = nanoseconds(values[0], where=text.where(index))
-            if slack is not None:
-                slacks[name] = slack
-    if slacks:
-        return min(slacks, key=lambda name: (slacks[name], name))
-    return next(iter(periods)) if len(periods) == 1 else None
+        if WNS in line:
+            end = line.index(WNS) + len(WNS)
+            continue
+        cells = line[: end or None].split()
+        ends_there = not end or line[end - 1 : end].strip()
+        if len(cells) > 1 and cells[0] in clocks and ends_there:
+            slack = nanoseconds(cells[1], where=text.where(index))
+            slacks |= {} if slack is None else {cells[0]: slack}
+    return slacks
