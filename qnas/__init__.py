@@ -1,8 +1,103 @@
-"""qnas: search quantized vision transformers for FPGAs, and build the accelerator."""
+"""qnas: search quantized vision transformers for FPGAs, and build the accelerator.
 
-from qnas.architecture import Architecture, BlockSpec, W8Shares
-from qnas.errors import QnasError
-from qnas.space import SearchSpace
+    import qnas
 
-__all__ = ["Architecture", "BlockSpec", "QnasError", "SearchSpace", "W8Shares"]
-__version__ = "0.1.0"
+    run = qnas.run("digits_zcu102")
+    print(run.pick(fps=25_000).reasons)
+
+What is public is in `__all__`, in `qnas.visualization` and in `qnas.testing`. Each name is imported
+when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from qnas._util.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from qnas import visualization
+    from qnas.accel.cost.estimate import Estimate, Resources
+    from qnas.accel.device import Device, load_device
+    from qnas.accel.plan.plan import HardwarePlan
+    from qnas.architecture import Architecture, BlockSpec, W8Shares
+    from qnas.data import ImageSet, PixelConfig, load_data
+    from qnas.data.splits import SplitConfig
+    from qnas.errors import QnasError
+    from qnas.objectives.base import Candidate, FunctionObjective, Objective
+    from qnas.space import SearchSpace
+    from qnas.spaces import load_space
+    from qnas.studies.api import OpenRun, PickedTrial, open_run, plan, run
+    from qnas.studies.config import Study
+    from qnas.studies.run.outcome import Summary
+    from qnas.studies.search.trials import TrialRecord
+    from qnas.studies.sections import CalibrationConfig, SearchConfig, TuneConfig
+    from qnas.training.recipe import Recipe
+
+_HOMES = {
+    "accel.cost.estimate": ("Estimate", "Resources"),
+    "accel.device": ("Device", "load_device"),
+    "accel.plan.plan": ("HardwarePlan",),
+    "architecture": ("Architecture", "BlockSpec", "W8Shares"),
+    "data": ("ImageSet", "PixelConfig", "load_data"),
+    "data.splits": ("SplitConfig",),
+    "errors": ("QnasError",),
+    "objectives.base": ("Candidate", "FunctionObjective", "Objective"),
+    "space": ("SearchSpace",),
+    "spaces": ("load_space",),
+    "studies.api": ("OpenRun", "PickedTrial", "open_run", "plan", "run"),
+    "studies.config": ("Study",),
+    "studies.run.outcome": ("Summary",),
+    "studies.search.trials": ("TrialRecord",),
+    "studies.sections": ("CalibrationConfig", "SearchConfig", "TuneConfig"),
+    "training.recipe": ("Recipe",),
+}
+_MODULES = ("visualization",)
+
+__all__ = [
+    "Architecture",
+    "BlockSpec",
+    "CalibrationConfig",
+    "Candidate",
+    "Device",
+    "Estimate",
+    "FunctionObjective",
+    "HardwarePlan",
+    "ImageSet",
+    "Objective",
+    "OpenRun",
+    "PickedTrial",
+    "PixelConfig",
+    "QnasError",
+    "Recipe",
+    "Resources",
+    "SearchConfig",
+    "SearchSpace",
+    "SplitConfig",
+    "Study",
+    "Summary",
+    "TrialRecord",
+    "TuneConfig",
+    "W8Shares",
+    "load_data",
+    "load_device",
+    "load_space",
+    "open_run",
+    "plan",
+    "run",
+    "visualization",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from qnas import __version__
+from qnas._util.version import __version__
 from qnas.errors import QnasError, VerificationError, problem
 
 # Every command with its line of help, so that `qnas --help` imports none of them.

@@ -12,8 +12,7 @@ from qnas.cli.stage import opened_to_read
 from qnas.errors import ConfigError, problem
 
 if TYPE_CHECKING:
-    from qnas.studies.results.selection import Selected
-    from qnas.studies.run.run import Run
+    from qnas.studies.api import OpenRun, PickedTrial
     from qnas.studies.search.trials import TrialRecord
 
 
@@ -42,22 +41,19 @@ def command(
 
     The choice is from the front of what keeps the limits. report.html has a slider for each limit.
     """
-    from qnas.studies.results.selection import Requirements, select_candidate
-
     run = opened_to_read(study, runs, stage="pick")
-    wishes = Requirements(
-        fps,
-        _numbers("at-most", at_most),
-        _numbers("weight", weight),
-        _numbers("at-least", at_least),
+    picked = run.pick(
+        fps=fps,
+        at_most=_numbers("at-most", at_most),
+        at_least=_numbers("at-least", at_least),
+        weights=_numbers("weight", weight),
     )
-    choice = select_candidate(run.searched_records("pick"), wishes)
     if out is not None:
-        _write(run, choice, out)
+        picked.export(out)
     if as_json:
-        click.echo(json.dumps(_as_json(choice), indent=1))
+        click.echo(json.dumps(_as_json(picked), indent=1))
     else:
-        _show(run, choice)
+        _show(run, picked)
 
 
 def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
@@ -74,24 +70,13 @@ def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _write(run: Run, choice: Selected, out: Path) -> None:
-    from qnas.studies.results.picks import Pick
-    from qnas.studies.run.run_directory import PickDirectory
-    from qnas.studies.stages.export import export_pick
-
-    if out.exists() and any(out.iterdir()):
-        rule = "must be a new or empty folder"
-        raise ConfigError(problem("--out", rule, out, "Choose another."))
-    export_pick(run, Pick(f"trial{choice.trial.number}", choice.trial), PickDirectory(out))
-
-
-def _show(run: Run, choice: Selected) -> None:
+def _show(run: OpenRun, picked: PickedTrial) -> None:
     from rich.table import Table
 
     from qnas.cli.console import printer
 
-    table = Table(title=f"Pick: trial {choice.trial.number}", title_justify="left")
-    columns = {"pick": choice.trial, "more accurate": choice.more_accurate, "faster": choice.faster}
+    table = Table(title=f"Pick: trial {picked.trial.number}", title_justify="left")
+    columns = {"pick": picked.trial, "more accurate": picked.more_accurate, "faster": picked.faster}
     there = {name: trial for name, trial in columns.items() if trial is not None}
     table.add_column("")
     for name in there:
@@ -100,7 +85,7 @@ def _show(run: Run, choice: Selected) -> None:
         table.add_row(label, *cells)
     console = printer()
     console.print(table)
-    for reason in choice.reasons:
+    for reason in picked.reasons:
         console.print(f"- {reason}")
     console.print(f"Limits of {run.device.name}: all kept; cycles, FPS and resources are modelled.")
 
@@ -125,10 +110,10 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _as_json(choice: Selected) -> dict[str, Any]:
+def _as_json(picked: PickedTrial) -> dict[str, Any]:
     from qnas._util.serialization import encode
 
-    trial = choice.trial
+    trial = picked.trial
     return {
         "trial": trial.number,
         "key": trial.key,
@@ -137,5 +122,5 @@ def _as_json(choice: Selected) -> dict[str, Any]:
         "fps": trial.estimate.fps,
         "dsp_share": trial.proposal.dsp_share,
         "architecture": encode(trial.architecture),
-        "reasons": list(choice.reasons),
+        "reasons": list(picked.reasons),
     }

@@ -12,6 +12,7 @@ import click
 from qnas.errors import VerificationError
 
 if TYPE_CHECKING:
+    from qnas.studies.api import OpenRun
     from qnas.studies.progress import Progress
     from qnas.studies.run.run import Run
 
@@ -45,16 +46,17 @@ def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return workers(storage(function))
 
 
-def opened_to_read(study: str, runs: Path, *, stage: str) -> Run:
+def opened_to_read(study: str, runs: Path, *, stage: str) -> OpenRun:
     """The run of `study`, for commands that only look at it: also while it searches."""
+    from qnas.studies.api import OpenRun
     from qnas.studies.config import load_config
-    from qnas.studies.run.opening import read_run
-    from qnas.studies.run.run import Run
+    from qnas.studies.run.opening import readable_config
 
     config = load_config(study)
-    known = Run(config, runs / config.name)
-    known.need(stage, known.files.manifest.is_file(), "train")
-    return read_run(known.files.path, config=config)
+    run = OpenRun(config, runs / config.name, read_only=True)
+    run.need(stage, run.files.manifest.is_file(), "train")
+    readable_config(run.path, config=config)
+    return run
 
 
 @contextmanager

@@ -139,6 +139,15 @@ class Study(Value):
                 not isinstance(value, int | float) or value >= 0, name, "must be positive", value
             )
 
+    @classmethod
+    def from_toml(cls, source: str | Path) -> Study:
+        """The study of a TOML file, or of the name of one that comes with qnas.
+
+        Relative paths in it are looked up from the file's folder. Raises ConfigError and
+        UnknownNameError for what is wrong in it.
+        """
+        return load_config(source)
+
     def _name_everything(self) -> None:
         """Objects that are found again by a name, as that name; sequences as tuples."""
         objectives, limits = self.objectives, self.limits

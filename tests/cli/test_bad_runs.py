@@ -64,7 +64,7 @@ CASES: list[tuple[str, Damage, str, str, str, str, str]] = [
     ("nan", unharmed, "pick s.toml --at-most dsp=nan", "", "must be", "nan", ""),
     ("minus", unharmed, "pick s.toml --fps -5", "", "must be", "-5", ""),
     ("too fast", unharmed, "pick s.toml --fps 1e12", "", "must", "", ""),
-    ("a full folder", unharmed, "pick s.toml --out full", "--out", "must be a new", "full", ""),
+    ("a full folder", unharmed, "pick s.toml --out full", "out", "must be a new", "full", ""),
     (
         "outside",
         unharmed,

@@ -37,7 +37,7 @@ def front(folder: Path) -> list[str]:
 
 def trials(folder: Path) -> list[tuple[tuple[int, int], str]]:
     records = Run(load_config(folder / "study.toml"), folder / "runs/tiny").records()
-    return [(t.place, t.key) for t in (*records.trials, *records.refused)]
+    return [(t.place, t.key) for t in (*records.trials, *records.infeasible)]
 
 
 def written(folder: Path) -> int:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.results.picks import Pick
+from qnas.studies.results.picks import Pick, choose, reached
 from qnas.studies.run.tuning_record import Tuning
 from qnas.studies.search.trials import TrialRecord
 
 if TYPE_CHECKING:
     from qnas.accel.calibration.file import Calibration
+    from qnas.studies.run.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,19 @@ class ReportContent:
             _, names = found.get(pick.trial.key, (pick.trial, ""))
             found[pick.trial.key] = (pick.trial, f"{names}, {pick.name}" if names else pick.name)
         return found
+
+
+def figures_content(run: Run, records: StudyRecords) -> ReportContent:
+    """What the figures of `records` show, beside the page: no images are read for it."""
+    return ReportContent(
+        name=run.config.name,
+        device=run.device.name,
+        facts=(),
+        records=records,
+        picks=choose(records, reached(records, run.config.fps_targets)),
+        limits={str(name): limit for name, limit in run.device.limits().items()},
+        verifications={},
+    )
 
 
 def describe(trial: TrialRecord) -> str:

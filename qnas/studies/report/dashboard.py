@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial
 
 from qnas.accel.device import Resource
 from qnas.errors import DependencyError, problem
-from qnas.studies.report.content import ReportContent
+from qnas.studies.report.content import figures_content
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose, reached, w8_share
 from qnas.studies.search.trials import TrialRecord
@@ -95,23 +95,14 @@ class Mirror:
             if trial.number in members:
                 note = trial_note(members[trial.number], run.device.limits())
                 save_note(optuna.Trial(self.study, trial._trial_id), note)
-        self._draw(records, picks)
+        self._draw(records)
 
-    def _draw(self, records: StudyRecords, picks: tuple[Pick, ...]) -> None:
+    def _draw(self, records: StudyRecords) -> None:
         from optuna_dashboard import save_plotly_graph_object
 
         from qnas.studies.report import device_figures, front_figures
 
-        run = self._run
-        content = ReportContent(
-            name=run.config.name,
-            device=run.device.name,
-            facts=(),
-            records=records,
-            picks=picks,
-            limits={str(name): limit for name, limit in run.device.limits().items()},
-            verifications={},
-        )
+        content = figures_content(self._run, records)
         trials = [*records.front(), *(pick.trial for pick in content.picks)]
         drawn = [figure for _, figure in front_figures.pairwise(content)]
         drawn.append(front_figures.parallel(content))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qnas._util.serialization import Value, digest, encode, read_json, read_value, write_json
+from qnas._util.version import __version__
 from qnas.accel.device import Device
 from qnas.data.image_set import ImageSet
 from qnas.data.splits import Splits
@@ -78,7 +79,7 @@ def make_manifest(
     return Manifest(
         format=1,
         name=config.name,
-        versions={"python": platform.python_version(), "qnas": _qnas(), **_versions()},
+        versions={"python": platform.python_version(), "qnas": __version__, **_versions()},
         seeds=seeds,
         config=config.recorded(),
         config_digest=digest(config.recorded()),
@@ -175,9 +176,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "absent"
     return found
-
-
-def _qnas() -> str:
-    import qnas
-
-    return qnas.__version__

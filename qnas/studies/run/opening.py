@@ -61,11 +61,15 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
 
 
 def read_run(directory: Path, *, config: Study | None = None) -> Run:
-    """The run in `directory`, to read: without a lock, also while it trains or searches, and
-    nothing is written there.
+    """The run in `directory`, to read: see `readable_config`."""
+    return Run(readable_config(directory, config=config), directory, read_only=True)
 
-    It is read as the study `config`, by default as the one that it was made from. Raises
-    ConfigError for a directory that is no run, and for a study that is not the run's.
+
+def readable_config(directory: Path, *, config: Study | None = None) -> Study:
+    """The study to read the run in `directory` as: `config`, by default the one it was made from.
+
+    Nothing is locked or written. Raises ConfigError for a directory that is no run, and for a
+    study that is not the run's.
     """
     files = RunDirectory(directory)
     if not files.manifest.is_file():
@@ -73,16 +77,13 @@ def read_run(directory: Path, *, config: Study | None = None) -> Run:
         raise ConfigError(problem("run", rule, directory, remedy))
     manifest = read_manifest(files.manifest)
     if config is None:
-        return Run(manifest.config, directory, read_only=True)
+        return manifest.config
     config.check_names()
-    run = Run(config, directory, read_only=True)
     now = {
-        "space": space_of(config, run.space),
-        "device": device_of(run.device),
+        "space": space_of(config, config.search_space()),
+        "device": device_of(config.board()),
         "calibration": calibration_of(config),
     }
-    changed = [
-        name for name, found in now.items() if found.digest != getattr(manifest, name).digest
-    ]
+    changed = [name for name, it in now.items() if it.digest != getattr(manifest, name).digest]
     refuse([*changed_sections(manifest, config), *changed], directory)
-    return run
+    return config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qnas._util.serialization import write_atomically
 from qnas.accel.csim.toolchain import Toolchain
@@ -19,6 +19,9 @@ from qnas.studies.stages import verify as verifying
 from qnas.studies.stages.kernels import picks, reachable_picks
 from qnas.studies.stages.summary import summarise
 from qnas.studies.workers.pool import ONE_WORKER, WorkerPool
+
+if TYPE_CHECKING:
+    from qnas.studies.report.content import ReportContent
 
 SILENT = Silent()
 
@@ -45,13 +48,9 @@ def search(
 def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     """Write report.html from the study, and from the verifications there are; with `png`, its
     figures as well. Of a search that goes on, what there is so far. Needs `search`."""
-    from qnas.studies.report.page import content_of, render
+    from qnas.studies.report.page import render
 
-    searching.check_supernet(run)
-    run.searched_records("report")
-    # Without the targets that nobody reaches: it is the report that shows why.
-    picks, found = reachable_picks(run), verifying.verifications(run)
-    content = content_of(run, picks, found)
+    content = report_content(run)
     page = render(content)
     known = run.files.report.read_text("utf-8") if run.files.report.exists() else ""
     progress.stage("report", "report.html is up to date" if page == known else "report.html")
@@ -62,6 +61,23 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
 
         files = write_images(content, run.files.figures)
         progress.stage("report", f"{len(files)} figures")
+
+
+def report_content(run: Run) -> ReportContent:
+    """What a report of `run` shows now. StageOrderError before the first trial."""
+    from qnas.studies.report.page import content_of
+
+    searching.check_supernet(run)
+    run.searched_records("report")
+    # Without the targets that nobody reaches: it is the report that shows why.
+    return content_of(run, reachable_picks(run), verifying.verifications(run))
+
+
+def rendered_report(run: Run) -> str:
+    """The page that `report` writes."""
+    from qnas.studies.report.page import render
+
+    return render(report_content(run))
 
 
 def export(run: Run, *, together: bool = False, progress: Progress = SILENT) -> None:

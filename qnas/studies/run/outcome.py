@@ -1,0 +1,89 @@
+"""summary.json: the outcome of a run, for people's tables and other programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qnas._util.serialization import Value
+from qnas.studies.run.tuning_record import BeforeAfter
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyLadder(Value):
+    """Top-1 on the report split, as fractions: fake-quantized in PyTorch, of the integer
+    reference, and of the simulated C++."""
+
+    fake_quant: float
+    integer: float
+    hls: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Value):
+    """What the C simulation compared with the integer reference: `mismatches` of `values`."""
+
+    images: int
+    stages: int
+    values: int
+    mismatches: int
+
+
+@dataclass(frozen=True, slots=True)
+class TunedPick(Value):
+    """Which weights a pick is made of, "tuned" or "inherited", and what tells so, by split."""
+
+    weights: str
+    search: BeforeAfter
+    report: BeforeAfter
+
+
+@dataclass(frozen=True, slots=True)
+class PickSummary(Value):
+    """A verified pick. `w8_share` is the share of its weights in 8-bit rows; cycles, images a
+    second and resources are modelled."""
+
+    name: str
+    key: str
+    w8_share: float
+    accuracy: AccuracyLadder
+    cycles: int
+    fps: float
+    clock_mhz: float
+    lut: int
+    ff: int
+    dsp: int
+    bram18: int
+    uram: int
+    verification: Check
+    tuning: TunedPick | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSummary(Value):
+    """What the search made: decided trials, distinct candidates, members of the front, the
+    hypervolume in units of the first generation's range, and seconds."""
+
+    trials: int
+    distinct: int
+    pareto: int
+    hypervolume: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SupernetSummary(Value):
+    """Seconds of training, and top-1 on the report split of its largest and smallest subnet, as
+    fractions; None of what was not recorded."""
+
+    seconds: float | None
+    largest_accuracy: float | None
+    smallest_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Value):
+    """The outcome of a run: its verified picks, and what search and training came to."""
+
+    picks: tuple[PickSummary, ...]
+    study: SearchSummary
+    supernet: SupernetSummary

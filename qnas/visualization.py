@@ -1,0 +1,97 @@
+"""Plotly figures of a run, named as those of `optuna.visualization`.
+
+    run = qnas.open_run("runs/digits_zcu102")
+    qnas.visualization.plot_pareto_front(run).show()
+
+They are the report's figures; each point tells its trial's architecture, values and estimate.
+"""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.studies.report import device_figures, front_figures, search_figures
+from qnas.studies.report.content import ReportContent, figures_content
+from qnas.studies.results.importance import LEAST, importances
+from qnas.studies.run.run import Run
+from qnas.studies.search.trials import AMOUNTS
+
+__all__ = [
+    "plot_hypervolume_history",
+    "plot_optimization_history",
+    "plot_parallel_coordinate",
+    "plot_param_importances",
+    "plot_pareto_front",
+    "plot_pareto_front_3d",
+    "plot_resources",
+]
+
+
+def plot_pareto_front(run: Run, *, x: str = "", y: str = "error") -> go.Figure:
+    """Every distinct candidate over two amounts, the front and the picks marked.
+
+    `x` and `y` are objectives, "latency" (ms), "fps" or resources; `x` is the first objective
+    beside `y` unless given. UnknownNameError for another name.
+    """
+    content = _content(run)
+    objectives = content.records.objectives
+    across = x or next(name for name in objectives if name != y)
+    for subject, name in (("x", across), ("y", y)):
+        known = {*objectives, *AMOUNTS}
+        if name not in known:
+            rule = "must name an objective of the study, latency, fps or a resource"
+            raise UnknownNameError(problem(subject, rule, repr(name), nearest(name, known)))
+    return _described(front_figures.pair(content, x=across, y=y), content)
+
+
+def plot_pareto_front_3d(run: Run) -> go.Figure:
+    """The front over the study's first three objectives; ConfigError if it has but two."""
+    content = _content(run)
+    found = len(content.records.objectives)
+    if found < 3:
+        remedy = "Use plot_pareto_front."
+        raise ConfigError(problem("objectives", "must be three or more", found, remedy))
+    return _described(front_figures.front_3d(content), content)
+
+
+def plot_parallel_coordinate(run: Run) -> go.Figure:
+    """A line a member of the front over every amount, its best on the front at the top."""
+    content = _content(run)
+    return _described(front_figures.parallel(content), content)
+
+
+def plot_optimization_history(run: Run) -> go.Figure:
+    """Lowest error of a feasible candidate so far, in percent, over the evaluated trials."""
+    return search_figures.best_error(run.searched_records("plot"))
+
+
+def plot_hypervolume_history(run: Run) -> go.Figure:
+    """Hypervolume of the feasible trials up to each generation, in units of the first one's
+    range."""
+    return search_figures.hypervolumes(run.searched_records("plot"))
+
+
+def plot_param_importances(run: Run) -> go.Figure:
+    """For each kind of gene, the share of each objective's variance that changes with it, in
+    percent. ConfigError for fewer than 40 distinct candidates: too few to tell."""
+    records = run.searched_records("plot")
+    distinct = records.distinct()
+    found = importances(records.objectives, distinct)
+    if not found:
+        rule, remedy = f"must be {LEAST} or more, and differ", "Search on."
+        raise ConfigError(problem("distinct candidates", rule, len(distinct), remedy))
+    return search_figures.gene_importance(records, found)
+
+
+def plot_resources(run: Run) -> go.Figure:
+    """The resources of each pick, modelled, in percent of what a plan may use of the device."""
+    return device_figures.resources(_content(run))
+
+
+def _content(run: Run) -> ReportContent:
+    return figures_content(run, run.searched_records("plot"))
+
+
+def _described(figure: go.Figure, content: ReportContent) -> go.Figure:
+    return front_figures.described(figure, content.records.distinct())
