@@ -36,7 +36,7 @@ def command(study: str, data: bool | None) -> None:
     from qnas.cli.console import printer
     from qnas.studies.config import load_config
     from qnas.studies.run.feasibility import assess
-    from qnas.studies.run.pretrained import check_weights
+    from qnas.studies.run.pretrained import check_weights, other_pixels
 
     config = load_config(study)
     found = assess(config)
@@ -44,7 +44,7 @@ def command(study: str, data: bool | None) -> None:
     console.print(_table(found))
     found.require()
     imported = check_weights(config, config.search_space())
-    for line in imported.lines() if imported else ():
+    for line in (*imported.lines(), *other_pixels(config, imported)) if imported else ():
         console.print(line, markup=False)
     remarks = () if data is False else _data_remarks(config, console, every_image=bool(data))
     for line in (*found.remarks(), *remarks):

@@ -259,7 +259,10 @@ def _resolved(config: Study, folder: Path) -> Study:
     from qnas.data import resolve_data
 
     def absolute(path: str) -> str:
-        return str((folder / path).resolve()) if path else ""
+        try:
+            return str((folder / path).resolve()) if path else ""
+        except (OSError, RuntimeError):  # a loop of links, which is no file
+            return str(folder / path)
 
     def weights(source: str) -> str:
         return absolute(str(Path(source).expanduser())) if is_weights_file(source) else source

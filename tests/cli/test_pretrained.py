@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,11 @@ from torch import nn
 from qnas._util.timm_support import import_timm
 from qnas.cli.main import cli
 from qnas.data import load_data
+from qnas.data.pixels import PixelConfig
+from qnas.studies.config import Study
+from qnas.studies.run.pretrained import check_weights, other_pixels
 from tests.cli.tiny_study import TINY_SPACE, qnas, study
+from tests.tiny import TINY
 
 SAID = """pretrained_heads = 2
 pretrained_activation = "gelu"
@@ -116,6 +122,40 @@ def test_status_2_and_a_sentence(tmp_path: Path, model: Any, case: str) -> None:
     done = qnas("train", folder_with(tmp_path, said))
     assert done.exit_code == 2 and message in done.output.replace("\n", " "), done.output
     assert "Traceback" not in done.output and len(done.output) < 900
+
+
+def test_images_that_are_normalised_otherwise_are_said(tmp_path: Path, model: Any) -> None:
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    arguments = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    config = {
+        "architecture": "vit_tiny_patch16_224",
+        "model_args": arguments | {"mlp_ratio": 2.0},
+        "pretrained_cfg": {"mean": [0.13], "std": [0.31]},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    study = Study(space=TINY, data="idx:mnist", device="zcu102", pretrained=str(tmp_path))
+    found = check_weights(study, TINY)
+    assert found is not None and found.mean == (0.13,)
+    (told,) = other_pixels(study, found)
+    assert told.startswith("its images had mean [0.13] and std [0.31], those of the study have")
+    equal = replace(study, images=PixelConfig(mean=(0.13,), std=(0.31,)))
+    assert not other_pixels(equal, found)
+    assert not other_pixels(replace(study, data="digits"), found), "they are as they are"
+
+
+@pytest.mark.parametrize("kind", ["absent", "a link to itself", "a pipe", "an empty folder"])
+def test_what_is_no_file_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "vit.pth"
+    if kind == "a link to itself":
+        path.symlink_to(path)
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "an empty folder":
+        path.mkdir()
+    done = check(folder_with(tmp_path, SAID))
+    assert done.exit_code == 2, done.output
+    wanted = "must hold one of" if kind == "an empty folder" else "must be a file that exists"
+    assert wanted in done.output
 
 
 def test_facts_without_weights_are_refused(tmp_path: Path) -> None:

@@ -39,3 +39,19 @@ def check_weights(config: Study, space: SearchSpace) -> Imported | None:
     from qnas.supernet.pretrained.load import check_pretrained
 
     return check_pretrained(space, pretrained_of(config))
+
+
+def other_pixels(config: Study, imported: Imported) -> tuple[str, ...]:
+    """A remark where the study normalises its images otherwise than those of the weights were, as
+    far as somebody knows them and `config.images` normalises the study's."""
+    if not imported.mean or not config.data_name.startswith(("folder:", "idx:")):
+        return ()
+    own = config.images.statistics(imported.architecture.in_channels)
+    mean, std = ([round(float(value), 4) for value in values.flatten()] for values in own)
+    theirs = [[round(v, 4) for v in values] for values in (imported.mean, imported.std)]
+    if theirs == [mean, std]:
+        return ()
+    return (
+        f"its images had mean {theirs[0]} and std {theirs[1]}, those of the study have {mean} and "
+        f"{std}: see [images]",
+    )

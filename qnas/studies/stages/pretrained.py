@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qnas.studies.progress import Progress
-from qnas.studies.run.pretrained import pretrained_of
+from qnas.studies.run.pretrained import other_pixels, pretrained_of
 from qnas.studies.run.run import Run
 
 if TYPE_CHECKING:
@@ -34,27 +34,12 @@ def start_from(run: Run, source: BatchSource, *, stage: str, progress: Progress 
         pretrained=pretrained_of(run.config),
     )
     if progress:
-        lines = [*imported.lines(), *_other_pixels(run, imported)]
+        lines = [*imported.lines(), *other_pixels(run.config, imported)]
         run.record_stage(stage, pretrained="; ".join(lines), pretrained_sha256=imported.sha256)
         lines += _accuracy(run, supernet, imported, stage)
         for line in lines:
             progress.stage(stage, line)
     return supernet
-
-
-def _other_pixels(run: Run, imported: Imported) -> list[str]:
-    """A remark where the images of the study are normalised otherwise than those of the weights."""
-    mean, std = (
-        tuple(round(float(v), 4) for v in values.flatten())
-        for values in run.config.images.statistics(run.space.in_channels)
-    )
-    theirs = tuple(tuple(round(v, 4) for v in values) for values in (imported.mean, imported.std))
-    if not all(theirs) or theirs == (mean, std):
-        return []
-    return [
-        f"its images had mean {list(theirs[0])} and std {list(theirs[1])}, those of the study have "
-        f"{list(mean)} and {list(std)}: see [images]"
-    ]
 
 
 def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> list[str]:

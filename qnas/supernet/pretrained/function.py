@@ -90,8 +90,10 @@ def _typed(config: Mapping[str, Any], key: str, kind: type) -> Any:
     return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
 
-def settled(told: Sequence[Function], *, source: str, needed: Sequence[str]) -> Function:
-    """All facts in one, `by` those who said them.
+def settled(
+    told: Sequence[Function], *, source: str, needed: Sequence[str], remarks: Sequence[str]
+) -> Function:
+    """All facts in one, `by` those who said them. `remarks` are on who was not believed.
 
     Raises CheckpointError where two contradict each other, ConfigError where nobody says what is
     `needed`.
@@ -113,7 +115,7 @@ def settled(told: Sequence[Function], *, source: str, needed: Sequence[str]) -> 
             problem(
                 source,
                 "must come with what its tensors do not show",
-                f"nothing of {_listed(missing)}",
+                f"nothing of {_listed(missing)}" + "".join(f" ({remark})" for remark in remarks),
                 "Name the model in timm that the weights are of (pretrained_model), or say in the "
                 f"study what its own code has, such as {keys}.",
             )

@@ -25,8 +25,9 @@ from qnas.supernet.pretrained.stored import plain
 class Imported:
     """Weights of a plain ViT from `source`, and what was done with them.
 
-    `architecture` is the subnet that equals it with quantization off: all rows in 8 bits. `head`
-    says whether its head is loaded, `outside` why that subnet is none of the space, if it is none.
+    `architecture` is the subnet that equals it with quantization off: all rows in 8 bits. `grid`
+    is the number of patches along an edge that it has positions for. `head` says whether its head
+    is loaded, `outside` why that subnet is none of the space, if it is none.
     `mean` and `std` are those of the images that it was trained on, where somebody knows them.
     """
 
@@ -35,6 +36,7 @@ class Imported:
     where: str
     function: Function
     architecture: Architecture
+    grid: int
     head: bool
     left_out: tuple[str, ...]
     resampled: str
@@ -46,10 +48,11 @@ class Imported:
     def lines(self) -> list[str]:
         """For people: what was loaded, who said what of it, and what is not as in the source."""
         arch, block = self.architecture, self.architecture.blocks[0]
+        patch, grid = arch.patch_size, self.grid
         return [
             f"weights of {plain(self.source, 120)}{self.where}: {arch.depth} blocks of "
             f"{arch.embed_dim} channels, {block.num_heads} heads, MLP width {block.mlp_hidden}, "
-            f"patches of {arch.patch_size} x {arch.patch_size}",
+            f"{grid} x {grid} patches of {patch} x {patch} pixels",
             f"heads, activation and the like as {plain(self.function.by, 160)} says",
             *(f"left out: {what}" for what in self.left_out),
             *([f"resampled: {self.resampled}"] if self.resampled else []),
@@ -65,7 +68,7 @@ def read_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> tuple[
         _require(f"{source}: {subject}", rule, value, holds)
     head = found.shape.classes == space.largest().num_classes
     needed = [fact for fact in FACTS if fact != "pooling" or head]
-    function = settled(found.told, source=source, needed=needed)
+    function = settled(found.told, source=source, needed=needed, remarks=found.remarks)
     remarks = check_function(function, source=source, head=head)
     architecture = _architecture(source, space, found.shape, function)
     try:
@@ -79,6 +82,7 @@ def read_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> tuple[
         where=found.where,
         function=function,
         architecture=architecture,
+        grid=found.shape.side,
         head=head,
         left_out=(*_head(found.shape, space), *found.left_out),
         resampled=_resampled(found.shape, architecture),
@@ -126,7 +130,8 @@ def _architecture(
     assert heads is not None, "settled needs it"
     rule = f"must be {found.embed_dim // largest.head_dim} in {found.embed_dim} channels, as "
     rule += f"{_name(space)} has a head_dim of {largest.head_dim}"
-    _require(f"{source}: heads", rule, heads, heads * largest.head_dim == found.embed_dim)
+    fits = heads * largest.head_dim == found.embed_dim
+    _require(f"{source}: heads", rule, plain(heads), fits)
     shares = W8Shares(**{field.name: EIGHTHS for field in fields(W8Shares)})
     return Architecture(
         image_size=largest.image_size,

@@ -25,6 +25,7 @@ INSERTED = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model", "params_ema")
 LAST = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "params")
 BESIDE = {"optimizer", "optimizer_states", "lr_scheduler", "lr_schedulers", "scaler", "callbacks"}
+SEVERAL = "several networks"
 DEPTH = 3  # of dictionaries in dictionaries
 STEM = "patch_embed.proj.weight"
 
@@ -113,7 +114,7 @@ def _preferred(found: list[Found]) -> list[Found]:
 
 def _several(places: list[str]) -> str:
     shown = ", ".join(f"`{plain(place, 40)}`" for place in places[:6])
-    return f"several networks ({shown})"
+    return f"{SEVERAL} ({shown})"
 
 
 def _states(content: Any, where: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:

@@ -12,7 +12,7 @@ from typing import Any
 from qnas._util.timm_support import is_weights_file
 from qnas.errors import CheckpointError, problem
 from qnas.supernet.pretrained.function import Function, Pretrained, of_hugging_face, of_study
-from qnas.supernet.pretrained.names import Found, State, find_vit, state_of
+from qnas.supernet.pretrained.names import SEVERAL, Found, State, find_vit, state_of
 from qnas.supernet.pretrained.shape import Shape, left_out, shape_of
 from qnas.supernet.pretrained.stored import (
     Stored,
@@ -23,6 +23,7 @@ from qnas.supernet.pretrained.stored import (
     weights_in,
 )
 from qnas.supernet.pretrained.timm_models import (
+    PLAIN_VITS,
     KnownModel,
     check_name,
     fetched,
@@ -61,18 +62,19 @@ class Read:
 
 def read(given: Pretrained) -> Read:
     """Raises CheckpointError for a source that holds no plain ViT, and what `fetched` raises."""
-    sha256, remarks = "", []
+    sha256 = ""
+    remarks: list[str] = []
+    of_file: tuple[str, ...] = ()
     if is_weights_file(given.source):
         path = weights_in(Path(given.source))
         stored = read_stored(path)
+        of_file = stored.remarks
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         found, shape, gone = _plain_vit(given.source, lambda: find_vit(stored.content))
-        known = []
-        for model in _said(path, stored, shape):
-            if model.sizes == _sizes(shape):
-                known.append(model)
-            else:
-                remarks.append(f"not used: {plain(model.function.by)}, a model of other sizes")
+        said = list(_said(path, stored, shape, remarks))
+        known = [model for model in said if model.sizes == _sizes(shape)]
+        if not known:
+            remarks += [f"{plain(model.function.by)}, a model of other sizes" for model in said]
     else:
         state, model = fetched(given.source)
         found, shape, gone = _plain_vit(given.source, lambda: Found(state, "", ()))
@@ -86,7 +88,7 @@ def read(given: Pretrained) -> Read:
         where=_where(found),
         sha256=sha256,
         left_out=tuple(gone),
-        remarks=tuple(remarks),
+        remarks=(*of_file, *(f"not used: {remark}" for remark in remarks)),
         told=(of_study(given), *(model.function for model in known)),
         mean=trained.mean if trained else (),
         std=trained.std if trained else (),
@@ -114,6 +116,8 @@ def _plain_vit(source: str, find: Callable[[], Found]) -> tuple[Found, Shape, li
     except ValueError as error:
         rule = "must hold a plain ViT with class token and learned positions"
         remedy = "DeiT (not distilled) and ViT of timm are such models."
+        if str(error).startswith(SEVERAL):
+            remedy = "Save model.state_dict() of the one to start from."
         raise CheckpointError(problem(source, rule, error, remedy)) from None
     beside = [
         _several(names, what)
@@ -155,8 +159,9 @@ def _of_study(name: str, shape: Shape) -> KnownModel:
     return model
 
 
-def _said(path: Path, stored: Stored, shape: Shape) -> Iterator[KnownModel]:
-    """What the file itself and a config.json beside it say."""
+def _said(path: Path, stored: Stored, shape: Shape, remarks: list[str]) -> Iterator[KnownModel]:
+    """What the file itself and a config.json beside it say; what they say of no plain ViT goes to
+    `remarks`."""
     if arguments := stored.metadata.get("VisionTransformer"):
         function = of_export(_json(arguments), "its metadata")
         yield from [KnownModel(function, _sizes(shape))] if function else []
@@ -166,18 +171,20 @@ def _said(path: Path, stored: Stored, shape: Shape) -> Iterator[KnownModel]:
         if last in NAMES and is_timm_name(name):
             kwargs = settings.get(f"{holder}.model_kwargs") or {}
             pool = settings.get(f"{holder}.gp") or settings.get(f"{holder}.global_pool")
-            yield from _made(name, kwargs, pool, shape, by=f"{key} in the file, {name}")
-    yield from _beside(path, shape)
+            by = f"{key} in the file, {name}"
+            yield from _made(name, kwargs, pool, shape, remarks, by=by)
+    yield from _beside(path, shape, remarks)
 
 
-def _beside(path: Path, shape: Shape) -> Iterator[KnownModel]:
+def _beside(path: Path, shape: Shape, remarks: list[str]) -> Iterator[KnownModel]:
     """What config.json says, as timm or Hugging Face's transformers write it."""
     config = read_json_beside(path) or {}
     name = str(config.get("architecture"))
     if is_timm_name(name):
         pool, by = config.get("global_pool"), f"config.json, {name}"
         cfg = config.get("pretrained_cfg")
-        for model in _made(name, config.get("model_args") or {}, pool, shape, by=by):
+        arguments = config.get("model_args")
+        for model in _made(name, arguments, pool, shape, remarks, by=by):
             yield replace(model, **_statistics(cfg if isinstance(cfg, dict) else config))
     elif "num_attention_heads" in config:
         keys = ("hidden_size", "num_hidden_layers", "intermediate_size", "patch_size")
@@ -186,16 +193,22 @@ def _beside(path: Path, shape: Shape) -> Iterator[KnownModel]:
         yield KnownModel(function, (embed_dim, depth, hidden, patch))  # type: ignore[arg-type]
 
 
-def _made(name: str, arguments: Any, pool: Any, shape: Shape, *, by: str) -> Iterator[KnownModel]:
+def _made(
+    name: str, arguments: Any, pool: Any, shape: Shape, remarks: list[str], *, by: str
+) -> Iterator[KnownModel]:
     """timm's model of that name with these arguments, as far as they can be trusted."""
     given = dict(arguments) if isinstance(arguments, Mapping) else {}
     given |= {"global_pool": pool} if isinstance(pool, str) else {}
     given = {key: value for key, value in given.items() if key not in OF_TRAINING}
     sizes = [value for value in given.values() if isinstance(value, int | float)]
-    if not set(given) <= ARGUMENTS or any(not abs(size) <= LARGEST for size in sizes):
+    sound = set(given) <= ARGUMENTS and all(abs(size) <= LARGEST for size in sizes)
+    if not sound or given.get("depth", shape.depth) != shape.depth:
+        remarks.append(f"{plain(by)}, with other arguments than a plain ViT of these sizes")
         return
-    if given.get("depth", shape.depth) == shape.depth:
+    try:
         yield named(name, given, by=by)
+    except CheckpointError as error:
+        remarks.append(str(error).removesuffix(PLAIN_VITS).strip())
 
 
 def _statistics(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import pickle
 import re
 import warnings
+import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,9 +35,8 @@ IMPOSTORS = (
     (b"\x89HDF", "an HDF5 file, as Keras writes them", "Save a state dict with torch."),
     (b"\x93NUMPY", "a NumPy array", "Save a state dict with torch."),
 )
-NOT_ALLOWED = re.compile(
-    r"GLOBAL (\S+) was not an allowed|GLOBAL (\S+) whose module|function (.+?)(?: which|$)"
-)
+NOT_ALLOWED = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
+OF_THE_FILE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO, errno.ENOENT)
 
 
 class Ignored:
@@ -87,10 +88,12 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """`content` of a file: plain containers of tensors and settings. `metadata` of safetensors."""
+    """`content` of a file: plain containers of tensors and settings. `metadata` of safetensors.
+    `remarks` on the file."""
 
     content: Any
     metadata: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def plain(text: object, limit: int = SHOWN) -> str:
@@ -125,11 +128,12 @@ def read_stored(path: Path) -> Stored:
         elif _is_safetensors(path):
             return _read_safetensors(path)
         else:
-            return Stored(_read_torch(path))
+            return Stored(_read_torch(path), remarks=tuple(_unlike_checksum(path)))
     except pickle.UnpicklingError as error:
         reason = _not_tensors(error)
     except OSError as error:
-        reason, remedy = error.strerror or "an unreadable file", "Check the file."
+        known = error.errno in OF_THE_FILE and error.strerror
+        reason, remedy = known or _damaged(error), "Check the file."
     except SafetensorError:
         reason = "a safetensors file that is damaged or cut short"
     except Exception as error:  # of torch's reader, which raises all kinds for damaged files
@@ -171,15 +175,27 @@ def _read_torch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def _unlike_checksum(path: Path) -> Iterator[str]:
+    """A remark where a part of an archive is not what its checksum says, which torch ignores."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if part := archive.testzip():
+                yield (
+                    f"{plain(part)} in the file has another checksum than it says: it is damaged, "
+                    "or was saved without checksums"
+                )
+    except (zipfile.BadZipFile, OSError, NotImplementedError):  # the older format has none
+        return
+
+
 def _not_tensors(error: pickle.UnpicklingError) -> str:
     text = " ".join(str(error).split())
     found = NOT_ALLOWED.search(text)
-    name = next((group for group in found.groups() if group), "") if found else ""
-    if "TorchScript" in text or "torch.jit" in text:
-        return "a TorchScript archive, which is code"
-    if not name:
+    if "Unsupported operand" in text:
+        return "a pickle of a newer protocol than torch reads, or a damaged file"
+    if not found:
         return "a damaged file, or one that torch.save did not write"
-    return f"more than tensors: `{plain(name)}`, whose code would have to run to read it"
+    return f"more than tensors: `{plain(found[1])}`, whose code would have to run to read it"
 
 
 def _damaged(error: Exception) -> str:

@@ -19,6 +19,9 @@ ARGUMENTS = {"img_size", "patch_size", "in_chans", "num_classes", "embed_dim", "
 ARGUMENTS |= {"num_heads", "mlp_ratio"}  # of a model that qnas exported
 
 
+PLAIN_VITS = "DeiT (not distilled) and ViT are such models."
+
+
 @dataclass(frozen=True, slots=True)
 class KnownModel:
     """A plain ViT of timm's. `sizes`: embed dim, depth, MLP width, patch size. `mean` and `std` of
@@ -75,9 +78,8 @@ def named(name: str, arguments: Mapping[str, Any], by: str) -> KnownModel:
         with torch.device("meta"):
             model = import_timm().create_model(name, pretrained=False, **arguments)
     except Exception as error:  # of timm's, for arguments that do not suit the model
-        rule, remedy = "must be a model that timm can make", "Say pretrained_heads and the others."
-        reason = plain(f"{name}: {type(error).__name__}")
-        raise CheckpointError(problem(by, rule, reason, remedy)) from None
+        rule = "must be a model that timm can make"
+        raise CheckpointError(problem(by, rule, type(error).__name__, PLAIN_VITS)) from None
     return known_model(model, by)
 
 
@@ -114,8 +116,7 @@ def known_model(model: Any, by: str) -> KnownModel:
 
 def _no_plain_vit(by: str, what: str) -> CheckpointError:
     rule = "must be a plain ViT with class token and learned positions"
-    remedy = "DeiT (not distilled) and ViT are such models."
-    return CheckpointError(problem(by, rule, plain(what), remedy))
+    return CheckpointError(problem(by, rule, plain(what), PLAIN_VITS))
 
 
 def _what(model: nn.Module) -> str:
@@ -138,6 +139,6 @@ def of_export(arguments: Any, by: str) -> Function | None:
     if not isinstance(arguments, dict) or set(arguments) != ARGUMENTS:
         return None
     heads = arguments["num_heads"]
-    if not isinstance(heads, int):
+    if not isinstance(heads, int) or isinstance(heads, bool):
         return None
     return Function(by, heads, "gelu", 1e-6, False, "token")

@@ -311,6 +311,7 @@ REFUSED: dict[str, tuple[Wrap, str]] = {
     "numbers": (lambda s: {"epoch": 3}, "without tensors"),
     "a class of mine": (lambda s: {"model": s, "config": Mine()}, r"more than tensors: `.*Mine`"),
     "a module": (lambda s: nn.Linear(2, 2), "more than tensors: `torch.nn.modules.linear.Linear`"),
+    "Swin": (lambda s: {"patch_embed.proj.weight": s["patch_embed.proj.weight"]}, "numbered"),
     "in itself": (lambda s: (lambda d: d.update(me=d) or d)({}), "without tensors"),
 }
 
@@ -377,6 +378,18 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
+def test_a_damaged_weight_is_noticed(tmp_path: Path) -> None:
+    """torch does not look at the checksums of its own archives."""
+    state = vit().state_dict()
+    torch.save(state, tmp_path / "vit.pth")
+    data = (tmp_path / "vit.pth").read_bytes()
+    weights = state["blocks.0.mlp.fc1.weight"].numpy().tobytes()
+    at = data.index(weights) + 2
+    (tmp_path / "vit.pth").write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    told = check_pretrained(SPACE, given(tmp_path / "vit.pth")).remarks
+    assert len(told) == 1 and "another checksum than it says" in told[0]
+
+
 def test_scripted_models_are_refused(tmp_path: Path) -> None:
     with pytest.warns(DeprecationWarning):
         torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "bad.pt")
@@ -411,3 +424,10 @@ def test_our_own_exports_say_their_heads(tmp_path: Path) -> None:
 def _saved(folder: Path) -> Path:
     save_file(vit().state_dict(), folder / "vit.safetensors")
     return folder / "vit.safetensors"
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_a_newer_pickle_is_named(tmp_path: Path, protocol: int) -> None:
+    torch.save(vit().state_dict(), tmp_path / "vit.pth", pickle_protocol=protocol)
+    with pytest.raises(CheckpointError, match="a pickle of a newer protocol than torch reads"):
+        check_pretrained(SPACE, given(tmp_path / "vit.pth"))
