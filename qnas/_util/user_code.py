@@ -34,9 +34,10 @@ def load_reference(reference: str, *, subject: str) -> Any:
     Raises ConfigError if there is no such file or name in it, or if the file fails.
     """
     path, attribute = reference.rsplit(":", 1)
-    for module in _modules():
-        if hasattr(module, attribute) and _file_of(module) == Path(path):
-            return getattr(module, attribute)
+    for module in _modules():  # names that a module makes when asked for them are not asked for
+        known = vars(module)
+        if attribute in known and _is_of(module, Path(path)):
+            return known[attribute]
     spec = importlib.util.spec_from_file_location(f"qnas_user_{Path(path).stem}", path)
     if spec is None or spec.loader is None or not Path(path).is_file():
         raise ConfigError(
@@ -46,7 +47,7 @@ def load_reference(reference: str, *, subject: str) -> Any:
     try:
         spec.loader.exec_module(module)
         return getattr(module, attribute)
-    except Exception as error:  # whatever a user's file raises is about that file
+    except (Exception, SystemExit) as error:  # whatever a user's file raises is about that file
         raise ConfigError(
             problem(
                 subject,
@@ -83,6 +84,12 @@ def _modules() -> Iterator[ModuleType]:
     main = sys.modules.get("__main__")
     others = (module for name, module in list(sys.modules.items()) if name != "__main__")
     yield from (m for m in (main, *others) if isinstance(m, ModuleType))
+
+
+def _is_of(module: ModuleType, path: Path) -> bool:
+    """Whether the module is of that file. Names are compared first: links are slow to follow."""
+    file = vars(module).get("__file__")
+    return isinstance(file, str) and Path(file).name == path.name and _file_of(module) == path
 
 
 def _file_of(module: ModuleType) -> Path | None:

@@ -107,6 +107,9 @@ def _axes(parts: list[ArrayPart], *, size: int, channels: int) -> Axes:
         value, remedy = f"{first.dtype} {first.shape}", "Store them so."
         raise ConfigError(problem(first.images_name, _KINDS, value, remedy))
     for part in others:
+        if not math.prod(part.shape):
+            rule, value = "must hold images", f"{part.dtype} {part.shape}"
+            raise ConfigError(problem(part.images_name, rule, value, "Add some, or leave it out."))
         if (part.shape[1:], part.dtype.kind) != (first.shape[1:], first.dtype.kind):
             rule = f"must be like {first.images_name}, {first.dtype} {first.shape[1:]}"
             value = f"{part.dtype} {part.shape[1:]}"

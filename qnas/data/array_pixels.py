@@ -16,9 +16,10 @@ BYTE = 255
 SIXTEEN_BITS = 65535
 LEVELS = 2 * act_max(6) + 1
 LEAST_LEVELS = 8  # of LEVELS, that images use: with fewer hardly anything can be seen in them
-SAMPLE = 1 << 22  # values that quantiles are made of
-RARE = 10_000  # one value in as many may lie anywhere
+SAMPLE = 1 << 20  # values that quantiles are made of
+RARE = 200  # one value in as many may lie anywhere, at either end
 FEW = 3  # and as many of a small array
+MOST_REAL = 16  # floating-point images reach this far: normalised ones do not
 TINY = 1e-30
 Axes = tuple[int, ...]
 
@@ -71,7 +72,9 @@ def as_images(
         with np.errstate(over="ignore"):
             images = np.ascontiguousarray(values, np.float32)
         _check_finite(images, subject)  # of float64 beyond float32
-        return images, max(-low, high, TINY) / act_max(6), ()
+        reach = max(-low, high, TINY)
+        remark = f"{values.dtype} images reach {reach:.4g} and are not normalised: write `white`."
+        return images, reach / act_max(6), (remark,) * (reach > MOST_REAL)
     white = 1.0 if values.dtype.kind == "b" else pixels.white or _white(values, high)
     if not white or not 0 <= low <= high <= white:
         rule = f"must be pixels in 0..{white or BYTE:g}"
@@ -132,11 +135,17 @@ def check_levels(images: NDArray[np.float32], step: float, *, subject: str) -> t
 
 
 def _bounds(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Between which nearly all lie."""
+    """Between which nearly all lie, the background among them: the value in the middle, which most
+    pixels of a drawing have, does not count as often as it occurs."""
     flat = values.reshape(-1)
     sample = np.sort(flat[:: math.ceil(flat.size / SAMPLE)])
-    few = max(FEW, sample.size // RARE) if sample.size > 8 * FEW else 0
-    return float(sample[few]), float(sample[sample.size - 1 - few])
+    background = sample[sample.size // 2]
+    others = sample[sample != background]
+    if not others.size:
+        return float(background), float(background)
+    few = max(FEW, others.size // RARE) if others.size > 8 * FEW else 0
+    low, high = others[few], others[others.size - 1 - few]
+    return float(min(low, background)), float(max(high, background))
 
 
 def _levels(low: float, high: float, step: float) -> int:

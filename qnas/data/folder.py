@@ -15,12 +15,14 @@ import numpy as np
 
 from qnas.data.class_folder import SUFFIXES, Unread, image_files, subfolders
 from qnas.data.files import ImageFiles
+from qnas.data.image_file import LEAST_RANGE, level_range
 from qnas.data.image_set import ImageSet
 from qnas.data.layout import LAYOUT, find_layout, some
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, printable, problem
 
-HEADERS = 200  # files that are looked at before any is decoded
+HEADERS = 200  # files whose headers are looked at
+DECODED = 8  # and how many are decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) ->
     if not root.is_dir():
         raise ConfigError(problem("data", "must be a folder", root, "Check the path."))
     layout, unread = find_layout(root), Unread()
+    for folder in {root, layout.train, layout.validation or root, layout.test or root}:
+        _count_loose(folder, unread)
     classes = _classes(layout.train)
     validation, test = (
         _held_out_entries(root, folder, classes, unread)
@@ -71,6 +75,7 @@ def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) ->
             *(_class_remarks(layout.validation, validation, classes) if layout.validation else ()),
             *(_class_remarks(layout.test, test, classes) if layout.test else ()),
             *_header_remarks(files),
+            *_dark_remarks(files),
         ),
     )
 
@@ -117,10 +122,14 @@ def _held_out_entries(
     return entries
 
 
-def _entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) -> list[_Entry]:
-    loose = sum(entry.is_file() and entry.name[0] != "." for entry in part.iterdir())
+def _count_loose(folder: Path, unread: Unread) -> None:
+    """Files beside the folders of classes or of splits."""
+    loose = sum(entry.is_file() and entry.name[0] != "." for entry in folder.iterdir())
     if loose:
         unread.add("in no folder of a class", loose)
+
+
+def _entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) -> list[_Entry]:
     prefix = part.relative_to(root)
     return [
         _Entry((prefix / name / file).as_posix(), size, label)
@@ -147,3 +156,21 @@ def _header_remarks(files: ImageFiles) -> Iterator[str]:
             f"{len(several):,} of {count:,} files looked at hold several images, as"
             f" {printable(str(files.path(several[0])))} does: the first of each is read."
         )
+
+
+def _dark_remarks(files: ImageFiles) -> Iterator[str]:
+    """Of a few files, evenly spread: whether they show anything. Damaged ones are not judged."""
+    places = np.linspace(0, len(files) - 1, min(DECODED, len(files))).round().astype(int).tolist()
+    if max(files.each(places, lambda place: _seen(files, place))) < LEAST_RANGE:
+        yield (
+            f"All of {len(places)} files looked at, as {printable(str(files.path(places[0])))},"
+            f" use fewer than {LEAST_RANGE} of 256 levels: if their pixels have more than 8 bits,"
+            " write the value of white as `white` under [images]."
+        )
+
+
+def _seen(files: ImageFiles, place: int) -> int:
+    try:
+        return level_range(files.decode(place))
+    except ConfigError:
+        return LEAST_RANGE

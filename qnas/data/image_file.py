@@ -27,6 +27,7 @@ MOST_ELONGATED = 100  # longer side / shorter side: resized, it would need as ma
 GREY16, GREY32 = ("I;16", "I;16B", "I;16L", "I;16N"), ("I", "F")
 PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
+LEAST_RANGE = 32  # of 256 levels, that some image of a data set uses: 8 of the 6-bit input
 REMEDY = "Replace or remove it."
 
 
@@ -67,6 +68,13 @@ def decode_image(path: Path, *, channels: int, pixels: PixelConfig) -> Any:
         if channels == 3 or plain.mode not in ("1", "L"):
             plain = plain.convert("RGB")
         return plain if channels == 3 else plain.convert("L")
+
+
+def level_range(image: Any) -> int:
+    """Between the darkest and the brightest pixel of a decoded image, in its widest channel."""
+    extrema = image.getextrema()
+    pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return int(max(high - low for low, high in pairs))
 
 
 @contextmanager
@@ -183,6 +191,8 @@ def _on_background(image: Any, background: int, path: Path) -> Any:
         rule = f"must show something on a background of {background}"
         other = 255 - background if background in (0, 255) else 0
         remedy = f"Set `background = {other}` under `[images]`, or remove the file."
+        if not alpha.any():
+            remedy = REMEDY
         value = f"one level throughout, alpha {alpha.min()}..{alpha.max()}"
         raise _refused(path, rule, value, remedy)
     return flat

@@ -4,7 +4,7 @@ lies in them."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,7 @@ def find_layout(root: Path) -> Layout:
         return _without_train(root, names, roles[TRAIN])
     roles[TEST] = _of_classes(root, roles[TEST])  # others are images to guess, without labels
     found = {split: _one(root, split, candidates) for split, candidates in roles.items()}
+    _check_apart(root, found)
     used = [path.name for path in found.values() if path]
     return Layout(
         root,
@@ -72,6 +73,17 @@ def _without_train(root: Path, names: list[str], train: list[str]) -> Layout:
         remedy = f"Rename them, or name the folder of the classes. {LAYOUT}"
         raise ConfigError(problem(str(root), rule, some(splits), remedy))
     return Layout(root, root)
+
+
+def _check_apart(root: Path, found: Mapping[str, Path | None]) -> None:
+    """ConfigError if two splits are one folder, under two names."""
+    real: dict[Path, Path] = {}
+    for path in filter(None, found.values()):
+        other = real.setdefault(path.resolve(), path)
+        if other != path:
+            rule, value = "must hold other images in each split", f"{other.name} and {path.name}"
+            remedy = "They are links to one folder: remove one."
+            raise ConfigError(problem(str(root), rule, value, remedy))
 
 
 def _of_classes(root: Path, names: list[str]) -> list[str]:

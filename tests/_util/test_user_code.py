@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -68,3 +70,17 @@ def test_bad_data_references(folder: Path, reference: str, message: str) -> None
 def test_a_space_must_be_a_search_space(folder: Path) -> None:
     with pytest.raises(ConfigError, match="must be a SearchSpace"):
         load_space(resolve("mine.py:WRONG", folder))
+
+
+def test_modules_of_others_are_not_asked_for_names(folder: Path) -> None:
+    """One that makes its names when asked may import half a library, or warn."""
+    asked = []
+    lazy = ModuleType("lazy")
+    lazy.__file__ = str(folder / "lazy.py")
+    lazy.__getattr__ = asked.append  # type: ignore[method-assign, assignment]
+    sys.modules["lazy"] = lazy
+    try:
+        assert load_space(resolve("mine.py:SPACE", folder)).name == "mine"
+    finally:
+        del sys.modules["lazy"]
+    assert asked == []

@@ -43,6 +43,7 @@ def ends():
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "space.py").write_text(SPACE)
     (tmp_path / "mine.py").write_text(LOAD)
+    (tmp_path / "ends.py").write_text("import sys\nsys.exit(0)")
     (tmp_path / "study.toml").write_text(STUDY)
     make_folder(tmp_path / "images", train=8)
     return tmp_path
@@ -102,6 +103,7 @@ FLAT = np.zeros((30, 3, 32, 32))
         (study("folder:images", "numpy:a.npz"), "a.npz` must be a readable file"),
         (study("folder:images", "digits"), "digits: images` must be (3, 32, 32) for the space"),
         (study("folder:images", "mine.py:nothing"), "must be a name in a Python file that runs"),
+        (study("folder:images", "ends.py:load"), "must be a name in a Python file that runs"),
         (study("space.py:FEW", "small32"), "number of classes` must be 10"),
         (study("space.py:FEW", "small28"), "number of classes` must be 10"),
         (array(images=IMAGES[:, :31], labels=LABELS), "must be (3, 32, 32)"),

@@ -171,6 +171,12 @@ def test_channels_are_found_first_and_last(
     assert data.images.shape[1:] == wanted
 
 
+def with_row(value: float) -> np.ndarray:
+    images = np.random.default_rng(1).random((40, 1, 32, 32))
+    images[7, 0, 2] = value
+    return images
+
+
 def with_one(value: float) -> np.ndarray:
     images = np.random.default_rng(1).random((12, 1, 16, 16))
     images[7, 0, 2, 3] = value
@@ -197,6 +203,8 @@ def with_one(value: float) -> np.ndarray:
         ({"images": np.full((12, 1, 4, 4), 0.3)}, "must not be the same in every pixel"),
         ({"images": with_one(1e6)}, r"must not reach far beyond .*got 1e\+06 in image 7"),
         ({"images": with_one(-1e30)}, r"must not reach far beyond .*got -1e\+30 in image 7"),
+        ({"images": with_row(1e4), "labels": np.arange(40) % 3}, r"got 1e\+04 in image 7"),
+        ({"test_images": GREY[:0], "test_labels": LABELS[:0]}, "test_images` must hold images"),
         ({"images": with_one(np.nan)}, "must be finite; got 1 NaN.* in image 7"),
         ({"images": with_one(np.inf)}, "must be finite; got 1 NaN.* in image 7"),
         ({"images": with_one(1e300)}, "must be finite; got 1 NaN.* in image 7"),
@@ -224,6 +232,19 @@ def test_unknown_names_are_listed(tmp_path: Path) -> None:
         load_data(save(tmp_path / "a.npz", arr_0=GREY, arr_1=LABELS))
     data = read(tmp_path, images=GREY, labels=LABELS, ids=LABELS)
     assert data.remarks == (f"Not read in {tmp_path}/a.npz: ids int64 (12,).",)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.03, 0.003])
+def test_drawings_of_few_pixels_are_no_outliers(tmp_path: Path, share: float) -> None:
+    rng = np.random.default_rng(0)
+    images = (rng.random((40, 32, 32)) < share) * rng.integers(100, 256, (40, 32, 32))
+    data = read(tmp_path, images=images, labels=np.arange(40) % 3)
+    np.testing.assert_array_equal(grey_levels(data)[:, 0], images)
+
+
+def test_pixels_that_are_not_normalised_are_remarked(tmp_path: Path) -> None:
+    data = read(tmp_path, images=GREY + 0.5, labels=LABELS)
+    assert data.remarks == ("float64 images reach 254.5 and are not normalised: write `white`.",)
 
 
 def test_images_of_one_value_are_counted(tmp_path: Path) -> None:

@@ -271,6 +271,10 @@ def postscript(path: Path) -> None:
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
 
 
+def saved_as(values: np.ndarray) -> Callable[[Path], None]:
+    return lambda path: saved(path, Image.fromarray(values)) and None
+
+
 def tiff_of(values: np.ndarray, kind: int, bits: int = 32) -> Callable[[Path], None]:
     return write(tiff(values, bits, kind=kind))
 
@@ -282,6 +286,7 @@ SIGNED = (RAMP.astype(np.int16) - 100) * 100
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
+        (saved_as(np.zeros((8, 8, 4), np.uint8)), {}, "must show something.* Replace or remove it"),
         (postscript, {}, "must be a readable image .*; got something else"),
         (
             write(b"<svg xmlns='http://www.w3.org/2000/svg'/>"),

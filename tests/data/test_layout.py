@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from qnas._util.timm_support import import_timm
-from qnas.data import ImageSet, load_data, peek_data
+from qnas.data import ImageSet, PixelConfig, load_data, peek_data
 from qnas.data.files import ImageFiles
 from qnas.errors import ConfigError
 
@@ -22,7 +22,8 @@ def put(root: Path, *names: str) -> Path:
     for index, name in enumerate(names):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (9, 9), (20 * index % 256, 90, 200)).save(path, "PNG")
+        ramp = np.linspace(0, 255 - index % 256, 243).astype(np.uint8).reshape(9, 9, 3)
+        Image.fromarray(ramp).save(path, "PNG")
     return root
 
 
@@ -78,7 +79,7 @@ def test_usual_names_of_train(tmp_path: Path, train: str) -> None:
         (("train/a/Thumbs",), "1 without an ending."),
         (("train/a/.hidden.png", "train/a/._1.png"), "2 hidden."),
         (("train/a/__MACOSX/1.png",), "1 hidden."),
-        (("train/list.csv", "train/2.png"), "2 in no folder of a class."),
+        (("train/list.csv", "train/2.png", "3.png"), "3 in no folder of a class."),
         (("extra/1.png", "more/a/1.png"), ": extra, more."),
         (("test/1.png", "test/2.png"), ": test."),  # no labels
     ],
@@ -205,6 +206,10 @@ def only_text(root: Path) -> None:
         (add("training/a/1.png"), "must hold one folder to train on; got train, training"),
         (add("test/a/1.png", "eval/a/1.png"), "must hold one folder to test with; got eval, test"),
         (remove("val/a"), r"val` must hold a folder of images for each class; got no image in one"),
+        (
+            lambda root: (root / "test").symlink_to(root / "train"),
+            "got train and test.*links to",
+        ),
         (link_to_nothing, r"9\.png` must link to a file that exists; got No such file"),
         (
             lambda root: (root / "train/a/2.png").touch(),
@@ -228,3 +233,14 @@ def test_a_folder_around_the_folder_names_the_right_one(tmp_path: Path) -> None:
     put(tmp_path / "archive", *TRAIN)
     with pytest.raises(ConfigError, match=rf"got archive alone\. Name {tmp_path}/archive"):
         read(tmp_path)
+
+
+def test_dark_pictures_of_more_than_8_bits_are_noticed(tmp_path: Path) -> None:
+    for name in TRAIN:
+        (tmp_path / name).parent.mkdir(parents=True)
+        dark = np.arange(81, dtype=np.uint16).reshape(9, 9) * 50  # of 12 bits
+        Image.fromarray(dark).save(tmp_path / name)
+    (remark,) = read(tmp_path).remarks
+    assert "All of 2 files looked at" in remark and "write the value of white" in remark
+    bright = load_data(f"folder:{tmp_path}", size=8, pixels=PixelConfig(white=4095))
+    assert bright.remarks == ()
