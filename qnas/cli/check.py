@@ -125,7 +125,7 @@ def _amount(corner: ReferenceSubnet, resource: str) -> str:
     if corner.estimate is None:
         return "-"
     used, limit = corner.used(resource), corner.limits[resource]  # type: ignore[arg-type,index]
-    text = f"{used:,} / {limit:,}"
+    text = f"{used:,.0f} / {limit:,}"
     return f"[red]{text}[/red]" if used > limit else text
 
 

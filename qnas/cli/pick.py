@@ -102,9 +102,9 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
         row("embed dim, depth", lambda t: f"{t.architecture.embed_dim}, {t.architecture.depth}"),
         row("weights in 8-bit rows", lambda t: f"{w8_share(t.architecture):.1%}"),
         row("error (search split)", lambda t: f"{t.values['error']:.2f} %"),
-        row("FPS", lambda t: f"{t.estimate.fps:,.0f}"),
+        row("FPS", lambda t: f"{t.fps:,.0f}"),
         *(
-            row(name.upper(), lambda t, name=name: f"{getattr(t.estimate.resources, name):,}")
+            row(name.upper(), lambda t, name=name: f"{t.amount(name):,.0f}")
             for name in ("lut", "ff", "dsp", "bram18")
         ),
     ]
@@ -119,7 +119,8 @@ def _as_json(picked: PickedTrial) -> dict[str, Any]:
         "key": trial.key,
         "values": dict(trial.values),
         "estimate": encode(trial.estimate),
-        "fps": trial.estimate.fps,
+        "predicted": encode(trial.predicted.amounts),
+        "fps": trial.fps,
         "dsp_share": trial.proposal.dsp_share,
         "architecture": encode(trial.architecture),
         "reasons": list(picked.reasons),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.prediction import Prediction
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 
@@ -18,11 +19,18 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A subnet on its hardware: what one trial proposes. `plan` is of `architecture`."""
+    """A subnet on its hardware: what one trial proposes. `plan` is of `architecture`; `predicted`
+    is what the study believes of it, and what objectives read."""
 
     architecture: Architecture
     plan: HardwarePlan
     estimate: Estimate
+    predicted: Prediction
+
+    @classmethod
+    def modelled(cls, architecture: Architecture, plan: HardwarePlan, estimate: Estimate) -> Self:
+        """Without a calibration: what is predicted is the estimate."""
+        return cls(architecture, plan, estimate, Prediction.of(estimate))
 
 
 class Objective(Protocol):

@@ -1,17 +1,13 @@
-"""Objectives read off the estimate of a candidate's plan: modelled, never measured."""
+"""Objectives read off what is predicted of a candidate's plan: never measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from qnas.accel.cost.energy import energy
 from qnas.accel.device import Device
 from qnas.objectives.base import Candidate, Direction
-
-if TYPE_CHECKING:  # it brings scipy
-    from qnas.accel.calibration.file import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +19,7 @@ class LatencyObjective:
     direction: Direction = "minimize"
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
-        return [candidate.estimate.latency_ms for candidate in candidates]
+        return [candidate.predicted.value("latency") for candidate in candidates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class FpsObjective:
     direction: Direction = "maximize"
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
-        return [candidate.estimate.fps for candidate in candidates]
+        return [candidate.predicted.value("fps") for candidate in candidates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +49,14 @@ class EnergyObjective:
 
 @dataclass(frozen=True, slots=True)
 class ResourceObjective:
-    """How many of one device resource (`name`, of RESOURCES) the plan uses: the estimate, or what
-    `calibration` makes of it."""
+    """How many of one device resource (`name`, of RESOURCES) the plan is predicted to use."""
 
     name: str
     unit: str
     direction: Direction = "minimize"
-    calibration: Calibration | None = None
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
-        found = [float(getattr(c.estimate.resources, self.name)) for c in candidates]
-        if self.calibration is None:
-            return found
-        return [self.calibration.range_of(self.name, amount).value for amount in found]
+        return [candidate.predicted.value(self.name) for candidate in candidates]
 
 
 # Told by the plan alone, in no time: a study looks at these before it spends images.

@@ -20,7 +20,6 @@ from qnas.objectives.hardware import (
 )
 
 if TYPE_CHECKING:
-    from qnas.accel.calibration.file import Calibration
     from qnas.objectives.accuracy import AccuracyEvaluator
 
 
@@ -94,20 +93,13 @@ def own_objective(name: str) -> Objective:
 
 
 def make_objectives(
-    names: Sequence[str],
-    evaluator: AccuracyEvaluator,
-    device: Device,
-    *,
-    calibration: Calibration | None = None,
+    names: Sequence[str], evaluator: AccuracyEvaluator, device: Device
 ) -> tuple[Objective, ...]:
-    """The objectives `names`, in order, of plans for `device`; `evaluator` answers for accuracy,
-    `calibration` corrects resources."""
-    return tuple(_make(name, evaluator, device, calibration) for name in names)
+    """The objectives `names`, in order, of plans for `device`; `evaluator` answers for accuracy."""
+    return tuple(_make(name, evaluator, device) for name in names)
 
 
-def modelled_objective(
-    name: str, device: Device, calibration: Calibration | None = None
-) -> Objective | None:
+def modelled_objective(name: str, device: Device) -> Objective | None:
     """The objective `name` if a plan for `device` alone tells its value; None of others."""
     if name == "latency":
         return LatencyObjective()
@@ -117,15 +109,13 @@ def modelled_objective(
         return EnergyObjective(device)
     if name in RESOURCES:
         unit = objective_info(name).unit
-        return ResourceObjective(name, unit, calibration=calibration)
+        return ResourceObjective(name, unit)
     return None
 
 
-def _make(
-    name: str, evaluator: AccuracyEvaluator, device: Device, calibration: Calibration | None
-) -> Objective:
+def _make(name: str, evaluator: AccuracyEvaluator, device: Device) -> Objective:
     if name == "error":
         from qnas.objectives.accuracy import ErrorObjective
 
         return ErrorObjective(evaluator)
-    return modelled_objective(name, device, calibration) or own_objective(name)
+    return modelled_objective(name, device) or own_objective(name)

@@ -26,7 +26,7 @@ class ObjectiveContract:
     def candidates(self) -> Sequence[Candidate]:
         device = load_device("zcu102")
         corners = load_space("digits").reference_subnets()
-        return [Candidate(arch, *best_plan(arch, device)) for arch in corners]
+        return [Candidate.modelled(arch, *best_plan(arch, device)) for arch in corners]
 
     def test_it_says_what_it_is(self, objective: Objective) -> None:
         assert objective.name and objective.unit

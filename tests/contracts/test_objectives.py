@@ -17,7 +17,7 @@ from tests.tiny import TINY, digits
 def tiny_candidates() -> list[Candidate]:
     device = load_device("zcu102")
     archs = (TINY.smallest(), TINY.middle(), TINY.largest())
-    return [Candidate(arch, *best_plan(arch, device)) for arch in archs]
+    return [Candidate.modelled(arch, *best_plan(arch, device)) for arch in archs]
 
 
 class TestShipped(ObjectiveContract):

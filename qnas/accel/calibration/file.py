@@ -31,11 +31,13 @@ from qnas.accel.calibration.designs import (
     log_residuals,
 )
 from qnas.accel.calibration.pairs import Floats
-from qnas.accel.cost.estimate import RESOURCES, Resources
+from qnas.accel.cost.estimate import RESOURCES, Estimate, Resources
+from qnas.accel.cost.prediction import Prediction, Range
 
 LEVEL = 0.9
 FEW = 20
 ESTIMATORS = ("estimate", "factor", "chain")
+DIGITS = 3  # of predicted amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,6 @@ class CalibrationFile(Value):
 
     measurements: MeasuredDesigns
     recipe: Literal["factor"] = "factor"
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """An amount and its 90 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +62,13 @@ class Calibration:
     after: Floats
     estimators: tuple[str, ...]
 
-    def predict(self, estimated: Resources) -> Mapping[str, Range]:
-        """Per resource, amounts."""
-        return {name: self.range_of(name, getattr(estimated, name)) for name in RESOURCES}
-
     def range_of(self, resource: str, estimated: float) -> Range:
         """What `estimated` of a resource foretells: value, and ends of its 90 % interval."""
         index = RESOURCES.index(resource)
         middle = math.log1p(estimated) + self.shift[index]
         value, low, high = (math.expm1(middle + s * self.half[index]) for s in (0, -1, 1))
-        return Range(max(0.0, value), max(0.0, low), max(0.0, high))
+        # Rounded, so that where nothing is added an amount is what it was.
+        return Range(*(round(max(0.0, amount), DIGITS) for amount in (value, low, high)))
 
     def limits(self, limits: Mapping[str, int], *, upper: bool = False) -> dict[str, int]:
         """The largest estimates whose prediction (or the interval's upper end) keeps `limits`."""
@@ -89,6 +79,28 @@ class Calibration:
         added = self.shift[index] + (self.half[index] if upper else 0.0)
         # The small term keeps a limit that nothing is added to where it is.
         return max(0, math.floor(math.expm1(math.log1p(limit) - added) + 1e-6))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Predicts resources by `calibration`. With `upper` the upper ends must keep the limits."""
+
+    calibration: Calibration
+    upper: bool = False
+
+    def predict(self, estimate: Estimate) -> Prediction:
+        """Resources as measured designs tell, cycles as they are modelled."""
+        resources = {
+            name: self.calibration.range_of(name, getattr(estimate.resources, name))
+            for name in RESOURCES
+        }
+        return Prediction({**Prediction.of(estimate).amounts, **resources})
+
+    def counted(self, amount: Range) -> float:
+        return amount.high if self.upper else amount.value
+
+    def estimate_limits(self, limits: Mapping[str, int]) -> Mapping[str, int]:
+        return self.calibration.limits(limits, upper=self.upper)
 
 
 def fit(found: MeasuredDesigns) -> Calibration:

@@ -14,6 +14,7 @@ from qnas._util.units import ceil_div
 from qnas.accel.cost.analytic import Prices, price
 from qnas.accel.cost.design import memories_of_foldings
 from qnas.accel.cost.estimate import Estimate, Resources
+from qnas.accel.cost.prediction import UNCALIBRATED, Predictor
 from qnas.accel.device import RESOURCES, Device, Resource
 from qnas.accel.folding_search.selection import (
     CandidateTable,
@@ -93,7 +94,7 @@ def best_kernel(
     *,
     weights: Sequence[float] | None = None,
     lut_lanes: bool = False,
-    limits: Mapping[str, int] | None = None,
+    predictor: Predictor = UNCALIBRATED,
 ) -> KernelPlan:
     """The kernel of `archs` in which the slowest of them is fastest, and which fits the device with
     at most `dsp_share` of its DSP limit.
@@ -104,15 +105,15 @@ def best_kernel(
     faster folding fit. If nothing fits, the kernel whose worst resource is over its limit by the
     smallest factor: the estimate then tells by how much. `lut_lanes` lets up to half of the
     products be built from LUTs; never more, or small networks would need hardly any DSP and there
-    would be nothing to trade latency for. `limits` of the estimates replace the device's own (a
-    calibration inverts them).
+    would be nothing to trade latency for. What must keep the device's limits is
+    what `predictor` makes of the estimate.
 
     Raises:
         ConfigError: A share outside 0..1, or networks that cannot share a kernel.
         CapacityError: As `lower`.
     """
     table = _candidates(archs, device, weights=weights, lut_lanes=lut_lanes)
-    bounds = _limits(device, dsp_share, limits)
+    bounds = _limits(device, dsp_share, predictor)
     best = fastest_feasible(table.all, bounds) or least_violating(table.all, bounds)
     return table.kernel(device, best)
 
@@ -123,10 +124,10 @@ def best_plan(
     dsp_share: float = 1.0,
     *,
     lut_lanes: bool = False,
-    limits: Mapping[str, int] | None = None,
+    predictor: Predictor = UNCALIBRATED,
 ) -> tuple[HardwarePlan, Estimate]:
     """Plan and estimate of `best_kernel` of one network."""
-    kernel = best_kernel([arch], device, dsp_share, lut_lanes=lut_lanes, limits=limits)
+    kernel = best_kernel([arch], device, dsp_share, lut_lanes=lut_lanes, predictor=predictor)
     return kernel.plans[0], kernel.estimates[0]
 
 
@@ -136,12 +137,12 @@ def speedups_without_limits(
     dsp_share: float = 1.0,
     *,
     lut_lanes: bool = False,
-    limits: Mapping[str, int] | None = None,
+    predictor: Predictor = UNCALIBRATED,
 ) -> tuple[HardwarePlan, Estimate, dict[Resource, float]]:
     """`best_plan`, and of every resource how many times as fast the fastest plan were without its
     limit: 1.0 where it does not bind, or where the device has none of it. Empty if nothing fits."""
     table = _candidates([arch], device, weights=None, lut_lanes=lut_lanes)
-    bounds = _limits(device, dsp_share, limits)
+    bounds = _limits(device, dsp_share, predictor)
     best = fastest_feasible(table.all, bounds)
     speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0) if best else {}
     for resource in RESOURCES:
@@ -203,14 +204,13 @@ def _candidates(
     return _Candidates(tuple(archs), table, each)
 
 
-def _limits(
-    device: Device, dsp_share: float, given: Mapping[str, int] | None = None
-) -> dict[str, int]:
+def _limits(device: Device, dsp_share: float, predictor: Predictor) -> Mapping[str, int]:
+    """The most that estimates may be."""
     if not 0 < dsp_share <= 1:
         rule = "must be above 0, at most 1"
         raise ConfigError(problem("dsp_share", rule, dsp_share, "Choose, say, 0.5."))
-    limits = {str(resource): limit for resource, limit in (given or device.limits()).items()}
-    return {**limits, "dsp": math.floor(dsp_share * limits["dsp"])}
+    limits = {str(resource): limit for resource, limit in device.limits().items()}
+    return predictor.estimate_limits({**limits, "dsp": math.floor(dsp_share * limits["dsp"])})
 
 
 def _token_lanes(arch: Architecture) -> list[int]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
 
+from qnas.accel.cost.prediction import AMOUNTS
 from qnas.objectives.base import Direction
 from qnas.objectives.registry import objective_info
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.search.trials import AMOUNTS, TrialRecord
+from qnas.studies.search.trials import TrialRecord
 
 LOG_SPAN = 15.0  # largest over smallest value from which an axis is logarithmic
 FEW_DECADES = 2.3  # up to here, ticks at 1, 2 and 5 leave each other room on a phone

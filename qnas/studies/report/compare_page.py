@@ -146,11 +146,10 @@ def target_rows(found: Comparison) -> list[tuple[str, list[tuple[str, str, bool]
 def _cell(trial: TrialRecord | None, leads: bool) -> tuple[str, str, bool]:
     if trial is None:
         return DASH, "not reached", False
-    amounts = trial.estimate.resources
     return (
         f"{trial.values['error']:.2f} %",
-        f"trial {trial.number}: {trial.estimate.fps:,.0f} FPS, {amounts.lut:,} LUT,"
-        f" {amounts.dsp:,} DSP",
+        f"trial {trial.number}: {trial.fps:,.0f} FPS, {trial.amount('lut'):,.0f} LUT,"
+        f" {trial.amount('dsp'):,.0f} DSP",
         leads,
     )
 

@@ -65,8 +65,8 @@ class Comparison:
 
     def best(self, run: ComparedRun, target: float) -> TrialRecord | None:
         """The most accurate of a run's front with at least `target` FPS; then the fastest."""
-        reaching = [trial for trial in run.front if trial.estimate.fps >= target]
-        return min(reaching, key=lambda t: (t.values["error"], -t.estimate.fps), default=None)
+        reaching = [trial for trial in run.front if trial.fps >= target]
+        return min(reaching, key=lambda t: (t.values["error"], -t.fps), default=None)
 
 
 def compare(folders: Sequence[Path], *, fps: Sequence[float] = ()) -> Comparison:
@@ -148,7 +148,7 @@ def _targets(runs: Sequence[ComparedRun], fps: Sequence[float]) -> tuple[float, 
     own = {float(target) for run in runs for target in run.manifest.config.fps_targets}
     if found := {*fps} or own:
         return tuple(sorted(found))
-    speeds = [trial.estimate.fps for run in runs for trial in run.front]
+    speeds = [trial.fps for run in runs for trial in run.front]
     return tuple(float(f"{speed:.2g}") for speed in np.quantile(speeds, QUARTERS))
 
 

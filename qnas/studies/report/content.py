@@ -58,19 +58,18 @@ def figures_content(run: Run, records: StudyRecords) -> ReportContent:
 
 def describe(trial: TrialRecord) -> str:
     """The hover text of a trial: its network, its objectives, its estimate."""
-    architecture, estimate = trial.architecture, trial.estimate
+    architecture, amount = trial.architecture, trial.predicted.value
     heads = "-".join(str(block.num_heads) for block in architecture.blocks)
     hidden = "-".join(str(block.mlp_hidden) for block in architecture.blocks)
     shares = " ".join(f"{b.w8.qkv}{b.w8.proj}{b.w8.fc1}{b.w8.fc2}" for b in architecture.blocks)
-    resources = estimate.resources
     lines = [
         f"<b>trial {trial.number}</b>  {architecture.key}",
         f"embed {architecture.embed_dim}, depth {architecture.depth}, heads {heads}",
         f"MLP {hidden}, 8-bit eighths {shares}",
         ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items()),
-        f"{estimate.cycles:,} cycles, {estimate.fps:,.0f} FPS (modelled)",
-        f"LUT {resources.lut:,}, FF {resources.ff:,}, DSP {resources.dsp:,}, "
-        f"BRAM18 {resources.bram18:,}",
+        f"{amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS (modelled)",
+        f"LUT {amount('lut'):,.0f}, FF {amount('ff'):,.0f}, DSP {amount('dsp'):,.0f}, "
+        f"BRAM18 {amount('bram18'):,.0f}",
     ]
     if not trial.feasible:
         lines.append("<b>does not fit the device</b>")

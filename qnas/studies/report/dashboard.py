@@ -155,10 +155,11 @@ def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for pick in picks:
-        estimate, used = pick.trial.estimate, pick.trial.estimate.resources
+        amount = pick.trial.predicted.value
         lines.append(
             f"| {pick.name} | {pick.trial.number} | {pick.trial.values['error']:.2f} % |"
-            f" {estimate.fps:,.0f} | {used.lut:,} | {used.dsp:,} | {used.bram18:,} |"
+            f" {amount('fps'):,.0f} | {amount('lut'):,.0f} | {amount('dsp'):,.0f} |"
+            f" {amount('bram18'):,.0f} |"
         )
     end = "Errors are measured on the search split; FPS and resources are modelled."
     return "\n".join([*lines, "", end]) + "\n"
@@ -166,7 +167,7 @@ def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
 
 def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
     """Markdown of a Pareto trial: its network and its estimate."""
-    arch, estimate = trial.architecture, trial.estimate
+    arch, amount = trial.architecture, trial.predicted.value
     lines = [
         f"### {arch.key}",
         f"embed {arch.embed_dim}, depth {arch.depth}, {w8_share(arch):.0%} of weights in 8-bit"
@@ -183,15 +184,14 @@ def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
         )
     lines += [
         "",
-        f"Modelled: {estimate.cycles:,} cycles, {estimate.fps:,.0f} FPS at"
-        f" {estimate.clock_mhz:g} MHz.",
+        f"Modelled: {amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS at"
+        f" {trial.estimate.clock_mhz:g} MHz.",
         "",
         "| resource | used | limit |",
         "|---|---|---|",
     ]
     lines += [
-        f"| {name.upper()} | {getattr(estimate.resources, name):,} | {limit:,} |"
-        for name, limit in limits.items()
+        f"| {name.upper()} | {amount(name):,.0f} | {limit:,} |" for name, limit in limits.items()
     ]
     return "\n".join(lines) + "\n"
 

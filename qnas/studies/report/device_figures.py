@@ -15,7 +15,7 @@ def resources(content: ReportContent) -> go.Figure:
     names = [name for name, limit in content.limits.items() if limit]
     figure = new_figure(x="% of what a plan may use", margin={"l": 60, "r": 34, "t": 34, "b": 46})
     for index, (trial, label) in enumerate(content.labels().values()):
-        used = [getattr(trial.estimate.resources, name) for name in names]
+        used = [trial.amount(name) for name in names]
         limits = [content.limits[name] for name in names]
         shares = [100 * u / limit for u, limit in zip(used, limits, strict=True)]
         figure.add_bar(
@@ -28,7 +28,7 @@ def resources(content: ReportContent) -> go.Figure:
             textposition="outside",
             textfont={"size": 11},
             cliponaxis=False,
-            customdata=[f"{u:,} of {limit:,}" for u, limit in zip(used, limits, strict=True)],
+            customdata=[f"{u:,.0f} of {limit:,}" for u, limit in zip(used, limits, strict=True)],
             hovertemplate="%{y}: %{customdata} (%{x:.1f} %)",
             meta={"role": "pick", "trial": trial.number, "bars": True},
         )
@@ -40,17 +40,16 @@ def resources(content: ReportContent) -> go.Figure:
 
 
 def predictions(content: ReportContent) -> go.Figure | None:
-    """What the calibration foretells of each pick's resources, with 90 % intervals, beside the
+    """What the calibration predicts of each pick's resources, with 90 % intervals, beside the
     estimates; None for a study without one."""
-    calibration = content.calibration
-    if calibration is None:
+    if content.calibration is None:
         return None
     names = [name for name, limit in content.limits.items() if limit]
     picks = list(content.labels().values())
     figure = new_figure(x="% of what a plan may use", margin={"l": 60, "r": 20, "t": 34, "b": 46})
     for index, (trial, label) in enumerate(picks):
         estimates = [getattr(trial.estimate.resources, name) for name in names]
-        found = [calibration.range_of(n, e) for n, e in zip(names, estimates, strict=True)]
+        found = [trial.predicted[name] for name in names]
         shares = [100 / content.limits[name] for name in names]
         offset = LANE * ((index + 0.5) / len(picks) - 0.5)
         meta = {"role": "pick", "trial": trial.number, "bars": True}

@@ -143,10 +143,10 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         values = [_dig(content.verifications.get(pick.name), keys) for pick in picks]
         return [DASH if value is None else form.format(value) for value in values]
 
+    known = "modelled" if content.calibration is None else "calibrated"
+
     def used(name: str) -> list[str]:
-        return cells(
-            lambda p: f"{getattr(p.trial.estimate.resources, name):,} / {content.limits[name]:,}"
-        )
+        return cells(lambda p: f"{p.trial.amount(name):,.0f} / {content.limits[name]:,}")
 
     tuned = [
         (label, "measured", [_rung(content.tunings.get(pick.name), rung) for pick in picks])
@@ -166,27 +166,26 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("accuracy, integer reference", "measured", found("accuracy", "integer", form="{:.2%}")),
         ("accuracy, C++", "simulated", found("accuracy", "hls", form="{:.2%}")),
         ("cycles", "modelled", cells(lambda p: f"{p.trial.estimate.cycles:,}")),
-        ("FPS", "modelled", cells(lambda p: f"{p.trial.estimate.fps:,.0f}")),
-        ("LUT", "modelled", used("lut")),
-        ("FF", "modelled", used("ff")),
-        ("DSP", "modelled", used("dsp")),
-        ("BRAM18", "modelled", used("bram18")),
+        ("FPS", "modelled", cells(lambda p: f"{p.trial.fps:,.0f}")),
+        ("LUT", known, used("lut")),
+        ("FF", known, used("ff")),
+        ("DSP", known, used("dsp")),
+        ("BRAM18", known, used("bram18")),
         *_calibrated(content),
     ]
 
 
 def _calibrated(content: ReportContent) -> list[tuple[str, str, list[str]]]:
-    """What the study's measurements make of each resource, with its 90 % interval."""
-    calibration = content.calibration
-    if calibration is None:
+    """Of each resource the estimate, and the 90 % interval of what measurements make of it."""
+    if content.calibration is None:
         return []
 
     def cell(name: str, pick: Pick) -> str:
-        found = calibration.range_of(name, getattr(pick.trial.estimate.resources, name))
-        return f"{found.value:,.0f} ({found.low:,.0f} to {found.high:,.0f})"
+        found, estimate = pick.trial.predicted[name], pick.trial.estimate.resources
+        return f"{getattr(estimate, name):,} ({found.low:,.0f} to {found.high:,.0f})"
 
     return [
-        (f"{label}, by measurements", "calibrated", [cell(name, p) for p in content.picks])
+        (f"{label}, estimate (interval)", "modelled", [cell(name, p) for p in content.picks])
         for label, name in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
     ]
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from qnas._util.serialization import canonical_json
 from qnas.accel.cost.estimate import RESOURCES
+from qnas.accel.cost.prediction import Prediction
 from qnas.errors import CapacityError, problem
 from qnas.objectives.registry import objective_info
 from qnas.pareto import Box, Points, hypervolume, knee, nondominated
@@ -118,29 +119,30 @@ def front_csv(records: StudyRecords) -> str:
     """A row a Pareto trial: trial, key, objectives, constraints, estimate, architecture (JSON).
 
     Objectives are in their own units, `<resource>_violation` is used / limit - 1, and the
-    estimate's columns are cycles, images a second and amounts. Floats are exact.
+    estimate's columns are cycles, images a second and amounts; where a calibration predicts
+    something else, `predicted_<resource>` follow. Floats are exact.
     """
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    violations = [f"{name}_violation" for name in RESOURCES]
-    estimate = ["estimate_cycles", "estimate_fps", *(f"estimate_{name}" for name in RESOURCES)]
-    writer.writerow(
-        ["trial", "key", *records.objectives, *violations, *estimate, "dsp_share", "architecture"]
-    )
-    writer.writerows(_row(trial, records.objectives) for trial in records.front())
+    rows = [_row(trial, records.objectives) for trial in records.front()]
+    calibrated = any(t.predicted != Prediction.of(t.estimate) for t in records.front())
+    names = [name for name in rows[0] if calibrated or not name.startswith("predicted_")]
+    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return stream.getvalue()
 
 
-def _row(trial: TrialRecord, objectives: Sequence[str]) -> list[object]:
+def _row(trial: TrialRecord, objectives: Sequence[str]) -> dict[str, object]:
     estimate = trial.estimate
-    return [
-        trial.number,
-        trial.architecture.key,
-        *(trial.values[name] for name in objectives),
-        *(trial.constraints[name] for name in RESOURCES),
-        estimate.cycles,
-        estimate.fps,
-        *(getattr(estimate.resources, name) for name in RESOURCES),
-        trial.proposal.dsp_share,
-        canonical_json(trial.architecture),
-    ]
+    return {
+        "trial": trial.number,
+        "key": trial.architecture.key,
+        **{name: trial.values[name] for name in objectives},
+        **{f"{name}_violation": trial.constraints[name] for name in RESOURCES},
+        "estimate_cycles": estimate.cycles,
+        "estimate_fps": estimate.fps,
+        **{f"estimate_{name}": getattr(estimate.resources, name) for name in RESOURCES},
+        **{f"predicted_{name}": trial.predicted.value(name) for name in RESOURCES},
+        "dsp_share": trial.proposal.dsp_share,
+        "architecture": canonical_json(trial.architecture),
+    }

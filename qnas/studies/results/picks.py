@@ -37,7 +37,7 @@ def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...
 
 def reached(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[int, ...]:
     """The targets that some member of the front reaches."""
-    fastest = max(trial.estimate.fps for trial in records.front())
+    fastest = max(trial.fps for trial in records.front())
     return tuple(target for target in fps_targets if target <= fastest)
 
 
@@ -53,20 +53,20 @@ def w8_share(architecture: Architecture) -> float:
 
 def _merit(trial: TrialRecord) -> tuple[float, ...]:
     scarcest = max(trial.constraints.values())
-    return trial.values["error"], scarcest, -trial.estimate.fps, *trial.place
+    return trial.values["error"], scarcest, -trial.fps, *trial.place
 
 
 def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:
-    reaching = [trial for trial in front if trial.estimate.fps >= target]
+    reaching = [trial for trial in front if trial.fps >= target]
     if reaching:
         return min(reaching, key=_merit)
-    fastest = max(front, key=lambda trial: trial.estimate.fps)
+    fastest = max(front, key=lambda trial: trial.fps)
     raise ConfigError(
         problem(
             "fps_targets",
             "must be reached by some member of the front",
             target,
-            f"The fastest reaches {fastest.estimate.fps:.0f} FPS at {fastest.values['error']:.2f} %"
+            f"The fastest reaches {fastest.fps:.0f} FPS at {fastest.values['error']:.2f} %"
             f" error (architecture {fastest.architecture.key}). Choose at most that; what was"
             " searched is kept.",
         )

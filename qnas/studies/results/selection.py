@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from qnas.accel.cost.estimate import RESOURCES
+from qnas.accel.cost.prediction import AMOUNTS
 from qnas.errors import CapacityError, ConfigError, UnknownNameError, nearest, problem
 from qnas.objectives.registry import objective_info
 from qnas.pareto import Box, knee
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.search.trials import AMOUNTS, TrialRecord
+from qnas.studies.search.trials import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ def select_candidate(records: StudyRecords, wishes: Requirements) -> Selected:
     front = records.front_of(keeping)
     trial, rule = _best(records, front, wishes)
     better = [t for t in front if t.values["error"] < trial.values["error"]]
-    quicker = [t for t in front if t.estimate.fps > trial.estimate.fps]
-    accurate = max(better, key=lambda t: (t.values["error"], t.estimate.fps), default=None)
-    faster = min(quicker, key=lambda t: (t.estimate.fps, t.values["error"]), default=None)
+    quicker = [t for t in front if t.fps > trial.fps]
+    accurate = max(better, key=lambda t: (t.values["error"], t.fps), default=None)
+    faster = min(quicker, key=lambda t: (t.fps, t.values["error"]), default=None)
     reasons = [
         *_sieve(len(fitting), len(keeping), len(front), wishes),
         rule,
@@ -90,7 +91,7 @@ def _best(
             f" objective from 0 at its best on that front to 1 at its worst: {costs[index]:.3f}."
         )
     if wishes.fps:
-        best = min(front, key=lambda t: (t.values["error"], -t.estimate.fps, t.place))
+        best = min(front, key=lambda t: (t.values["error"], -t.fps, t.place))
         return best, (
             f"Of the front, trial {best.number} is the most accurate:"
             f" {best.values['error']:.2f} % error."
@@ -151,7 +152,7 @@ def _check(records: StudyRecords, wishes: Requirements) -> None:
 
 def _keeps(trial: TrialRecord, wishes: Requirements) -> bool:
     return (
-        trial.estimate.fps >= wishes.fps
+        trial.fps >= wishes.fps
         and all(trial.amount(name) <= limit for name, limit in wishes.at_most.items())
         and all(trial.amount(name) >= limit for name, limit in wishes.at_least.items())
     )
@@ -163,7 +164,7 @@ def _nobody(fitting: Sequence[TrialRecord], wishes: Requirements) -> str:
         f"{name} up to {max(t.amount(name) for t in fitting):.4g}" for name in wishes.at_least
     ]
     if wishes.fps:
-        reach.append(f"FPS up to {max(t.estimate.fps for t in fitting):.0f}")
+        reach.append(f"FPS up to {max(t.fps for t in fitting):.0f}")
     return problem(
         "pick",
         f"must find a candidate that keeps {_limits_text(wishes)}",

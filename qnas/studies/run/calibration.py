@@ -1,11 +1,11 @@
-"""A study's calibration: what measurements of its board make of estimates and of limits."""
+"""A study's calibration: what measurements of its board make of estimates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qnas.accel.cost.prediction import UNCALIBRATED, Predictor
 from qnas.accel.device import Device
 from qnas.errors import ConfigError, problem
 from qnas.studies.sections import CalibrationConfig
@@ -36,12 +36,12 @@ def load_calibration(config: CalibrationConfig, device: Device) -> Calibration |
     raise ConfigError(problem(config.file, rule, got, remedy))
 
 
-def limits_of_estimates(
-    device: Device, config: CalibrationConfig, calibration: Calibration | None
-) -> Mapping[str, int]:
-    """The most that an estimate may be of each resource: the device's limits, or those of which
-    the calibrated prediction (or its upper end, as the study asks) is just within them."""
-    limits = {str(name): limit for name, limit in device.limits().items()}
-    if calibration is None:
-        return limits
-    return calibration.limits(limits, upper=config.bound == "upper")
+def make_predictor(config: CalibrationConfig, device: Device) -> Predictor:
+    """What a study predicts by: the estimate, or what `[calibration]` makes of it. Raises as
+    `load_calibration`."""
+    found = load_calibration(config, device)
+    if found is None:
+        return UNCALIBRATED
+    from qnas.accel.calibration.file import Calibrated
+
+    return Calibrated(found, upper=config.bound == "upper")

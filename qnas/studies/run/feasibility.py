@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.prediction import Predictor
 from qnas.accel.device import RESOURCES, Device, Resource, device_names, load_device
 from qnas.accel.folding_search.search import best_plan, speedups_without_limits
 from qnas.accel.plan.folding import Folding
@@ -19,7 +20,7 @@ from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, QnasError, problem
 from qnas.objectives.registry import modelled_objective
 from qnas.studies.config import Study
-from qnas.studies.run.calibration import limits_of_estimates, load_calibration
+from qnas.studies.run.calibration import make_predictor
 from qnas.studies.run.user_limits import LimitReach, LimitReaches, reach_limits
 from qnas.studies.search.evaluation import UserLimit
 
@@ -42,6 +43,7 @@ class ReferenceSubnet:
     estimate: Estimate | None
     limits: Mapping[Resource, int]
     speedups: Mapping[Resource, float]
+    needs: Mapping[Resource, float] = field(default_factory=dict)
     refusal: str = ""
 
     @property
@@ -63,8 +65,9 @@ class ReferenceSubnet:
         found = [r for r, speedup in self.speedups.items() if speedup >= WORTH_NAMING]
         return tuple(sorted(found, key=lambda r: -self.speedups[r]))
 
-    def used(self, resource: Resource) -> int:
-        return int(getattr(self.estimate.resources, resource)) if self.estimate else 0
+    def used(self, resource: Resource) -> float:
+        """What must keep the limit: the prediction, or its upper end, as the study asks."""
+        return self.needs.get(resource, 0.0)
 
     def reaches(self, fps: float) -> bool:
         return self.fits and self.estimate is not None and self.estimate.fps >= fps
@@ -124,43 +127,38 @@ def assess(config: Study) -> Feasibility:
     """Plan and price the reference subnets of the study's space on its device."""
     space, device = config.search_space(), config.board()
     share = config.search.dsp_shares[-1]
-    calibration = load_calibration(config.calibration, device)
-    estimates = limits_of_estimates(device, config.calibration, calibration)
-    limits = {r: estimates[r] for r in RESOURCES}
+    predictor = make_predictor(config.calibration, device)
     subnets = zip(REFERENCE_NAMES, space.reference_subnets(), strict=True)
     reference_subnets = tuple(
-        _reference_subnet(name, arch, device, share, limits=limits) for name, arch in subnets
+        _reference_subnet(name, arch, device, share, predictor) for name, arch in subnets
     )
     bounds = [
         UserLimit(objective, limit)
         for name, limit in config.limit_values.items()
-        if (objective := modelled_objective(name, device, calibration))
+        if (objective := modelled_objective(name, device))
     ]
     reaches = reach_limits(
         bounds,
         [subnet.architecture for subnet in reference_subnets],
         device,
         dsp_shares=config.search.dsp_shares[::-1],
-        resources=estimates,
+        predictor=predictor,
     )
     return Feasibility(config, device, reference_subnets, reaches)
 
 
 def _reference_subnet(
-    name: str,
-    arch: Architecture,
-    device: Device,
-    share: float,
-    *,
-    limits: dict[Resource, int],
+    name: str, arch: Architecture, device: Device, share: float, predictor: Predictor
 ) -> ReferenceSubnet:
-    given = {str(resource): limit for resource, limit in limits.items()}
+    limits = device.limits()
     limits = {**limits, "dsp": math.floor(share * limits["dsp"])}
     try:
-        plan, estimate, speedups = speedups_without_limits(arch, device, share, limits=given)
+        plan, estimate, speedups = speedups_without_limits(arch, device, share, predictor=predictor)
     except (CapacityError, ConfigError) as error:
-        return ReferenceSubnet(name, arch, None, None, limits, {}, str(error))
-    return ReferenceSubnet(name, arch, plan.folding, estimate, limits, speedups)
+        return ReferenceSubnet(name, arch, None, None, limits, {}, refusal=str(error))
+    predicted = predictor.predict(estimate)
+    used = {r: predictor.counted(predicted[r]) for r in RESOURCES}
+    return ReferenceSubnet(name, arch, plan.folding, estimate, limits, speedups, needs=used)
 
 
 def _misfit(smallest: ReferenceSubnet, device: Device) -> str:
@@ -218,7 +216,7 @@ def limiting(corner: ReferenceSubnet) -> str:
 
 def _amounts(corner: ReferenceSubnet) -> str:
     return ", ".join(
-        f"{corner.used(r):,} {r.upper()} of {corner.limits[r]:,} usable" for r in corner.over
+        f"{corner.used(r):,.0f} {r.upper()} of {corner.limits[r]:,} usable" for r in corner.over
     )
 
 

@@ -42,7 +42,7 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
     if stage not in ("run", "train"):
         run.need(stage, run.files.manifest.exists(), "train")
     # All before the directory: bad input leaves nothing behind.
-    _ = run.estimate_limits
+    _ = run.predictor
     inspect_data(config, run.space)
     check_fit(run.space, run.images.header)
     if not run.trained():

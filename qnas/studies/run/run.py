@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.accel.cost.prediction import Predictor
 from qnas.accel.device import Device
 from qnas.data import load_data
 from qnas.data.given import GivenImages, read_images
@@ -19,7 +20,7 @@ from qnas.data.splits import Splits
 from qnas.errors import CheckpointError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
-from qnas.studies.run.calibration import limits_of_estimates, load_calibration
+from qnas.studies.run.calibration import load_calibration, make_predictor
 from qnas.studies.run.manifest import (
     Manifest,
     make_manifest,
@@ -72,9 +73,14 @@ class Run:
         return load_calibration(self.config.calibration, self.device)
 
     @cached_property
-    def estimate_limits(self) -> Mapping[str, int]:
-        """The most that estimates may be: the device's, or a calibration's."""
-        return limits_of_estimates(self.device, self.config.calibration, self.calibration)
+    def predictor(self) -> Predictor:
+        """What the study predicts by."""
+        return make_predictor(self.config.calibration, self.device)
+
+    @property
+    def limits(self) -> Mapping[str, int]:
+        """The most of each resource that a plan may use."""
+        return {str(name): limit for name, limit in self.device.limits().items()}
 
     @cached_property
     def images(self) -> ImageSet:

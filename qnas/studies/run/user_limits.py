@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from qnas.accel.cost.prediction import Predictor
 from qnas.accel.device import Device
 from qnas.accel.folding_search.search import best_plan
 from qnas.architecture import Architecture
@@ -43,13 +44,13 @@ def reach_limits(
     device: Device,
     *,
     dsp_shares: Sequence[float],
-    resources: Mapping[str, int],
+    predictor: Predictor,
 ) -> LimitReaches:
     """`archs` at every share of the DSPs, until one keeps all `limits` on modelled objectives."""
     best: dict[str, float] = {}
     for arch in archs if limits else ():
         for share in dsp_shares:
-            candidate = _candidate(arch, device, share, resources)
+            candidate = _candidate(arch, device, share, predictor)
             if candidate is None:
                 continue
             values = {limit.name: limit.objective.evaluate([candidate])[0] for limit in limits}
@@ -71,12 +72,14 @@ def _reaches(limits: Sequence[UserLimit], best: Mapping[str, float]) -> tuple[Li
 
 
 def _candidate(
-    arch: Architecture, device: Device, share: float, resources: Mapping[str, int]
+    arch: Architecture, device: Device, share: float, predictor: Predictor
 ) -> Candidate | None:
     """The plan that a search would find; None of one that does not fit the device."""
     try:
-        plan, estimate = best_plan(arch, device, share, limits=resources)
+        plan, estimate = best_plan(arch, device, share, predictor=predictor)
     except (CapacityError, ConfigError):
         return None
-    fits = max(constraints(estimate, resources, dsp_share=share).values()) <= 0
-    return Candidate(arch, plan, estimate) if fits else None
+    limits = {str(name): limit for name, limit in device.limits().items()}
+    predicted = predictor.predict(estimate)
+    found = constraints(predicted, limits, dsp_share=share, predictor=predictor)
+    return Candidate(arch, plan, estimate, predicted) if max(found.values()) <= 0 else None

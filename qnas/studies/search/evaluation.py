@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qnas.accel.cost.estimate import RESOURCES, Estimate
+from qnas.accel.cost.prediction import UNCALIBRATED, Prediction, Predictor
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.objectives.base import Candidate, Objective
@@ -24,6 +25,7 @@ class Evaluation:
     values: tuple[float, ...]
     constraints: Mapping[str, float]
     estimate: Estimate
+    predicted: Prediction
     wrong: str = ""  # in a race: which images, a bit each
 
 
@@ -37,6 +39,7 @@ class EarlyStopped:
 
     constraints: Mapping[str, float]
     estimate: Estimate
+    predicted: Prediction
     images: int
     errors: int
     bound: tuple[float, ...]
@@ -48,6 +51,7 @@ class Infeasible:
 
     constraints: Mapping[str, float]
     estimate: Estimate
+    predicted: Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Evaluator:
     planner: Planner
     limits: Mapping[str, int]
     bounds: tuple[UserLimit, ...] = ()
+    predictor: Predictor = UNCALIBRATED
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
         """One result a proposal, in order. Exceptions become Failures, interrupts do not."""
@@ -115,13 +120,14 @@ class Evaluator:
             plan, estimate = self.planner(proposal.architecture, proposal.dsp_share)
         except Exception as error:
             return failure("plan", error)
-        candidate = Candidate(proposal.architecture, plan, estimate)
+        predicted = self.predictor.predict(estimate)
+        candidate = Candidate(proposal.architecture, plan, estimate, predicted)
         modelled = [b.objective for b in self.bounds if isinstance(b.objective, MODELLED)]
         (values,) = self.values([candidate], modelled)
         if isinstance(values, Failure):
             return values
-        found = self.constraints(proposal, estimate, values)
-        return Infeasible(found, estimate) if max(found.values()) > 0 else candidate
+        found = self.constraints(proposal, predicted, values)
+        return Infeasible(found, estimate, predicted) if max(found.values()) > 0 else candidate
 
     def values(
         self, candidates: Sequence[Candidate], objectives: Sequence[Objective]
@@ -141,7 +147,7 @@ class Evaluator:
         return [self.values([candidate], objectives)[0] for candidate in candidates]
 
     def constraints(
-        self, proposal: Proposal, estimate: Estimate, values: Mapping[str, float]
+        self, proposal: Proposal, predicted: Prediction, values: Mapping[str, float]
     ) -> dict[str, float]:
         """Of every resource, and of every bound whose value is known."""
         own = {
@@ -149,7 +155,11 @@ class Evaluator:
             for b in self.bounds
             if b.objective.name in values
         }
-        return {**constraints(estimate, self.limits, dsp_share=proposal.dsp_share), **own}
+        return {**self._of_device(predicted, proposal), **own}
+
+    def _of_device(self, predicted: Prediction, proposal: Proposal) -> dict[str, float]:
+        share = proposal.dsp_share
+        return constraints(predicted, self.limits, dsp_share=share, predictor=self.predictor)
 
     def evaluation(
         self, proposal: Proposal, candidate: Candidate, found: dict[str, float] | Failure
@@ -164,8 +174,9 @@ class Evaluator:
         values = {**modelled, **found}
         return Evaluation(
             tuple(values[objective.name] for objective in self.objectives),
-            self.constraints(proposal, candidate.estimate, values),
+            self.constraints(proposal, candidate.predicted, values),
             candidate.estimate,
+            candidate.predicted,
         )
 
 
@@ -177,19 +188,24 @@ def _finite(values: dict[str, float]) -> dict[str, float] | Failure:
 
 
 def constraints(
-    estimate: Estimate, limits: Mapping[str, int], *, dsp_share: float = 1.0
+    predicted: Prediction,
+    limits: Mapping[str, int],
+    *,
+    dsp_share: float = 1.0,
+    predictor: Predictor = UNCALIBRATED,
 ) -> dict[str, float]:
     """used / limit - 1 of every resource: comparable, since NSGA-II adds violations up.
 
-    DSPs beyond the proposal's own share are a violation of that share; within it, they are
-    compared with the device's limit, as the other resources are. Of a resource that the device
-    lacks (limit 0), the amount used, so that none is feasible.
+    What is used is what `predictor` counts of the prediction. DSPs beyond the proposal's own share
+    are a violation of that share; within it, they are compared with the device's limit, as the
+    other resources are. Of a resource that the device lacks (limit 0), the amount used, so that
+    none is feasible.
     """
-    used = {name: getattr(estimate.resources, name) for name in RESOURCES}
+    used = {name: predictor.counted(predicted[name]) for name in RESOURCES}
     budget = math.floor(dsp_share * limits["dsp"])
     ceilings = {**limits, "dsp": budget if used["dsp"] > budget else limits["dsp"]}
     return {
-        name: used[name] / ceilings[name] - 1.0 if ceilings[name] else float(used[name])
+        name: used[name] / ceilings[name] - 1.0 if ceilings[name] else used[name]
         for name in RESOURCES
     }
 

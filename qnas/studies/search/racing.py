@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,16 +108,23 @@ class RacingEvaluator:
         except Exception as error:
             return failure("objective", error)
         if len(wrong) < self.error.images:
-            found = self.evaluator.constraints(proposal, candidate.estimate, costs)
+            found = self.evaluator.constraints(proposal, candidate.predicted, costs)
             least = {**costs, self.error.name: 100.0 * float(wrong.sum()) / self.error.images}
             bound = tuple(least[o.name] for o in self.evaluator.objectives)
-            return EarlyStopped(found, candidate.estimate, len(wrong), int(wrong.sum()), bound)
+            return EarlyStopped(
+                found,
+                candidate.estimate,
+                candidate.predicted,
+                images=len(wrong),
+                errors=int(wrong.sum()),
+                bound=bound,
+            )
         in_place = np.zeros(len(wrong), dtype=bool)
         in_place[self.race.order] = wrong
         values = {**costs, self.error.name: 100.0 * (1.0 - (~wrong).mean())}
         result = self.evaluator.evaluation(proposal, candidate, values)
         if isinstance(result, Evaluation):
-            return Evaluation(result.values, result.constraints, result.estimate, pack(in_place))
+            return replace(result, wrong=pack(in_place))
         return result
 
     def _look(self, proposal: Proposal, limit: int | None) -> Flags:

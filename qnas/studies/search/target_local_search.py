@@ -10,12 +10,10 @@ from random import Random
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from qnas._util.serialization import decode
-from qnas.accel.cost.estimate import Estimate
 from qnas.studies.search.history import History
 from qnas.studies.search.proposers import Identify, Proposer
 from qnas.studies.search.sampler import Distributions, Params, place_of
-from qnas.studies.search.trials import ESTIMATE, KEY
+from qnas.studies.search.trials import KEY, predicted_of
 
 PARENTS = 5  # of each target
 ATTEMPTS = 30
@@ -85,7 +83,7 @@ class TargetLocalSearch:
             for trial in trials
             if trial.state == TrialState.COMPLETE and max(trial.constraints.values()) <= 0
         ]
-        speeds = {trial.number: _fps(trial) for trial in fit}
+        speeds = {trial.number: predicted_of(trial).value("fps") for trial in fit}
         reaching = [trial for trial in fit if speeds[trial.number] >= target]
         if reaching:
             best = sorted(reaching, key=lambda t: (t.values[self.targets.error], place_of(t)))
@@ -126,7 +124,3 @@ class TargetLocalSearch:
             index += random.choice((-1, 1))
             return choices[min(max(index, 0), len(choices) - 1)]
         return random.choice(choices)
-
-
-def _fps(trial: FrozenTrial) -> float:
-    return decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}").fps

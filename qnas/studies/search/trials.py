@@ -10,7 +10,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas._util.serialization import decode, encode
-from qnas.accel.cost.estimate import RESOURCES, Estimate
+from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.prediction import Prediction
 from qnas.architecture import Architecture
 from qnas.studies.search.evaluation import EarlyStopped, Evaluation, Failure, Infeasible, Result
 from qnas.studies.search.genome import Genome, Proposal
@@ -25,8 +26,7 @@ from qnas.studies.search.sampler import (
 )
 from qnas.studies.storage.shared import IDENTITY
 
-ESTIMATE, KEY, REASON, TRACEBACK = "estimate", "key", "reason", "traceback"
-AMOUNTS = ("latency", "fps", *RESOURCES)  # what every trial has, beside its objectives
+ESTIMATE, PREDICTED, KEY, REASON, TRACEBACK = "estimate", "predicted", "key", "reason", "traceback"
 WRONG = "wrong"  # of a race
 
 
@@ -41,6 +41,7 @@ class TrialRecord:
     values: Mapping[str, float]
     constraints: Mapping[str, float]
     estimate: Estimate
+    predicted: Prediction
 
     @property
     def architecture(self) -> Architecture:
@@ -69,12 +70,13 @@ class TrialRecord:
         return None if error_percent is None else 1 - error_percent / 100
 
     def amount(self, name: str) -> float:
-        """An objective's value; else, of the estimate, "latency" (ms), "fps" or a resource."""
-        if name in self.values:
-            return self.values[name]
-        if name == "latency":
-            return self.estimate.latency_ms
-        return self.estimate.fps if name == "fps" else float(getattr(self.estimate.resources, name))
+        """An objective's value; else what is predicted of one of AMOUNTS or "cycles"."""
+        return self.values[name] if name in self.values else self.predicted.value(name)
+
+    @property
+    def fps(self) -> float:
+        """Images a second, predicted."""
+        return self.predicted.value("fps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def make_trial(
             attrs[TRACEBACK] = result.traceback
     else:
         attrs[ESTIMATE] = encode(result.estimate)
+        if result.predicted != Prediction.of(result.estimate):
+            attrs[PREDICTED] = encode(result.predicted)
     if isinstance(result, Evaluation) and result.wrong:
         attrs[WRONG] = result.wrong
     if isinstance(result, EarlyStopped):
@@ -135,14 +139,31 @@ def make_trial(
 def read_result(trial: FrozenTrial) -> Evaluation | EarlyStopped | Infeasible:
     """Inverse of `make_trial` for a decided trial; floats come back exactly."""
     estimate = decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}")
-    attrs = trial.user_attrs
+    attrs, predicted = trial.user_attrs, predicted_of(trial)
     if EARLY_STOPPED in attrs:
         found = attrs[EARLY_STOPPED]
         bound = tuple(found["bound"])
-        return EarlyStopped(trial.constraints, estimate, found["images"], found["errors"], bound)
+        return EarlyStopped(
+            trial.constraints,
+            estimate,
+            predicted,
+            images=found["images"],
+            errors=found["errors"],
+            bound=bound,
+        )
     if trial.state == TrialState.PRUNED:
-        return Infeasible(trial.constraints, estimate)
-    return Evaluation(tuple(trial.values), trial.constraints, estimate, attrs.get(WRONG, ""))
+        return Infeasible(trial.constraints, estimate, predicted)
+    return Evaluation(
+        tuple(trial.values), trial.constraints, estimate, predicted, attrs.get(WRONG, "")
+    )
+
+
+def predicted_of(trial: FrozenTrial) -> Prediction:
+    """What was predicted of a decided trial: its estimate, unless a calibration said otherwise."""
+    subject = f"trial {trial.number}"
+    if PREDICTED in trial.user_attrs:
+        return decode(Prediction, trial.user_attrs[PREDICTED], subject=subject)
+    return Prediction.of(decode(Estimate, trial.user_attrs[ESTIMATE], subject=subject))
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -187,6 +208,7 @@ def _record(trial: FrozenTrial, genome: Genome, objectives: Sequence[str]) -> Tr
         values=dict(zip(objectives, values, strict=True)) if values else {},
         constraints=found.constraints,
         estimate=found.estimate,
+        predicted=found.predicted,
     )
 
 

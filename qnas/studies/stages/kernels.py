@@ -63,7 +63,7 @@ def kernel_of(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kerne
     the pick's directory in the run); CheckpointError if it is priced otherwise today."""
     trial, files = pick.trial, files or run.files.pick(pick.name)
     plan = best_kernel(
-        [trial.architecture], run.device, trial.proposal.dsp_share, limits=run.estimate_limits
+        [trial.architecture], run.device, trial.proposal.dsp_share, predictor=run.predictor
     )
     (estimate,) = plan.estimates
     if estimate != trial.estimate:
@@ -94,14 +94,15 @@ def multi_network_kernel(run: Run, chosen: Sequence[Pick]) -> Kernel:
         [group[0].trial.architecture for group in members],
         run.device,
         max(pick.trial.proposal.dsp_share for group in members for pick in group),
-        limits=run.estimate_limits,
+        predictor=run.predictor,
     )
-    for name, limit in run.estimate_limits.items():
-        used = getattr(plan.resources, name)
+    predicted = run.predictor.predict(plan.estimates[0])
+    for name, limit in run.limits.items():
+        used = run.predictor.counted(predicted[name])
         if used > limit:
             rule = f"of a kernel of all picks must be at most {limit:,}"
             remedy = "Lower the FPS targets, or take a larger board."
-            raise CapacityError(problem(name, rule, f"{used:,}", remedy))
+            raise CapacityError(problem(name, rule, f"{used:,.0f}", remedy))
     files = run.files.multi_network
     networks = tuple(run.files.pick(group[0].name).network for group in members)
     return Kernel(files.path.name, members, plan, files, networks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qnas._util.serialization import encode, write_json
+from qnas.accel.cost.estimate import RESOURCES
 from qnas.studies.results.picks import Pick, w8_share
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import tuning_of
@@ -42,21 +43,17 @@ def summarise(run: Run) -> dict[str, Any]:
 
 
 def _pick(pick: Pick, found: dict[str, Any]) -> dict[str, Any]:
-    estimate, architecture = pick.trial.estimate, pick.trial.architecture
-    resources = estimate.resources
+    estimate, predicted = pick.trial.estimate, pick.trial.predicted
+    architecture = pick.trial.architecture
     return {
         "name": pick.name,
         "key": architecture.key,
         "w8_share": w8_share(architecture),
         "accuracy": found["accuracy"],
-        "cycles": estimate.cycles,
-        "fps": estimate.fps,
+        "cycles": round(predicted.value("cycles")),
+        "fps": predicted.value("fps"),
         "clock_mhz": estimate.clock_mhz,
-        "lut": resources.lut,
-        "ff": resources.ff,
-        "dsp": resources.dsp,
-        "bram18": resources.bram18,
-        "uram": resources.uram,
+        **{name: round(predicted.value(name)) for name in RESOURCES},
         "verification": {name: found[name] for name in VERDICT},
     }
 

@@ -89,7 +89,7 @@ class _LazyEvaluator:
     def fps(self, proposal: Proposal) -> float | None:
         """Images a second of a proposal that keeps every limit; None of others."""
         planned = self._evaluator.planned(proposal)
-        return planned.estimate.fps if isinstance(planned, Candidate) else None
+        return planned.predicted.value("fps") if isinstance(planned, Candidate) else None
 
     def against(self, trials: Sequence[FrozenTrial]) -> RacingEvaluator:
         """Races against earlier trials."""
@@ -115,18 +115,16 @@ def _make_evaluator(run: Run) -> Evaluator:
     device = run.device
 
     def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
-        return best_plan(architecture, device, dsp_share=share, limits=run.estimate_limits)
+        return best_plan(architecture, device, dsp_share=share, predictor=run.predictor)
 
     wanted = make_objectives(
-        (*run.config.objective_names, *run.config.limit_values),
-        accuracy,
-        device,
-        calibration=run.calibration,
+        (*run.config.objective_names, *run.config.limit_values), accuracy, device
     )
     own = len(run.config.objective_names)
     return Evaluator(
         objectives=wanted[:own],
         planner=planner,
-        limits=run.estimate_limits,
+        limits=run.limits,
         bounds=tuple(map(UserLimit, wanted[own:], run.config.limit_values.values())),
+        predictor=run.predictor,
     )

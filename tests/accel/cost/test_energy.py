@@ -121,7 +121,10 @@ def test_hbm_bits_cost_less_than_ddr_bits() -> None:
 
 def test_the_objective_is_the_models_total() -> None:
     plan = lower(tiny(), zcu102(), SMALL)
-    objective, candidate = EnergyObjective(zcu102()), Candidate(tiny(), plan, estimate(plan))
+    objective, candidate = (
+        EnergyObjective(zcu102()),
+        Candidate.modelled(tiny(), plan, estimate(plan)),
+    )
     assert objective.evaluate([candidate]) == [_energy(tiny()).total_mj]
     info = objective_info("energy")
     assert (objective.name, objective.unit, objective.direction) == (

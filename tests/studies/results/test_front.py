@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from qnas.accel.cost.estimate import RESOURCES, Estimate, Resources
+from qnas.accel.cost.prediction import Prediction
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError
 from qnas.studies.results.front import StudyRecords, front_csv
@@ -35,7 +36,14 @@ def trial(
     estimate = Estimate(cycles, 0, 200.0, Resources(dsp=dsp), 0)
     values = {"error": error, "latency": estimate.latency_ms, "dsp": float(dsp)}
     return TrialRecord(
-        number, generation, number, Proposal(architecture, 1.0), values, constraints, estimate
+        number=number,
+        generation=generation,
+        slot=number,
+        proposal=Proposal(architecture, 1.0),
+        values=values,
+        constraints=constraints,
+        estimate=estimate,
+        predicted=Prediction.of(estimate),
     )
 
 
@@ -60,7 +68,7 @@ def test_objectives_to_maximise_count_the_other_way() -> None:
     trials = [trial(n, error=e, cycles=c) for n, (e, c) in enumerate([(5, 10), (5, 20)])]
     values = [{"error": t.values["error"], "fps": t.estimate.fps} for t in trials]
     faster = [
-        TrialRecord(t.number, 0, t.number, t.proposal, v, MET, t.estimate)
+        TrialRecord(t.number, 0, t.number, t.proposal, v, MET, t.estimate, t.predicted)
         for t, v in zip(trials, values, strict=True)
     ]
     assert [t.number for t in StudyRecords(("error", "fps"), tuple(faster)).front()] == [0]

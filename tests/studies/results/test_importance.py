@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from qnas.accel.cost.estimate import Estimate, Resources
+from qnas.accel.cost.prediction import Prediction
 from qnas.architecture import Architecture
 from qnas.space import SearchSpace
 from qnas.studies.results.importance import LEAST, importances
@@ -17,7 +18,16 @@ def sampled(count: int, space: SearchSpace = SPACE) -> list[TrialRecord]:
     """Candidates whose error is the embed dim, and whose latency the sum of all heads."""
     rng, estimate = Random(0), Estimate(1, 0, 100.0, Resources(), 0)
     return [
-        TrialRecord(n, 0, n, Proposal(a, rng.choice((0.5, 1.0))), _values(a), {}, estimate)
+        TrialRecord(
+            n,
+            0,
+            n,
+            Proposal(a, rng.choice((0.5, 1.0))),
+            _values(a),
+            {},
+            estimate,
+            Prediction.of(estimate),
+        )
         for n in range(count)
         for a in [space.sample(rng)]
     ]
@@ -45,7 +55,9 @@ def test_depth_does_not_speak_through_the_blocks_that_are_absent() -> None:
 
 def _deep(trial: TrialRecord) -> TrialRecord:
     values = {"error": float(trial.architecture.depth)}
-    return TrialRecord(trial.number, 0, trial.slot, trial.proposal, values, {}, trial.estimate)
+    return TrialRecord(
+        trial.number, 0, trial.slot, trial.proposal, values, {}, trial.estimate, trial.predicted
+    )
 
 
 def test_equal_studies_give_equal_numbers_and_few_candidates_none() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from qnas._util.serialization import write_json
 from qnas.accel.calibration.designs import MeasuredDesign, MeasuredDesigns, Setup
-from qnas.accel.calibration.file import CalibrationFile
+from qnas.accel.calibration.file import Calibrated, CalibrationFile
 from qnas.accel.cost.estimate import Resources
+from qnas.accel.cost.prediction import Prediction
 from qnas.accel.device import load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.errors import CheckpointError, ConfigError
@@ -21,8 +22,13 @@ from qnas.studies.config import CalibrationConfig, load_config
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.device_figures import predictions
 from qnas.studies.report.page import pick_rows, render
-from qnas.studies.run.calibration import limits_of_estimates, load_calibration
+from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.selection import Requirements, select_candidate
+from qnas.studies.run.calibration import load_calibration, make_predictor
 from qnas.studies.run.feasibility import assess
+from qnas.studies.search.evaluation import constraints
+from qnas.studies.search.trials import TrialRecord
+from tests.accel.designs import tiny
 from tests.studies.report.test_report import content as _content
 
 ZCU102 = load_device("zcu102")
@@ -45,7 +51,9 @@ def _file(folder: Path, *, lut: float = 2.0, setup: Setup = SETUP) -> Path:
 def test_without_a_file_all_is_the_devices() -> None:
     config = CalibrationConfig()
     assert load_calibration(config, ZCU102) is None
-    assert limits_of_estimates(ZCU102, config, None) == ZCU102.limits()
+    predictor, (_, estimate) = make_predictor(config, ZCU102), best_plan(tiny(), ZCU102)
+    assert predictor.estimate_limits({"lut": 7}) == {"lut": 7}
+    assert predictor.predict(estimate) == Prediction.of(estimate)
 
 
 def test_a_plan_is_chosen_by_calibrated_limits(tmp_path: Path) -> None:
@@ -55,14 +63,17 @@ def test_a_plan_is_chosen_by_calibrated_limits(tmp_path: Path) -> None:
     used = {}
     for bound in ("value", "upper"):
         config = CalibrationConfig(file, bound)  # type: ignore[arg-type]
-        calibration = load_calibration(config, ZCU102)
-        limits = limits_of_estimates(ZCU102, config, calibration)
-        plan, estimate = best_plan(arch, ZCU102, limits=limits)
-        assert calibration is not None and limits["dsp"] <= ZCU102.limit("dsp")
-        found = calibration.predict(estimate.resources)["lut"]
+        predictor = make_predictor(config, ZCU102)
+        device = {str(name): limit for name, limit in ZCU102.limits().items()}
+        limits = predictor.estimate_limits(device)
+        plan, estimate = best_plan(arch, ZCU102, predictor=predictor)
+        assert limits["dsp"] <= ZCU102.limit("dsp")
+        predicted = predictor.predict(estimate)
+        found = predicted["lut"]
         assert getattr(found, {"value": "value", "upper": "high"}[bound]) <= ZCU102.limit("lut")
-        objective = ResourceObjective("lut", "LUTs", calibration=calibration)
-        assert objective.evaluate([Candidate(arch, plan, estimate)]) == [found.value]
+        assert max(constraints(predicted, device, predictor=predictor).values()) <= 0
+        candidate = Candidate(arch, plan, estimate, predicted)
+        assert ResourceObjective("lut", "LUTs").evaluate([candidate]) == [found.value]
         used[bound] = limits["lut"]
     assert used["upper"] < used["value"] < 0.52 * ZCU102.limit("lut")
     assert plain.resources.lut <= ZCU102.limit("lut")
@@ -95,24 +106,63 @@ def test_a_study_names_its_file_beside_itself(tmp_path: Path) -> None:
         assess(c) for c in (dataclasses.replace(config, calibration=CalibrationConfig()), config)
     )
     assert plain.reference_subnets[-1].fits
-    assert measured.reference_subnets[-1].limits["lut"] * 29 < ZCU102.limit("lut")
+    for subnet in (s for s in measured.reference_subnets if s.estimate):
+        assert subnet.used("lut") > 20 * subnet.estimate.resources.lut  # type: ignore[union-attr]
     toml.write_text(text + '[calibration]\nbound = "lower"\n')
     with pytest.raises(ConfigError, match="bound"):
         load_config(toml)
 
 
+def _predicted(content: ReportContent, predictor: Calibrated) -> ReportContent:
+    """`content` as a study that predicts by measurements has it."""
+
+    def of(trial: TrialRecord) -> TrialRecord:
+        return dataclasses.replace(trial, predicted=predictor.predict(trial.estimate))
+
+    records = dataclasses.replace(content.records, trials=tuple(map(of, content.records.trials)))
+    picks = tuple(dataclasses.replace(p, trial=of(p.trial)) for p in content.picks)
+    return dataclasses.replace(content, records=records, picks=picks)
+
+
+@pytest.mark.parametrize("objectives", [("error", "latency", "lut"), ("error", "latency")])
+def test_a_pick_is_filtered_by_what_is_predicted(
+    objectives: tuple[str, ...], tmp_path: Path, content: ReportContent
+) -> None:
+    """Whether LUT is an objective or not: measured, designs take twice the LUTs."""
+    calibration = load_calibration(CalibrationConfig(str(_file(tmp_path))), ZCU102)
+    assert calibration is not None
+    trials = [
+        dataclasses.replace(t, values={n: t.amount(n) for n in objectives})
+        for t in _predicted(content, Calibrated(calibration)).records.trials
+    ]
+    if "lut" in objectives:
+        values = [{**t.values, "lut": t.predicted.value("lut")} for t in trials]
+        trials = [dataclasses.replace(t, values=v) for t, v in zip(trials, values, strict=True)]
+    records = StudyRecords(objectives, tuple(trials))
+    fitting = [t for t in records.distinct() if t.feasible]
+    limit = sorted(t.predicted.value("lut") for t in fitting)[len(fitting) // 2]
+    found = select_candidate(records, Requirements(at_most={"lut": limit}))
+    assert found.trial.predicted.value("lut") <= limit
+    keeping = sum(t.predicted.value("lut") <= limit for t in fitting)
+    assert f"{keeping:,} of them keep" in found.reasons[1]
+    assert sum(t.estimate.resources.lut <= limit for t in fitting) > keeping
+
+
 def test_the_report_shows_both(tmp_path: Path, content: ReportContent) -> None:
     calibration = load_calibration(CalibrationConfig(str(_file(tmp_path))), ZCU102)
     assert calibration is not None
+    content, plain = _predicted(content, Calibrated(calibration)), content
     shown = dataclasses.replace(content, calibration=calibration)
     rows = {label: (kind, cells) for label, kind, cells in pick_rows(shown)}
-    assert rows["LUT"][0] == "modelled"
-    kind, cells = rows["LUT, by measurements"]
-    assert kind == "calibrated" and all(" to " in cell for cell in cells)
-    assert len(pick_rows(shown)) == len(pick_rows(content)) + 4
+    assert rows["LUT"][0] == "calibrated"
+    for pick, cell in zip(content.picks, rows["LUT"][1], strict=True):
+        assert cell.startswith(f"{pick.trial.predicted.value('lut'):,.0f} / ")
+    kind, cells = rows["LUT, estimate (interval)"]
+    assert kind == "modelled" and all(" to " in cell for cell in cells)
+    assert len(pick_rows(shown)) == len(pick_rows(plain)) + 4
 
     figure = predictions(shown)
-    assert figure is not None and predictions(content) is None
+    assert figure is not None and predictions(plain) is None
     dots = [trace for trace in figure.data if trace.error_x.array is not None]
     assert len(dots) == len(content.labels())
     trial, _ = next(iter(content.labels().values()))

@@ -42,7 +42,9 @@ class Shown:
         self.shown, self._size = 0, SizeError()
 
     def flags(self, architecture: Architecture) -> NDArray[np.bool_]:
-        (percent,) = self._size.evaluate([Candidate(architecture, *plan(architecture, 1.0))])
+        (percent,) = self._size.evaluate(
+            [Candidate.modelled(architecture, *plan(architecture, 1.0))]
+        )
         random = np.random.default_rng(int(architecture.key[:8], 16))
         hardness = np.linspace(1, 0, IMAGES) + random.uniform(0, 0.3, IMAGES)
         wrong = np.zeros(IMAGES, dtype=bool)
