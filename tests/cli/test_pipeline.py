@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -234,7 +235,9 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
 
 def test_picks_that_no_kernel_holds_are_refused_with_what_is_short(copy: Path) -> None:
     run = Run(load_config(copy / "study.toml"), copy / "runs/tiny")
-    run.__dict__["estimate_limits"] = {**run.estimate_limits, "dsp": 1}
+    run.__dict__["device"] = dataclasses.replace(
+        run.device, dsp=1, margins=dataclasses.replace(run.device.margins, dsp=1.0)
+    )
     with pytest.raises(CapacityError, match=r"dsp.*of a kernel of all picks must be at most 1;"):
         multi_network_kernel(run, picks(run))
 

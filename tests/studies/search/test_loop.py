@@ -9,6 +9,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas.accel.cost.estimate import Estimate, Resources
+from qnas.accel.cost.prediction import Prediction
 from qnas.errors import CapacityError, ConfigError, EvaluationError
 from qnas.objectives.base import Candidate
 from qnas.objectives.hardware import LatencyObjective
@@ -150,12 +151,12 @@ def test_twenty_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
 
 
 def test_a_share_that_is_exceeded_is_a_violation_and_one_that_is_kept_is_none() -> None:
-    estimate = Estimate(1, 0, 200.0, Resources(dsp=60), 0)
+    predicted = Prediction.of(Estimate(1, 0, 200.0, Resources(dsp=60), 0))
     limits = {**LIMITS, "dsp": 200}
-    assert constraints(estimate, limits)["dsp"] == 60 / 200 - 1
-    assert constraints(estimate, limits, dsp_share=0.3)["dsp"] == 60 / 200 - 1
-    assert constraints(estimate, limits, dsp_share=0.25)["dsp"] == 60 / 50 - 1
-    assert constraints(estimate, limits, dsp_share=0.001)["dsp"] == 60
+    assert constraints(predicted, limits)["dsp"] == 60 / 200 - 1
+    assert constraints(predicted, limits, dsp_share=0.3)["dsp"] == 60 / 200 - 1
+    assert constraints(predicted, limits, dsp_share=0.25)["dsp"] == 60 / 50 - 1
+    assert constraints(predicted, limits, dsp_share=0.001)["dsp"] == 60
 
 
 @pytest.mark.parametrize("name", ["RandomSampler", "TPESampler", "NSGAIIISampler"])
