@@ -13,11 +13,13 @@ from qnas.accel.reports.numbers import count
 from qnas.accel.reports.text import AGAIN, Text, WithoutFigures
 from qnas.errors import ReportError, problem
 
-SIMULATOR = re.compile(r"Simulation tool\s*:\s*(.*?)\.?\s*")
+SIMULATOR = re.compile(r"Simulation tool\s*:(.*)")
+HEAD_LETTERS = 200
 VERSION = re.compile(r"(?:Version|v)\s*:?\s*(20\d\d\.\d(?:\.\d)?)")
 TOP = re.compile(r"(\w+)_cosim\.rpt")
 LANGUAGE = re.compile(r"\|\s*(Verilog|VHDL|SystemC)\s*\|(.*)\|\s*", re.IGNORECASE)
-VARIABLE = re.compile(r"\s*\$(\w+)\s*=\s*(\"?)([^\"]*)\2\s*")
+VARIABLE = re.compile(r"\s*\$(MAX_LATENCY|MAX_THROUGHPUT)\s*=(.*)")
+QUOTED = re.compile(r"\"[^\"]*\"|[^\"]*")
 TRANSACTION = re.compile(r"\s*transaction\s*(\d+)(?:\s*:|\s)\s*(\S+)(?:\s+(\S+))?\s*")
 LATENCY_MAX, INTERVAL_MAX, CELLS = 3, 6, 7  # cells of a row: status, latency and interval
 
@@ -38,8 +40,8 @@ def read_cosim(text: Text) -> Measurement:
         message = problem(text.end, rule, "none", AGAIN)
         raise WithoutFigures(message, kind="co-simulation without a latency")
     fields = (SIMULATOR.fullmatch(line) for line in text.lines[:12])
-    simulator = next((field[1] for field in fields if field and field[1]), None)
-    version = VERSION.search("\n".join(text.lines[:12]))
+    simulator = next((name for field in fields if field and (name := field[1].strip(" ."))), None)
+    version = VERSION.search("\n".join(line[:HEAD_LETTERS] for line in text.lines[:12]))
     top = TOP.fullmatch(text.source.rpartition("/")[2])
     return Measurement(
         source=text.source,
@@ -77,8 +79,8 @@ def _variables(text: Text) -> tuple[int | None, int | None] | None:
     found: dict[str, int | None] = {}
     for index, line in enumerate(text.lines):
         variable = VARIABLE.fullmatch(line)
-        if variable and variable[1] in ("MAX_LATENCY", "MAX_THROUGHPUT"):
-            found[variable[1]] = count(variable[3], where=text.where(index))
+        if variable and QUOTED.fullmatch(variable[2].strip()):
+            found[variable[1]] = count(variable[2].strip(' "'), where=text.where(index))
     if "MAX_LATENCY" not in found:
         return None
     return found["MAX_LATENCY"], found.get("MAX_THROUGHPUT") or None

@@ -11,11 +11,11 @@ from qnas.accel.reports.numbers import count, nanoseconds
 from qnas.accel.reports.text import AGAIN, Text, plain_version
 from qnas.errors import ReportError, problem
 
-AMOUNT = re.compile(r"(LUT|FF|DSP|BRAM|URAM):\s*(\S*)\s*")
+AMOUNT = re.compile(r"(LUT|FF|DSP|BRAM|URAM):(.*)")
 NAMES = {"LUT": "lut", "FF": "ff", "DSP": "dsp", "BRAM": "bram18", "URAM": "uram"}
-PERIOD = re.compile(r"CP (required|achieved post-\w+):\s*(.*?)\s*")
-ROW = re.compile(r"\|\s*(Target|Post-\w+)\s*\|\s*(.*?)\s*\|\s*")
-FACT = re.compile(r"\s*\*?\s*(Implementation tool|Version|Device target|Target device):\s*(.*?)\s*")
+PERIOD = re.compile(r"CP (required|achieved post-\w+):(.*)")
+ROW = re.compile(r"\|\s*(Target|Post-\w+)\s*\|([^|]*)\|")
+FACT = re.compile(r"(?:\s*\*)?\s*(Implementation tool|Version|Device target|Target device):(.*)")
 TOP = re.compile(r"(\w+)_export\.rpt")
 TARGET = ("required", "Target")
 REACHED: dict[FlowStage, tuple[str, ...]] = {
@@ -30,7 +30,8 @@ def read_export(text: Text) -> Measurement:
     if "lut" not in amounts or _ends_on_figure(text):
         rule = "must have resources and timing"
         raise ReportError(problem(text.end, rule, "the end of file", AGAIN))
-    said = {found[1]: found[2] for line in text.lines if (found := FACT.fullmatch(line))}
+    facts = (FACT.fullmatch(line) for line in text.lines)
+    said = {found[1]: found[2].strip() for found in facts if found}
     stage, top = _stage(text), TOP.fullmatch(text.source.rpartition("/")[2])
     return Measurement(
         source=text.source,

@@ -18,7 +18,7 @@ from qnas.accel.reports.text import AGAIN, Text, plain_version
 from qnas.errors import ReportError, problem
 
 TITLE = re.compile(r"== (?:Synthesis Summary Report of|(Vitis|Vivado) HLS Report for) '([^']*)'")
-FACT = re.compile(r"\s*\*\s*(Version|Target device):\s*(.*?)\s*")
+FACT = re.compile(r"\s*\*\s*(Version|Target device):(.*)")
 COLUMNS = {
     "lut": ("lut",),
     "ff": ("ff",),
@@ -65,7 +65,7 @@ def read_function(text: Text) -> Measurement:
 def _facts(text: Text) -> dict[str, Any]:
     title = next((found for line in text.lines if (found := TITLE.match(line))), None)
     facts = (FACT.fullmatch(line) for line in text.lines[:30])
-    said = {found[1]: found[2] for found in facts if found}
+    said = {found[1]: found[2].strip() for found in facts if found}
     return {
         "source": text.source,
         "tool": f"{(title and title[1]) or 'Vitis'} HLS",

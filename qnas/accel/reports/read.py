@@ -23,7 +23,7 @@ from qnas.accel.reports.xml_tree import Element, parse_xml
 from qnas.errors import ReportError, problem
 
 # Far beyond any report: something else was named. A tree of XML takes many times its file.
-MAX_BYTES, MAX_XML_BYTES = 1 << 28, 1 << 26
+MAX_BYTES, MAX_XML_BYTES = 1 << 27, 1 << 26
 KINDS = (
     "must be a csynth.xml, csynth.rpt, export_impl.xml, utilization report, timing summary, "
     "co-simulation report or report of v++"
@@ -55,7 +55,8 @@ def read_report(path: str | Path) -> tuple[Measurement, ...]:
         return _read_xml(start, source, data[: len(data) - len(start)].count(b"\n"))
     if data[:4] in (b"\xff\xfe<\0", b"\xfe\xff\0<"):
         return _read_xml(data, source, 0)
-    return _read_text(Text(source, tuple(_decoded(data).splitlines())))
+    lines = (line.rstrip() for line in _decoded(data).splitlines())
+    return _read_text(Text(source, tuple(lines)))
 
 
 def _read_text(text: Text) -> tuple[Measurement, ...]:

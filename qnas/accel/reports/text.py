@@ -10,9 +10,7 @@ from typing import Any
 from qnas.accel.reports.measurement import FlowStage
 from qnas.errors import ReportError, problem
 
-HEAD = re.compile(
-    r"\|\s*(Tool Version|Design|Device|Design State|Command|Speed File)\s*:\s*(.*?)\s*\|?\s*"
-)
+HEAD = re.compile(r"\|\s*(Tool Version|Design|Device|Design State|Command|Speed File)\s*:(.*)")
 HEAD_LINES = 40
 VERSION = re.compile(r"\d{4}\.\d+(?:\.\d+)?")
 FILE_OPTION = re.compile(r"-file\s+(\S+)")
@@ -22,7 +20,7 @@ IMPLEMENTED = re.compile(
 )
 SYNTHESIZED = re.compile(r"synth")
 CONTENTS = "Table of Contents"
-SECTION = re.compile(r"\s*\d+(?:\.\d+)*\.?\s+(\S.*?)\s*")
+SECTION = re.compile(r"\s*\d+(?:\.\d+)*\.?\s+(\S.*)")
 AGAIN = "Write the report again."
 
 
@@ -69,7 +67,7 @@ def head(text: Text) -> dict[str, str]:
     for line in text.lines[:HEAD_LINES]:
         field = HEAD.fullmatch(line)
         if field:
-            found.setdefault(field[1], field[2])
+            found.setdefault(field[1], field[2].strip(" |"))
     return found
 
 

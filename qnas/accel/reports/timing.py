@@ -15,6 +15,7 @@ from qnas.accel.reports.text import AGAIN, Text, facts, flow_stage
 from qnas.errors import ReportError, problem
 
 WNS = "WNS(ns)"
+UNCONSTRAINED = "There are no user specified timing constraints"
 CLOCK = re.compile(r"\s*(\S+)\s+\{[^}]*\}\s+(\S+)(?:\s+\S+)?\s*")
 
 
@@ -61,6 +62,8 @@ def _section(text: Text, title: str) -> list[tuple[int, str]]:
 
 def _worst_slack(text: Text) -> float | None:
     lines = _section(text, "Design Timing Summary")
+    if any(UNCONSTRAINED in line for _, line in lines):
+        return None
     start = next((i for i, (_, line) in enumerate(lines) if WNS in line), None)
     if start is None or start + 1 >= len(lines):
         rule = "must have a design timing summary with WNS"

@@ -74,6 +74,11 @@ def parse_xml(data: bytes, *, source: str, first_line: int = 1) -> Element:
     for encoding in (None, FALLBACK_ENCODING):
         try:
             return _parse(data, encoding, source=source, first_line=first_line)
+        except ReportError:
+            raise
+        except (LookupError, ValueError):  # an encoding that expat cannot be told of
+            if encoding is not None:
+                raise
         except expat.ExpatError as error:
             if encoding is None and error.code in _ENCODING_ERRORS and not _is_utf8(data):
                 continue

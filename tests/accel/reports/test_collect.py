@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +362,47 @@ def test_the_clock_is_that_of_the_least_slack_of_its_own(
     (found,) = read_report(tmp_path / "timing.rpt")
     assert (found.clock_target_ns, found.clock_estimated_ns) == (5.0, reached_ns)
     assert bool(found.remarks) is (wns == "-3.000")
+
+
+def test_a_design_without_constraints_reaches_no_clock(tmp_path: Path) -> None:
+    text = CLOCKS.format(wns="    NA").partition("    WNS(ns)")[0]
+    (tmp_path / "timing.rpt").write_text(f"{text}There are no user specified timing constraints.\n")
+    (found,) = read_report(tmp_path / "timing.rpt")
+    assert (found.clock_target_ns, found.clock_estimated_ns) == (None, None)
+
+
+SLOW = [  # one line each, that patterns must not look at again and again
+    "| Design : " + " " * 300_000 + "x|y",
+    "1. " + "a " * 200_000 + "|",
+    "transaction 1 " + " " * 300_000 + "1 2 3 4",
+    "LUT:" + " " * 300_000 + "1 2",
+    '$MAX_LATENCY = "' + " " * 300_000 + 'x"y',
+    "v" + " " * 300_000 + "x",
+    "|" + " " * 300_000,
+    "+" + "-" * 300_000,
+]
+
+
+@pytest.mark.parametrize("line", SLOW, ids=range(len(SLOW)))
+@pytest.mark.parametrize("name", ["dot_2022.2_csynth.rpt", "fir_export.rpt", "cosim_2023.rpt"])
+def test_long_lines_are_read_in_no_time(line: str, name: str, tmp_path: Path) -> None:
+    text = (HERE / name).read_text()
+    start = time.process_time()
+    for content in (f"{line}\n{text}", f"{text}\n{line}\n", ULTRASCALE + f"\n{line}\n"):
+        (tmp_path / "r.rpt").write_text(content)
+        with contextlib.suppress(ReportError):
+            read_report(tmp_path / "r.rpt")
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "Shift_JIS", "utf-7", "UTF-99", "zlib", "euc-kr"])
+def test_the_code_page_of_a_path_is_no_reason_to_lose_the_numbers(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = b"<profile><!-- C:\\\xd6\xd0\xce\xc4\\ -->"
+    data = CSYNTH.replace("UTF-8", encoding).encode().replace(b"<profile>", path)
+    (tmp_path / "csynth.xml").write_bytes(data)
+    assert read_report(tmp_path / "csynth.xml")[0].lut == 7890
 
 
 RPT_DOC = """<?xml version="1.0"?>

@@ -28,7 +28,12 @@ SHARED = Path(
     os.environ.get("QNAS_SHARED_DATA", Path(__file__).parents[3] / ".." / "shared" / "data")
 )
 
-ALL = (CSYNTH, ULTRASCALE, SEVEN, BY_INSTANCE, TIMING, COSIM, EXPORT)
+EXAMPLES = tuple(
+    path.read_text()
+    for path in sorted(Path(__file__).parent.iterdir())
+    if path.suffix in (".xml", ".rpt", ".xtxt")
+)
+ALL = (CSYNTH, ULTRASCALE, SEVEN, BY_INSTANCE, TIMING, COSIM, EXPORT, *EXAMPLES)
 
 
 def written(folder: Path, text: str | bytes, name: str = "report") -> Path:
