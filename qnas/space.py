@@ -61,7 +61,125 @@ class SearchSpace(Value):
     `mlp_ratios` are hidden width / embed_dim. `w8_eighths` are the shares of 8-bit rows that each
     kind of matrix of each block chooses from. `activation_bits` holds for the whole space, since a
     supernet is trained for one width: it is no gene. The genome always describes the deepest
-    network: genes of blocks beyond the chosen depth are inactive, which `canonical` makes explicit.
+    network: genes of blocks beyond the chosen depth are inactive.
+    """
+
+    name: str
+    image_size: int
+    patch_size: int
+    in_channels: int
+    num_classes: int
+    head_dim: int
+    embed_dims: tuple[int, ...]
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
+    mlp_ratios: tuple[float, ...]
+    w8_eighths: tuple[int, ...] = tuple(range(EIGHTHS + 1))
+    activation_bits: int = ACTIVATION_BITS[0]
+
+    def __post_init__(self) -> None:
+        normalise_fields(self)
+        if not (0 < len(self.name) <= LONGEST_NAME and self.name.isprintable()):
+            rule = f"must be 1 to {LONGEST_NAME} printable characters"
+            raise ConfigError(problem("name", rule, repr(self.name), "Choose another name."))
+        for field in (*_SIZES, "mlp_ratios", "w8_eighths"):
+            choices = getattr(self, field)
+            if not choices or list(choices) != sorted(set(choices)):
+                rule, remedy = "must be ascending, without repeats", "Sort the choices."
+                raise ConfigError(problem(field, rule, choices, remedy))
+        for field, name in _SIZES.items():  # before a network of as many blocks is made
+            for size in getattr(self, field):
+                check_size(name, size, subject=field)
+        for embed_dim, ratio in product(self.embed_dims, self.mlp_ratios):
+            if not (embed_dim * ratio).is_integer():
+                value, rule = f"{embed_dim} * {ratio}", "must give whole hidden widths"
+                raise ConfigError(problem("mlp_ratios", rule, value, "Choose ratios that do."))
+        self.smallest(), self.largest()
+
+    def genes(self) -> tuple[Gene, ...]:
+        """The genome, in a fixed order: embed_dim, depth, then six genes a block."""
+        per_block = [
+            ("num_heads", self.num_heads),
+            ("mlp_ratio", self.mlp_ratios),
+            *((f"w8_{kind}", self.w8_eighths) for kind in MATRIX_KINDS),
+        ]
+        genes = [Gene("embed_dim", self.embed_dims), Gene("depth", self.depths)]
+        for block in range(self.depths[-1]):
+            genes += [Gene(f"block{block}.{name}", choices) for name, choices in per_block]
+        return tuple(genes)
+
+    def decode(self, params: Mapping[str, Choice]) -> Architecture:
+        """The architecture that `params` (one value a gene) describes; inactive genes unread."""
+        for gene in self.genes():
+            if params.get(gene.name) not in gene.choices:
+                raise ConfigError(
+                    problem(
+                        gene.name,
+                        f"must be one of {gene.choices}",
+                        params.get(gene.name),
+                        "Take parameters from this space.",
+                    )
+                )
+        embed_dim, depth = int(params["embed_dim"]), int(params["depth"])
+        return self._architecture(
+            embed_dim,
+            [
+                (
+                    int(params[f"block{b}.num_heads"]),
+                    float(params[f"block{b}.mlp_ratio"]),
+                    [int(params[f"block{b}.w8_{kind}"]) for kind in MATRIX_KINDS],
+                )
+                for b in range(depth)
+            ],
+        )
+
+    def encode(self, architecture: Architecture) -> dict[str, Choice]:
+        """Parameters that decode to `architecture`; inactive genes take their first choice.
+
+        Raises ConfigError if the architecture is not of this space.
+        """
+        params = {gene.name: gene.choices[0] for gene in self.genes()}
+        params |= {"embed_dim": architecture.embed_dim, "depth": architecture.depth}
+        for b, block in enumerate(architecture.blocks[: self.depths[-1]]):
+            params[f"block{b}.num_heads"] = block.num_heads
+            params[f"block{b}.mlp_ratio"] = block.mlp_hidden / architecture.embed_dim
+            for kind in MATRIX_KINDS:
+                params[f"block{b}.w8_{kind}"] = getattr(block.w8, kind)
+        if self.decode(params) != architecture:
+            raise ConfigError(
+                problem(
+                    "architecture",
+                    f"must belong to the space {self.name!r}",
+                    architecture.key,
+                    "Use the space it was made in.",
+                )
+            )
+        return params
+
+    def __contains__(self, architecture: object) -> bool:
+        if not isinstance(architecture, Architecture):
+            return False
+        try:
+            self.encode(architecture)
+        except ConfigError:
+            return False
+        return True
+
+    def smallest(self) -> Architecture:
+        return self.architecture
+
+    def sample(self, rng: Random) -> Architecture:
+        return self.architecture
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace(Value):
+    """The choices of every elastic dimension, ascending; the first is the smallest.
+
+    `mlp_ratios` are hidden width / embed_dim. `w8_eighths` are the shares of 8-bit rows that each
+    kind of matrix of each block chooses from. `activation_bits` holds for the whole space, since a
+    supernet is trained for one width: it is no gene. The genome always describes the deepest
+    network: genes of blocks beyond the chosen depth are inactive.
     """
 
     name: str

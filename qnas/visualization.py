@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from qnas.accel.cost.prediction import AMOUNTS
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.studies.report import device_figures, front_figures, search_figures
 from qnas.studies.report.content import ReportContent, figures_content
 from qnas.studies.results.importance import LEAST, importances
 from qnas.studies.run.run import Run
-from qnas.studies.search.trials import AMOUNTS
 
 __all__ = [
     "plot_hypervolume_history",

@@ -16,7 +16,8 @@ from qnas._util.safetensors_header import metadata_of
 from qnas._util.serialization import canonical_json, encode, write_atomically
 from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, QnasError, problem
-from qnas.integer.network import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
+from qnas.integer.network import IntegerNetwork
+from qnas.integer.parameters import MatrixParams, NormParams, SoftmaxParams
 
 # Arrays of scalars would lose their meaning; the header keeps them by name.
 _HEADER = "network"

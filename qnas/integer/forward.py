@@ -6,22 +6,18 @@ it multiplies; `_stored` turns it into the layout in which later operations read
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from qnas import numerics as num
+from qnas.integer.parameters import NetworkParams
 from qnas.numerics import Ints
 from qnas.operations import Epilogue, Gemm, LayerNorm, LoadResidual, Operation, Softmax, Tensor
-
-if TYPE_CHECKING:
-    from qnas.integer.network import IntegerNetwork
 
 
 class IntegerRun:
     """The tensors that live between operations, which are to be run once each, in order."""
 
-    def __init__(self, network: IntegerNetwork, patches: Ints) -> None:
+    def __init__(self, network: NetworkParams, patches: Ints) -> None:
         """`patches`: (B, N-1, patch_dim) activations."""
         self._network = network
         self._tensors: dict[Tensor, Ints] = {Tensor.PATCHES: patches}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from qnas import numerics as num
 from qnas.errors import CapacityError, problem
+from qnas.integer.parameters import MatrixParams, NetworkParams, NormParams, SoftmaxParams
 from qnas.numerics import Ints
 from qnas.operations import Epilogue, Gemm, LayerNorm, LoadPatches, Softmax, Tensor
 
-if TYPE_CHECKING:
-    from qnas.integer.network import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
 
-
-def check_ranges(network: IntegerNetwork) -> None:
+def check_ranges(network: NetworkParams) -> None:
     """CapacityError if a parameter does not fit its format."""
     for op in network.operations:
         if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -197,13 +196,6 @@ class Supernet(nn.Module):
             prefix, activation = name.split(".", 1)
             block = self.block(int(prefix.removeprefix("block")))
             block.log_steps.data[ACTIVATIONS.index(activation)] = step
-
-    @classmethod
-    def load(cls, directory: Path) -> Supernet:
-        """Read what training left in `directory`; CheckpointError if it is damaged."""
-        from qnas.supernet.storage import load_supernet
-
-        return load_supernet(directory)
 
 
 def _leading(name: str, tensor: Tensor, like: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import numpy as np
 
 from qnas import numerics as num
 from qnas.architecture import Architecture
-from qnas.integer.network import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
+from qnas.integer.network import IntegerNetwork
+from qnas.integer.parameters import MatrixParams, NormParams, SoftmaxParams
 from qnas.numerics import fixed_row
 from qnas.operations import Epilogue, Gemm, LayerNorm, Softmax, Tensor, network_operations
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qnas import numerics as num
 from qnas.architecture import Architecture
-from qnas.integer.network import MatrixParams, NormParams
+from qnas.integer.parameters import MatrixParams, NormParams
 from qnas.numerics import Ints
 from tests.accel.projects import Design
 

@@ -25,14 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from qnas.accel.calibration.block_scores import (
-    error_with,
-    error_with_proposed,
-    leave_one_block_out,
-)
+from qnas.accel.calibration.active import propose
+from qnas.accel.calibration.block_scores import error_of, leave_one_block_out
 from qnas.accel.calibration.blocks import LEARNED
 from qnas.accel.calibration.evaluation import Scores, leave_one_out, predicted, score
-from qnas.accel.calibration.pairs import Pairs, read_pairs
+from qnas.accel.calibration.pairs import MIN_PAIRS, Pairs, read_pairs
 from qnas.accel.calibration.regressor import fit_pairs
 from qnas.accel.rtl.table import Row, read_table
 
@@ -48,6 +45,24 @@ NAMES = {
 }
 FEW = 20
 MANY = 100_000
+
+
+def error_with(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
+    """`error_of` what `count` random rows teach of the others."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    known, others = ([rows[i] for i in part] for part in (order[:count], order[count:]))
+    return error_of(known, others)
+
+
+def error_with_proposed(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
+    """`error_of` what `count` rows teach of the others: MIN_PAIRS at random, then those that
+    `propose` names of all."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    of_block = {row.block: row for row in rows}
+    known = [rows[i] for i in order[:MIN_PAIRS]]
+    more = propose(known, tuple(of_block), candidates=tuple(of_block), count=count - len(known))
+    known += [of_block[block] for block in more]
+    return error_of(known, [row for row in rows if row not in known])
 
 
 def main() -> None:

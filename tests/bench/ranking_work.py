@@ -22,6 +22,7 @@ from qnas.architecture import Architecture
 from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
+from qnas.supernet.storage import load_supernet
 from qnas.supernet.weights import MatrixWeights, SubnetWeights
 from qnas.training.augment import Affine
 from qnas.training.logs import Interval
@@ -109,7 +110,7 @@ class Workshop:
     def _trained(self, job: Job, folder: Path) -> Supernet:
         if (folder / "supernet.json").exists():
             supernet = job.kind(job.space, input_step=self.task.input_step)
-            supernet.load_state_dict(Supernet.load(folder).state_dict())
+            supernet.load_state_dict(load_supernet(folder).state_dict())
             return supernet.eval()
         before, start = _read(folder / SECONDS).get("cpu", 0.0), time.process_time()
 

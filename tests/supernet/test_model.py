@@ -15,7 +15,7 @@ from qnas.errors import CheckpointError
 from qnas.supernet.forward import forward
 from qnas.supernet.layers import Matrix
 from qnas.supernet.model import Supernet
-from qnas.supernet.storage import save_supernet
+from qnas.supernet.storage import load_supernet, save_supernet
 from tests.tiny import TINY, digits
 
 
@@ -120,7 +120,7 @@ def test_stored_supernet_is_the_same(supernet: Supernet, tmp_path: Path) -> None
     save_supernet(supernet, tmp_path, training={})
     images, arch = torch.from_numpy(digits(5)[0]), TINY.largest()
     with torch.no_grad():
-        assert torch.equal(Supernet.load(tmp_path)(images, arch), supernet(images, arch))
+        assert torch.equal(load_supernet(tmp_path)(images, arch), supernet(images, arch))
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "other", "no description"])
@@ -138,4 +138,4 @@ def test_damaged_files_are_refused(supernet: Supernet, tmp_path: Path, damage: s
     else:
         description.write_text("{")
     with pytest.raises(CheckpointError):
-        Supernet.load(tmp_path)
+        load_supernet(tmp_path)

@@ -19,6 +19,7 @@ from qnas.errors import CheckpointError, ConfigError, TrainingError
 from qnas.space import Singleton
 from qnas.supernet.cpu import native
 from qnas.supernet.model import Supernet
+from qnas.supernet.storage import load_supernet
 from qnas.training.augment import Affine, augment
 from qnas.training.logs import Interval
 from qnas.training.loop import train_supernet
@@ -205,7 +206,7 @@ def test_a_trained_subnet_goes_on_alone_with_the_same_rows(tmp_path: Path) -> No
         start=start,
     )
     assert all(torch.equal(tuned.state_dict()[name], rank) for name, rank in ranks.items())
-    loaded = Supernet.load(tmp_path / "alone")
+    loaded = load_supernet(tmp_path / "alone")
     assert loaded.space == Singleton(arch)
     assert not torch.equal(loaded.head.weight, supernet.narrowed(arch).head.weight)
 

@@ -1,4 +1,4 @@
-"""How well measured blocks foretell blocks that were left out."""
+"""How well measured blocks predict blocks that were left out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from qnas.accel.calibration.active import propose
 from qnas.accel.calibration.blocks import COUNTED, LEARNED, estimates, fit_blocks, measured
 from qnas.accel.calibration.evaluation import Predicted
 from qnas.accel.calibration.pairs import MIN_PAIRS, Floats
@@ -26,37 +25,19 @@ def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Predicted]:
     found = [fit_blocks([r for r in rows if r is not row]).predict([row.block]) for row in rows]
     far = np.concatenate([f.far for f in found])
     names = np.array([block.label for block in blocks])
-    told = {}
+    predicted = {}
     for resource in (*LEARNED, *COUNTED):
         raw, truth = estimates(blocks, [resource])[:, 0], measured(rows, [resource])[:, 0]
         value = low = high = raw
         if resource in LEARNED:
             i = LEARNED.index(resource)
-            value, low, high = (np.array([getattr(f, n)[0, i] for f in found]) for n in _PARTS)
+            value, low, high = (
+                np.array([getattr(f, part)[0, i] for f in found])
+                for part in ("value", "low", "high")
+            )
             low, high = np.maximum(0.0, low - HALF), high + HALF
-        told[resource] = Predicted(names, truth, raw, value, low, high, far)
-    return told
-
-
-_PARTS = ("value", "low", "high")
-
-
-def error_with(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
-    """`error_of` what `count` random rows teach of the others."""
-    order = np.random.default_rng(seed).permutation(len(rows))
-    known, others = ([rows[i] for i in part] for part in (order[:count], order[count:]))
-    return error_of(known, others)
-
-
-def error_with_proposed(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
-    """`error_of` what `count` rows teach of the others: MIN_PAIRS at random, then those that
-    `propose` names of all."""
-    order = np.random.default_rng(seed).permutation(len(rows))
-    of_block = {row.block: row for row in rows}
-    known = [rows[i] for i in order[:MIN_PAIRS]]
-    more = propose(known, tuple(of_block), candidates=tuple(of_block), count=count - len(known))
-    known += [of_block[block] for block in more]
-    return error_of(known, [row for row in rows if row not in known])
+        predicted[resource] = Predicted(names, truth, raw, value, low, high, far)
+    return predicted
 
 
 def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:

@@ -32,7 +32,8 @@ from qnas.accel.plan.loops import (
 )
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.errors import ConfigError, problem
-from qnas.integer.network import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
+from qnas.integer.network import IntegerNetwork
+from qnas.integer.parameters import MatrixParams, NormParams, SoftmaxParams
 from qnas.numerics import GAIN_BITS, NORM_BIAS_BITS, Ints, split_nibbles
 
 Bytes = NDArray[np.uint8]

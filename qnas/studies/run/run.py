@@ -128,9 +128,9 @@ class Run:
     @cached_property
     def supernet(self) -> Supernet:
         """The trained supernet; CheckpointError if its files are damaged."""
-        from qnas.supernet.model import Supernet
+        from qnas.supernet.storage import load_supernet
 
-        return Supernet.load(self.files.path)
+        return load_supernet(self.files.path)
 
     @cached_property
     def objectives(self) -> tuple[ObjectiveInfo, ...]:

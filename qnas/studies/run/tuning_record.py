@@ -54,12 +54,12 @@ def tuning_of(run: Run, architecture: Architecture) -> Tuning | None:
 
 def supernet_of(run: Run, architecture: Architecture) -> Supernet:
     """The supernet that a subnet's weights come from: its own if tuning made it better."""
-    from qnas.supernet.model import Supernet
+    from qnas.supernet.storage import load_supernet
 
     tuning = tuning_of(run, architecture)
     if tuning is None or not tuning.better:
         return run.supernet
-    return Supernet.load(run.files.tuned(architecture.key).path)
+    return load_supernet(run.files.tuned(architecture.key).path)
 
 
 def search_accuracy(run: Run, trial: TrialRecord) -> float | None:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from qnas import numerics as num
 from qnas.architecture import Architecture
-from qnas.integer.network import IntegerNetwork, MatrixParams, NormParams, SoftmaxParams
+from qnas.integer.network import IntegerNetwork
+from qnas.integer.parameters import MatrixParams, NormParams, SoftmaxParams
 from qnas.operations import Epilogue, Gemm, LayerNorm, Softmax, network_operations
 from qnas.operations import Tensor as Place
 from qnas.supernet.forward import NORM_EPSILON
