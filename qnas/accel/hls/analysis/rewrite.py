@@ -55,8 +55,7 @@ def parser() -> Parser:
 
 @dataclass
 class Rewriter:
-    """Rewrites one file. `loops`: its pipelined loops by number; `storage`: what each memory is made
-    of, by name."""
+    """Rewrites one file. `loops`: its pipelined loops, by line; `storage`: of memories, by name."""
 
     path: str
     source: bytes

@@ -1,9 +1,9 @@
 """From longest paths to an initiation interval and a depth: what a modulo scheduler must keep.
 
-Nodes are what a loop carries (registers), loads and stores of memories by the place that they stand
-at, and the iteration's start. An edge u -> v of w cycles and distance d says that v of an iteration is
-there w cycles after u of the iteration d before: start(v) >= start(u) + w - d * II. An interval is
-possible if no cycle of edges gains time; the depth is the latest of all results.
+Nodes are what a loop carries (registers), loads and stores of memories by the place that they
+stand at, and the iteration's start. An edge u -> v of w cycles and distance d says that v of an
+iteration is there w cycles after u of the iteration d before: start(v) >= start(u) + w - d * II. An
+interval is possible if no cycle of edges gains time; the depth is the latest of all results.
 """
 
 from __future__ import annotations

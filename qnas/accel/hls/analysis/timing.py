@@ -1,13 +1,14 @@
 """Initiation interval and depth of every pipelined loop, analysed from the emitted C++.
 
 The sources are compiled once more with numbers that know when they are there (`rewrite`,
-`instrument/timing`) and run on a small network under the same folding: the same loops, lanes, widths
-and memories, fewer iterations. Of everything that a loop carries, of its loads and its stores the
-longest paths are kept, over all iterations and stages; `schedule` makes an interval and a depth of
-them. Delays are those of `delays.toml` at the clock, less the uncertainty that HLS keeps by default.
+`instrument/timing`) and run on a small network under the same folding: the same loops, lanes,
+widths and memories, fewer iterations. Of everything that a loop carries, of its loads and its
+stores the longest paths are kept, over all iterations and stages; `schedule` makes an interval and
+a depth of them. Delays are those of `delays.toml` at the clock, less the uncertainty that HLS keeps
+by default.
 
-Analysed is not scheduled. What this cannot see: how HLS rewrites expressions (sums are taken as they
-are written: balancing them makes nothing slower), what it shares between operations, wires and
+Analysed is not scheduled. What this cannot see: how HLS rewrites expressions (sums are taken as
+they are written: balancing them makes nothing slower), what it shares between operations, wires and
 fan-out after placement, the latency of AXI ports, paths that no iteration takes, and ports of banks
 (those are the probe's: `qnas.accel.csim.probe`). DEPENDENCE pragmas are believed; the probe holds
 them against what happens. A number in an `int` has 32 bits.
@@ -52,8 +53,8 @@ SHOWN = 6  # places of a recurrence that a message names
 
 @dataclass(frozen=True, slots=True)
 class LoopTiming(Value):
-    """Of one pipelined loop: the least initiation interval, the depth of its pipeline, both in
-    cycles, and what an interval above 1 comes from. `reads`: streams that it reads and waits for."""
+    """Of one pipelined loop: the least initiation interval and the depth of its pipeline, in
+    cycles, and what an interval above 1 comes from. `reads`: streams that it waits for."""
 
     loop: str
     path: str
@@ -91,9 +92,9 @@ def analyse(
 ) -> tuple[Timing, ...]:
     """Every pipelined loop of a project's C++, at each clock (by default the plan's).
 
-    `files`: of the project, by path; those of `src/` matter. What was analysed once is remembered by
-    its content. Raises ToolMissingError without g++, GeneratorError for C++ that the analysis does
-    not read.
+    `files`: of the project, by path; those of `src/` matter. What was analysed once is remembered
+    by its content. Raises ToolMissingError without g++, GeneratorError for C++ that the analysis
+    does not read.
     """
     sources = _small_sources(files, plan, device)
     clocks = tuple(clocks_mhz) or (plan.clock_mhz,)

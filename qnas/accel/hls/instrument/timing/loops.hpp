@@ -52,6 +52,7 @@ struct State {
     int loop = -1;
     uint32_t taken = 0, clock = 1, entry = 0, iteration = 0, scope = 0;
     Node pending = CONSTANT;   // a variable index, until what it chooses is read
+    Node gate = START;         // what side effects wait for
     Node escaped = CONSTANT;   // conditions of a return or continue that was not taken
     Multiplier multiplier = ANY;
     std::vector<Node> branches;  // conditions of the branches that are open
@@ -289,10 +290,9 @@ inline std::string position(size_t from) {
     return text;
 }
 
-// The conditions that a store or a read of a stream waits for. Whether there is an iteration at all
-// is known a cycle after it started.
+// The conditions that a store or a read of a stream waits for, and whether there is an iteration.
 inline Node control() {
-    Node node = join(state().escaped, apply(CYCLE, 0, START));
+    Node node = join(state().escaped, state().gate);
     for (const Node branch : state().branches) node = join(node, branch);
     return node;
 }
@@ -342,11 +342,16 @@ class Loop {
         ++findings().iterations[size_t(s.loop)];
     }
 
-    // Whether the loop goes on: known before the iteration's other operations start.
+    // Whether the loop goes on: known before the iteration's other operations start. What is only
+    // read, as the iteration before left it, is known at once, and the loop is one that tests at its
+    // end; what is computed takes the first cycle for itself, and side effects wait for the next.
     template <class T>
     bool test(const T& condition) {
-        findings().sink(node_of(condition), findings().number(prefix() + "start"), 0,
-                        state().lines.back());
+        const Node node = node_of(condition);
+        findings().sink(node, findings().number(prefix() + "start"), 0, state().lines.back());
+        bool computed = false;
+        for (const Entry& e : Arrivals::all()[node].entries) computed |= e.ps + e.cycle > 0;
+        state().gate = computed ? apply(CYCLE, 0, START) : START;
         return truth(condition) && ++count_ < MOST_ITERATIONS;
     }
 
