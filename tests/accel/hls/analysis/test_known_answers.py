@@ -111,7 +111,7 @@ def test_a_product_between_streams_is_as_deep_as_vivado_reports() -> None:
 
 @pytest.mark.parametrize(
     ("clock_mhz", "interval"),
-    # Eight times a comparison of 0.85 ns and a choice of 0.3; a register of 0.39. Of the period less
+    # Eight times a comparison of 0.85 ns and a choice of 0.3; a register of 0.39. Of a period less
     # 27 % 14.6 ns hold all, 7.3 six, 4.87 four, 2.43 two; the register takes one more.
     [(50.0, 1), (100.0, 2), (150.0, 3), (300.0, 5)],
 )
