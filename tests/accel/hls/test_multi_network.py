@@ -102,8 +102,8 @@ def test_the_library_for_the_host_changes_networks_from_call_to_call(
         "import json, sys; import numpy as np; sys.path.insert(0, 'host')\n"
         "from backends import Simulated; from qnas_host import Design\n"
         "design = Design('.'); kernel, image = Simulated(design), np.load('image.npy')\n"
-        "def run(n): return kernel.run(design.image_words(image, n)[0], n)\n"
-        "print(json.dumps([design.logits(run(n)).tolist() for n in (0, 1, 0, 2, 0)]))"
+        "def run(n): return kernel.run(design.image_words(image, n), n)\n"
+        "print(json.dumps([design.logits(run(n))[0].tolist() for n in (0, 1, 0, 2, 0)]))"
     )
     np.save(project / "image.npy", shared.images[:1])
     done = subprocess.run(

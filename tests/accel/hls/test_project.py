@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from qnas.accel.device import device_names, load_device
 from qnas.accel.hls.emit.member import Expected, KernelNetwork
@@ -68,15 +69,50 @@ def test_the_host_converts_images_like_the_integer_reference(
     assert np.array_equal(back.view(np.int8)[..., : patches.shape[2]], patches)
 
 
-def test_host_and_simulated_kernel_equal_the_integer_reference(
+def five_images() -> NDArray[np.float32]:
+    """(5, 1, 9, 9)."""
+    return np.random.default_rng(5).uniform(-1, 1, (5, 1, 9, 9)).astype(np.float32)
+
+
+def expected_logits(images: NDArray[np.float32]) -> NDArray[np.int64]:
+    network = small().network
+    return network.logits(network.quantize_images(images))
+
+
+def test_five_images_in_a_call_equal_five_calls_and_the_integer_reference(
     host: SimpleNamespace, project: Path
 ) -> None:
-    chosen = small()
     found = host.qnas_host.Design(project)
+    words = found.image_words(five_images())
     kernel = host.backends.Simulated(found)
-    logits = [found.logits(kernel.run(words)) for words in found.image_words(chosen.images)]
-    expected = chosen.network.logits(chosen.network.quantize_images(chosen.images))
-    assert np.array_equal(np.stack(logits), expected)
+    together = found.logits(kernel.run(words))
+    one_by_one = [found.logits(kernel.run(words[i : i + 1])) for i in range(5)]
+    assert np.array_equal(together, np.concatenate(one_by_one))
+    assert np.array_equal(together, expected_logits(five_images()))
+    assert np.array_equal(found.logits(kernel.run(words)), together), "nothing is left behind"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 64])
+def test_images_are_divided_among_calls(batch: int, host: SimpleNamespace, project: Path) -> None:
+    found = host.qnas_host.Design(project)
+    kernel, calls = host.backends.Simulated(found, batch=batch), []
+    run = kernel.run
+    kernel.run = lambda images, network=0: calls.append(len(images)) or run(images, network)
+    logits = host.backends.classify(kernel, found, found.image_words(five_images()))
+    assert np.array_equal(logits, expected_logits(five_images()))
+    assert calls == {1: [1] * 5, 2: [2, 2, 1]}.get(batch, [5])
+    none = found.image_words(five_images())[:0]
+    assert host.backends.classify(kernel, found, none).shape == (0, 7)
+
+
+def test_a_call_takes_one_image_to_a_batch_of_this_design(
+    host: SimpleNamespace, project: Path
+) -> None:
+    found = host.qnas_host.Design(project)
+    words, kernel = found.image_words(five_images()), host.backends.Simulated(found, batch=4)
+    for wrong in (words, words[:0], words[0], words[:2, 1:]):
+        with pytest.raises(host.qnas_host.HostError, match="must be 1 to 4 rows"):
+            kernel.run(wrong)
 
 
 def test_the_program_prints_classes_and_refuses_other_images(project: Path, tmp_path: Path) -> None:
@@ -123,11 +159,12 @@ class Memory(np.ndarray[Any, Any]):
 def test_the_pynq_host_drives_the_registers(
     host: SimpleNamespace, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Against a board whose kernel is the C simulation: addresses, start, done, bytes."""
+    """Against a board whose kernel is the C simulation: addresses, images, start, done, bytes."""
     found = host.qnas_host.Design(project)
-    simulated, buffers = host.backends.Simulated(found), {}
+    simulated, buffers, calls = host.backends.Simulated(found), {}, []
     names = [*found.weights(), "image", "logits"]
     offsets = {name: 0x10 + 12 * index for index, name in enumerate(names)}
+    count = 0x10 + 12 * len(names)
     registers: dict[int, int] = {}
 
     def allocate(size: int, dtype: type) -> Memory:
@@ -142,22 +179,85 @@ def test_the_pynq_host_drives_the_registers(
             at = {n: buffers[registers[o] | registers[o + 4] << 32] for n, o in offsets.items()}
             for name, part in found.weights().items():
                 assert np.array_equal(at[name], part)
-            at["logits"][:] = np.frombuffer(simulated.run(at["image"]), dtype=np.uint8)
+            calls.append(registers[count])
+            images = at["image"].reshape(-1, found.image_bytes)[: registers[count]]
+            answers = np.frombuffer(simulated.run(images), dtype=np.uint8)
+            at["logits"][: len(answers)] = answers
             registers[0] = 2
 
     named = {
         f"{n}_{i}": {"address_offset": o + 4 * i - 4} for n, o in offsets.items() for i in (1, 2)
     }
+    named["images"] = {"address_offset": count}
     kernel = SimpleNamespace(write=write, read=lambda offset: registers[offset])
     overlay = SimpleNamespace(ip_dict={"qnas_top_0": {"registers": named}}, qnas_top_0=kernel)
     board = ModuleType("pynq")
     board.__dict__.update(Overlay=lambda _: overlay, allocate=allocate)
     monkeypatch.setitem(sys.modules, "pynq", board)
-    backend = host.backends.Pynq(found, "small.bit")
-    images = small().images
-    logits = [found.logits(backend.run(words)) for words in found.image_words(images)]
-    network = small().network
-    assert np.array_equal(np.stack(logits), network.logits(network.quantize_images(images)))
+    backend = host.backends.Pynq(found, "small.bit", batch=2)
+    logits = host.backends.classify(backend, found, found.image_words(five_images()))
+    assert np.array_equal(logits, expected_logits(five_images()))
+    assert calls == [2, 2, 1]
+
+
+def test_the_xrt_host_passes_the_kernels_arguments(
+    host: SimpleNamespace, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against a card whose kernel is the C simulation, called with the arguments of the top."""
+    found = host.qnas_host.Design(project)
+    top = small_top(project)
+    simulated, calls = host.backends.Simulated(found), []
+
+    class Buffer:
+        def __init__(self, _card: object, size: int, _flags: object, bank: int) -> None:
+            self.bank, self.device = bank, bytearray(size)
+            self.host = bytearray(size)
+
+        def map(self) -> memoryview:
+            return memoryview(self.host)
+
+        def sync(self, direction: str, size: int, offset: int) -> None:
+            source, target = (self.host, self.device)[:: 1 if direction == "to" else -1]
+            target[offset : offset + size] = source[offset : offset + size]
+
+    def run(*arguments: Any) -> SimpleNamespace:
+        given = dict(zip(top, arguments, strict=True))
+        assert [b.bank for b in given.values() if isinstance(b, Buffer)] == [*range(len(top) - 1)]
+        for name, part in found.weights().items():
+            assert bytes(given[name].device) == part.tobytes()
+        calls.append(given["images"])
+        words = np.frombuffer(given["image"].device, dtype=np.uint8)
+        words = words.reshape(-1, found.image_bytes)[: given["images"]]
+        answers = simulated.run(words)
+        given["logits"].device[: len(answers)] = answers
+        return SimpleNamespace(wait=lambda: None)
+
+    class Kernel:
+        group_id = staticmethod(lambda argument: argument)
+        __call__ = staticmethod(run)
+
+    card = ModuleType("pyxrt")
+    Buffer.normal = 0  # type: ignore[attr-defined]
+    direction = SimpleNamespace(XCL_BO_SYNC_BO_TO_DEVICE="to", XCL_BO_SYNC_BO_FROM_DEVICE="from")
+    card.__dict__.update(
+        device=lambda _: SimpleNamespace(load_xclbin=lambda _: "uuid"),
+        xclbin=str,
+        kernel=lambda *_: Kernel(),
+        bo=Buffer,
+        xclBOSyncDirection=direction,
+    )
+    monkeypatch.setitem(sys.modules, "pyxrt", card)
+    backend = host.backends.Xrt(found, "small.xclbin", batch=3)
+    logits = host.backends.classify(backend, found, found.image_words(five_images()))
+    assert np.array_equal(logits, expected_logits(five_images()))
+    assert calls == [3, 2]
+
+
+def small_top(project: Path) -> list[str]:
+    """Names of the kernel's arguments, in their order."""
+    header = (project / "src" / "qnas_top.hpp").read_text()
+    arguments = header.partition("void qnas_top(")[2].partition(")")[0]
+    return [re.findall(r"\w+", argument)[-1] for argument in arguments.split(",")]
 
 
 @pytest.mark.parametrize("name", device_names())
@@ -181,6 +281,10 @@ def test_every_board_gets_its_scripts_from_the_same_facts(name: str) -> None:
         assert system.count("{") == system.count("}")
         assert system.count("[") == system.count("]")
     else:
+        linked = "xsa" if chosen.device.family.startswith("versal") else "xclbin"
+        link = f"--config link.cfg qnas_top.xo -o small.{linked}"
+        assert link in files["link.cfg"] and link in files["README.md"]
+        assert ("v++ -p" in files["README.md"]) is (linked == "xsa")
         assert "nk=qnas_top:1:qnas_top_1" in files["link.cfg"]
         assert f"freqHz={int(chosen.plan.clock_mhz * 1e6)}:" in files["link.cfg"]
     bench = files["src/qnas_top.cpp"]

@@ -54,6 +54,20 @@ def test_simulation_can_be_left_out(project: Path) -> None:
     assert "cosim_design" not in run_script(project, "build.tcl", COSIM="0").commands
 
 
+def test_cascades_by_intrinsics_where_the_release_has_them(project: Path) -> None:
+    def flags(**environment: str) -> list[int]:
+        found = run_script(project, "build.tcl", **environment)
+        assert found.status == 0
+        files = [call for call in found.calls if call.startswith("add_files")]
+        return [call.count("-DQNAS_DSP_BUILTINS") for call in files]
+
+    assert flags() == flags(DSP_BUILTINS="0") == [0, 0]
+    new = "/tools/Xilinx/Vitis_HLS/2023.2"
+    assert flags(DSP_BUILTINS="1", XILINX_HLS=new) == [2, 0], "synthesis and simulation"
+    old = run_script(project, "build.tcl", DSP_BUILTINS="1")
+    assert old.status == 1 and "DSP_BUILTINS must be 0 before 2023.2" in old.printed
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_fails_is_the_last_one_and_the_status_says_so(step: str, project: Path) -> None:
     found = run_script(project, "build.tcl", FAIL=step)

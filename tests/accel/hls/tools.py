@@ -18,11 +18,16 @@ needs_tclsh = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh is
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a script ended, what it printed, and the commands that it called, in order."""
+    """How a script ended, what it printed, and its calls of the tool, in order: a Tcl list each, of
+    the command, its options and its arguments."""
 
     status: int
     printed: str
-    commands: tuple[str, ...]
+    calls: tuple[str, ...]
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        return tuple(call.split()[0] for call in self.calls)
 
 
 def run_script(project: Path, script: str, **environment: str) -> Outcome:
@@ -42,5 +47,5 @@ def run_script(project: Path, script: str, **environment: str) -> Outcome:
         capture_output=True,
         text=True,
     )
-    called = tuple(line.split()[0] for line in journal.read_text().splitlines())
-    return Outcome(done.returncode, done.stdout + done.stderr, called)
+    calls = tuple(journal.read_text().splitlines())
+    return Outcome(done.returncode, done.stdout + done.stderr, calls)

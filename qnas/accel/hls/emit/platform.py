@@ -40,6 +40,7 @@ class Platform:
 
     processors: Processors | None
     banks: Mapping[str, str] | None
+    linked: Literal["xclbin", "xsa"] = "xclbin"  # by v++; it packages an .xsa after that
 
     @property
     def kind(self) -> Literal["zynq", "card", "ip"]:
@@ -64,7 +65,9 @@ def platform_of(device: Device, plan: HardwarePlan) -> Platform:
     if device.series.startswith("zynq"):
         _require_ports(device, plan, len(ULTRASCALE_PORTS))
         return Platform(_zynq_ultrascale(plan), None)
-    return Platform(None, _banks(device, plan) if _is_linked(device) else None)
+    banks = _banks(device, plan) if _is_linked(device) else None
+    versal = device.series.startswith("versal")
+    return Platform(None, banks, "xsa" if versal else "xclbin")
 
 
 def _is_linked(device: Device) -> bool:

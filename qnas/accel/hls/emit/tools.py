@@ -26,8 +26,8 @@ SOURCE, BENCH = "src/qnas_top.cpp", "tb/tb.cpp"
 
 
 def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, str]:
-    """Scripts of Vitis HLS, and what brings the kernel to the board: Vivado's for a
-    Zynq, the linker's configuration for a card. All from the same facts."""
+    """Scripts of Vitis HLS, and what brings the kernel to the board: Vivado's for a Zynq, the
+    linker's configuration for a card. All from the same facts."""
     platform = platform_of(device, plan)
     facts = {
         "name": name,
@@ -51,7 +51,11 @@ def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, st
         return {**files, "vivado.tcl": _render("vivado.tcl.j2", **facts, **system)}
     if platform.banks is None:
         return files
-    system = {"banks": platform.banks, "clock_mhz": plan.clock_mhz}
+    system = {
+        "banks": platform.banks,
+        "clock_mhz": plan.clock_mhz,
+        "linked": platform.linked,
+    }
     return {**files, "link.cfg": _render("link.cfg.j2", **facts, **system)}
 
 
@@ -103,11 +107,12 @@ def readme(
     """README.md: how to run the project, and the numbers to expect. `logits`: of each network, on
     the sample images that have `labels`."""
     plan = members[0].plan
-    image, count = plan.image_port, len(members)
+    image, count, platform = plan.image_port, len(members), platform_of(device, plan)
     return _render(
         "README.md.j2",
         name=name,
-        platform=platform_of(device, plan).kind,
+        platform=platform.kind,
+        linked=platform.linked,
         images=len(labels),
         networks=[
             {

@@ -1,7 +1,9 @@
 """What moves bytes to the kernel and back: PYNQ (Zynq), XRT (Alveo, Versal) or the C simulation.
 
-Each backend takes the packed words of one image and returns the bytes of its logits; the weights
-of every network are loaded once. `pynq` and `pyxrt` come with the board's or the card's software.
+Each backend takes the packed words of up to `batch` images, runs them in one call of the kernel and
+returns the bytes of their logits; the weights of every network are loaded once. To start a kernel
+takes a driver longer than a small network takes an image, so give a call many. `pynq` and `pyxrt`
+come with the board's or the card's software.
 """
 
 from __future__ import annotations
@@ -14,23 +16,45 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from qnas_host import LOGIT_BYTES, Bytes, Design, HostError, address_registers
 
 KERNEL = "qnas_top"
 CONTROL, START, DONE = 0x00, 0x01, 0x02
-TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0  # of a call
+BATCH = 64  # images of a call, by default
 
 
 class Backend(Protocol):
-    """One image in, one answer out, by the network of that index."""
+    """Up to `batch` images (B, image bytes) in, B answers out, by the network of that index."""
 
-    def run(self, image: Bytes, network: int = 0) -> bytes: ...
+    batch: int
+
+    def run(self, images: Bytes, network: int = 0) -> bytes: ...
+
+
+def classify(backend: Backend, design: Design, words: Bytes, network: int = 0) -> NDArray[np.int32]:
+    """(B, image bytes) to (B, classes) logits, `backend.batch` images a call."""
+    parts = [words[first : first + backend.batch] for first in range(0, len(words), backend.batch)]
+    answers = [design.logits(backend.run(part, network)) for part in parts]
+    return np.concatenate([np.empty((0, design.classes), dtype=np.int32), *answers])
+
+
+def _checked(images: Bytes, design: Design, batch: int) -> Bytes:
+    if images.ndim != 2 or images.shape[1] != design.image_bytes or not 1 <= len(images) <= batch:
+        raise HostError(
+            f"`images` must be 1 to {batch} rows of {design.image_bytes} bytes; "
+            f"got {images.shape}. Divide them among calls."
+        )
+    return np.ascontiguousarray(images)
 
 
 class Simulated:
     """The kernel's C++, compiled by `make sim`: needs no board."""
 
-    def __init__(self, design: Design, library: str | Path | None = None) -> None:
+    def __init__(
+        self, design: Design, library: str | Path | None = None, *, batch: int = BATCH
+    ) -> None:
         path = Path(library) if library else design.project / "build" / "libqnas_sim.so"
         if not path.is_file():
             raise HostError(f"`{path}` must be built; got nothing. Run `make sim`.")
@@ -39,60 +63,65 @@ class Simulated:
             b"".join(part.tobytes() for part in design.weights(network.index).values())
             for network in design.networks
         ]
-        self._design = design
+        self._design, self.batch = design, batch
 
-    def run(self, image: Bytes, network: int = 0) -> bytes:
+    def run(self, images: Bytes, network: int = 0) -> bytes:
         index = self._design.network(network).index
-        answer = ctypes.create_string_buffer(self._design.classes * LOGIT_BYTES)
-        self._call(index, self._weights[index], image.tobytes(), answer)
-        return answer.raw
+        given = _checked(images, self._design, self.batch)
+        answers = ctypes.create_string_buffer(len(given) * self._design.classes * LOGIT_BYTES)
+        self._call(index, len(given), self._weights[index], given.tobytes(), answers)
+        return answers.raw
 
 
 class Pynq:
     """A Zynq board: bitstream and .hwh made by vivado.tcl, and in its memory a buffer a port, for
     weights one of each network: to change networks is to write registers."""
 
-    def __init__(self, design: Design, bitstream: str | Path) -> None:
+    def __init__(self, design: Design, bitstream: str | Path, *, batch: int = BATCH) -> None:
         pynq: Any = import_module("pynq")
         overlay = pynq.Overlay(str(bitstream))
         name = next((n for n in overlay.ip_dict if KERNEL in n or n == "kernel"), None)
         if name is None:
             raise HostError(f"`{bitstream}` must hold {KERNEL}; got {sorted(overlay.ip_dict)}.")
         self._ip, self._registers = getattr(overlay, name), overlay.ip_dict[name]["registers"]
-        self._design, self._chosen = design, -1
+        self._design, self.batch = design, batch
+        self._written: dict[str, int] = {}  # numbers in the registers
         self._weights = [
             {port: _filled(pynq, part) for port, part in design.weights(network.index).items()}
             for network in design.networks
         ]
-        self._image = pynq.allocate(design.image_bytes, dtype=np.uint8)
-        self._logits = pynq.allocate(design.classes * LOGIT_BYTES, dtype=np.uint8)
+        self._image = pynq.allocate(batch * design.image_bytes, dtype=np.uint8)
+        self._logits = pynq.allocate(batch * design.classes * LOGIT_BYTES, dtype=np.uint8)
         self._point({"image": self._image, "logits": self._logits})
 
-    def run(self, image: Bytes, network: int = 0) -> bytes:
+    def run(self, images: Bytes, network: int = 0) -> bytes:
+        given = _checked(images, self._design, self.batch)
         self._choose(self._design.network(network).index)
-        self._image[:] = image
+        self._image[: given.size] = given.reshape(-1)
         self._image.flush()
+        self._write("images", len(given))
         self._ip.write(CONTROL, START)
         end = time.monotonic() + TIMEOUT_S
         while not self._ip.read(CONTROL) & DONE:
             if time.monotonic() > end:
                 raise HostError(f"`{KERNEL}` must finish within {TIMEOUT_S:g} s; got no answer.")
         self._logits.invalidate()
-        return bytes(np.asarray(self._logits))
+        size = len(given) * self._design.classes * LOGIT_BYTES
+        return bytes(np.asarray(self._logits[:size]))
 
     def _choose(self, index: int) -> None:
-        if index == self._chosen:
-            return
         self._point(self._weights[index])
         if len(self._design.networks) > 1:
             self._write("network", index)
-        self._chosen = index
 
     def _point(self, ports: dict[str, Any]) -> None:
         for port, buffer in ports.items():
             self._write(port, buffer.device_address)
 
     def _write(self, name: str, value: int) -> None:
+        if self._written.get(name) == value:
+            return
+        self._written[name] = value
         for word, offset in enumerate(address_registers(self._registers, name)):
             self._ip.write(offset, value >> (32 * word) & 0xFFFFFFFF)
 
@@ -108,9 +137,11 @@ class Xrt:
     """An Alveo card or a Versal board: the .xclbin that v++ linked with link.cfg. Weights of all
     networks stay in its memory."""
 
-    def __init__(self, design: Design, xclbin: str | Path, *, device: int = 0) -> None:
+    def __init__(
+        self, design: Design, xclbin: str | Path, *, batch: int = BATCH, device: int = 0
+    ) -> None:
         self._xrt: Any = import_module("pyxrt")
-        self._card, self._design = self._xrt.device(device), design
+        self._card, self._design, self.batch = self._xrt.device(device), design, batch
         uuid = self._card.load_xclbin(self._xrt.xclbin(str(xclbin)))
         self._kernel = self._xrt.kernel(self._card, uuid, KERNEL)
         self._weights = [  # in the order of the kernel's arguments
@@ -118,15 +149,16 @@ class Xrt:
             for one in design.networks
         ]
         ports = len(self._weights[0])
-        self._image = self._buffer(ports, design.image_bytes)
-        self._logits = self._buffer(ports + 1, design.classes * LOGIT_BYTES)
+        self._image = self._buffer(ports, batch * design.image_bytes)
+        self._logits = self._buffer(ports + 1, batch * design.classes * LOGIT_BYTES)
 
-    def run(self, image: Bytes, network: int = 0) -> bytes:
+    def run(self, images: Bytes, network: int = 0) -> bytes:
         index = self._design.network(network).index
-        self._send(self._image, image)
-        which = (index,) if len(self._design.networks) > 1 else ()
-        self._kernel(*self._weights[index], self._image, self._logits, *which).wait()
-        size = self._design.classes * LOGIT_BYTES
+        given = _checked(images, self._design, self.batch)
+        self._send(self._image, given.reshape(-1))
+        numbers = (len(given), index) if len(self._design.networks) > 1 else (len(given),)
+        self._kernel(*self._weights[index], self._image, self._logits, *numbers).wait()
+        size = len(given) * self._design.classes * LOGIT_BYTES
         self._logits.sync(self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE, size, 0)
         return bytes(self._logits.map())[:size]
 

@@ -126,14 +126,14 @@ class Design:
         return self.pack(self.quantize(images, network))
 
     def logits(self, raw: bytes | Bytes) -> NDArray[np.int32]:
-        """The bytes of one answer to (classes,) integers of one common scale."""
-        data = bytes(raw)
-        if len(data) != self.classes * LOGIT_BYTES:
+        """The bytes of B answers to (B, classes) integers of one common scale."""
+        data, size = bytes(raw), self.classes * LOGIT_BYTES
+        if not data or len(data) % size:
             raise HostError(
-                f"`logits` must be {self.classes * LOGIT_BYTES} bytes; got {len(data)}. "
+                f"`logits` must be {size} bytes an image; got {len(data)}. "
                 "The kernel is of another design."
             )
-        return np.frombuffer(data, dtype="<i4").astype(np.int32)
+        return np.frombuffer(data, dtype="<i4").reshape(-1, self.classes).astype(np.int32)
 
 
 def address_registers(registers: dict[str, Any], port: str) -> list[int]:

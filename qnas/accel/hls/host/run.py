@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from backends import BACKENDS
+from backends import BACKENDS, BATCH, classify
 from qnas_host import Design, HostError
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("images", help=".npy file with (B, C, H, W) normalised floats")
     parser.add_argument("--backend", choices=sorted(BACKENDS), default="sim")
     parser.add_argument("--binary", help="bitstream (pynq), .xclbin (xrt) or library (sim)")
+    parser.add_argument("--batch", type=int, default=BATCH, help="images a call of the kernel")
     parser.add_argument("--network", default="0", help="index or label, where there are several")
     parser.add_argument("--logits", help="write (B, classes) integers to this .npy file")
     options = parser.parse_args()
@@ -33,9 +34,11 @@ def main() -> int:
         words = design.image_words(images, network)
         if options.backend != "sim" and not options.binary:
             raise HostError(f"`--binary` must be given for {options.backend}; got nothing.")
+        if options.batch < 1:
+            raise HostError(f"`--batch` must be at least 1; got {options.batch}.")
         arguments = (options.binary,) if options.binary else ()
-        backend = BACKENDS[options.backend](design, *arguments)
-        logits = np.stack([design.logits(backend.run(image, network)) for image in words])
+        backend = BACKENDS[options.backend](design, *arguments, batch=options.batch)
+        logits = classify(backend, design, words, network)
     except (HostError, OSError, ValueError, ImportError) as error:
         print(f"run.py: {error}", file=sys.stderr)
         return 2

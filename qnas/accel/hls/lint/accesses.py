@@ -79,6 +79,7 @@ class _Reader:
     local: set[str] = field(default_factory=set)
     outlive: frozenset[str] = frozenset()
     conditional: bool = False
+    callers: tuple[str, ...] = ()  # functions that are written out around
 
     def statement(self, node: Node | None) -> tuple[Event, ...]:
         if node is None or node.type == "comment" or is_pragma(node):
@@ -224,7 +225,7 @@ class _Reader:
         name = text_of(called).rpartition("::")[2].partition("<")[0]
         event = Call(name, "", self.function.path, line_of(node))
         function = self.functions.get(name)
-        if function is None:
+        if function is None or name in self.callers:
             return (*self._all(given), event)
         return (event, *self._written_out(function, given))
 
@@ -249,5 +250,6 @@ class _Reader:
             names=names,
             local={v.name for v in function.parameters},
             outlive=frozenset(outlive),
+            callers=(*self.callers, function.name),
         )
         return (*events, Frame(inner.statement(function.body), ("return",)))

@@ -51,7 +51,8 @@ def memories_have_one_store_site(sources: Sources) -> Iterator[Finding]:
         memories = _variables(function, rams)
         sites: dict[str, tuple[str, int]] = {}
         for access in flat(events):
-            if isinstance(access, Access) and access.store and access.variable in memories:
+            stored = isinstance(access, Access) and access.store and access.carried
+            if stored and access.variable in memories:
                 site = (access.path, access.line)
                 if sites.setdefault(access.variable, site) != site:
                     first = "{}:{}".format(*sites[access.variable])

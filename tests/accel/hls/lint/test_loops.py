@@ -54,6 +54,9 @@ def test_a_second_store_site_is_named() -> None:
     assert "act is stored at src/x.hpp:17 as well" in found
     registers = EMIT + "        sum[0] = 0;\n"
     assert findings(rule, ENGINE, EMIT, registers) == [], "only memories have ports"
+    copy = "    int act[4];\n    act[0] = values[0];\n    act[1] = values[1];\n"
+    inner = "inline void emit(int row, const int values[4], Memory& memory) {\n"
+    assert findings(rule, ENGINE, inner, inner + copy) == [], "it is another variable"
 
 
 @pytest.mark.parametrize(
