@@ -26,7 +26,7 @@ from typing import Any
 
 from qnas.accel.cost.breakdown import slices
 from qnas.accel.device import Device, load_device
-from qnas.accel.folding_search.search import best_plan_and_speedups
+from qnas.accel.folding_search.search import speedups_without_limits
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.operations import Gemm, network_operations
 
@@ -84,7 +84,7 @@ def limited(row: dict[str, str]) -> Device:
 
 def compare(row: dict[str, str], share: int, activation_bits: int) -> dict[str, Any]:
     device, arch = limited(row), deit(row["model"][-1], share, activation_bits)
-    plan, estimate, speedups = best_plan_and_speedups(arch, device, lut_lanes=True)
+    plan, estimate, speedups = speedups_without_limits(arch, device, lut_lanes=True)
     gemms = [op for op in network_operations(arch) if isinstance(op, Gemm)]
     products = device.dsp * plan.packing.products * device.clock_mhz * 1e6
     roof = products / sum(op.atoms for op in gemms)
