@@ -61,6 +61,11 @@ class Processes:
             dist.barrier()
 
 
+def device_type(name: str) -> str:
+    """ "cpu" or "cuda": where a recipe's `device` computes. ConfigError if it is not here."""
+    return _device(name, int(os.environ.get("LOCAL_RANK", "0"))).type
+
+
 @contextmanager
 def joined(device_name: str) -> Iterator[Processes]:
     """The processes that torchrun started, or this one alone, on the device of that name."""

@@ -16,6 +16,7 @@ PASS = """
 import torch
 from qnas.supernet.cpu import native
 print(native.operators("cpu"), native.operators("cuda"), native.takes(torch.empty(1)))
+print(native.why_not())
 """
 
 
@@ -69,8 +70,11 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
 
 
 def test_the_switch_and_a_missing_compiler_leave_torch(tmp_path: Path) -> None:
-    assert loaded(tmp_path, QNAS_NATIVE="0") == "torch torch False"
-    assert loaded(tmp_path, PATH=str(tmp_path)) == "torch torch False"
+    assert loaded(tmp_path, QNAS_NATIVE="0") == "torch torch False\nQNAS_NATIVE=0"
+    assert loaded(tmp_path, PATH=str(tmp_path)) == "torch torch False\nno g++"
+    (tmp_path / "g++").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "g++").chmod(0o755)
+    assert "g++ does not compile them" in loaded(tmp_path, PATH=f"{tmp_path}:/bin")
 
 
 def test_kept_content_is_made_once_and_again_when_damaged(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qnas._util.cache import kept
 from qnas.accel.rtl.bits import Bits, from_bytes, to_bytes, words
 from qnas.accel.rtl.block import Kind, RtlBlock, Vectors, folder
 from qnas.errors import CompileError, DependencyError, ToolMissingError, VerificationError, problem
@@ -39,16 +40,13 @@ def verilator_root() -> Path:
 
 
 def prepare(cache: Path) -> Path:
-    """Verilator's run time as an archive of objects, compiled once into `cache`."""
+    """Verilator's run time as one object, compiled once into `cache`; again where it is damaged.
+    (Linkers pass over the digest behind it.)"""
     library = cache / "verilated.o"
-    if not library.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        include = verilator_root() / "include"
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            built = Path(scratch) / "verilated.o"
-            sources = [str(include / name) for name in RUNTIME]
-            _run(["g++", *FLAGS, *_includes(), "-r", "-nostdlib", *sources, "-o", str(built)])
-            built.replace(library)
+    cache.mkdir(parents=True, exist_ok=True)
+    sources = [str(verilator_root() / "include" / name) for name in RUNTIME]
+    command = ["g++", *FLAGS, *_includes(), "-r", "-nostdlib", *sources, "-o"]
+    kept(library, lambda built: _run([*command, str(built)]))
     return library
 
 

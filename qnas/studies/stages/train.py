@@ -37,6 +37,9 @@ def _train(run: Run, progress: Progress) -> None:
     for remark in run.images.remarks:
         progress.stage("data", remark)
     progress.stage(STAGE, f"supernet of {run.space.name!r} on {len(run.splits.train)} images")
+    if reason := _without_passes(run):
+        note = "quantizers are computed by torch's operators, not by compiled passes"
+        progress.stage(STAGE, f"{note} ({reason}): slower, and one seed gives other weights")
 
     def on_interval(now: Interval) -> None:
         # Counted on across kills, so that the summary tells the whole cost.
@@ -49,8 +52,16 @@ def _train(run: Run, progress: Progress) -> None:
     run.record_stage(STAGE, supernet=run.supernet_digest(), passes=_passes(run))
 
 
+def _without_passes(run: Run) -> str:
+    """Why compiled passes do not train on the processor; empty if they do, or a GPU trains."""
+    from qnas.supernet.cpu import native
+    from qnas.training.processes import device_type
+
+    return native.why_not() if device_type(run.config.train.device) == "cpu" else ""
+
+
 def _passes(run: Run) -> str:
-    """What computed the quantizers: see `supernet.native`."""
+    """What computed the quantizers: see `supernet.cpu.native`."""
     return str(read_json(run.files.supernet[1])["training"]["passes"])
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import logging
 import os
 import platform
 import shutil
@@ -69,14 +68,28 @@ def operators(device: str) -> str:
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
+def why_not() -> str:
+    """Why the passes are not compiled; empty if they are."""
     if os.environ.get(SWITCH) == "0":
-        return None
+        return f"{SWITCH}=0"
     try:
-        library = _loaded(_compiled())
-    except (OSError, AttributeError, subprocess.SubprocessError) as error:
-        logging.getLogger(__name__).info("quantizers run on torch's operators: %s", error)
-        return None
+        _loaded_passes()
+    except FileNotFoundError:
+        return "no g++"
+    except subprocess.SubprocessError:
+        return "g++ does not compile them"
+    except (OSError, AttributeError) as error:
+        return " ".join(str(error).split())[:120] or type(error).__name__
+    return ""
+
+
+def _library() -> ctypes.CDLL | None:
+    return None if why_not() else _loaded_passes()
+
+
+@functools.cache
+def _loaded_passes() -> ctypes.CDLL:
+    library = _loaded(_compiled())
     for name, arguments in ARGUMENTS.items():
         function = getattr(library, name)
         function.argtypes, function.restype = [KINDS[kind] for kind in arguments], None

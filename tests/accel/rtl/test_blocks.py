@@ -135,6 +135,8 @@ def test_a_wrong_answer_and_a_wrong_cycle_are_seen(tmp_path: Path) -> None:
     kind, rng = KINDS["engine"], np.random.default_rng(1)
     vectors = kind.vectors(block, rng, 500)
     library = prepare(tmp_path)
+    library.write_bytes(library.read_bytes()[:1000])
+    assert prepare(tmp_path) == library, "a damaged object is compiled again"
     found = simulate(block, kind, vectors, library=library)
     assert found.busy_cycles == vectors.busy_cycles
     wrong = vectors.expected.copy()
