@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from qnas.studies.api import OpenRun, PickedTrial, open_run, plan, run
     from qnas.studies.config import Study
     from qnas.studies.run.outcome import Summary
+    from qnas.studies.search.reproducible import ReproducibleNSGAIISampler
     from qnas.studies.search.trials import TrialRecord
     from qnas.studies.sections import CalibrationConfig, SearchConfig, TuneConfig
     from qnas.training.recipe import Recipe
@@ -49,6 +50,7 @@ _HOMES = {
     "studies.api": ("OpenRun", "PickedTrial", "open_run", "plan", "run"),
     "studies.config": ("Study",),
     "studies.run.outcome": ("Summary",),
+    "studies.search.reproducible": ("ReproducibleNSGAIISampler",),
     "studies.search.trials": ("TrialRecord",),
     "studies.sections": ("CalibrationConfig", "SearchConfig", "TuneConfig"),
     "training.recipe": ("Recipe",),
@@ -71,6 +73,7 @@ __all__ = [
     "PixelConfig",
     "QnasError",
     "Recipe",
+    "ReproducibleNSGAIISampler",
     "Resources",
     "SearchConfig",
     "SearchSpace",

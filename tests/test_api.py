@@ -280,6 +280,7 @@ PUBLIC = [
     "PixelConfig",
     "QnasError",
     "Recipe",
+    "ReproducibleNSGAIISampler",
     "Resources",
     "SearchConfig",
     "SearchSpace",

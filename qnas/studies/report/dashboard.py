@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial
 
 from qnas.accel.device import Resource
 from qnas.errors import DependencyError, problem
+from qnas.studies.optuna_internals import live_trial
 from qnas.studies.report.content import figures_content
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose, reached, w8_share
@@ -94,7 +95,7 @@ class Mirror:
         for trial in self.study.get_trials(deepcopy=False):
             if trial.number in members:
                 note = trial_note(members[trial.number], run.device.limits())
-                save_note(optuna.Trial(self.study, trial._trial_id), note)
+                save_note(live_trial(self.study, trial), note)
         self._draw(records)
 
     def _draw(self, records: StudyRecords) -> None:

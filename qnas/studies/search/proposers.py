@@ -12,7 +12,13 @@ from optuna.trial import FrozenTrial
 
 from qnas.studies.samplers import make_sampler
 from qnas.studies.search.history import History
-from qnas.studies.search.sampler import Distributions, Params, Selection, SlotSampler, place_of
+from qnas.studies.search.sampler import (
+    Distributions,
+    Params,
+    ParentSelection,
+    SlotSampler,
+    place_of,
+)
 from qnas.studies.search.trials import KEY
 from qnas.studies.sections import DEFAULT_SAMPLER, SearchConfig
 
@@ -48,7 +54,7 @@ class Evolution:
         self._study, self._distributions = study, distributions
         self._seed, self._identify = seed, identify
         self._settings: dict[str, Any] = {**search.settings, "population_size": search.population}
-        self._selection = Selection(**self._settings)
+        self._selection = ParentSelection(**self._settings)
         self._warm_start = list(warm_start)
         self._parents: list[list[FrozenTrial]] = [[]]  # of each generation
         self._known: set[str] = set()  # of the generations before the last of `_parents`

@@ -13,11 +13,12 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import NSGAIISampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from qnas.studies.optuna_internals import set_random_state
 
 Distributions = dict[str, BaseDistribution]
 Params = dict[str, Any]
@@ -39,8 +40,9 @@ def place_of(trial: FrozenTrial) -> tuple[int, int]:
     return int(trial.system_attrs[GENERATION]), int(trial.system_attrs[SLOT])
 
 
-class SlotSampler(NSGAIISampler):
-    """Stock NSGA-II for the slots of `generation`, told its distributions and its parents."""
+class PlacedSampler(NSGAIISampler):
+    """Stock NSGA-II for trials of `generation`, told its parents; `evolved` are the parameters of
+    `distributions` that a child has of them."""
 
     def __init__(
         self,
@@ -51,27 +53,12 @@ class SlotSampler(NSGAIISampler):
         settings: Mapping[str, Any],
     ) -> None:
         super().__init__(**{**settings, "seed": 0})
-        self._distributions = distributions
         self._parents, self._generation = list(parents), generation
-        self._evolved = {name: d for name, d in sorted(distributions.items()) if not d.single()}
-        self._trial = create_trial(state=TrialState.RUNNING)
+        self.evolved = {name: d for name, d in sorted(distributions.items()) if not d.single()}
 
-    def propose(self, study: optuna.Study, state: Sequence[int]) -> Params:
-        """Parameters of one child: what `study.ask` would do, without a trial in the storage."""
-        self._reseed(state)
-        params = self.sample_relative(study, self._trial, self._evolved)
-        return {
-            name: params[name]
-            if name in params
-            else self.sample_independent(study, self._trial, name, distribution)
-            for name, distribution in self._distributions.items()
-        }
-
-    def _reseed(self, state: Sequence[int]) -> None:
-        """As `reseed_rng`, but to a state that is known. The two generators are the parent's."""
-        seeds = np.random.SeedSequence(list(state)).generate_state(2)
-        self._rng.rng.seed(seeds[0])
-        self._random_sampler._rng.rng.seed(seeds[1])
+    def begin(self, state: Sequence[int]) -> None:
+        """Take up the random state of one trial."""
+        set_random_state(self, state)
 
     def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
         return self._generation
@@ -80,7 +67,34 @@ class SlotSampler(NSGAIISampler):
         return self._parents
 
 
-class Selection(NSGAIISampler):
+class SlotSampler(PlacedSampler):
+    """Proposes whole children, for slots of one generation, outside any trial."""
+
+    def __init__(
+        self,
+        distributions: Distributions,
+        *,
+        parents: Sequence[FrozenTrial],
+        generation: int,
+        settings: Mapping[str, Any],
+    ) -> None:
+        super().__init__(distributions, parents=parents, generation=generation, settings=settings)
+        self._distributions = distributions
+        self._trial = create_trial(state=TrialState.RUNNING)
+
+    def propose(self, study: optuna.Study, state: Sequence[int]) -> Params:
+        """Parameters of one child: what `study.ask` would do, without a trial in the storage."""
+        self.begin(state)
+        params = self.sample_relative(study, self._trial, self.evolved)
+        return {
+            name: params[name]
+            if name in params
+            else self.sample_independent(study, self._trial, name, distribution)
+            for name, distribution in self._distributions.items()
+        }
+
+
+class ParentSelection(NSGAIISampler):
     """Stock NSGA-II's selection of parents among trials that it is given."""
 
     def select(self, study: optuna.Study, pool: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -89,7 +103,7 @@ class Selection(NSGAIISampler):
         What was dropped from a race counts by its bound, which a rival dominates. Trials without
         values, refused for a limit, follow those with, the least violation first.
         """
-        bounded = [_with_bound(t) if EARLY_STOPPED in t.user_attrs else t for t in pool]
+        bounded = [_with_bound(t) if is_early_stopped(t) else t for t in pool]
         self._pool = [t for t in bounded if t.state == TrialState.COMPLETE]
         found = self.select_parent(study, 1) if self._pool else []
         infeasible = [t for t in bounded if t.state == TrialState.PRUNED]
@@ -104,6 +118,12 @@ class Selection(NSGAIISampler):
 
     def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         return []
+
+
+def is_early_stopped(trial: FrozenTrial) -> bool:
+    """Whether a race ended before the trial had seen every image."""
+    found = trial.user_attrs.get(EARLY_STOPPED)
+    return isinstance(found, Mapping) and "bound" in found
 
 
 def _with_bound(trial: FrozenTrial) -> FrozenTrial:

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 
 from qnas.errors import CheckpointError, problem
 from qnas.objectives.base import Direction
+from qnas.studies.optuna_internals import entries_read
 from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 
 
@@ -71,7 +72,7 @@ class Journal(JournalFileBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         lines = [json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs]
         if self._batch is not None:
-            self._batch_start = self._batch_start or len(self._log_number_offset) - 1
+            self._batch_start = self._batch_start or entries_read(self)
             self._batch += lines
             return
         self._kernel_lock.acquire()

@@ -19,7 +19,7 @@ from qnas.studies.results.front import StudyRecords, front_csv
 from qnas.studies.search.evaluation import Evaluator, UserLimit, constraints
 from qnas.studies.search.genome import Genome
 from qnas.studies.search.loop import Callback, SearchLoop
-from qnas.studies.search.sampler import Selection
+from qnas.studies.search.sampler import ParentSelection
 from qnas.studies.search.trials import read_records
 from qnas.studies.search.warm_start import read_warm_start
 from qnas.studies.storage.journal import open_study
@@ -210,7 +210,7 @@ def test_seeds_of_an_earlier_front_become_parents(tmp_path: Path) -> None:
     assert len(warm_start) == 6
     seeded = search(tmp_path / "seeded", trials=40, population=20, warm_start=warm_start)
     assert [t.params for t in seeded.trials[:6]] == warm_start
-    survivors = Selection(population_size=20).select(seeded, seeded.trials)
+    survivors = ParentSelection(population_size=20).select(seeded, seeded.trials)
     assert sum(trial.number < 6 for trial in survivors) >= 4  # they bred, and breed on
     other = Genome(dataclasses.replace(GENOME.space, embed_dims=(40,)), (1.0,))
     with pytest.raises(ConfigError, match="none of"):
