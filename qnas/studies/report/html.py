@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    from markupsafe import Markup
 
 
 def render_template(name: str, **content: Any) -> str:
@@ -20,7 +22,15 @@ def render_template(name: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(name).render(**content)
+    return environment.get_template(name).render(**content, script=script_source)
+
+
+def script_source(name: str) -> Markup:
+    """A JavaScript file of the templates, for a <script> of a page, as it is."""
+    from markupsafe import Markup
+
+    folder = resources.files("qnas.studies.report").joinpath("templates")
+    return Markup(folder.joinpath(name).read_text(encoding="utf-8"))
 
 
 def script_json(value: Any) -> str:

@@ -1,4 +1,3 @@
-"use strict";
 // Every figure is filled from the same candidates, those that keep the budgets. What a trace shows
 // is the role in its `meta`; its points are the trials in its `customdata`.
 const study = JSON.parse(document.getElementById("study").textContent);
@@ -18,46 +17,22 @@ function shown(value, name) {
   return unit ? `${text} ${unit}` : text;
 }
 
-// ---- sets of points, every cost minimised -------------------------------------------------------
+// ---- sets of trials, every cost minimised: see pareto.js ----------------------------------------
+
+const costsOf = (trial, names) => names.map((name) => cost(trial, name));
 
 function nondominated(trials, names) {
-  const rows = trials.map((trial) => ({ trial, costs: names.map((name) => cost(trial, name)) }));
-  const differ = (a, b) => a.costs.findIndex((c, i) => c !== b.costs[i]);
-  rows.sort((a, b) => { const i = differ(a, b); return i < 0 ? 0 : a.costs[i] - b.costs[i]; });
-  const front = [];  // in this order nobody is dominated by one that comes later
-  const dominates = (a, b) => differ(a, b) >= 0 && a.costs.every((c, i) => c <= b.costs[i]);
-  for (const row of rows) if (!front.some((other) => dominates(other, row))) front.push(row);
-  return front.map((row) => row.trial).sort(byError);
+  const mask = pareto.nondominated(trials.map((trial) => costsOf(trial, names)));
+  return trials.filter((_, i) => mask[i]).sort(byError);
 }
 
 function normalised(front, names) {
-  const ranges = names.map((name) => {
-    const costs = front.map((trial) => cost(trial, name));
-    return [Math.min(...costs), Math.max(...costs)];
-  });
-  return (trial) => names.map((name, i) => {
-    const [low, high] = ranges[i];
-    return (cost(trial, name) - low) / (high > low ? high - low : 1);
-  });
+  const box = pareto.boxAround(front.map((trial) => costsOf(trial, names)));
+  return (trial) => pareto.normalise(costsOf(trial, names), box);
 }
 
 function kneeOf(front) {
-  const costs = normalised(front, study.objectives);
-  const sums = front.map((trial) => costs(trial).reduce((a, b) => a + b, 0));
-  return front[sums.indexOf(Math.min(...sums))];
-}
-
-function volume(points, objectives) {  // below 1 in every objective, by slices of the last one
-  if (!points.length) return 0;
-  if (objectives === 1) return 1 - Math.min(...points.map((point) => point[0]));
-  const sorted = [...points].sort((a, b) => a[objectives - 1] - b[objectives - 1]);
-  let sum = 0;
-  sorted.forEach((point, i) => {
-    const next = i + 1 < sorted.length ? sorted[i + 1][objectives - 1] : 1;
-    const height = next - point[objectives - 1];
-    if (height > 0) sum += height * volume(sorted.slice(0, i + 1), objectives - 1);
-  });
-  return sum;
+  return front[pareto.knee(front.map((trial) => costsOf(trial, study.objectives)))];
 }
 
 // ---- budgets ------------------------------------------------------------------------------------
@@ -227,15 +202,12 @@ function drawHistory() {
   if (xs.length) { xs.push(study.evaluated); ys.push(best); }
   Plotly.restyle(figureOf("best"), { x: [xs], y: [ys] }, [0]);
   if (study.objectives.length > 4) return;  // slices grow with the power of the objectives
-  const { best: low, worst: high } = study.box;
-  const unit = (trial) => study.objectives.map((name, i) =>
-    (cost(trial, name) - low[i]) / (high[i] > low[i] ? high[i] - low[i] : 1));
   let front = [];
   const volumes = study.generations.map((generation) => {
     const born = state.within.filter((trial) => trial.generation === generation);
     front = nondominated([...front, ...born], study.objectives);
-    const below = front.map(unit).filter((point) => point.every((c) => c < 1));
-    return volume(below, study.objectives.length);
+    const points = front.map((trial) => costsOf(trial, study.objectives));
+    return pareto.hypervolume(points, study.box);
   });
   Plotly.restyle(figureOf("volume"), { y: [volumes] }, [0]);
 }
