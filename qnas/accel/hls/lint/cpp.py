@@ -79,6 +79,7 @@ class Function:
     parameters: tuple[Variable, ...]
     body: Node
     pragmas: tuple[Pragma, ...]
+    loops: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,11 @@ def pragmas(sources: Sources) -> Iterator[Pragma]:
 
 def descendants(node: Node) -> Iterator[Node]:
     """All named nodes below, in the order of the text."""
-    for child in node.named_children:
-        yield child
-        yield from descendants(child)
+    waiting = node.named_children[::-1]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting += current.named_children[::-1]
 
 
 def inside(node: Node, kind: str) -> Node | None:
@@ -155,7 +158,7 @@ def _function(path: str, node: Node) -> Function:
         declarator = declarator.child_by_field_name("declarator") or declarator.named_children[0]
     body = node.child_by_field_name("body")
     if declarator is None or body is None:
-        return Function(path, "", line_of(node), (), node, ())
+        return Function(path, "", line_of(node), (), node, (), ())
     listed = declarator.child_by_field_name("parameters")
     parameters = (
         ()
@@ -168,8 +171,10 @@ def _function(path: str, node: Node) -> Function:
         )
     )
     name = text_of(declarator.child_by_field_name("declarator")).rpartition("::")[2]
-    found = tuple(_pragma(path, child) for child in descendants(body) if is_pragma(child))
-    return Function(path, name, line_of(node), parameters, body, found)
+    inner = tuple(descendants(body))
+    found = tuple(_pragma(path, child) for child in inner if is_pragma(child))
+    loops = tuple(child for child in inner if child.type in LOOPS)
+    return Function(path, name, line_of(node), parameters, body, found, loops)
 
 
 def is_pragma(node: Node) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from qnas.accel.hls.lint.accesses import call_of
 from qnas.accel.hls.lint.cpp import (
     Function,
     Pragma,
@@ -20,9 +19,8 @@ from qnas.accel.hls.lint.cpp import (
     text_of,
     units,
 )
-from qnas.accel.hls.lint.events import Call, flat
 from qnas.accel.hls.lint.finding import Finding, Sources, at
-from qnas.accel.hls.lint.loops import by_name
+from qnas.accel.hls.lint.pipelines import by_name, methods_called
 
 PROCESS, HELPERS = "QNAS_PROCESS", ("QNAS_DEPTH", "QNAS_JOIN")
 READS, WRITES = ("read", "read_nb"), ("write", "write_nb")
@@ -155,9 +153,11 @@ def _use(process: Process, stream: str, sources: Sources) -> str:
     names = [p.name for p, argument in process.arguments if text_of(argument) == stream]
     if not names:
         return ""
-    events = flat(call_of(by_name(sources), process.function))
-    called = {e.name for e in events if isinstance(e, Call) and e.variable in names}
-    done = [word for word, calls in (("reads", READS), ("writes", WRITES)) if called & {*calls}]
+    methods = methods_called(sources, process.function)
+    called = frozenset().union(*(methods.get(name, frozenset()) for name in names))
+    done = [
+        word for word, calls in (("reads", READS), ("writes", WRITES)) if called.intersection(calls)
+    ]
     return " and ".join(done) or "does not use it"
 
 

@@ -6,18 +6,12 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
-from qnas.accel.hls.lint.accesses import Functions, iteration, root_of
-from qnas.accel.hls.lint.cpp import (
-    Function,
-    Variable,
-    declared,
-    descendants,
-    functions,
-    text_of,
-)
-from qnas.accel.hls.lint.events import Access, Call, Event, flat, loads_after_stores
+from qnas.accel.hls.lint.accesses import root_of
+from qnas.accel.hls.lint.cpp import Function, declared, descendants, functions, text_of
+from qnas.accel.hls.lint.events import Access, Call, flat, loads_after_stores
 from qnas.accel.hls.lint.finding import Finding, Sources
-from qnas.accel.hls.lint.scopes import loops_of, variable_of
+from qnas.accel.hls.lint.pipelines import pipelines
+from qnas.accel.hls.lint.scopes import variable_of
 
 MULTIPLY = "multiply_accumulate"  # what the array's loop calls
 
@@ -25,8 +19,8 @@ MULTIPLY = "multiply_accumulate"  # what the array's loop calls
 def loads_come_before_stores(sources: Sources) -> Iterator[Finding]:
     """Of a memory that an iteration loads and stores, the loads stand first, or `intra false` is
     claimed: addresses cannot be told apart, so a load below a store waits for it."""
-    rams = {variable.type for _, variable in _bound(sources)}
-    for function, loop, events in _pipelines(sources):
+    rams = _ram_types(sources)
+    for function, loop, events in pipelines(sources):
         memories = _variables(function, rams)
         waived = {
             pragma.get("variable")
@@ -46,8 +40,8 @@ def loads_come_before_stores(sources: Sources) -> Iterator[Finding]:
 def memories_have_one_store_site(sources: Sources) -> Iterator[Finding]:
     """In an iteration each memory is stored at one place: address, data and enable are chosen
     first. Every further one is a multiplexer at every bank."""
-    rams = {variable.type for _, variable in _bound(sources)}
-    for function, _, events in _pipelines(sources):
+    rams = _ram_types(sources)
+    for function, _, events in pipelines(sources):
         memories = _variables(function, rams)
         sites: dict[str, tuple[str, int]] = {}
         for access in flat(events):
@@ -63,7 +57,7 @@ def memories_have_one_store_site(sources: Sources) -> Iterator[Finding]:
 def lanes_carry_sums_alone(sources: Sources) -> Iterator[Finding]:
     """In an UNROLL loop, what iterations carry is added to, and not otherwise updated by its own
     value or a condition: sums are balanced, all else stays a chain as long as there are lanes."""
-    for _, _, events in _pipelines(sources):
+    for _, _, events in pipelines(sources):
         for access in flat(events):
             if isinstance(access, Access) and access.store and access.carried and access.in_lane:
                 chained = access.conditional or _reads_itself(access.statement)
@@ -75,7 +69,7 @@ def lanes_carry_sums_alone(sources: Sources) -> Iterator[Finding]:
 def array_waits_for_no_stream(sources: Sources) -> Iterator[Finding]:
     """In the array's loop no blocking read: one would stop every DSP."""
     found = False
-    for _, _, events in _pipelines(sources):
+    for _, _, events in pipelines(sources):
         calls = [event for event in flat(events) if isinstance(event, Call)]
         if any(call.name == MULTIPLY for call in calls):
             found = True
@@ -87,27 +81,15 @@ def array_waits_for_no_stream(sources: Sources) -> Iterator[Finding]:
         yield Finding("src", 1, f"a pipelined loop must call {MULTIPLY}", "")
 
 
-def by_name(sources: Sources) -> Functions:
-    return {function.name: function for function in functions(sources)}
-
-
-def _pipelines(sources: Sources) -> Iterator[tuple[Function, Node, tuple[Event, ...]]]:
-    """Every pipelined loop, and what an iteration of it does."""
-    known = by_name(sources)
-    for function in known.values():
-        for loop, heads in loops_of(function):
-            if any(pragma.kind == "PIPELINE" and not pragma.says("off") for pragma in heads):
-                yield function, loop, iteration(known, function, loop)
-
-
-def _bound(sources: Sources) -> Iterator[tuple[Function, Variable]]:
-    """Variables that are bound to RAMs."""
+def _ram_types(sources: Sources) -> set[str]:
+    """Types of the variables that are bound to RAMs."""
+    found = set()
     for function in functions(sources):
         for pragma in function.pragmas:
             if pragma.kind == "BIND_STORAGE" and (pragma.get("type") or "").startswith("ram_"):
                 variable = variable_of(function, pragma, pragma.names[0])
-                if variable is not None:
-                    yield function, variable
+                found |= {variable.type} if variable is not None else set()
+    return found
 
 
 def _variables(function: Function, types: set[str]) -> set[str]:

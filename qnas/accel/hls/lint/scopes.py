@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from qnas.accel.hls.lint.cpp import (
-    LOOPS,
     Function,
     Pragma,
     Unit,
@@ -123,9 +122,8 @@ def loop_pragmas_head_loops(sources: Sources) -> Iterator[Finding]:
 
 def loops_of(function: Function) -> Iterator[tuple[Node, tuple[Pragma, ...]]]:
     """Each loop with the pragmas at its head."""
-    for node in descendants(function.body):
-        if node.type in LOOPS:
-            yield node, tuple(p for p in function.pragmas if p.loop == node)
+    for node in function.loops:
+        yield node, tuple(p for p in function.pragmas if p.loop == node)
 
 
 def loops_are_pipelined_unrolled_or_named(sources: Sources) -> Iterator[Finding]:
