@@ -19,6 +19,7 @@ from qnas._util.version import __version__ as __version__
 if TYPE_CHECKING:
     from qnas import visualization
     from qnas.accel.cost.estimate import Estimate, Resources
+    from qnas.accel.cost.prediction import Prediction
     from qnas.accel.device import Device, load_device
     from qnas.accel.plan.plan import HardwarePlan
     from qnas.architecture import Architecture, BlockSpec, W8Shares
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "accel.cost.estimate": ("Estimate", "Resources"),
+    "accel.cost.prediction": ("Prediction",),
     "accel.device": ("Device", "load_device"),
     "accel.plan.plan": ("HardwarePlan",),
     "architecture": ("Architecture", "BlockSpec", "W8Shares"),
@@ -71,6 +73,7 @@ __all__ = [
     "OpenRun",
     "PickedTrial",
     "PixelConfig",
+    "Prediction",
     "QnasError",
     "Recipe",
     "ReproducibleNSGAIISampler",

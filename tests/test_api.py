@@ -278,6 +278,7 @@ PUBLIC = [
     "OpenRun",
     "PickedTrial",
     "PixelConfig",
+    "Prediction",
     "QnasError",
     "Recipe",
     "ReproducibleNSGAIISampler",

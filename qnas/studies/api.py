@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from qnas._util.serialization import read_value, write_atomically
 from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.prediction import Prediction
 from qnas.accel.device import Device, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
@@ -127,6 +128,12 @@ class PickedTrial:
     def estimate(self) -> Estimate:
         """Cycles, images a second and resources, modelled."""
         return self.trial.estimate
+
+    @property
+    def predicted(self) -> Prediction:
+        """The same amounts, each with a 90 % interval, as the study's calibration has them; without
+        one, the estimate."""
+        return self.trial.predicted
 
     def plan(self) -> HardwarePlan:
         """The plan that the search priced; CheckpointError if this version prices it otherwise."""

@@ -40,7 +40,7 @@ class TunedPick(Value):
 @dataclass(frozen=True, slots=True)
 class PickSummary(Value):
     """A verified pick. `w8_share` is the share of its weights in 8-bit rows; cycles, images a
-    second and resources are modelled."""
+    second and resources are predicted, by the model and the study's calibration."""
 
     name: str
     key: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qnas._util.serialization import write_atomically
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.errors import ConfigError
 from qnas.studies.progress import Progress, Silent
+from qnas.studies.run.outcome import Summary
 from qnas.studies.run.run import Run
 from qnas.studies.search.loop import Callback
 from qnas.studies.stages import export as exporting
@@ -89,7 +90,7 @@ def export(run: Run, *, together: bool = False, progress: Progress = SILENT) -> 
     exporting.export(run, progress, multi_network=together)
 
 
-def verify(run: Run, *, probe: bool = False, progress: Progress = SILENT) -> dict[str, Any]:
+def verify(run: Run, *, probe: bool = False, progress: Progress = SILENT) -> Summary:
     """Verify each project and write summary.json, which is returned. Needs `export`. With `probe`
     the memories of each are watched as well (`qnas.accel.csim.probe`).
 
@@ -102,7 +103,7 @@ def verify(run: Run, *, probe: bool = False, progress: Progress = SILENT) -> dic
     return summary
 
 
-def tune(run: Run, *, picks: Sequence[str] = (), progress: Progress = SILENT) -> dict[str, Any]:
+def tune(run: Run, *, picks: Sequence[str] = (), progress: Progress = SILENT) -> Summary:
     """Train the subnets of the named picks (none: of all) on, each alone; then export and verify
     what is not, and return the content of summary.json. Needs `search`.
 
@@ -119,7 +120,7 @@ def run_all(
     pool: WorkerPool = ONE_WORKER,
     progress: Progress = SILENT,
     callbacks: Sequence[Callback] = (),
-) -> dict[str, Any]:
+) -> Summary:
     """Everything, from images to verified accelerators; returns the content of summary.json.
 
     Raises ToolMissingError before anything else if something is to verify and there is no g++,
@@ -137,7 +138,7 @@ def run_all(
     return _to_report(run, progress)
 
 
-def _to_report(run: Run, progress: Progress) -> dict[str, Any]:
+def _to_report(run: Run, progress: Progress) -> Summary:
     """From picks to the report. A mismatch is raised last: summary and report tell of it."""
     export(run, progress=progress)
     verifying.verify(run, progress)

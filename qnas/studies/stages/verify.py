@@ -19,6 +19,7 @@ from qnas.errors import CheckpointError, VerificationError, problem
 from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
 from qnas.studies.progress import Progress
+from qnas.studies.run.outcome import AccuracyLadder
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import KernelDirectory, project_digest
 from qnas.studies.run.tuning_record import supernet_of
@@ -30,21 +31,12 @@ STAGE = "verify"
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy(Value):
-    """Top-1 on the report split, as fractions, of the three rungs."""
-
-    fake_quant: float
-    integer: float
-    hls: float
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict(Value):
     """verification.json: whose project, which files, and what `Verification` says of them."""
 
     key: str
     project_digest: str
-    accuracy: Accuracy
+    accuracy: AccuracyLadder
     images: int
     packed_images: int
     stages: int
@@ -201,7 +193,7 @@ def _verdict(
     return Verdict(
         key=architecture.key,
         project_digest=digest,
-        accuracy=Accuracy(fake_quant, integer, verification.accuracy),
+        accuracy=AccuracyLadder(fake_quant, integer, verification.accuracy),
         images=verification.images,
         packed_images=verification.packed_images,
         stages=verification.stages,
