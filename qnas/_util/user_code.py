@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from qnas.errors import ConfigError, problem
+from qnas.errors import ConfigError, QnasError, problem
 
 SEPARATOR = ".py:"
 
@@ -47,6 +47,8 @@ def load_reference(reference: str, *, subject: str) -> Any:
     try:
         spec.loader.exec_module(module)
         return getattr(module, attribute)
+    except QnasError as error:  # a sentence already
+        raise ConfigError(f"{reference}: {error}") from error
     except (Exception, SystemExit) as error:  # whatever a user's file raises is about that file
         raise ConfigError(
             problem(

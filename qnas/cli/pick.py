@@ -86,8 +86,9 @@ def _show(run: OpenRun, picked: PickedTrial) -> None:
     console = printer()
     console.print(table)
     for reason in picked.reasons:
-        console.print(f"- {reason}")
-    console.print(f"Limits of {run.device.name}: all kept; cycles, FPS and resources are modelled.")
+        console.print(f"- {reason}", markup=False)
+    kept = f"Limits of {run.device.name}: all kept; cycles, FPS and resources are modelled."
+    console.print(kept, markup=False)
 
 
 def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:

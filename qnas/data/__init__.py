@@ -17,7 +17,7 @@ from qnas.data.header import DataHeader
 from qnas.data.idx import load_fashion_mnist, load_idx, peek_fashion_mnist, peek_idx
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.pixels import PixelConfig
-from qnas.errors import ConfigError, UnknownNameError, nearest, problem
+from qnas.errors import ConfigError, QnasError, UnknownNameError, nearest, problem
 
 __all__ = [
     "DataHeader",
@@ -85,9 +85,12 @@ def check_data_name(name: str) -> None:
     """UnknownNameError, naming the nearest, unless `load_data` knows what to do with `name`."""
     if is_reference(name) or name in _NAMED or _kind(name) in _READERS:
         return
-    raise UnknownNameError(
-        problem("data", "must be a known data set", repr(name), nearest(name, data_names()))
-    )
+    remedy = nearest(name, data_names())
+    if name.endswith((".npz", ".npy")):
+        remedy = f'Write "numpy:{name}" for a file of arrays. {remedy}'
+    elif "/" in name or name.startswith("."):
+        remedy = f'Write "folder:{name}" for a folder of images. {remedy}'
+    raise UnknownNameError(problem("data", "must be a known data set", repr(name), remedy))
 
 
 def resolve_data(name: str, folder: Path) -> str:
@@ -174,10 +177,11 @@ def _from_file(reference: str) -> ImageSet:
     loader = _loader(reference)
     try:
         images = loader()
+    except QnasError as error:
+        raise ConfigError(f"{reference}: {error}") from error
     except (Exception, SystemExit) as error:
-        raise ConfigError(
-            problem("data", "must load", f"{reference}: {error}", "Correct that function.")
-        ) from error
+        value = f"{reference}: {type(error).__name__}: {error}"
+        raise ConfigError(problem("data", "must load", value, "Correct that function.")) from error
     if not isinstance(images, ImageSet):
         rule = "must be a function that returns an ImageSet"
         raise ConfigError(problem("data", rule, f"{reference}: {images!r:.80}", "Write one."))

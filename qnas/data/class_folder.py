@@ -79,7 +79,7 @@ def _walk(
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:
-        return unread.add("that lead back to a folder above")
+        return unread.add("links back to a folder above")
     if len(above) > DEEPEST:
         return unread.add(f"folders deeper than {DEEPEST}")
     files: list[Found] = []
@@ -116,7 +116,7 @@ def _bytes(entry: os.DirEntry[str], unread: Unread) -> int:
         rule, remedy = "must link to a file that exists", "Mend or remove the link."
         raise ConfigError(problem(entry.path, rule, error.strerror, remedy)) from None
     if not stat.S_ISREG(status.st_mode):
-        unread.add("that are no regular files")
+        unread.add("pipes or devices")
         return 0
     if not status.st_size:
         rule, remedy = "must be a readable image", "Replace or remove it."

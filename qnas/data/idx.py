@@ -160,6 +160,8 @@ def _find(path: Path) -> dict[tuple[str, str], list[Path]]:
     """Files by split and kind. Those in folders of a like name count where others are missing: so
     some archives unpack."""
     folder, prefix = (path, "") if path.is_dir() else (path.parent, path.name)
+    if path.is_file():
+        prefix = ""  # one of the files stands for all
     if not folder.is_dir():
         raise ConfigError(problem(str(path), "must be a folder", "none", "Check the path."))
     found: dict[tuple[str, str], list[Path]] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.field_types import normalise_fields
+from qnas.architecture import MOST
 from qnas.data.files import ImageFiles
 from qnas.data.header import DataHeader
 from qnas.errors import ConfigError, problem
@@ -25,6 +26,10 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: Any, /) -> NDArray[np.float32]: ...
+
+
+MOST_CLASSES = MOST["num_classes"]
+_ARRAY, _CLASSES = "must be a NumPy array", f"must lie in 1..{MOST_CLASSES:,}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,48 +53,48 @@ class ImageSet:
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        shape = self.images.shape
-        rules = [
+        normalise_fields(self, skip=("images", "labels"))
+        self._check(
+            ("images", isinstance(self.images, np.ndarray | ImageFiles), _ARRAY, self.images),
+            ("labels", isinstance(self.labels, np.ndarray), _ARRAY, self.labels),
+        )
+        shape, labels = self.images.shape, self.labels
+        apart = self.held_out + self.validation
+        self._check(
             ("images", len(shape) == 4, "must be (n, C, H, W)", shape),
-            ("labels", self.labels.dtype == np.int64, "must be int64", self.labels.dtype),
+            ("images", 0 not in shape, "must hold pixels", shape),
+            ("labels", labels.dtype == np.int64, "must be int64", labels.dtype),
             (
                 "labels",
-                self.labels.shape == shape[:1] and len(self.labels) > 0,
-                f"must be one an image ({len(self.images)})",
-                self.labels.shape,
+                labels.shape == shape[:1],
+                f"must be one an image ({shape[0]})",
+                labels.shape,
             ),
-            (
-                "held_out + validation",
-                min(self.held_out, self.validation) >= 0
-                and self.held_out + self.validation < max(len(self.labels), 1),
-                "must leave images to train on",
-                f"{self.held_out} + {self.validation}",
-            ),
-            (
-                "input_step",
-                0 < self.input_step < math.inf,
-                "must be positive and finite",
-                self.input_step,
-            ),
-        ]
+            ("input_step", self.input_step > 0, "must be positive", self.input_step),
+            ("held_out", self.held_out >= 0, "must be 0 or more", self.held_out),
+            ("validation", self.validation >= 0, "must be 0 or more", self.validation),
+            ("held_out + validation", apart < len(labels), "must leave images to train on", apart),
+            ("num_classes", 0 < self.num_classes <= MOST_CLASSES, _CLASSES, self.num_classes),
+        )
         if isinstance(self.images, np.ndarray):
-            finite = self.images.dtype != np.float32 or bool(np.isfinite(self.images).all())
-            rules += [
-                ("images", self.images.dtype == np.float32, "must be float32", self.images.dtype),
-                ("images", finite, "must be finite", "NaN or infinity"),
-            ]
+            real = self.images.dtype == np.float32
+            self._check(("images", real, "must be float32", self.images.dtype))
+            finite = bool(np.isfinite(self.images).all())
+            self._check(("images", finite, "must be finite", "NaN or infinity"))
+        if labels.min() < 0 or labels.max() >= self.num_classes:
+            rule, value = (
+                f"must lie in 0..{self.num_classes - 1}",
+                f"{labels.min()}..{labels.max()}",
+            )
+            remedy = "Correct the labels or the number of classes."
+            raise ConfigError(problem("labels", rule, value, remedy))
+
+    @staticmethod
+    def _check(*rules: tuple[str, bool, str, object]) -> None:
+        """Of each: subject, whether the rule holds, the rule, and the value."""
         for subject, holds, rule, value in rules:
             if not holds:
-                raise ConfigError(problem(subject, rule, value, "Correct the data."))
-        if self.labels.min() < 0 or self.labels.max() >= self.num_classes:
-            raise ConfigError(
-                problem(
-                    "labels",
-                    f"must lie in 0..{self.num_classes - 1}",
-                    f"{self.labels.min()}..{self.labels.max()}",
-                    "Correct the labels or the number of classes.",
-                )
-            )
+                raise ConfigError(problem(subject, rule, f"{value!s:.80}", "Correct the data."))
 
     @property
     def header(self) -> DataHeader:

@@ -114,6 +114,11 @@ def check_divisible(data: DataHeader, config: SplitConfig, *, seed: int) -> None
 
     Where every class has plenty of images this is told from their counts alone.
     """
+    lacking = [str(c) for c, count in enumerate(data.class_counts) if not count]
+    if lacking:
+        rule = "must give every class an image to train on"
+        value = f"none of {', '.join(lacking[:8])}"
+        raise ConfigError(problem(f"{data.name}: labels", rule, value, "Number them without gaps."))
     shares = [] if data.held_out else [config.report_fraction]
     shares += [] if data.validation else [config.search_fraction]
     rest = 1 - sum(shares)

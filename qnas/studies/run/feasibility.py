@@ -18,10 +18,11 @@ from qnas.accel.folding_search.search import best_plan, speedups_without_limits
 from qnas.accel.plan.folding import Folding
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError, QnasError, problem
+from qnas.objectives.hardware import FpsObjective
 from qnas.objectives.registry import modelled_objective
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import make_predictor
-from qnas.studies.run.user_limits import LimitReach, LimitReaches, reach_limits
+from qnas.studies.run.user_limits import CLOSE, LimitReach, LimitReaches, reach_limits
 from qnas.studies.search.evaluation import UserLimit
 
 REFERENCE_NAMES = ("smallest", "middle", "largest")
@@ -97,6 +98,8 @@ class Feasibility:
         for reach in self.limits.each:
             if reach.is_out_of_reach:
                 raise CapacityError(_beyond(reach))
+        if self.limits.violation > CLOSE:
+            raise CapacityError(_apart(self.limits.together))
 
     def remarks(self) -> tuple[str, ...]:
         """What is worth knowing of a study that can be satisfied."""
@@ -118,8 +121,11 @@ class Feasibility:
                 f"limits.{reach.limit.objective.name}: of the three, none keeps it;"
                 f" the nearest has {_value(reach)}."
             )
-        if not missed and not self.limits.together:
-            lines.append("limits: of the three, none keeps all at once; expect few.")
+        if not missed and self.limits.violation > 0:
+            lines.append(
+                "limits: of the three, none keeps all at once; the nearest has"
+                f" {_values(self.limits.together)}."
+            )
         return tuple(lines)
 
 
@@ -137,6 +143,8 @@ def assess(config: Study) -> Feasibility:
         for name, limit in config.limit_values.items()
         if (objective := modelled_objective(name, device))
     ]
+    if bounds and config.fps_targets:
+        bounds.append(UserLimit(FpsObjective(), max(config.fps_targets)))
     reaches = reach_limits(
         bounds,
         [subnet.architecture for subnet in reference_subnets],
@@ -199,6 +207,20 @@ def _beyond(reach: LimitReach) -> str:
         f" {_value(reach)}. {'Raise' if most else 'Lower'} the limit."
     )
     return problem(f"limits.{limited.name}", rule, f"{reach.limit.limit:g}", remedy)
+
+
+def _apart(reaches: tuple[LimitReach, ...]) -> str:
+    asked = ", ".join(f"{r.limit.name} = {r.limit.limit:g}" for r in reaches)
+    remedy = (
+        "Of the smallest, the middle and the largest, at every share of the DSPs, the nearest has"
+        f" {_values(reaches)}. Relax one."
+    )
+    rule = "must be kept together, with the highest FPS target, by some subnet on the device"
+    return problem("limits", rule, asked, remedy)
+
+
+def _values(reaches: tuple[LimitReach, ...]) -> str:
+    return ", ".join(map(_value, reaches))
 
 
 def _value(reach: LimitReach) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qnas.accel.cost.prediction import Predictor
@@ -32,10 +32,15 @@ class LimitReach:
 
 @dataclass(frozen=True, slots=True)
 class LimitReaches:
-    """How near the subnets that were tried come to each limit, and whether one keeps them all."""
+    """How near the subnets that were tried come to each limit alone, and to all at once."""
 
     each: tuple[LimitReach, ...] = ()
-    together: bool = True
+    together: tuple[LimitReach, ...] = ()
+
+    @property
+    def violation(self) -> float:
+        """The worst of all limits at once."""
+        return max((reach.violation for reach in self.together), default=0.0)
 
 
 def reach_limits(
@@ -47,28 +52,30 @@ def reach_limits(
     predictor: Predictor,
 ) -> LimitReaches:
     """`archs` at every share of the DSPs, until one keeps all `limits` on modelled objectives."""
-    best: dict[str, float] = {}
+    best: dict[str, LimitReach] = {}
+    together: tuple[LimitReach, ...] = ()
     for arch in archs if limits else ():
         for share in dsp_shares:
             candidate = _candidate(arch, device, share, predictor)
             if candidate is None:
                 continue
-            values = {limit.name: limit.objective.evaluate([candidate])[0] for limit in limits}
-            for limit in limits:
-                known = best.get(limit.name)
-                if known is None or limit.violation(values[limit.name]) < limit.violation(known):
-                    best[limit.name] = values[limit.name]
-            if all(limit.violation(values[limit.name]) <= 0 for limit in limits):
-                return LimitReaches(_reaches(limits, best))
-    return LimitReaches(_reaches(limits, best), together=not best)
+            found = tuple(_reach(limit, candidate) for limit in limits)
+            for reach in found:
+                known = best.setdefault(reach.limit.name, reach)
+                best[reach.limit.name] = min(known, reach, key=lambda r: r.violation)
+            together = min(filter(None, (together, found)), key=_worst)
+            if _worst(together) <= 0:
+                return LimitReaches(tuple(best.values()), together)
+    return LimitReaches(tuple(best.values()), together)
 
 
-def _reaches(limits: Sequence[UserLimit], best: Mapping[str, float]) -> tuple[LimitReach, ...]:
-    return tuple(
-        LimitReach(limit, best[limit.name], limit.violation(best[limit.name]))
-        for limit in limits
-        if limit.name in best
-    )
+def _reach(limit: UserLimit, candidate: Candidate) -> LimitReach:
+    value = limit.objective.evaluate([candidate])[0]
+    return LimitReach(limit, value, limit.violation(value))
+
+
+def _worst(reaches: tuple[LimitReach, ...]) -> float:
+    return max(reach.violation for reach in reaches)
 
 
 def _candidate(
