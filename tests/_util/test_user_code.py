@@ -42,6 +42,7 @@ def broken():
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "syntax.py").write_text("def")
+    (tmp_path / "space.py").write_text(MINE.replace("depths=(1,)", "depths=(0,)"))
     return tmp_path
 
 
@@ -60,6 +61,7 @@ def test_data_and_space_of_a_file(folder: Path) -> None:
         ("mine.py:WRONG", "must be a function that returns an ImageSet"),
         ("mine.py:broken", "no images here"),
         ("mine.py:SPACE", "must be a function that returns an ImageSet"),
+        ("space.py:SPACE", r"space\.py:SPACE: `depths` must be at least 1; got 0\. Choose a pos"),
     ],
 )
 def test_bad_data_references(folder: Path, reference: str, message: str) -> None:

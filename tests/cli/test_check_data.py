@@ -36,6 +36,12 @@ def load():
 
 def ends():
     raise SystemExit(0)
+
+def strange():
+    return ImageSet("own", load().images, load().labels, num_classes=3.0, input_step=1 / 31)
+
+def gap():
+    return ImageSet("own", load().images, load().labels // 2, num_classes=3, input_step=1 / 31)
 """
 
 
@@ -136,6 +142,8 @@ def test_what_would_fail_is_said_at_once(
         (array(images=np.zeros_like(IMAGES), labels=LABELS), "must not be the same in every pixel"),
         (array(images=FLAT + np.nan, labels=LABELS), "must be finite"),
         (study("folder:images", "mine.py:ends"), "must load; got"),
+        (study("folder:images", "mine.py:strange"), "`num_classes` must be an integer; got 3.0"),
+        (study("folder:images", "mine.py:gap"), "must give every class an image to train on"),
     ],
 )
 def test_what_needs_all_images_is_found_by_reading_them(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from qnas.data import ImageSet, load_data
-from qnas.data.splits import SplitConfig, Splits
+from qnas.data import DataHeader, ImageSet, load_data
+from qnas.data.splits import SplitConfig, Splits, check_divisible
 from qnas.errors import ConfigError, UnknownNameError
 
 
@@ -71,18 +73,90 @@ def test_too_few_images_of_a_class_are_refused() -> None:
         Splits.make(np.array([0, 0, 1]), seed=0, search_fraction=0.2, report_fraction=0.2)
 
 
+ZEROS = np.zeros((3, 1, 8, 8), np.float32)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"labels": np.array([0, 1, 10])}, r"must lie in 0\.\.9"),
+        ({"labels": np.array([-1, 1, 2])}, r"must lie in 0\.\.9"),
         ({"images": np.zeros((3, 1, 8, 8))}, "must be float32; got float64"),
         ({"labels": np.array([0, 1, 2], np.int32)}, "must be int64; got int32"),
         ({"labels": np.array([0, 1])}, "one an image"),
-        ({"images": np.zeros((3, 8, 8), np.float32)}, "n, C, H, W"),
-        ({"images": np.full((3, 1, 8, 8), np.nan, np.float32)}, "finite"),
+        ({"labels": [0, 1, 2]}, r"`labels` must be a NumPy array; got \[0, 1, 2\]"),
+        ({"images": ZEROS[0]}, "n, C, H, W"),
+        ({"images": ZEROS[..., :0]}, r"must hold pixels; got \(3, 1, 8, 0\)"),
+        ({"images": ZEROS[:0], "labels": np.zeros(0, np.int64)}, "must hold pixels"),
+        ({"images": ZEROS.tolist()}, "`images` must be a NumPy array"),
+        ({"images": ZEROS + np.float32(np.nan)}, "finite"),
+        ({"name": 5}, "`name` must be text; got 5"),
+        ({"num_classes": 10.0}, r"`num_classes` must be an integer; got 10\.0"),
+        ({"num_classes": True}, "`num_classes` must be an integer; got True"),
+        ({"num_classes": 10**15}, r"`num_classes` must lie in 1\.\.1,048,576"),
+        ({"num_classes": 0}, r"`num_classes` must lie in 1\.\."),
+        ({"input_step": "1"}, "`input_step` must be a finite number"),
+        ({"input_step": float("nan")}, "`input_step` must be a finite number"),
+        ({"input_step": 0}, "`input_step` must be positive"),
+        ({"held_out": 1.0}, "`held_out` must be an integer"),
+        ({"held_out": -1}, "`held_out` must be 0 or more"),
+        ({"validation": -1}, "`validation` must be 0 or more"),
+        ({"held_out": 2, "validation": 1}, r"`held_out \+ validation` must leave images"),
     ],
 )
-def test_broken_images_are_refused(change: dict[str, np.ndarray], message: str) -> None:
-    fields = {"images": np.zeros((3, 1, 8, 8), np.float32), "labels": np.array([0, 1, 2])}
+def test_broken_images_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        ImageSet(name="broken", num_classes=10, input_step=1.0, **(fields | change))  # type: ignore[arg-type]
+        make_set(**change)
+
+
+def make_set(**change: object) -> ImageSet:
+    fields = {"images": ZEROS, "labels": np.array([0, 1, 2]), "num_classes": 10}
+    return ImageSet(**({"name": "broken", "input_step": 1.0} | fields | change))  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_become_plain() -> None:
+    found = make_set(num_classes=np.int16(3), held_out=np.uint8(1), input_step=np.float32(0.5))
+    assert [type(found.num_classes), type(found.held_out), type(found.input_step)] == [
+        *(int, int, float)
+    ]
+    assert found.header.class_counts == (1, 1, 0) and found.header.held_out == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ((9, 9, 9), None),
+        ((3, 40, 40), None),
+        ((1, 40, 40), "must give every class an image in every split"),
+        ((2, 2, 2), "must give every class an image in every split"),
+        ((5, 0, 5), "must give every class an image to train on; got none of 1"),
+    ],
+)
+@pytest.mark.parametrize("held_out", [0, 4])
+def test_what_cannot_be_divided_is_told_from_counts(
+    counts: tuple[int, ...], message: str | None, held_out: int
+) -> None:
+    """As `Splits.make` tells it."""
+    header = DataHeader("x", (sum(counts), 1, 8, 8), counts, held_out=held_out)
+    labels = np.concatenate([np.repeat(np.arange(3), counts), np.zeros(held_out, np.int64)])
+    config = SplitConfig()
+    if message is None:
+        check_divisible(header, config, seed=0)
+        Splits.make(labels, seed=0, search_fraction=0.2, report_fraction=0.2, held_out=held_out)
+        return
+    with pytest.raises(ConfigError, match=message):
+        check_divisible(header, config, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("mine/data.npz", 'Write "numpy:mine/data.npz"'),
+        ("../pictures", 'Write "folder:../pictures"'),
+        ("/data/imagenet", 'Write "folder:/data/imagenet"'),
+        ("folder", "Did you mean 'folder:PATH'"),
+    ],
+)
+def test_a_path_without_its_kind_names_the_kind(name: str, remedy: str) -> None:
+    with pytest.raises(UnknownNameError, match=re.escape(remedy)):
+        load_data(name)
