@@ -5,11 +5,14 @@ Source: the format's description in the safetensors package.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from typing import Any
 
 from qnas._util.serialization import canonical_json
 
 _ALIGNMENT_BYTES = 8  # tensors begin at a multiple of it
+SEAL = "sha256 of the tensors"
 
 
 def metadata_of(data: bytes) -> dict[str, str]:
@@ -26,7 +29,30 @@ def in_order(data: bytes) -> bytes:
     to have equal bytes.
     """
     header, tensors = _split(data)
-    text = canonical_json(json.loads(header)).encode()
+    return _joined(json.loads(header), tensors)
+
+
+def sealed(data: bytes) -> bytes:
+    """The same file with the SHA-256 of its tensors among its metadata, keys in order."""
+    header, tensors = _split(data)
+    content = json.loads(header)
+    content["__metadata__"] = content.get("__metadata__", {}) | {SEAL: _sha256(tensors)}
+    return _joined(content, tensors)
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether the tensors are those that a file was sealed with; also if it was not sealed."""
+    header, tensors = _split(data)
+    seal = json.loads(header).get("__metadata__", {}).get(SEAL)
+    return seal in (None, _sha256(tensors))
+
+
+def _sha256(tensors: bytes) -> str:
+    return hashlib.sha256(tensors).hexdigest()
+
+
+def _joined(header: Any, tensors: bytes) -> bytes:
+    text = canonical_json(header).encode()
     text += b" " * (-len(text) % _ALIGNMENT_BYTES)
     return len(text).to_bytes(8, "little") + text + tensors
 

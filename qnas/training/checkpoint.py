@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
-from qnas._util.safetensors_header import in_order
+from qnas._util.safetensors_header import is_whole, metadata_of, sealed
 from qnas._util.serialization import encode, write_atomically
 from qnas.errors import CheckpointError, problem
 from qnas.supernet.model import Supernet
@@ -84,7 +84,7 @@ def save_checkpoint(
         tensors |= {f"average.{i}": t for i, t in enumerate(state.average.mean)}
         numbers["average"] = state.average.updates
     metadata = {"space": run.space, "run": run.digest, "place": json.dumps(encode(place))}
-    data = in_order(save(tensors, metadata=metadata | {"numbers": json.dumps(numbers)}))
+    data = sealed(save(tensors, metadata=metadata | {"numbers": json.dumps(numbers)}))
     write_atomically(directory / CHECKPOINT, data)
 
 
@@ -97,9 +97,10 @@ def load_checkpoint(directory: Path, state: State, *, run: TrainingIdentity) -> 
     if not path.exists():
         return TrainingProgress()
     try:
-        with safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
+        data = path.read_bytes()
+        tensors, metadata = load(data), metadata_of(data)
+        if not is_whole(data):
+            raise ValueError("its tensors are not those that were written")
         _check(metadata, run)
         _restore(state, tensors, json.loads(metadata["numbers"]))
         return TrainingProgress(**json.loads(metadata["place"]))

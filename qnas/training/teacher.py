@@ -68,26 +68,32 @@ def _from_file(recipe: Recipe, num_classes: int, shape: tuple[int, int, int]) ->
     except TypeError:  # a network of convolutions takes images of any size
         model = timm.create_model(recipe.teacher, **settings)
     state = read_state_dict(Path(recipe.teacher_file))
-    if differences := _differences(model.state_dict(), state):
+    if fault := _fault(model.state_dict(), state):
         needed = f"weights of {recipe.teacher} for {num_classes} classes and images of {shape}"
-        raise _misfit(needed, recipe.teacher_file, differences)
+        raise _misfit(needed, recipe.teacher_file, fault)
     model.load_state_dict(state)
     return model
 
 
-def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """How the names and shapes of two state dicts differ; empty if they do not."""
+def _fault(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Why a model of the tensors `wanted` cannot take those `given`; empty if it can."""
     for what, names in (
         ("without", [name for name in wanted if name not in given]),
         ("with", [name for name in given if name not in wanted]),
     ):
         if names:
             return f"{what} {len(names)} tensors such as {plain(names[0])}"
-    sizes = ((name, tuple(t.shape), tuple(given[name].shape)) for name, t in wanted.items())
-    unlike = next(
-        (f"{n} of shape {has}, not {needs}" for n, needs, has in sizes if has != needs), ""
-    )
-    return unlike
+    faults = (_fault_of(name, tensor, given[name]) for name, tensor in wanted.items())
+    return next((fault for fault in faults if fault), "")
+
+
+def _fault_of(name: str, wanted: Tensor, given: Tensor) -> str:
+    if given.shape != wanted.shape:
+        return f"{name} of shape {tuple(given.shape)}, not {tuple(wanted.shape)}"
+    dense = given.layout is torch.strided and given.device.type == "cpu"
+    if not dense or given.is_floating_point() != wanted.is_floating_point():
+        return f"{name} of {given.dtype}, not {wanted.dtype}"
+    return "" if given.isfinite().all() else f"{name} with values that are no finite numbers"
 
 
 def _known_model(name: str) -> Any:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 from safetensors.numpy import load, save
 
-from qnas._util.safetensors_header import in_order, metadata_of
+from qnas._util.safetensors_header import in_order, is_whole, metadata_of, sealed
 
 TENSORS = {"b": np.arange(3, dtype=np.float32), "a": np.arange(5, dtype=np.int8)}
 METADATA = {f"key {i}": "v" * i for i in range(9)}
@@ -33,3 +33,11 @@ def test_tensors_stay_and_begin_aligned() -> None:
     assert int.from_bytes(data[:8], "little") % 8 == 0
     found = load(data)
     assert all(np.array_equal(found[name], tensor) for name, tensor in TENSORS.items())
+
+
+def test_a_seal_shows_a_changed_tensor() -> None:
+    plain = save(TENSORS, metadata=METADATA)
+    data = sealed(plain)
+    assert is_whole(data) and is_whole(plain) and is_whole(save(TENSORS))
+    assert sealed(reversed_header(plain)) == data and metadata_of(data).items() > METADATA.items()
+    assert not is_whole(data[:-1] + bytes([data[-1] ^ 1]))

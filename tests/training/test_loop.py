@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from qnas._util.serialization import read_json
 from qnas.errors import CheckpointError, ConfigError, TrainingError
@@ -131,11 +132,19 @@ def test_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
         train(tmp_path, seed=1)
 
 
-def test_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut short", "one bit", "empty", "no metadata"])
+def test_damaged_checkpoint_is_refused(tmp_path: Path, damage: str) -> None:
     with pytest.raises(Killed):
         train(tmp_path, stop=2)
     path = tmp_path / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:100])
+    whole = path.read_bytes()
+    contents = {
+        "cut short": whole[:100],
+        "one bit": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+        "empty": b"",
+        "no metadata": save({"a": torch.ones(2)}),
+    }
+    path.write_bytes(contents[damage])
     with pytest.raises(CheckpointError, match="must be a checkpoint of this run"):
         train(tmp_path)
 

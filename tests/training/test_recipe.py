@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from qnas._util.timm_support import import_timm
 from qnas.errors import CheckpointError, ConfigError, TrainingError
@@ -107,6 +109,27 @@ def test_a_teacher_of_other_classes_is_refused(teaching: Recipe) -> None:
         load_teacher(teaching, num_classes=7, image_shape=(1, 8, 8))
     with pytest.raises(ConfigError, match=r"train.teacher"):
         load_teacher(replace(teaching, teacher="resnet11x"), num_classes=10, image_shape=(1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda t: t * torch.nan, "no finite numbers"),
+        (lambda t: (10 * t).to(torch.int8), r"of torch\.int8, not torch\.float32"),
+        (lambda t: t[:3], r"fc\.weight of shape \(3, 512\), not \(10, 512\)"),
+        (lambda t: None, r"without 1 tensors such as fc\.weight"),
+    ],
+)
+def test_a_teacher_of_damaged_weights_is_refused(
+    teaching: Recipe, tmp_path: Path, change: Callable[[Tensor], Tensor | None], fault: str
+) -> None:
+    state = load_file(teaching.teacher_file)
+    changed = change(state.pop("fc.weight"))
+    state |= {} if changed is None else {"fc.weight": changed}
+    torch.save({"model": state}, tmp_path / "bad.pth")
+    recipe = replace(teaching, teacher_file=str(tmp_path / "bad.pth"))
+    with pytest.raises(ConfigError, match=fault):
+        load_teacher(recipe, num_classes=10, image_shape=(1, 8, 8))
 
 
 def test_distillation_is_least_at_the_teachers_logits() -> None:
