@@ -33,13 +33,18 @@ COMMANDS = (
     ("spaces", "List the search spaces."),
     ("objectives", "List what a study can optimise."),
 )
+# Commands that share a module; each other one is `command` of a module of its own.
+SHARED = {
+    **dict.fromkeys(("run", "train", "search", "report", "export", "verify"), "stages"),
+    **dict.fromkeys(("spaces", "objectives"), "names"),
+}
 EXIT_BAD_INPUT = 2
 EXIT_MISMATCH = 1
 EXIT_INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
-    """Imports `qnas.cli.<command>` on demand, and turns errors into messages."""
+    """Imports a command when it is called, and turns errors into messages."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name, _ in COMMANDS]
@@ -47,7 +52,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in dict(COMMANDS):
             return None
-        command = import_module(f"qnas.cli.{cmd_name}").command
+        module = import_module(f"qnas.cli.{SHARED.get(cmd_name, cmd_name)}")
+        command = getattr(module, cmd_name if cmd_name in SHARED else "command")
         assert isinstance(command, click.Command)
         return command
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def study_command(function: Callable[..., Any]) -> click.Command:
-    """A command named like its module, with the argument STUDY and the option --runs."""
+    """A command with the argument STUDY and the option --runs, named like its function, or like its
+    module where the function is called `command`."""
     runs = click.option(
         "--runs",
         type=click.Path(path_type=Path, file_okay=False),
@@ -27,7 +28,9 @@ def study_command(function: Callable[..., Any]) -> click.Command:
         help="Folder of the run directories.",
     )
     study = click.argument("study", metavar="STUDY.toml")
-    return click.command(function.__module__.rpartition(".")[2])(study(runs(function)))
+    name = function.__name__
+    own = function.__module__.rpartition(".")[2] if name == "command" else name
+    return click.command(own)(study(runs(function)))
 
 
 def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:

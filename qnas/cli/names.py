@@ -1,4 +1,4 @@
-"""`qnas spaces`."""
+"""Commands that list what a study can name: `qnas spaces`, `qnas objectives`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 
 @click.command("spaces")
-def command() -> None:
+def spaces() -> None:
     """List the search spaces."""
     from qnas.errors import ConfigError
     from qnas.spaces import load_space, space_names
@@ -26,3 +26,18 @@ def command() -> None:
 
 def _range(choices: tuple[int, ...]) -> str:
     return f"{choices[0]}-{choices[-1]}" if len(choices) > 1 else str(choices[0])
+
+
+@click.command("objectives")
+def objectives() -> None:
+    """List what a study can optimise. Every resource is a hard limit as well."""
+    from qnas.errors import ConfigError
+    from qnas.objectives.registry import objective_info, objective_names
+
+    for name in objective_names():
+        try:
+            info = objective_info(name)
+        except ConfigError as error:  # a plugin's: the others are listed all the same
+            click.echo(f"{name:<8} {error}")
+            continue
+        click.echo(f"{name:<8} {info.direction} {info.unit:<9} {info.about}")
