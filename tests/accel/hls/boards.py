@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+HEADER = "src/qnas_top.hpp"
+NUMBERS = ("images", "network")
 # (B, image bytes) and the index of a network to the bytes of the answers.
 Kernel = Callable[[NDArray[np.uint8], int], bytes]
 
@@ -26,9 +28,8 @@ class Board:
     weights: list[dict[str, bytes]] = field(default_factory=list)
 
 
-def arguments_of(project: Path) -> list[str]:
-    """Names of the kernel's arguments, in their order."""
-    header = (project / "src" / "qnas_top.hpp").read_text()
+def arguments_of(header: str) -> list[str]:
+    """Names of the kernel's arguments, in their order, from qnas_top.hpp."""
     arguments = header.partition("void qnas_top(")[2].partition(")")[0]
     return [re.findall(r"\w+", argument)[-1] for argument in arguments.split(",")]
 
@@ -47,9 +48,9 @@ def zynq(project: Path, kernel: Kernel, *, image_bytes: int) -> Board:
     """A register file as Vitis HLS lays it out: two words an address, one a number, and a gap."""
     board, buffers, registers = Board(ModuleType("pynq")), {}, {}
     offsets, at = {}, 0x10
-    for name in arguments_of(project):
+    for name in arguments_of((project / HEADER).read_text()):
         offsets[name] = at
-        at += 8 if name in ("images", "network") else 12
+        at += 8 if name in NUMBERS else 12
 
     def allocate(size: int, dtype: type) -> Memory:
         buffer = np.zeros(size, dtype=dtype).view(Memory)
@@ -77,7 +78,7 @@ def zynq(project: Path, kernel: Kernel, *, image_bytes: int) -> Board:
 
     named = {}
     for name, offset in offsets.items():
-        if name in ("images", "network"):
+        if name in NUMBERS:
             named[name] = {"address_offset": offset}
         else:
             named |= {f"{name}_{i}": {"address_offset": offset + 4 * i - 4} for i in (1, 2)}
@@ -105,7 +106,7 @@ class Buffer:
 
 def card(project: Path, kernel: Kernel, *, image_bytes: int) -> Board:
     """A kernel that is called with the arguments of the top function, in their order."""
-    board, names = Board(ModuleType("pyxrt")), arguments_of(project)
+    board, names = Board(ModuleType("pyxrt")), arguments_of((project / HEADER).read_text())
 
     class XrtKernel:
         def group_id(self, argument: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from qnas.accel.hls.emit.project import ProjectFiles
 from qnas.accel.plan.weight_stream import weight_files
-from tests.accel.hls.boards import card, zynq
+from tests.accel.hls.boards import NUMBERS, arguments_of, card, zynq
 from tests.accel.projects import random_design, random_kernel, several_ports, small
 
 
@@ -129,6 +131,19 @@ def test_damaged_weights_and_foreign_answers_are_refused(
         found.logits(b"1234")
     with pytest.raises(host.qnas_host.HostError, match="finite"):
         found.quantize(np.full((1, 1, 9, 9), np.nan))
+
+
+@pytest.mark.parametrize("files", [small().files(), random_kernel(1).files()])
+def test_the_readme_says_where_each_argument_is(files: ProjectFiles) -> None:
+    """In the order of the top function: 64 bits an address, 32 a number, a word of gap."""
+    at, expected = 0x10, []
+    for name in arguments_of(files["src/qnas_top.hpp"].decode()):
+        words = 1 if name in NUMBERS else 2
+        offsets = ", ".join(f"0x{at + 4 * word:02x}" for word in range(words))
+        expected.append((offsets, name))
+        at += 4 * words + 4
+    rows = re.findall(r"\| (0x[1-9a-f].*?) \| .*?`(\w+)`", files["README.md"].decode())
+    assert rows == expected
 
 
 BOARDS = {"pynq": ("Pynq", zynq), "pyxrt": ("Xrt", card)}

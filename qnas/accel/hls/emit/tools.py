@@ -130,6 +130,7 @@ def readme(
         clock_mhz=plan.clock_mhz,
         folding=plan.folding,
         ports=len(plan.ports),
+        registers=registers(plan, networks=count),
         weight_ports=plan.weight_ports,
         stream_bits=plan.stream_bits,
         port_bits=image.bits,
@@ -138,6 +139,23 @@ def readme(
         act_max=members[0].network.act_max,
         classes=plan.architecture.num_classes,
     )
+
+
+FIRST_REGISTER, ADDRESS_BYTES, NUMBER_BYTES = 0x10, 12, 8  # a word of each is reserved
+
+
+def registers(plan: HardwarePlan, *, networks: int) -> dict[str, tuple[int, ...]]:
+    """Offsets in the register file of each argument's words, as Vitis HLS lays them out (UG1399,
+    "S_AXILITE Offset Option"): addresses of 64 bits, low word first, and numbers of 32."""
+    found: dict[str, tuple[int, ...]] = {}
+    offset = FIRST_REGISTER
+    for port in plan.ports:
+        found[port.name] = (offset, offset + 4)
+        offset += ADDRESS_BYTES
+    for name in ("images", "network")[: 1 + (networks > 1)]:
+        found[name] = (offset,)
+        offset += NUMBER_BYTES
+    return found
 
 
 def _of_network(member: KernelNetwork, folder: str) -> dict[str, Any]:
