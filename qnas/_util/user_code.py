@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from qnas.errors import ConfigError, QnasError, problem
+from qnas.errors import ConfigError, QnasError, printable, problem
 
 SEPARATOR = ".py:"
 
@@ -48,7 +48,7 @@ def load_reference(reference: str, *, subject: str) -> Any:
         spec.loader.exec_module(module)
         return getattr(module, attribute)
     except QnasError as error:  # a sentence already
-        raise ConfigError(f"{reference}: {error}") from error
+        raise ConfigError(f"{printable(reference)}: {error}") from error
     except (Exception, SystemExit) as error:  # whatever a user's file raises is about that file
         raise ConfigError(
             problem(

@@ -17,7 +17,7 @@ from qnas.data.header import DataHeader
 from qnas.data.idx import load_fashion_mnist, load_idx, peek_fashion_mnist, peek_idx
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.pixels import PixelConfig
-from qnas.errors import ConfigError, QnasError, UnknownNameError, nearest, problem
+from qnas.errors import ConfigError, QnasError, UnknownNameError, nearest, printable, problem
 
 __all__ = [
     "DataHeader",
@@ -178,7 +178,7 @@ def _from_file(reference: str) -> ImageSet:
     try:
         images = loader()
     except QnasError as error:
-        raise ConfigError(f"{reference}: {error}") from error
+        raise ConfigError(f"{printable(reference)}: {error}") from error
     except (Exception, SystemExit) as error:
         value = f"{reference}: {type(error).__name__}: {error}"
         raise ConfigError(problem("data", "must load", value, "Correct that function.")) from error

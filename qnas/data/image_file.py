@@ -26,7 +26,8 @@ MOST_PIXELS = 89_478_485  # Pillow's own bound, a quarter of a gigabyte of RGB
 MOST_ELONGATED = 100  # longer side / shorter side: resized, it would need as many times the memory
 GREY16, GREY32 = ("I;16", "I;16B", "I;16L", "I;16N"), ("I", "F")
 PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
-TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
+TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_SAMPLE_FORMAT = 258, 262, 339
+WHITE_IS_ZERO, SIGNED = 0, 2
 LEAST_RANGE = 32  # of 256 levels, that some image of a data set uses: 8 of the 6-bit input
 REMEDY = "Replace or remove it."
 
@@ -107,7 +108,7 @@ def _opened(path: Path, pixels: PixelConfig) -> Iterator[Any]:
             raise
         except UnidentifiedImageError:
             rule = f"must be a readable image ({', '.join(FORMATS)})"
-            raise _refused(path, rule, "something else") from None
+            raise _refused(path, rule, "none that Pillow reads") from None
         except Exception as error:  # Pillow's readers raise a dozen kinds on damaged files
             reason = str(error) or type(error).__name__
             raise _refused(path, "must be a readable image", reason) from None
@@ -115,24 +116,45 @@ def _opened(path: Path, pixels: PixelConfig) -> Iterator[Any]:
 
 def _check(image: Any, path: Path, pixels: PixelConfig) -> None:
     width, height = image.size
-    if width * height > MOST_PIXELS:
-        value = f"{width:,} x {height:,}"
-        raise _refused(path, f"must have at most {MOST_PIXELS:,} pixels", value)
-    if max(image.size) > MOST_ELONGATED * min(image.size):
-        value = f"{width:,} x {height:,}"
-        rule = f"must be at most {MOST_ELONGATED} times as long as wide"
-        raise _refused(path, rule, value)
-    if image.mode in GREY16 + GREY32:
-        if not _white(image, pixels):
-            rule = "must say which value is white: 32-bit and floating-point pixels do not"
-            remedy = 'Write it as `white` under `[images]`, for instance "white = 1.0".'
-            raise _refused(path, rule, f"pixels of mode {image.mode}", remedy)
-        if "transparency" in image.info:
-            rule = "must not be 16-bit grey with a transparent value"
-            raise _refused(path, rule, "one", "Convert it to 8 bits.")
-    elif pixels.white and ";16" in str(image.tile):
-        rule = "must be grey, or 8-bit, where `white` under `[images]` scales its pixels"
-        raise _refused(path, rule, "16-bit colour", "Convert it, or leave `white` out.")
+    size, deep = f"{width:,} x {height:,}", image.mode in GREY16 + GREY32
+    deep_colour = ";16" in str(image.tile) and not deep
+    signed = image.format == "TIFF" and SIGNED in image.tag_v2.get(TIFF_SAMPLE_FORMAT, ())
+    least, most = sorted(image.size)
+    for holds, rule, value, remedy in (
+        (
+            width * height <= MOST_PIXELS,
+            f"must have at most {MOST_PIXELS:,} pixels",
+            *(size, REMEDY),
+        ),
+        (
+            most <= MOST_ELONGATED * least,
+            f"must be at most {MOST_ELONGATED} times as long as wide",
+            *(size, REMEDY),
+        ),
+        (
+            not deep or _white(image, pixels) > 0,
+            "must say which value is white: 32-bit and floating-point pixels do not",
+            f"pixels of mode {image.mode}",
+            'Write it as `white` under `[images]`, for instance "white = 1.0".',
+        ),
+        (
+            not (deep_colour and pixels.white),
+            "must be grey, or 8-bit, where `white` under `[images]` scales its pixels",
+            *("16-bit colour", "Convert it, or leave `white` out."),
+        ),
+        (
+            not ("transparency" in image.info and (deep or deep_colour)),
+            "must be of 8 bits if one of its values is transparent",
+            *("16 bits", "Convert it to 8 bits."),
+        ),
+        (
+            deep or not signed,
+            "must have pixels without a sign",
+            *("signed bytes", "Convert it to unsigned ones."),
+        ),
+    ):
+        if not holds:
+            raise _refused(path, rule, value, remedy)
 
 
 def _refused(path: Path, rule: str, value: str, remedy: str = REMEDY) -> ConfigError:

@@ -30,13 +30,14 @@ def decoded(path: Path, channels: int = 3, **pixels: Any) -> np.ndarray:
         return np.asarray(decode_image(path, channels=channels, pixels=config)).astype(int)
 
 
-def png16(values: np.ndarray) -> bytes:
-    """A PNG of 16 bits: Pillow writes grey ones alone."""
+def png16(values: np.ndarray, *more: bytes) -> bytes:
+    """A PNG of 16 bits, with `more` chunks: Pillow writes grey ones alone."""
     height, width = values.shape[:2]
     kind = 0 if values.ndim == 2 else {2: 4, 3: 2, 4: 6}[values.shape[2]]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     chunks = (
         (b"IHDR", struct.pack(">2I5B", width, height, 16, kind, 0, 0, 0)),
+        *((chunk[:4], chunk[4:]) for chunk in more),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     )
@@ -54,8 +55,7 @@ def saved(path: Path, image: Any, kind: str = "PNG", **options: Any) -> Path:
 
 def tiff(values: np.ndarray, bits: int, *, kind: int = 1, photometric: int = 1) -> bytes:
     """An uncompressed grey TIFF; `kind` 1: unsigned, 2: signed, 3: floating point."""
-    data = values.tobytes()
-    height, width = values.shape
+    data, (height, width) = values.tobytes(), RAMP.shape
     entries = (
         *((256, 4, width), (257, 4, height), (258, 3, bits), (259, 3, 1), (262, 3, photometric)),
         *((273, 4, 8), (277, 3, 1), (278, 4, height), (279, 4, len(data)), (339, 3, kind)),
@@ -71,6 +71,13 @@ def tiff(values: np.ndarray, bits: int, *, kind: int = 1, photometric: int = 1) 
         + table
         + struct.pack("<I", 0)
     )
+
+
+# RAMP in 64 numbers of 12 bits, one behind the other.
+PACKED12 = np.frombuffer(
+    int("".join(f"{value * 4095 // 255:012b}" for value in RAMP.ravel().tolist()), 2).to_bytes(96),
+    np.uint8,
+)
 
 
 def grey16(scale: int = 257) -> np.ndarray:
@@ -92,6 +99,7 @@ def grey16(scale: int = 257) -> np.ndarray:
         ("12 bits in a PNG", png16(grey16(16)), {"white": 255 * 16}),
         ("12 bits in a TIFF", tiff(grey16(16), 16), {"white": 255 * 16}),
         ("32-bit TIFF", tiff(RAMP.astype(np.int32) * 1000, 32, kind=2), {"white": 255_000}),
+        ("12 packed bits in a TIFF", tiff(PACKED12, 12), {}),
         ("floating-point TIFF", tiff(RAMP.astype(np.float32) / 255, 32, kind=3), {"white": 1.0}),
         ("floating-point bytes", tiff(RAMP.astype(np.float32), 32, kind=3), {"white": 255}),
         ("8-bit TIFF whose 0 is white", tiff(255 - RAMP, 8, photometric=0), {}),
@@ -287,16 +295,16 @@ SIGNED = (RAMP.astype(np.int16) - 100) * 100
     ("make", "options", "message"),
     [
         (saved_as(np.zeros((8, 8, 4), np.uint8)), {}, "must show something.* Replace or remove it"),
-        (postscript, {}, "must be a readable image .*; got something else"),
+        (postscript, {}, "must be a readable image .*; got none that Pillow reads"),
         (
             write(b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
             {},
-            "must be a readable image .*; got something else",
+            "must be a readable image .*; got none that Pillow reads",
         ),
         (
             write(b"\0\0\1\0\1\0\x10\x10"),
             {},
-            "must be a readable image .*; got something else",
+            "must be a readable image .*; got none that Pillow reads",
         ),  # an icon
         (huge, {}, "must have at most 89,478,485 pixels; got 9,460 x 9,460"),
         (long, {}, "must be at most 100 times as long as wide; got 1 x 5,000"),
@@ -309,6 +317,13 @@ SIGNED = (RAMP.astype(np.int16) - 100) * 100
         (tiff_of(SIGNED, 2, 16), {"white": 30000}, r"must have pixels in 0\.\.30000; got -10000"),
         (tiff_of(FLOATS, 3), {"white": 1.0}, r"must have pixels in 0\.\.1; got 0\.\.255"),
         (tiff_of(FLOATS * np.nan, 3), {"white": 1.0}, "must have pixels in.*nan"),
+        (tiff_of(SIGNED.astype(np.int8), 2, 8), {}, "must have pixels without a sign"),
+        (write(png16(grey16(), b"tRNS" + bytes(2))), {}, "must be of 8 bits if one"),
+        (
+            write(png16(COLOUR.astype(np.uint16), b"tRNS" + bytes(6))),
+            {},
+            "must be of 8 bits if one",
+        ),
         (write(png16(COLOUR.astype(np.uint16))), {"white": 255}, "must be grey, or 8-bit"),
         *((cut(kind), {}, "must be a readable image") for kind in ("JPEG", "PNG", "TIFF", "BMP")),
         *((cut(kind), {}, "must be a readable image") for kind in ("WEBP", "GIF", "PPM")),
