@@ -14,7 +14,7 @@ from typing import Any
 from qnas.accel.reports.measurement import Amounts, Measurement
 from qnas.accel.reports.numbers import count, nanoseconds
 from qnas.accel.reports.tables import Line, Table, tables
-from qnas.accel.reports.text import AGAIN, Text, plain_version
+from qnas.accel.reports.text import AGAIN, Text, cut_off, plain_version
 from qnas.errors import ReportError, problem
 
 TITLE = re.compile(r"== (?:Synthesis Summary Report of|(Vitis|Vivado) HLS Report for) '([^']*)'")
@@ -128,6 +128,8 @@ def _latency(text: Text, table: Table | None) -> dict[str, Any]:
     line = table.lines[0]
     where = text.where(line.index)
     interval = 3 if len(line.cells) <= FEW_COLUMNS else 5
+    if len(line.cells) < FEW_COLUMNS or len(line.cells) <= interval:
+        raise cut_off(text, line.index)
     return {
         "latency_cycles_max": count(line.cells[1], where=where),
         "interval_max": count(line.cells[interval], where=where),
