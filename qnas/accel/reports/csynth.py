@@ -154,11 +154,12 @@ def element_text(element: Element, path: str) -> str | None:
 
 
 def period(element: Element | None, tag: str, source: str) -> float | None:
-    """The period that a section gives under `tag`, in ns."""
+    """The period that a section gives under `tag`, in ns; of 0, which HLS writes for what it does
+    not look into, None."""
     found = element.find(tag) if element is not None else None
     if found is None:
         return None
-    return nanoseconds(found.text, where=f"{source}:{found.line}")
+    return nanoseconds(found.text, where=f"{source}:{found.line}") or None
 
 
 def _first_count(element: Element | None, tags: tuple[str, ...], source: str) -> int | None:

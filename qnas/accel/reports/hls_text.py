@@ -115,8 +115,8 @@ def _clock(text: Text, table: Table | None) -> dict[str, Any]:
     line = table.lines[0]
     where = text.where(line.index)
     return {
-        "clock_target_ns": nanoseconds(table.cell(line, "target"), where=where),
-        "clock_estimated_ns": nanoseconds(table.cell(line, "estimated"), where=where),
+        "clock_target_ns": nanoseconds(table.cell(line, "target"), where=where) or None,
+        "clock_estimated_ns": nanoseconds(table.cell(line, "estimated"), where=where) or None,
     }
 
 

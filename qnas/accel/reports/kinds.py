@@ -17,6 +17,11 @@ READ = (
     *("utilization", "timing summary", "co-simulation", "HLS summary", "HLS report"),
     *("export results", "export figures", "kernel utilization", "system estimate"),
 )
+READ_COMMANDS = {
+    "report_accelerator_utilization": "kernel utilization",
+    "report_timing_summary": "timing summary",
+    "report_utilization": "utilization",
+}
 # Vivado's commands whose reports hold no latency, no period and no resources of the design.
 COMMANDS = {
     "report_bus_skew": "bus skew report",
@@ -96,11 +101,7 @@ def kind_of(text: Text) -> str | None:
 
 
 def _of_command(command: str) -> str | None:
-    if command == "report_utilization":
-        return "utilization"
-    if command == "report_timing_summary":
-        return "timing summary"
-    return COMMANDS.get(command, f"report of `{command}`")
+    return READ_COMMANDS.get(command) or COMMANDS.get(command, f"report of `{command}`")
 
 
 def _of_tables(text: Text) -> str | None:
@@ -111,7 +112,7 @@ def _of_tables(text: Text) -> str | None:
         for line in text.lines
     ):
         return "system estimate"
-    if any(re.match(r"\|\s*Name\s*\|\s*LUT\s*\|\s*LUTAsMem\s*\|", line) for line in top):
+    if any(re.match(r"\|\s*Name\s*\|.*\|\s*LUTAsMem\s*\|", line) for line in top):
         return "kernel utilization"
     if is_timing(text):
         return "timing summary"

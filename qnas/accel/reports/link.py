@@ -14,7 +14,7 @@ from typing import Any
 from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.numbers import count, doubled, megahertz
 from qnas.accel.reports.tables import Line, Table, tables
-from qnas.accel.reports.text import AGAIN, Text, flow_stage
+from qnas.accel.reports.text import AGAIN, Text, facts, flow_stage
 from qnas.errors import ReportError, problem
 
 TOTAL = "Used Resources"
@@ -25,18 +25,13 @@ RULE_LINE = re.compile(r"-{2,}(?:\s+-{2,})+\s*")
 
 def read_kernel_utilization(text: Text) -> Measurement:
     """All kernels together, and each as a module; of one kernel alone, that kernel."""
-    table = next((t for t in tables(text) if t.titles[:2] == ("name", "lut")), None)
+    table = next((t for t in tables(text) if {"name", "lut", "reg"} <= {*t.titles}), None)
     total = table.line(TOTAL) if table else None
     if table is None or total is None:
         raise ReportError(problem(text.end, f"must have the row {TOTAL!r}", "none", AGAIN))
-    common: dict[str, Any] = {
-        "source": text.source,
-        "tool": "Vivado",
-        "version": None,
-        "stage": flow_stage(text),
-    }
+    common = {**facts(text), "top": None, "stage": flow_stage(text)}
     modules = tuple(
-        Measurement(**common, top=COUNT.sub("", line.first), **_used(text, table, line))
+        Measurement(**{**common, "top": COUNT.sub("", line.first)}, **_used(text, table, line))
         for line in table.lines
         if line.first not in NOT_KERNELS and not line.cells[0].startswith("   ")
     )

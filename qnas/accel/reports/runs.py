@@ -70,9 +70,10 @@ class _Report:
 
     @property
     def is_vivados(self) -> bool:
-        """Whether Vivado wrote the report. What HLS writes of Vivado's results names the kernel."""
+        """Whether Vivado wrote the report of a whole design: other reports name the kernel."""
         path = Path(self.said.source)
-        return self.said.tool == "Vivado" and path.suffix != ".xml" and "export" not in path.name
+        of_kernel = path.suffix == ".xml" or "export" in path.name or "kernel_util" in path.name
+        return self.said.tool == "Vivado" and not of_kernel
 
 
 def _roots(folders: Sequence[Path]) -> list[Path]:

@@ -79,6 +79,8 @@ def read_utilization(text: Text) -> Measurement:
     if any("total luts" in row.cells for row in table):
         return _by_instance(text, [row for row in table if "total luts" in row.cells])
     found = _flat(text, table)
+    if "lut" not in found and "-slr" in head(text).get("Command", "").split():
+        raise _of_area(text, "-slr")
     if "lut" not in found:
         raise ReportError(
             problem(
@@ -103,10 +105,14 @@ def _whole(text: Text) -> dict[str, Any]:
     """Facts of the design, or of the cell of `-cells`; WithoutFigures for `-pblocks`, an area."""
     part = PART.search(head(text).get("Command", ""))
     if part and part[1].startswith("pblock"):
-        rule, remedy = "must be of the whole design", "Write it again without that option."
-        message = problem(f"{text.source}:1", rule, f"`{part[0].strip()}`", remedy)
-        raise WithoutFigures(message, kind="utilization of an area")
+        raise _of_area(text, part[0].strip())
     return {**facts(text), "top": part[2].strip("{}")} if part else facts(text)
+
+
+def _of_area(text: Text, option: str) -> WithoutFigures:
+    rule, remedy = "must be of the whole design", "Write it again without that option."
+    message = problem(f"{text.source}:1", rule, f"`{option}`", remedy)
+    return WithoutFigures(message, kind="utilization of an area")
 
 
 def _black_boxes(text: Text, table: Iterable[Row]) -> list[str]:

@@ -165,6 +165,28 @@ def test_a_project_of_vivado_whose_synthesis_knows_black_boxes(tmp_path: Path) -
     assert found["wrapper_timing_summary_routed.rpt"]["part"] == "7z020clg400-1"
 
 
+REGIONS = """1. SLR CLB Logic and Dedicated Block Utilization
+------------------------------------------------
++-----------+------+------+
+| Site Type | SLR0 | SLR1 |
++-----------+------+------+
+| CLB LUTs  |  100 |   20 |
++-----------+------+------+
+"""
+
+
+def test_a_kernel_alone_is_the_design_of_its_report(tmp_path: Path) -> None:
+    """To 2020 the table stood alone, LUTs first."""
+    lines = (HERE / "kernel_util_routed.rpt").read_text().splitlines(keepends=True)
+    start = next(i for i, line in enumerate(lines) if line.startswith("+--"))
+    alone = [line for line in lines[start:] if "vadd" not in line]
+    swapped = "".join(alone).replace("| REG  ", "| LUT_ ").replace("| LUT  ", "| REG  ")
+    (tmp_path / "kernel_util_synthed.rpt").write_text(swapped.replace("| LUT_ ", "| LUT  "))
+    (found,) = read_report(tmp_path / "kernel_util_synthed.rpt")
+    assert (found.top, found.lut, found.ff, found.modules) == ("qnas_top", 36000, 24000, ())
+    assert (found.stage, found.part) == ("synthesized", None)
+
+
 def test_a_link_of_vpp(tmp_path: Path) -> None:
     result = run(
         tree(
@@ -178,6 +200,9 @@ def test_a_link_of_vpp(tmp_path: Path) -> None:
                 ).read_text(),
                 "reports/link/imp/impl_1_full_util_routed.rpt": ULTRASCALE,
                 "reports/link/imp/impl_1_xilinx_slr_util_routed.rpt": vivado("report_slr"),
+                "reports/link/imp/impl_1_slr_util_routed.rpt": vivado(
+                    "report_utilization -slr", REGIONS
+                ),
                 "qnas.xclbin.info": "a text",
                 "link/vivado/vpl/prj/prj.runs/impl_1/top_timing_summary_routed.rpt": TIMING,
             },
@@ -188,6 +213,7 @@ def test_a_link_of_vpp(tmp_path: Path) -> None:
     assert found["system_estimate_qnas.xtxt"]["clock_target_ns"] == 3.33
     assert found["impl_1_kernel_util_routed.rpt"]["bram18"] == 41
     assert found["impl_1_full_util_routed.rpt"]["clock_target_ns"] == 5.0
+    assert "impl_1_slr_util_routed.rpt (utilization of an area)" in result.stderr
     assert "impl_1_xilinx_slr_util_routed.rpt (report of `report_slr`)" in result.stderr
 
 
@@ -403,6 +429,16 @@ def test_the_code_page_of_a_path_is_no_reason_to_lose_the_numbers(
     data = CSYNTH.replace("UTF-8", encoding).encode().replace(b"<profile>", path)
     (tmp_path / "csynth.xml").write_bytes(data)
     assert read_report(tmp_path / "csynth.xml")[0].lut == 7890
+
+
+@pytest.mark.parametrize("name", ["csynth.xml", "f_csynth.rpt"])
+def test_no_clock_of_0_ns_is_reached(name: str, tmp_path: Path) -> None:
+    """So HLS writes of a black box."""
+    text = (HERE / "dot_2022.2_csynth.rpt").read_text().replace(" 2.433 ns", " 0.000 ns")
+    content = text if name.endswith(".rpt") else CSYNTH.replace("4.867", "0.000")
+    (tmp_path / name).write_text(content)
+    (found,) = read_report(tmp_path / name)
+    assert found.clock_estimated_ns is None and found.clock_target_ns is not None
 
 
 RPT_DOC = """<?xml version="1.0"?>

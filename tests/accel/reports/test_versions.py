@@ -268,7 +268,16 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "kernel_util_routed.rpt": (
-        {"tool": "Vivado", "lut": 24000, "ff": 36000, "dsp": 120, "bram18": 41, "uram": 4},
+        {
+            "tool": "Vivado",
+            "version": "2023.2",
+            "part": "xcu50-fsvh2104-2-e",
+            "lut": 24000,
+            "ff": 36000,
+            "dsp": 120,
+            "bram18": 41,
+            "uram": 4,
+        },
         ["vadd", "qnas_top"],
     ),
     "system_estimate_2021.2.xtxt": (
