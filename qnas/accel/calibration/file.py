@@ -1,7 +1,7 @@
 """A calibration file: measurements and the recipe, as JSON; fitted anew whenever it is read.
 
 The recipe is a factor a resource, the geometric mean of measured / estimated, kept only where it
-foretells a design that is left out better than the estimate does. Few designs allow no more: it is
+predicts a design that is left out better than the estimate does. Few designs allow no more: it is
 for users with five to fifty reports. Where designs were measured at both stages there are two ways
 to the last one: its own factor, or one from the estimate to HLS, which all reports of HLS teach,
 times one from HLS to the last stage, which few need to teach. The better one is kept.
@@ -53,7 +53,7 @@ class Calibration:
     """(RESOURCES) each, logarithms: what is added to the estimate, and half an interval.
     `before`, `after`: mean relative errors on designs left out. `estimators`: of ESTIMATORS, what
     was kept.
-    It foretells the stage of `setup`."""
+    It predicts the stage of `setup`."""
 
     setup: Setup
     shift: Floats
@@ -63,7 +63,7 @@ class Calibration:
     estimators: tuple[str, ...]
 
     def range_of(self, resource: str, estimated: float) -> Range:
-        """What `estimated` of a resource foretells: value, and ends of its 90 % interval."""
+        """What `estimated` of a resource predicts: value, and ends of its 90 % interval."""
         index = RESOURCES.index(resource)
         middle = math.log1p(estimated) + self.shift[index]
         value, low, high = (math.expm1(middle + s * self.half[index]) for s in (0, -1, 1))

@@ -1,4 +1,4 @@
-"""The plots of what picks need of the device: estimated, and as measured designs foretell."""
+"""The plots of what picks need of the device: estimated, and as measured designs predict."""
 
 from __future__ import annotations
 

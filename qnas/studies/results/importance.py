@@ -24,7 +24,7 @@ BLOCK = ("heads", "MLP ratio", *(f"8-bit rows of {kind}" for kind in MATRIX_KIND
 class Importance:
     """Of one objective. `share`: by kind of gene, the share of the objective's variance that
     changes with that gene, in all blocks at once and with all it does together with others.
-    `explained`: the share that the trees foretell (R squared), on candidates left out of their
+    `explained`: the share that the trees predict (R squared), on candidates left out of their
     training."""
 
     objective: str
@@ -39,7 +39,7 @@ def importances(
     for too few of them.
 
     Half of what shuffling a gene adds to the trees' squared error (permutation importance, Breiman
-    2001, "Random forests", section 10): for a function foretold without error this is the total
+    2001, "Random forests", section 10): for a function predicted without error this is the total
     effect of the gene in Jansen's form (1999, "Analysis of variance designs for model output").
 
     It speaks of the candidates that the search made, which crowd where the front is.
