@@ -36,7 +36,9 @@ def registers_are_bound_to_no_ram(sources: Sources) -> Iterator[Finding]:
             if pragma.kind == "BIND_STORAGE" and (pragma.get("type") or "").startswith("ram_"):
                 variable = variable_of(function, pragma, pragma.names[0])
                 rows = _rows(function, variable, sources, numbers) if variable else None
-                if rows is not None and rows < FEWEST_ROWS:
+                if rows is None:
+                    yield at(pragma, "a RAM's sizes must be constants of the plan")
+                elif rows < FEWEST_ROWS:
                     yield at(pragma, f"a bank of {rows} rows is registers, no RAM")
 
 

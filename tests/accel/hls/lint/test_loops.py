@@ -114,6 +114,8 @@ def test_a_ram_of_few_rows_is_named(rows: str) -> None:
     rule = storage.registers_are_bound_to_no_ram
     found = findings(rule, ENGINE, "int ROWS = 64", f"int ROWS = {rows}")
     assert len(found) == 1 and f"a bank of {rows} rows is registers" in found[0]
+    (unknown,) = findings(rule, ENGINE, "Memory[ROWS]", "Memory[rows_of(3)]")
+    assert "must be constants of the plan" in unknown
 
 
 def test_an_outer_loop_that_might_be_pipelined_is_named() -> None:
