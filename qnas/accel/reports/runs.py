@@ -43,9 +43,9 @@ def completed(found: Sequence[Measurement]) -> tuple[tuple[Measurement, ...], tu
         groups.setdefault(root, []).append(report)
     taken: dict[tuple[str, str], list[str]] = {}
     for group in groups.values():
-        one_design = all(len(tops) <= 1 for tops in _tops(group))
+        tops = _tops(group)
         for report in group:
-            for what, source in _complete(report, group, one_design):
+            for what, source in _complete(report, group, tops):
                 taken.setdefault((what, source), []).append(Path(report.said.source).name)
     remarks = (f"{what} of {few(n)} taken from {source}" for (what, source), n in taken.items())
     return tuple(report.completed for report in reports), tuple(remarks)
@@ -99,7 +99,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _tops(group: Iterable[_Report]) -> tuple[set[str], set[str]]:
-    """Names of designs, as Vivado's reports give them (a wrapper, perhaps) and as others do."""
+    """Names of designs as other reports give them, and as Vivado's do: wrappers, perhaps."""
     tops: tuple[set[str], set[str]] = (set(), set())
     for report in group:
         if report.said.top:
@@ -108,16 +108,26 @@ def _tops(group: Iterable[_Report]) -> tuple[set[str], set[str]]:
 
 
 def _complete(
-    report: _Report, group: Sequence[_Report], one_design: bool
+    report: _Report, group: Sequence[_Report], tops: tuple[set[str], set[str]]
 ) -> Iterator[tuple[str, str]]:
     """Complete a report from others of its run; yields what was taken over, and the source."""
     for name, what in WANTED.items():
         others = [o for o in group if o is not report and _tells(o, report, name)]
-        others = [o for o in others if one_design or o.said.top == report.said.top]
+        others = [o for o in others if _same_design(report, o, tops)]
         value, source = _nearest(report, others, name)
         if value is not None:
             report.completed = replace(report.completed, **{name: value})
             yield what, source
+
+
+def _same_design(report: _Report, other: _Report, tops: tuple[set[str], set[str]]) -> bool:
+    """Of one name, or no second design is in the run; Vivado's is the one that kernels are in."""
+    kernels, wrappers = tops
+    if report.said.top is not None and report.said.top == other.said.top:
+        return True
+    if report.said.tool == "Vivado" and other.is_vivados:
+        return len(wrappers) <= 1
+    return len(wrappers) <= 1 and len(kernels) <= 1
 
 
 def _tells(other: _Report, report: _Report, name: str) -> bool:

@@ -187,6 +187,21 @@ def test_a_kernel_alone_is_the_design_of_its_report(tmp_path: Path) -> None:
     assert (found.stage, found.part) == ("synthesized", None)
 
 
+def test_kernels_of_a_link_take_the_clock_of_the_design_that_they_are_in(tmp_path: Path) -> None:
+    """Though several functions of HLS are in the run, none of which may speak for another."""
+    summary = (HERE / "csynth_2023.2.rpt").read_text()
+    files = {
+        "a.hls_compile.rpt": summary,
+        "b.hls_compile.rpt": summary.replace("'conv_top'", "'load'"),
+        "impl_1_kernel_util_routed.rpt": (HERE / "kernel_util_routed.rpt").read_text(),
+        "impl_1_route_report_timing_summary_0.rpt": TIMING.replace("xczu9eg-ffvb1156", "xcu50"),
+    }
+    found = collect_reports([tree(tmp_path / "reports", files)]).measurements
+    clocks = {Path(m.source).name: m.clock_target_ns for m in found}
+    assert clocks["impl_1_kernel_util_routed.rpt"] == 5.0
+    assert clocks["a.hls_compile.rpt"] is clocks["b.hls_compile.rpt"] is None
+
+
 def test_a_link_of_vpp(tmp_path: Path) -> None:
     result = run(
         tree(
