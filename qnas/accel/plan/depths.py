@@ -26,6 +26,7 @@ Count = Any
 UNCERTAINTY = 0.27  # of the period, which Vitis HLS keeps free by default (UG1399)
 READ, WRITE, FIFO = 2, 1, 1  # cycles of a memory's read, a write, a stream's read
 CONTROL = 1  # counters and addresses
+EXIT = 3  # idle iterations until the engine's loop sees its end
 DSP = 3  # cycles of a product: operands, product, sum
 WIDE_DSP = 4  # of one that two DSPs make, or with an addend behind it
 DIVIDER_STEPS, ROOT_STEPS = 17, 6
@@ -54,7 +55,7 @@ def loop_depths(arch: Architecture, device: Device, folding: Folding) -> Mapping
     clock = _Clock(part, (1 - UNCERTAINTY) * 1e3 / device.clock_mhz)
     engine = np.maximum(_array(clock, arch, device, folding), _softmax(clock, arch, folding))
     return {
-        **dict.fromkeys(("prefetch", "tiles", "flush", "softmax"), engine),
+        **dict.fromkeys(("prefetch", "tiles", "flush", "softmax"), engine + EXIT),
         "normalise": _normalise(clock, folding),
         "load": FIFO + CONTROL + WRITE,
         "table": FIFO + WRITE,

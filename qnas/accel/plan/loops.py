@@ -22,6 +22,7 @@ GELU_ENTRY_BITS = 8
 RESIDUAL_BITS = 16
 PIXEL_BITS = 8
 LOGIT_BITS = 32
+HANDOVER_STEPS = 1  # iterations in which the engine learns that a row tile has come
 ENGINE_LOOPS = ("prefetch", "tiles", "flush")  # phases of one pipeline, entered at the first
 
 # Scalars, or equally shaped integer arrays inside the folding search.
@@ -72,9 +73,15 @@ class GemmShape:
         return np.maximum(self.token_tiles * self.tile_steps, self.load_steps)
 
     @property
+    def load_period(self) -> Count:
+        """Iterations from the first load of a row tile to that of the next, were none held up."""
+        return self.load_steps + HANDOVER_STEPS
+
+    @property
     def multiply_steps(self) -> Count:
         """Iterations from the first product to the last. The last row tile loads none behind it."""
-        return (self.row_tiles - 1) * self.row_steps + self.token_tiles * self.tile_steps
+        row_steps = self.token_tiles * self.tile_steps
+        return (self.row_tiles - 1) * np.maximum(row_steps, self.load_period) + row_steps
 
     @property
     def flush_steps(self) -> Count:
@@ -121,7 +128,7 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         store = (Trips("store", op.rows, 1),) if op.epilogue is Epilogue.LOGITS else ()
         return (
             *table,
-            Trips("prefetch", shape.load_steps, 1),
+            Trips("prefetch", shape.load_period, 1),
             Trips("tiles", shape.multiply_steps, 0),
             Trips("flush", shape.flush_steps, 0),
             *store,

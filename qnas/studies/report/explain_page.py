@@ -40,8 +40,9 @@ def facts(found: Explanation) -> list[tuple[str, str]]:
     return [
         ("device", f"{found.device.name} ({found.device.part})"),
         ("network", f"embed {arch.embed_dim}, depth {arch.depth}, {arch.num_tokens} tokens"),
-        ("FPS", f"{estimate.fps:,.0f} at {plan.clock_mhz:g} MHz (assumed)"),
-        ("latency", f"{estimate.latency_ms:,.4g} ms, {estimate.cycles:,} cycles"),
+        ("FPS", f"{estimate.fps:,.0f} of a stream, at {plan.clock_mhz:g} MHz (assumed)"),
+        ("cycles an image", f"{estimate.cycles:,}; a call's first {estimate.cycles_first:,}"),
+        ("latency", f"{estimate.latency_ms:,.4g} ms of a call with one image"),
         ("array", f"{lanes}, {f.vl} vector lanes"),
         ("array in use", f"{found.array_use:.1%} of all its products"),
         ("weight ports", _weight_ports(plan)),

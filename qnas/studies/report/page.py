@@ -165,7 +165,16 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("accuracy, fake-quantized", "measured", found("accuracy", "fake_quant", form="{:.2%}")),
         ("accuracy, integer reference", "measured", found("accuracy", "integer", form="{:.2%}")),
         ("accuracy, C++", "simulated", found("accuracy", "hls", form="{:.2%}")),
-        ("cycles", "modelled", cells(lambda p: f"{p.trial.estimate.cycles:,}")),
+        (
+            "cycles, a call's first image",
+            "modelled",
+            cells(lambda p: f"{p.trial.estimate.cycles_first:,}"),
+        ),
+        (
+            "cycles, each further image",
+            "modelled",
+            cells(lambda p: f"{p.trial.estimate.cycles:,}"),
+        ),
         ("FPS", "modelled", cells(lambda p: f"{p.trial.fps:,.0f}")),
         ("LUT", known, used("lut")),
         ("FF", known, used("ff")),

@@ -39,14 +39,16 @@ class TunedPick(Value):
 
 @dataclass(frozen=True, slots=True)
 class PickSummary(Value):
-    """A verified pick. `w8_share` is the share of its weights in 8-bit rows; cycles, images a
-    second and resources are predicted, by the model and the study's calibration."""
+    """A verified pick. `w8_share` is the share of its weights in 8-bit rows; cycles (of a call's
+    first image, and of each further one), images a second of a stream and resources are predicted,
+    by the model and the study's calibration."""
 
     name: str
     key: str
     w8_share: float
     accuracy: AccuracyLadder
     cycles: int
+    cycles_first: int
     fps: float
     clock_mhz: float
     lut: int

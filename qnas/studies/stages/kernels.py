@@ -136,7 +136,8 @@ def expected_numbers(
 
     model = "modelled, not synthesised"
     rows = [
-        Expected("cycles an image", f"{estimate.cycles:,}", model),
+        Expected("cycles of a call's first image", f"{estimate.cycles_first:,}", model),
+        Expected("cycles of each further image", f"{estimate.cycles:,}", model),
         Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),
         *(
             Expected(name.upper(), f"{getattr(estimate.resources, name):,}", model)

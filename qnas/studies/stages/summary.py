@@ -57,6 +57,7 @@ def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
         w8_share=w8_share(architecture),
         accuracy=AccuracyLadder(**found["accuracy"]),
         cycles=round(predicted.value("cycles")),
+        cycles_first=round(predicted.value("cycles")) + pick.trial.estimate.start_cycles,
         fps=predicted.value("fps"),
         clock_mhz=pick.trial.estimate.clock_mhz,
         **{name: round(predicted.value(name)) for name in RESOURCES},

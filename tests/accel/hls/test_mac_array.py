@@ -15,6 +15,7 @@ from qnas.numerics import act_max
 from tests.accel.designs import zcu102
 
 PLAIN = ("-DPACKED=false",)  # what a simulation may choose, one product at a time
+INTRINSICS = ("-DPACKED=true", "-DQNAS_DSP_BUILTINS")  # the cascade by its name
 PROGRAM = r"""
 #include "mac_array.hpp"
 #include <cstdint>
@@ -117,7 +118,8 @@ def _plan(
     names |= {**dict.fromkeys(others, 1), "PORT_BITS": 64, "STREAM_BITS": 64}
     names["SCORE_BITS"] = 20
     lines = [f"constexpr int {name} = {number};" for name, number in names.items()]
-    return "#pragma once\nnamespace plan {\n" + "\n".join(lines) + "\n}\n"
+    text = "#pragma once\nnamespace plan {\n" + "\n".join(lines) + "\n}\n"
+    return text + f"#define QNAS_DSP {'dsp48e1' if dsp == DSP48E1 else 'dsp48e2'}\n"
 
 
 def _run(folder: Path, program: str, plan: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -170,6 +172,9 @@ def test_what_a_dsp_packs(
         ((4, 2, 4, 0), DSP48E1, 8, ()),
         ((4, 2, 2, 4), DSP48E2, 8, ()),
         ((6, 3, 16, 2), DSP48E2, 8, PLAIN),
+        ((6, 3, 16, 2), DSP48E2, 6, INTRINSICS),
+        ((6, 3, 16, 2), DSP48E2, 8, INTRINSICS),
+        ((6, 3, 8, 2), DSP48E1, 6, INTRINSICS),
     ],
 )
 def test_every_sum_is_exact(

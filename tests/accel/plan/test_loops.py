@@ -29,13 +29,15 @@ def _walk(stage: Stage) -> Walk:
     """As the engine's loop goes on: the loader, the array and the drain each where it stands.
     Asserts on the way that nothing is overwritten before it is used."""
     walk = Walk({"prefetch": 0, "tiles": 0, "flush": 0})
-    loading = step = tile = token_tile = k = 0
+    loaded = step = tile = token_tile = k = ahead = 0
+    complete = False
     drained = stage.drain_steps  # nothing to drain yet
     while tile < stage.row_tiles or drained < stage.drain_steps:
-        phase = "prefetch" if loading == 0 else "flush" if tile == stage.row_tiles else "tiles"
+        multiplying = ahead > 0
+        started = tile > 0 or multiplying
+        phase = "flush" if tile == stage.row_tiles else "tiles" if started else "prefetch"
         walk.trips[phase] += 1
-        multiplying = tile < loading
-        comes = loading < stage.row_tiles and loading <= tile + 1
+        loading = loaded < stage.row_tiles and ahead < 2 and not complete
         if drained < stage.drain_steps:
             walk.drained += 1
             drained += 1
@@ -44,18 +46,20 @@ def _walk(stage: Stage) -> Walk:
             if k == stage.beats - 1:
                 assert drained == stage.drain_steps, "the tile before is drained"
                 drained = 0
-        if comes:
-            assert loading % 2 != tile % 2 or not multiplying, "the half that nothing reads"
+        if complete:
+            ahead, complete = ahead + 1, False
+        if loading:
+            assert loaded % 2 != tile % 2 or not multiplying, "the half that nothing reads"
             walk.loads += 1
             step += 1
             if step == stage.load_steps:
-                loading, step = loading + 1, 0
+                loaded, step, complete = loaded + 1, 0, True
         if multiplying:
             k += 1
             if k == stage.tile_steps:
                 k, token_tile = 0, token_tile + 1
                 if token_tile == stage.token_tiles:
-                    token_tile, tile = 0, tile + 1
+                    token_tile, tile, ahead = 0, tile + 1, ahead - 1
     return walk
 
 
@@ -87,6 +91,6 @@ def test_the_weight_stream_is_what_the_loops_read(arch: Architecture, folding: F
             assert words == (0 if op.name == "patches" else trips.get("parameters", words))
         elif op.left == "weights":
             row_tiles = -(-op.slots // folding.tm)
-            assert words == trips.get("table", 0) + row_tiles * trips["prefetch"]
+            assert words == trips.get("table", 0) + row_tiles * (trips["prefetch"] - 1)
         else:
             assert words == 0

@@ -35,28 +35,30 @@ def test_tiny_plan_by_hand() -> None:
     assert loops["position"] == {"load": (20, 1)}
     # 8 rows, all 8-bit: 16 slots, 4 row tiles. 4 tokens: 2 tiles. 4 inputs: 1 beat, so that
     # draining 4 slots takes longer: 2 * 4 steps. Of the last tile 3 steps pass beside those, 1 is
-    # left. Loading: 4 parameters in 2 words, 1 beat of 16 nibbles in 1 word.
-    assert loops["stem"] == {"prefetch": (3, 1), "tiles": (4 * 8, 0), "flush": (1, 0)}
+    # left. Loading: 4 parameters in 2 words, 1 beat of 16 nibbles in 1 word, and a step
+    # until it is known that all have come.
+    assert loops["stem"] == {"prefetch": (3 + 1, 1), "tiles": (4 * 8, 0), "flush": (1, 0)}
     # 8 channels: 4 vectors of 2 for each of 5 tokens, and once more for the pass behind; two
     # parameters a word after the first word.
     norm = {"parameters": (5, 1), "normalise": (24, 1)}
     assert loops["block0.norm1"] == norm
     assert all(loop.hidden == 0 for stage in plan.stages for loop in stage.loops)
     # 4 rows, 2 of them 8-bit: 6 slots, 2 row tiles; 3 token tiles of max(2 beats, 4 slots).
-    assert loops["block0.q"] == {"prefetch": (2 + 2, 1), "tiles": (2 * 12, 0), "flush": (2, 0)}
+    assert loops["block0.q"] == {"prefetch": (2 + 2 + 1, 1), "tiles": (2 * 12, 0), "flush": (2, 0)}
     # 5 keys of two nibbles: 10 slots, 3 row tiles. A tile has 2 keys of 1 beat, drained in 2 steps.
-    scores = {"prefetch": (2, 1), "tiles": (3 * 6, 0), "flush": (1, 0)}
+    scores = {"prefetch": (3, 1), "tiles": (3 * 6, 0), "flush": (1, 0)}
     assert loops["block0.head0.scores"] == scores
     softmax = {"parameters": (1, 1), "softmax": (18, 1)}
     assert loops["block0.head0.softmax"] == softmax
-    # 5 queries; 4 columns: 2 token tiles of max(2 beats, 2 pairs); 2 queries of 2 beats.
-    attend = {"prefetch": (4, 1), "tiles": (3 * 4, 0), "flush": (2, 0)}
+    # 5 queries; 4 columns: 2 token tiles of max(2 beats, 2 pairs); 2 queries of 2 beats, which come
+    # in a step more than the 4 of the products.
+    attend = {"prefetch": (5, 1), "tiles": (2 * 5 + 4, 0), "flush": (2, 0)}
     assert loops["block0.head0.attend"] == attend
     # 12 rows, 6 of them 8-bit: 18 slots, 5 row tiles; 256 table entries, 16 a word.
-    fc1 = {"table": (16, 1), "prefetch": (4, 1), "tiles": (5 * 12, 0), "flush": (2, 0)}
+    fc1 = {"table": (16, 1), "prefetch": (5, 1), "tiles": (5 * 12, 0), "flush": (2, 0)}
     assert loops["block0.fc1"] == fc1
     # 3 rows, all 8-bit: 6 slots, 2 row tiles, one token.
-    head = {"prefetch": (4, 1), "tiles": (2 * 4, 0), "flush": (2, 0), "store": (3, 1)}
+    head = {"prefetch": (5, 1), "tiles": (5 + 4, 0), "flush": (2, 0), "store": (3, 1)}
     assert loops["head"] == head
     words = {s.name: s.stream_words for s in plan.stages if s.stream_words}
     assert words == {

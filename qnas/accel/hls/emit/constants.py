@@ -36,6 +36,7 @@ MEMORIES = {
     "logit": ("LogitMemory", ()),
 }
 TABLE_COLUMNS = 12
+DSP48E2_PORTS = (27, 18)
 
 
 def plan_header(plans: Sequence[HardwarePlan]) -> str:
@@ -48,7 +49,9 @@ def plan_header(plans: Sequence[HardwarePlan]) -> str:
         for name, value in values.items():
             out.line(f"constexpr int {name} = {value};")
         out.line()
-    out.line("}  // namespace plan")
+    out.line("}  // namespace plan\n")
+    out.line("// Namespace of the DSP intrinsics of Vitis HLS, from 2023.2 on (QNAS_DSP_BUILTINS).")
+    out.line(f"#define QNAS_DSP {_dsp_namespace(plans[0])}")
     return out.text()
 
 
@@ -86,6 +89,13 @@ def _dsp(plan: HardwarePlan) -> dict[str, int]:
         "FIELD_BITS": packed.field_bits,
         "CASCADE": min(packed.cascade, plan.folding.tk),
     }
+
+
+def _dsp_namespace(plan: HardwarePlan) -> str:
+    """Of the DSPs that have these ports (UG1399, "DSP Intrinsics")."""
+    if plan.dsp_wide_bits < DSP48E2_PORTS[0]:
+        return "dsp48e1"
+    return "dsp48e2" if plan.dsp_narrow_bits <= DSP48E2_PORTS[1] else "dsp58"
 
 
 def _formats(plan: HardwarePlan) -> dict[str, int]:

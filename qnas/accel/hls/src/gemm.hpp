@@ -61,9 +61,18 @@ inline void engine(const Stage& stage, const Stage& beside, Softmax& softmax, Wo
     const bool alone = stage.kind == SOFTMAX;
     LoadCursor cursor = first_load(stage);
     Tile tile = first_tile(stage, 0), draining = tile;
-    short k = 0;  // beat of the tile
+    short k = 0;                        // beat of the tile
     short drained = stage.drain_steps;  // steps done; all of them: nothing is pending
+    ap_uint<2> ahead = 0;               // row tiles that have come and are not done: at most two
+    bool coming = !alone;               // whether more are to come
+    bool complete = false;              // whether one came whole in the iteration before
+    bool pause = false;                 // until that is known: no word of the next one is taken
+    const short last_k = stage.tile_steps - 1, last_token_tile = stage.token_tiles - 1;
+    const int last_load = stage.load_steps - 1;
 
+    // Whether work is left is known too late for the next iteration, since a word that the stream
+    // brings or does not bring may decide it. So the loop ends some idle iterations late.
+    bool later = true, soon = true;
     QNAS_ENTER(alone ? trace::SOFTMAX : trace::PREFETCH);
 steps:
     for (bool running = true; running;) {
@@ -86,14 +95,15 @@ steps:
 #pragma HLS DEPENDENCE variable=residual inter false
 #pragma HLS DEPENDENCE variable=weight intra false
 #pragma HLS DEPENDENCE variable=row_param intra false
-        const bool multiplying = tile.row_tile < cursor.tile;  // its row tile has come
-        const bool loading = cursor.tile < stage.row_tiles && cursor.tile <= tile.row_tile + 1;
-        const bool pending = drained < stage.drain_steps;
+        const bool left = tile.row_tile < stage.row_tiles, pending = drained < stage.drain_steps;
+        const bool multiplying = ahead != 0, loading = coming && ahead != 2 && !pause;
         const bool beat = multiplying && k < stage.beats, last_beat = k == stage.beats - 1;
-        if (!alone)
-            QNAS_COUNT(cursor.tile == 0                   ? trace::PREFETCH
-                       : tile.row_tile == stage.row_tiles ? trace::FLUSH
-                                                          : trace::TILES);
+        const bool tile_done = multiplying && k == last_k;
+        const bool row_done = tile_done && tile.token_tile == last_token_tile;
+        if (left)
+            QNAS_COUNT(tile.row_tile == 0 && !multiplying ? trace::PREFETCH : trace::TILES);
+        else if (pending)
+            QNAS_COUNT(trace::FLUSH);
         if (beat)
             multiply_accumulate(weight[weight_half(tile.row_tile) + k], act[tile.src_row + k],
                                 k == 0, accumulator);
@@ -114,13 +124,16 @@ steps:
             draining = tile;
             drained = 0;
         }
+        coming = coming && !(complete && cursor.tile == stage.row_tiles);
+        ahead += ap_uint<2>(complete) - ap_uint<2>(row_done);
+        pause = loading && cursor.step == last_load;
+        complete = pause && load.came;
         if (load.came) store_load(stage, cursor, load, weight, row_param);
-        if (multiplying && ++k == stage.tile_steps) {
-            k = 0;
-            next_tile(stage, tile);
-        }
-        running = alone ? softmax.running
-                        : tile.row_tile < stage.row_tiles || drained < stage.drain_steps;
+        if (multiplying) k = tile_done ? 0 : k + 1;
+        if (tile_done) next_tile(stage, tile);
+        running = soon;
+        soon = later;
+        later = alone ? softmax.running : left || pending;
     }
 }
 

@@ -115,13 +115,15 @@ inline void store_load(const Stage& stage, LoadCursor& cursor, const Load& load,
     const bool params = words && cursor.step < plan::ROW_PARAM_WORDS;
     const bool last_beat = cursor.beat == stage.beats - 1;
     const bool last_part = cursor.part == plan::BEAT_WORDS - 1;
+    const bool last_step = cursor.step == stage.load_steps - 1;
     if (params)
         store_row_params(load.word, cursor.tile, cursor.step, row_param);
     else
         store_nibbles(stage, cursor, load, weight);
-    if (++cursor.step == stage.load_steps) {
+    cursor.step = last_step ? 0 : cursor.step + 1;
+    if (last_step) {
         ++cursor.tile;
-        cursor.step = cursor.part = cursor.beat = 0;
+        cursor.part = cursor.beat = 0;
     } else if (words && !params) {
         cursor.part = last_part ? 0 : cursor.part + 1;
         cursor.beat += last_part;

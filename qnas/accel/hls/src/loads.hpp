@@ -16,7 +16,8 @@ inline void load_patches(const Stage& stage, PixelStream& pixels, ActMemory& act
 #pragma HLS INLINE off
     constexpr int lanes = plan::PATCH_LANES, parts = plan::TK / lanes;
     const int groups = (stage.rows + lanes - 1) / lanes;
-    int bank = 0, row = stage.dst_base, group = 0;
+    short bank = 0, group = 0;
+    int row = stage.dst_base;
     QNAS_ENTER(trace::LOAD);
 load:
     for (int i = 0; i < stage.steps; ++i) {
@@ -32,13 +33,10 @@ load:
                     act[row + group / parts][j][k] = act_t(field<8>(word, k % lanes));
             }
         }
-        if (++group == groups) {
-            group = 0;
-            if (++bank == plan::TT) {
-                bank = 0;
-                row += stage.dst_stride;
-            }
-        }
+        const bool last = group == groups - 1, last_bank = bank == plan::TT - 1;
+        group = last ? 0 : group + 1;
+        if (last) bank = last_bank ? 0 : bank + 1;
+        if (last && last_bank) row += stage.dst_stride;
     }
 }
 
@@ -47,7 +45,8 @@ inline void load_residual(const Stage& stage, WordStream& words, ResidualMemory&
 #pragma HLS INLINE off
     constexpr int lanes = plan::RESIDUAL_LANES, parts = plan::VL / lanes;
     const int groups = (stage.rows + lanes - 1) / lanes;
-    int bank = 0, row = 0, group = 0;
+    short bank = 0, group = 0;
+    int row = 0;
     QNAS_ENTER(trace::LOAD);
 load:
     for (int i = 0; i < stage.steps; ++i) {
@@ -64,13 +63,10 @@ load:
                         residual_t(field<16>(word, lane % lanes));
             }
         }
-        if (++group == groups) {
-            group = 0;
-            if (++bank == plan::TT) {
-                bank = 0;
-                row += plan::RESIDUAL_STRIDE;
-            }
-        }
+        const bool last = group == groups - 1, last_bank = bank == plan::TT - 1;
+        group = last ? 0 : group + 1;
+        if (last) bank = last_bank ? 0 : bank + 1;
+        if (last && last_bank) row += plan::RESIDUAL_STRIDE;
     }
 }
 

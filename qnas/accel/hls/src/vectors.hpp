@@ -26,11 +26,11 @@ inline VectorCursor first_vector(int row, int out_row) {
 // A token has `vectors`; a group of TT tokens takes `stride` rows, its result `out_stride`.
 inline void next_vector(VectorCursor& cursor, int vectors, int stride, int out_stride) {
 #pragma HLS INLINE
-    if (++cursor.v < vectors) return;
-    cursor.v = 0;
-    ++cursor.token;
-    if (++cursor.bank == plan::TT) {
-        cursor.bank = 0;
+    const bool last = cursor.v == vectors - 1, last_bank = cursor.bank == plan::TT - 1;
+    cursor.v = last ? 0 : cursor.v + 1;
+    cursor.token += last;
+    if (last) cursor.bank = last_bank ? 0 : cursor.bank + 1;
+    if (last && last_bank) {
         cursor.row += stride;
         cursor.out_row += out_stride;
     }
