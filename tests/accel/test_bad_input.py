@@ -24,7 +24,7 @@ TOKENS = "must be from 1 to `tk`, at most 255"
 VECTOR = "must be a power of two, at most `tk`"
 LUT_SLOTS = "must be even, between 0 and `tm`"
 PAIRS = "must be a power of two that divides `tm` / 2, at most `vl` and `tt`"
-HIDDEN = "plan.stages[block0.norm1].loops[statistics].hidden"
+DEPTH = "plan.stages[block0.norm1].loops[normalise].depth"
 EDITED = "for this architecture, folding and device"
 DO_NOT = "Do not edit plans: lower them again."
 
@@ -96,8 +96,9 @@ def test_pairs_that_cannot_leave_together(tm: int, tt: int, vl: int, pairs: int)
         (("accumulator_bits",), 12, "plan.accumulator_bits", 13),
         (("stages", 2, "loops", 1, "trips"), 31, "plan.stages[stem].loops[tiles].trips", 32),
         (("stages", 8, "step"), 7, "plan.stages[block0.head0.softmax].step", 8),
-        (("stages", 3, "loops", 1, "hidden"), 0, HIDDEN, 16),
-        (("buffers", 2, "copies"), 2, "plan.buffers[prob].copies", 1),
+        (("stages", 3, "loops", 1, "depth"), 0, DEPTH, 39),
+        (("buffers", 2, "depth"), 20, "plan.buffers[prob].depth", 10),
+        (("ports", 0, "burst"), 16, "plan.ports[weights].burst", 64),
         (("stages", 3, "stream_words"), 0, "plan.stages[block0.norm1].stream_words", 5),
         (("buffers", 0, "depth"), 1, "plan.buffers[act].depth", 15),
         (("multipliers", 3, "count"), 1, "plan.multipliers[requantize].count", 2),

@@ -28,7 +28,7 @@ def _softmaxes(plan: HardwarePlan) -> list[Loop]:
 
 
 def test_three_heads_by_hand() -> None:
-    # test_lower's tiny plan: scores 2 + 18 + 1 iterations, attend 4 + 12 + 2, a softmax 18: beside
+    # test_lower's tiny plan: scores 3 + 18 + 1 iterations, attend 5 + 14 + 2, a softmax 18: beside
     # either it is hidden, and needs no entry of its own.
     plan = _three_heads(SMALL)
     found = _softmaxes(plan)
@@ -42,12 +42,12 @@ def test_three_heads_by_hand() -> None:
 
 
 def test_what_goes_beyond_the_products_takes_an_entry() -> None:
-    """With one lane a softmax of 5 queries takes 30 iterations; scores 21, and attend 18."""
+    """With one lane a softmax of 5 queries takes 30 iterations; scores 22, and attend 21."""
     found = _softmaxes(_three_heads(replace(SMALL, vl=1)))
     assert [(x.trips, x.hidden, x.entries) for x in found] == [
-        (30, 21, 1),
+        (30, 22, 1),
         (30, 30, 0),
-        (30, 18, 1),
+        (30, 21, 1),
     ]
 
 

@@ -43,12 +43,12 @@ def test_more_lanes_never_multiply_longer(arch: Architecture, folding: Folding, 
 
 @settings(deadline=None, max_examples=40)
 @given(architectures(), foldings())
-def test_more_vector_lanes_are_never_slower(arch: Architecture, folding: Folding) -> None:
+def test_more_vector_lanes_take_no_more_iterations(arch: Architecture, folding: Folding) -> None:
     if 2 * folding.vl > folding.tk:
         return
     before = estimate(lower(arch, zcu102(), folding))
     after = estimate(lower(arch, zcu102(), dataclasses.replace(folding, vl=2 * folding.vl)))
-    assert after.cycles <= before.cycles
+    assert after.loop_cycles <= before.loop_cycles  # trees of more lanes are deeper
     assert after.resources.dsp > before.resources.dsp
 
 
