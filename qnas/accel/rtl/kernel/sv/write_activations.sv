@@ -1,0 +1,120 @@
+// The write port of activation memory. Results of the engine come to it in three clocks; patches
+// and normed tokens, a row of one token bank, in one. A row of queries or of the hidden layer is
+// one channel of TT tokens. Values and attended tokens are written transposed: a row is TT
+// neighbouring channels of one token, which lie in banks of their own; of attended tokens
+// DRAIN_PAIRS rows are neighbouring queries, some perhaps in the next group of tokens.
+module write_activations (
+    input logic clk, rst,
+    input plan::stage_t stage,
+    input plan::place_t place,
+    input logic [plan::DRAIN_PAIRS-1:0][plan::TT-1:0][17:0] results,
+    // A row of one token.
+    input logic token_write,
+    input logic [plan::TT-1:0] token_bank,
+    input logic [plan::TK-1:0] token_lane,
+    input logic [plan::ROW_BITS-1:0] token_row,
+    input logic [plan::TK-1:0][plan::ACT_BITS-1:0] token_d,
+    // GELU's table: asked with the results, answers a clock later.
+    output logic [plan::TT-1:0][plan::ROW_BITS-1:0] table_row,
+    input logic [plan::TT-1:0][plan::GELU_LANES-1:0][plan::ACT_BITS-1:0] entries,
+    output logic [plan::TT-1:0][plan::TK-1:0] write,
+    output logic [plan::TT-1:0][plan::TK-1:0][plan::ROW_BITS-1:0] row,
+    output logic [plan::TT-1:0][plan::TK-1:0][plan::ACT_BITS-1:0] d
+);
+  localparam int TT = plan::TT, TK = plan::TK, PAIRS = plan::DRAIN_PAIRS, WX = plan::ACT_BITS;
+  localparam int C = plan::COUNT_BITS, R = plan::ROW_BITS, TB = plan::TOKEN_BITS;
+  localparam int LANES = plan::GELU_LANES, LW = $clog2(LANES), EW = $clog2(plan::GELU_ENTRIES);
+  localparam int BY = TK > 1 ? $clog2(TK) : 1, PW = PAIRS > 1 ? $clog2(PAIRS) : 1;
+  logic transposed, active, hidden;
+  assign hidden = stage.dst == plan::DST_HIDDEN;
+  assign transposed = stage.dst == plan::DST_VALUE | stage.dst == plan::DST_ATTENDED;
+  assign active = hidden | transposed | stage.dst == plan::DST_QUERY;
+
+  // Clock 1: results as they are, or an entry of GELU's table, whose index is the result.
+  plan::place_t place1;
+  logic [PAIRS-1:0][TT-1:0][WX-1:0] values1;
+  logic [TT-1:0][LW-1:0] entry_lane;
+  logic active1;
+  always_comb
+    for (int t = 0; t < TT; t = t + 1)
+      table_row[t] = R'({~results[0][t][EW-1], results[0][t][EW-2:0]} >> LW);
+  always_ff @(posedge clk) begin
+    place1 <= place;
+    active1 <= active & ~rst;
+    for (int t = 0; t < TT; t = t + 1) begin
+      entry_lane[t] <= results[0][t][LW-1:0];
+      for (int p = 0; p < PAIRS; p = p + 1) values1[p][t] <= results[p][t][WX-1:0];
+    end
+  end
+
+  // Clock 2: of a transposed row the channels that each bank takes, turned to their lanes; which of
+  // the rows each token bank takes.
+  logic [TK-1:0] taken1, taken, lanes, carries;
+  logic [TT-1:0] tokens;
+  logic [PAIRS-1:0][TK-1:0][WX-1:0] turned1, turned;
+  logic [TT-1:0][WX-1:0] values, looked_up;
+  logic [TT-1:0] hit;
+  logic [TT-1:0][PW-1:0] pair;
+  logic [TT-1:0][R-1:0] row2, row3;
+  logic [BY-1:0] first_lane, turn;
+  assign first_lane = BY'(place1.channel) & BY'(TK - 1);
+  assign turn = BY'(C'(TK) - C'(first_lane));
+  generate
+    for (genvar p = 0; p < PAIRS; p = p + 1) begin : turned_row
+      logic [TK*WX-1:0] padded;
+      assign padded = (TK * WX)'(values1[p]);
+      rotate #(.INPUTS(TK), .BITS(WX)) turn_values (.d(padded), .by(turn), .q(turned1[p]));
+    end
+    for (genvar t = 0; t < TT; t = t + 1) begin : token
+      logic [LANES*WX-1:0] flat;
+      assign flat = entries[t];
+      choose #(.INPUTS(LANES), .BITS(WX)) choose_entry (
+          .values(flat), .index(entry_lane[t]), .q(looked_up[t]));
+    end
+  endgenerate
+  logic [TK-1:0] present;
+  always_comb for (int k = 0; k < TK; k = k + 1) present[k] = k < TT & place1.tokens > C'(k);
+  rotate #(.INPUTS(TK), .BITS(1)) turn_inside (.d(present), .by(turn), .q(taken1));
+  logic [TT-1:0][TB:0] ahead;  // of the first row's bank, around the banks
+  always_comb
+    for (int b = 0; b < TT; b = b + 1)
+      ahead[b] = TB'(b) >= place1.bank ? (TB + 1)'(b) - {1'b0, place1.bank}
+                                       : (TB + 1)'(b + TT) - {1'b0, place1.bank};
+  always_ff @(posedge clk) begin
+    taken <= taken1;
+    turned <= turned1;
+    values <= hidden ? looked_up : values1[0];
+    for (int k = 0; k < TK; k = k + 1) begin
+      lanes[k] <= (BY'(place1.lane) & BY'(TK - 1)) == BY'(k);
+      carries[k] <= transposed & C'(k) < C'(first_lane);
+    end
+    for (int b = 0; b < TT; b = b + 1) begin
+      tokens[b] <= active1 & place1.valid[0] & place1.tokens > C'(b);
+      hit[b] <= 1'b0;
+      for (int p = 0; p < PAIRS; p = p + 1)
+        if (ahead[b] == (TB + 1)'(p)) hit[b] <= active1 & place1.valid[p];
+      pair[b] <= PW'(ahead[b]);
+      row2[b] <= place1.row +
+          (transposed & TB'(b) < place1.bank ? stage.dst_stride : '0);
+    end
+  end
+
+  // Clock 3: the memory's write port.
+  logic [TT-1:0][R-1:0] row_next;
+  logic [TK-1:0] carries3;
+  always_ff @(posedge clk) begin
+    carries3 <= token_write ? '0 : carries;
+    for (int b = 0; b < TT; b = b + 1) begin
+      row3[b] <= token_write ? token_row : row2[b];
+      row_next[b] <= row2[b] + 1'b1;
+      for (int k = 0; k < TK; k = k + 1) begin
+        write[b][k] <= token_write ? token_bank[b] & token_lane[k] :
+            transposed ? hit[b] & taken[k] : tokens[b] & lanes[k];
+        d[b][k] <= token_write ? token_d[k] : transposed ? turned[pair[b]][k] : values[b];
+      end
+    end
+  end
+  always_comb
+    for (int b = 0; b < TT; b = b + 1)
+      for (int k = 0; k < TK; k = k + 1) row[b][k] = carries3[k] ? row_next[b] : row3[b];
+endmodule

