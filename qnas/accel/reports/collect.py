@@ -16,7 +16,10 @@ from qnas.errors import ReportError, printable, problem
 
 TEXT_OF_XML = "text of an XML that is read"
 # What a report of one function says of a design whose summary leaves it out.
-ADDED = ("clock_target_ns", "clock_estimated_ns", "latency_cycles_max", "interval_max", "bram18")
+ADDED = (
+    *("clock_target_ns", "clock_estimated_ns", "latency_cycles_max", "interval_max"),
+    *("lut", "ff", "dsp", "bram18", "uram"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def collect_reports(paths: Iterable[str | Path]) -> Reports:
             collection.add_folder(path)
         else:
             collection.add_file(path)
-    if not collection.found:
+    if collection.errors and not collection.found:
         raise collection.errors[0]
     measurements, taken = completed(collection.found)
     own = [remark for m in measurements for remark in m.remarks]

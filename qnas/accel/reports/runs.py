@@ -7,6 +7,7 @@ project of Vivado (`*.runs`), a link of v++ (`_x`). Resources and latency are ne
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -21,7 +22,7 @@ INSIDE = frozenset(
     {"syn", "impl", "sim", "csim", "report", "reports", "rpt", "verilog", "vhdl", "synth", "cosim"}
     | {"link", "imp", "vivado", "vpl", "prj", "hls_impl", "synthesis", "implementation"}
 )
-RUN_PREFIXES = ("impl_", "synth_")
+RUN_FOLDER = re.compile(r"impl_.*|synth_.*|.*_(impl|synth)_\d+|.*\.runs")
 CLOCK_TOLERANCE_NS = 0.006  # reports round to hundredths
 WANTED = {
     "part": "part",
@@ -95,7 +96,7 @@ def _root(folder: Path) -> Path:
 
 
 def _is_inside(name: str) -> bool:
-    return name in INSIDE or name.endswith(".runs") or name.startswith(RUN_PREFIXES)
+    return name in INSIDE or RUN_FOLDER.fullmatch(name) is not None
 
 
 def _tops(group: Iterable[_Report]) -> tuple[set[str], set[str]]:
@@ -127,7 +128,8 @@ def _same_design(report: _Report, other: _Report, tops: tuple[set[str], set[str]
         return True
     if report.said.tool == "Vivado" and other.is_vivados:
         return len(wrappers) <= 1
-    return len(wrappers) <= 1 and len(kernels) <= 1
+    across = report.is_vivados or other.is_vivados
+    return len(kernels) <= 1 and (len(wrappers) <= 1 or not across)
 
 
 def _tells(other: _Report, report: _Report, name: str) -> bool:

@@ -112,6 +112,9 @@ SOLUTION = {
         "report_clock_utilization", SITES
     ),
     "impl/verilog/project.runs/impl_1/top_power_routed.rpt": vivado("report_power"),
+    "impl/verilog/project.runs/ip_0_synth_1/ip_0_utilization_synth.rpt": ULTRASCALE.replace(
+        ": top", ": ip_0"
+    ).replace("Routed", "Synthesized"),
     ".autopilot/db/qnas_top.verbose.rpt": "no report",
     "impl/ip/component.xml": "<component/>",
 }
@@ -120,6 +123,7 @@ MEASURED = {  # file -> stage and what is known of it, its neighbours' part and 
     "top_utilization_placed.rpt": ("implemented", 5.0, 12345),
     "top_timing_routed.rpt": ("implemented", 5.0, None),
     "top_utilization_routed.rpt": ("implemented", 5.0, 12345),
+    "ip_0_utilization_synth.rpt": ("synthesized", None, 12345),  # an IP synthesized on its own
     "qnas_top_cosim.rpt": ("cosim", 6.67, None),
     "lat.rpt": ("cosim", 6.67, None),
     "result.transaction.rpt": ("cosim", 6.67, None),
@@ -135,6 +139,8 @@ def test_a_whole_solution_of_hls_after_implementation(tmp_path: Path) -> None:
     for name, (_, clock_ns, lut) in MEASURED.items():
         known = (found[name]["part"], found[name]["clock_target_ns"], found[name]["lut"])
         assert known == (PART, clock_ns, lut), name
+    stages = {Path(m.source).name: m.stage for m in collect_reports([tmp_path]).measurements}
+    assert stages == {name: stage for name, (stage, _, _) in MEASURED.items()}
     assert found["top_utilization_placed.rpt"]["clock_estimated_ns"] == 5.25
     assert found["lat.rpt"]["top"] == "qnas_top"
     for passed in ("csynth.rpt", "top_status_routed.rpt (route status)", "top_power_routed.rpt"):
@@ -261,6 +267,10 @@ def test_one_faulty_report_never_hides_the_others(name: str, tmp_path: Path) -> 
     assert alone.exit_code == 2 and not alone.stdout and alone.stderr.startswith("qnas: ")
 
 
+def test_nothing_of_nothing() -> None:
+    assert collect_reports([]).measurements == ()
+
+
 def test_the_text_stands_in_for_a_broken_xml(tmp_path: Path) -> None:
     text = (HERE / "csynth_2023.2.rpt").read_text()
     result = run(tree(tmp_path, {"csynth.xml": CSYNTH[:300], "csynth.rpt": text}))
@@ -275,6 +285,7 @@ def test_a_summary_takes_clock_and_functions_from_the_reports_beside_it(tmp_path
     files = {"csynth.rpt": text, "conv_top_csynth.rpt": top, "dot_csynth.rpt": dot}
     (found,) = collect_reports([tree(tmp_path, files)]).measurements
     assert (found.lut, found.clock_target_ns, found.clock_estimated_ns) == (11840, 3.33, 2.433)
+    assert (found.bram18, found.uram) == (18, 0)
     assert [(m.top, m.lut) for m in found.modules] == [("dot", 2000)]
 
 
