@@ -30,20 +30,21 @@ DEPTH = 3  # of dictionaries in dictionaries
 STEM = "patch_embed.proj.weight"
 
 # (pattern, replacement) from the beginning of a name or behind a dot; the first that fits.
+# transformers names a layer of its ViT in one way in its files, in another in its version 5.
+LAYER = r"(?:encoder\.layer|layers)\.(\d+)"
 HUGGING_FACE = (
     (r"embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
     (r"embeddings\.cls_token$", "cls_token"),
     (r"embeddings\.position_embeddings$", "pos_embed"),
     (r"embeddings\.mask_token$", "mask_token"),
     (r"embeddings\.distillation_token$", "dist_token"),
-    (r"encoder\.layer\.(\d+)\.attention\.attention\.(q)uery\.", r"blocks.\1.attn.\2."),
-    (r"encoder\.layer\.(\d+)\.attention\.attention\.(k)ey\.", r"blocks.\1.attn.\2."),
-    (r"encoder\.layer\.(\d+)\.attention\.attention\.(v)alue\.", r"blocks.\1.attn.\2."),
-    (r"encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"blocks.\1.attn.proj."),
-    (r"encoder\.layer\.(\d+)\.intermediate\.dense\.", r"blocks.\1.mlp.fc1."),
-    (r"encoder\.layer\.(\d+)\.output\.dense\.", r"blocks.\1.mlp.fc2."),
-    (r"encoder\.layer\.(\d+)\.layernorm_before\.", r"blocks.\1.norm1."),
-    (r"encoder\.layer\.(\d+)\.layernorm_after\.", r"blocks.\1.norm2."),
+    (LAYER + r"\.attention\.attention\.(?:(q)uery|(k)ey|(v)alue)\.", r"blocks.\1.attn.\2\3\4."),
+    (LAYER + r"\.attention\.([qkv])_proj\.", r"blocks.\1.attn.\2."),
+    (LAYER + r"\.attention\.(?:output\.dense|o_proj)\.", r"blocks.\1.attn.proj."),
+    (LAYER + r"\.(?:intermediate\.dense|mlp\.fc1)\.", r"blocks.\1.mlp.fc1."),
+    (LAYER + r"\.(?:output\.dense|mlp\.fc2)\.", r"blocks.\1.mlp.fc2."),
+    (LAYER + r"\.layernorm_before\.", r"blocks.\1.norm1."),
+    (LAYER + r"\.layernorm_after\.", r"blocks.\1.norm2."),
     (r"layernorm\.", "norm."),
 )
 TORCHVISION = (

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import pickle
 import re
 import warnings
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from safetensors.torch import load as load_safetensors
 
 from qnas._util.safetensors_header import metadata_of
 from qnas.errors import CheckpointError, printable, problem
+from qnas.supernet.pretrained.settings import ALLOWED
 
 SHOWN = 80  # characters of a file's own text that a message quotes
 IN_FOLDER = ("model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
@@ -37,53 +36,6 @@ IMPOSTORS = (
 )
 NOT_ALLOWED = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
 OF_THE_FILE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO, errno.ENOENT)
-
-
-class Ignored:
-    """Stands for an object beside the weights: made without its class, and without its content."""
-
-    def __new__(cls, *_: Any) -> Ignored:
-        return object.__new__(cls)
-
-    def __init__(self, *_: Any) -> None: ...
-
-    def __setstate__(self, _: Any) -> None: ...
-
-
-def _mapping(*_: Any) -> dict[Any, Any]:
-    return {}
-
-
-# Beside the weights, trainers store their settings. Each of these names in a file is read as what
-# stands here, never as the class of that name; a file with any other is refused.
-SETTINGS: dict[str, Any] = {
-    "argparse.Namespace": argparse.Namespace,  # has attributes, and no code
-    "types.SimpleNamespace": argparse.Namespace,
-    "collections.defaultdict": _mapping,
-    "lightning.fabric.utilities.data.AttributeDict": OrderedDict,
-    "lightning_fabric.utilities.data.AttributeDict": OrderedDict,
-    "pytorch_lightning.utilities.parsing.AttributeDict": OrderedDict,
-    "easydict.EasyDict": OrderedDict,
-    "addict.addict.Dict": OrderedDict,
-    "yacs.config.CfgNode": OrderedDict,
-    **{
-        name: Ignored
-        for name in (
-            *(f"pathlib.{name}" for name in ("Path", "PosixPath", "PurePosixPath", "WindowsPath")),
-            *(f"pathlib._local.{name}" for name in ("PosixPath", "WindowsPath")),
-            *(f"numpy.{core}.multiarray.{f}" for core in ("core", "_core") for f in ("scalar",)),
-            *(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")),
-            *("numpy.dtype", "numpy.ndarray"),
-            *(f"numpy.dtypes.{kind}DType" for kind in ("Float64", "Float32", "Int64", "Int32")),
-            *("omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig"),
-            *("omegaconf.base.ContainerMetadata", "omegaconf.base.Metadata", "typing.Any"),
-            *(f"omegaconf.nodes.{kind}Node" for kind in ("Any", "String", "Integer", "Float")),
-            *(f"omegaconf.nodes.{kind}Node" for kind in ("Boolean", "Path", "Bytes")),
-            *(f"builtins.{kind}" for kind in ("dict", "list", "tuple", "int", "float", "str")),
-            *("builtins.bool", "builtins.object", "datetime.timedelta", "datetime.datetime"),
-        )
-    },
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +121,7 @@ def _read_safetensors(path: Path) -> Stored:
 
 
 def _read_torch(path: Path) -> Any:
-    allowed: list[Any] = [(stand_in, name) for name, stand_in in SETTINGS.items()]
+    allowed: list[Any] = [(stand_in, name) for name, stand_in in ALLOWED.items()]
     with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
         warnings.simplefilter("ignore")  # of formats that torch will not write any more
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -202,19 +154,6 @@ def _damaged(error: Exception) -> str:
     if "TorchScript" in str(error):
         return "a TorchScript archive, which is code"
     return "a file that is damaged, cut short, or none of theirs"
-
-
-def settings_in(content: Any) -> dict[str, Any]:
-    """What a trainer stored beside the weights, by its name: plain values alone."""
-    if not isinstance(content, Mapping):
-        return {}
-    found: dict[str, Any] = {}
-    for holder in ("hyper_parameters", "config", "args", "opt", "cfg"):
-        values = content.get(holder)
-        values = vars(values) if isinstance(values, argparse.Namespace) else values
-        if isinstance(values, Mapping):
-            found |= {f"{holder}.{key}": value for key, value in values.items()}
-    return found | {key: content[key] for key in ("arch", "architecture") if key in content}
 
 
 def read_json_beside(path: Path) -> dict[str, Any] | None:

@@ -192,6 +192,25 @@ def hugging_face(state: State) -> State:
     return renamed
 
 
+def hugging_face_5(state: State) -> State:
+    """As version 5 of transformers has them in memory."""
+    changes = {
+        "encoder.layer.": "layers.",
+        "attention.attention.query": "attention.q_proj",
+        "attention.attention.key": "attention.k_proj",
+        "attention.attention.value": "attention.v_proj",
+        "attention.output.dense": "attention.o_proj",
+        "intermediate.dense": "mlp.fc1",
+        "output.dense": "mlp.fc2",
+    }
+    renamed = {}
+    for name, tensor in hugging_face(state).items():
+        for old, new in changes.items():
+            name = name.replace(old, new)
+        renamed[name] = tensor
+    return renamed
+
+
 def torchvisions(state: State) -> State:
     """By the names of torchvision's own class."""
     vision = import_timm("torchvision.models.vision_transformer").VisionTransformer
@@ -218,7 +237,7 @@ def deit_3(state: State) -> State:
 
 @pytest.mark.parametrize(
     ("rename", "changes"),
-    [(hugging_face, {}), (torchvisions, {}), (deit_3, {"init_values": 0.3})],
+    [(hugging_face, {}), (hugging_face_5, {}), (torchvisions, {}), (deit_3, {"init_values": 0.3})],
 )
 def test_the_names_of_others(
     tmp_path: Path, rename: Callable[[State], State], changes: dict[str, Any]

@@ -129,6 +129,12 @@ def test_timms_name_says_everything(tmp_path: Path, deit: dict[str, torch.Tensor
 
 NOTES: dict[str, dict[str, Any]] = {
     "timm": {"arch": "deit_tiny_patch16_224", "epoch": 3},
+    "timm, all of it": {
+        "arch": "deit_tiny_patch16_224",  # which has another GELU without the arguments
+        "args": argparse.Namespace(
+            model="deit_tiny_patch16_224", model_kwargs={"act_layer": "gelu_tanh"}
+        ),
+    },
     "timm with arguments": {"args": argparse.Namespace(model="deit_tiny_patch16_224", gp=None)},
     "DeiT": {"args": argparse.Namespace(model="deit_tiny_patch16_224", batch_size=64)},
     "Lightning": {"hyper_parameters": {"model_name": "deit_tiny_patch16_224", "lr": 1e-3}},
