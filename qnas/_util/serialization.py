@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from qnas._util.files import read_text
 from qnas.errors import CheckpointError, ConfigError, QnasError, nearest, problem
 
 T = TypeVar("T")
+TOML_MIB, JSON_MIB = 16, 1024  # of the largest files that are read
 SHOWN = 200  # characters of a wrong value that a message quotes
 
 
@@ -83,7 +85,7 @@ def _adapter(cls: type) -> Any:
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file; ConfigError if it is absent or not TOML."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_text(path, most_mib=TOML_MIB))
     except OSError as error:
         raise ConfigError(
             problem(str(path), "must be a readable TOML file", error.strerror, "Check the path.")
@@ -113,7 +115,7 @@ def _texts(value: Any) -> Iterator[str]:
 def read_json(path: Path) -> Any:
     """Parse a JSON file that qnas wrote; CheckpointError if it is absent or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path, most_mib=JSON_MIB))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             problem(str(path), "must be a whole JSON file", error, "Delete it and run again.")

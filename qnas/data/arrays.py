@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from qnas.data.array_parts import ArrayData, ArrayPart
 from qnas.data.header import DataHeader
 from qnas.data.image_set import ImageSet
-from qnas.data.opening import check_memory, open_regular
+from qnas.data.opening import check_memory, open_data
 from qnas.data.pixels import PixelConfig
 from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
 from qnas.errors import ConfigError, printable, problem
@@ -131,7 +131,7 @@ def _role(key: str) -> tuple[str, str] | None:
 
 def _headers(path: Path) -> tuple[list[_Array], list[str]]:
     """Of all arrays of the file, in its order, and the names of what else is in it."""
-    with _readable(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
+    with _readable(path), open_data(path) as file, zipfile.ZipFile(file) as archive:
         names = [info.filename for info in archive.infolist()]
         found = []
         for info in archive.infolist():
@@ -155,7 +155,7 @@ def _header(member: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 def _read(path: Path, array: _Array) -> NDArray[Any]:
     check_memory(f"{path}: {array.key}", math.prod(array.shape) * array.dtype.itemsize)
-    with _readable(path), open_regular(path) as file:
+    with _readable(path), open_data(path) as file:
         values: NDArray[Any] = np.load(file, allow_pickle=False)[array.key]
         return values
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from qnas.data.array_parts import ArrayData, ArrayPart
 from qnas.data.header import DataHeader
 from qnas.data.image_set import ImageSet
-from qnas.data.opening import check_memory, open_regular
+from qnas.data.opening import check_memory, open_data
 from qnas.data.pixels import PixelConfig
 from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
 from qnas.errors import ConfigError, printable, problem
@@ -142,7 +142,7 @@ def _header(path: Path, file: BinaryIO) -> IdxHeader:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """The content, unpacked where it is gzipped, whatever the file's ending says."""
-    with open_regular(path) as file:
+    with open_data(path) as file:
         zipped = file.read(2) == GZIP
         file.seek(0)
         try:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.data.opening import open_regular
+from qnas.data.opening import open_data
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, problem
 
@@ -97,7 +97,7 @@ def _opened(path: Path, pixels: PixelConfig) -> Iterator[Any]:
     """The file as a lazy PIL image that may be decoded; whatever is wrong names the file."""
     from PIL import Image, UnidentifiedImageError
 
-    with open_regular(path) as file:
+    with open_data(path) as file:
         try:
             if (size := path.stat().st_size) > MOST_BYTES:
                 raise _refused(path, f"must have at most {MOST_BYTES:,} bytes", f"{size:,}")

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from qnas._util.files import open_regular
 from qnas.errors import ConfigError, problem
 
 GIB = 1 << 30
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """`path`, to read. ConfigError unless it is a regular file: a FIFO would wait for ever, a
-    device may give bytes without end."""
+def open_data(path: Path) -> BinaryIO:
+    """`path`, to read. ConfigError unless it is a regular file."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_regular(path)
     except OSError as error:
-        rule = "must be a readable file"
+        rule = "must be a readable, regular file"
         raise ConfigError(problem(str(path), rule, error.strerror, "Check the path.")) from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        rule, value = "must be a regular file", "a folder, pipe or device"
-        raise ConfigError(problem(str(path), rule, value, "Check the path."))
-    return os.fdopen(handle, "rb")
 
 
 def check_memory(subject: str, needed_bytes: int) -> None:

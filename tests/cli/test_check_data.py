@@ -106,7 +106,7 @@ FLAT = np.zeros((30, 3, 32, 32))
         (study("folder:images", "folder:nowhere"), "must be a folder"),
         (study("folder:images", "idx:images"), "must hold one file such as train-images"),
         (study("folder:images", "idx:nowhere"), "must hold one file such as train-images"),
-        (study("folder:images", "numpy:a.npz"), "a.npz` must be a readable file"),
+        (study("folder:images", "numpy:a.npz"), "a.npz` must be a readable, regular file"),
         (study("folder:images", "digits"), "digits: images` must be (3, 32, 32) for the space"),
         (study("folder:images", "mine.py:nothing"), "must be a name in a Python file that runs"),
         (study("folder:images", "ends.py:load"), "must be a name in a Python file that runs"),

@@ -262,9 +262,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for name in ("a.npy", "b.npz", "d.npz"):
         with pytest.raises(ConfigError, match=rf"{name}` must be an \.npz file"):
             load_data(f"numpy:{tmp_path / name}")
-    with pytest.raises(ConfigError, match=r"c\.npz` must be a readable file"):
+    with pytest.raises(ConfigError, match=r"c\.npz` must be a readable, regular file"):
         load_data(f"numpy:{tmp_path / 'c.npz'}")
-    with pytest.raises(ConfigError, match="must be a regular file"):
+    with pytest.raises(ConfigError, match="must be a readable, regular file"):
         load_data(f"numpy:{tmp_path}")
 
 

@@ -192,7 +192,7 @@ def test_more_than_memory_is_refused_before_it_is_read(
         (USUAL[0], lengthen, "must hold the 40 x 6 x 6 values of its header; got more"),
         (USUAL[0], flatten, r"must be \(n, H, W\)"),
         (USUAL[0], blacken, "must not be the same in every pixel"),
-        (USUAL[0], become_a_fifo, "must be a regular file"),
+        (USUAL[0], become_a_fifo, "must be a readable, regular file"),
         (USUAL[0], Path.unlink, r"must hold one file such as train-images.*; got none"),
         (USUAL[1], lose_a_label, r"must be integers, one an image \(40\)"),
         (USUAL[1], leave_a_gap, "none of 2, 4, 5, 6, 7, 8"),
