@@ -35,6 +35,7 @@ def command(study: str, data: bool | None) -> None:
 
     from qnas.cli.console import printer
     from qnas.studies.config import load_config
+    from qnas.studies.run.data_check import check_warm_start
     from qnas.studies.run.feasibility import assess
     from qnas.studies.run.pretrained import check_weights, other_pixels
 
@@ -43,6 +44,7 @@ def command(study: str, data: bool | None) -> None:
     console = printer()
     console.print(_table(found))
     found.require()
+    check_warm_start(config, config.search_space())
     imported = check_weights(config, config.search_space())
     for line in (*imported.lines(), *other_pixels(config, imported)) if imported else ():
         console.print(line, markup=False)

@@ -43,10 +43,7 @@ class FileSource:
     transform: BatchTransform | None = None
 
     def __post_init__(self) -> None:
-        if self.recipe.auto_augment and self.files.channels != 3:
-            rule = "must be empty for images that are not of three channels"
-            value, remedy = self.recipe.auto_augment, "Leave it out."
-            raise ConfigError(problem("train.auto_augment", rule, value, remedy))
+        self.recipe.check_channels(self.files.channels)
         self._augmentation()  # a misspelt policy is found now rather than by a worker
 
     @property

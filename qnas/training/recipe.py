@@ -101,6 +101,13 @@ class Recipe(Value):
                 problem("train.teacher_file", rule, self.teacher_file, "Name the model.")
             )
 
+    def check_channels(self, channels: int) -> None:
+        """ConfigError for a policy of timm's on files of other than three channels."""
+        if self.auto_augment and channels != 3:
+            rule = "must be empty for images that are not of three channels"
+            value, remedy = self.auto_augment, "Leave it out."
+            raise ConfigError(problem("train.auto_augment", rule, value, remedy))
+
 
 # Beyond these a recipe is a slip of the pen, and some end in a traceback hours later.
 _AT_MOST = {

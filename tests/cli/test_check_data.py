@@ -81,6 +81,12 @@ def study(old: str, new: str) -> Callable[[Path], None]:
     return change
 
 
+def grey_with_policy(folder: Path) -> None:
+    study("splits", 'train.auto_augment = "rand-m9-mstd0.5-inc1"\nsplits')(folder)
+    space = folder / "space.py"
+    space.write_text(space.read_text().replace("small32", "small28"))
+
+
 def cut(folder: Path) -> None:
     for name in ("class0/2.JPEG", "class1/3.png", "class2/1.png"):
         path = folder / "images/train" / name
@@ -120,6 +126,8 @@ FLAT = np.zeros((30, 3, 32, 32))
         (array(photos=IMAGES, y=LABELS), "must hold `images`; got photos uint8 (30, 32, 32, 3)"),
         (study("0.25, report", "0.01, report"), "must give every class an image in every split"),
         (lambda f: (f / "images/train/class0/0.JPEG").write_bytes(b"no"), "must be a readable"),
+        (study("splits", 'search = {seed_from = "none"}\nsplits'), "must lead to the front.csv"),
+        (grey_with_policy, "`train.auto_augment` must be empty for images that are not of three"),
         (study("splits", "limits.lut = 10\nsplits"), "`limits.lut` must be kept by some subnet"),
         (study("splits", "limits.latency = 1e-9\nsplits"), "`limits.latency` must be kept"),
         (study("splits", "limits.fps = 1e12\nsplits"), "`limits.fps` must be kept by some"),

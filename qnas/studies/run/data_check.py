@@ -1,9 +1,10 @@
-"""Whether a study's data can be read, suit its space, and can be divided: before anything else."""
+"""Whether what a study reads is there and suits its space: before anything else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from qnas.data import DataHeader, check_images, load_data, peek_data
 from qnas.data.file_check import check_files
@@ -15,14 +16,18 @@ from qnas.errors import ConfigError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
 
+FOLDER = "folder:"  # data that are augmented as files
+
 
 def inspect_data(config: Study, space: SearchSpace) -> DataHeader | None:
     """What headers, names and labels tell, in about a second; None of data that a function of the
     user's makes, which is not called.
 
-    ConfigError for data that cannot be read, as far as that is seen, that are not for `space`, or
-    that the study's splits do not divide.
+    ConfigError for data that cannot be read, as far as that is seen, that are not for `space`,
+    that the study's splits do not divide, or that its augmentation is not for.
     """
+    if config.data_name.startswith(FOLDER):
+        config.train.check_channels(space.in_channels)
     found = _header(config, space)
     if found is not None:
         check_fit(space, found)
@@ -73,3 +78,15 @@ def check_fit(space: SearchSpace, data: DataHeader) -> None:
                     f"{data.name}: {subject}", rule, got, "Choose other data, or another space."
                 )
             )
+
+
+def check_warm_start(config: Study, space: SearchSpace) -> None:
+    """ConfigError unless the run that `search.seed_from` names, if any, has subnets of `space`."""
+    search = config.search
+    if not search.seed_from:
+        return  # without an import of Optuna
+    from qnas.studies.search.genome import Genome
+    from qnas.studies.search.warm_start import read_warm_start
+
+    front = Path(search.seed_from) / "front.csv"
+    read_warm_start(front, Genome(space, search.dsp_shares), most=1)

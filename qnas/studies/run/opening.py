@@ -11,7 +11,7 @@ from qnas.data.given import write_images
 from qnas.data.image_set import ImageSet
 from qnas.errors import ConfigError, problem
 from qnas.studies.config import Study
-from qnas.studies.run.data_check import check_fit, inspect_data
+from qnas.studies.run.data_check import check_fit, check_warm_start, inspect_data
 from qnas.studies.run.feasibility import assess
 from qnas.studies.run.manifest import (
     calibration_of,
@@ -43,11 +43,12 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
         run.need(stage, run.files.manifest.exists(), "train")
     # All before the directory: bad input leaves nothing behind.
     _ = run.predictor
-    inspect_data(config, run.space)
-    check_fit(run.space, run.images.header)
     if not run.trained():
+        inspect_data(config, run.space)
         assess(config).require()
+        check_warm_start(config, run.space)
         check_weights(config, run.space)
+    check_fit(run.space, run.images.header)
     manifest = run.make_manifest()
     run.files.path.mkdir(parents=True, exist_ok=True)
     with run.files.locked():
