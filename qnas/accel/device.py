@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
-from qnas._util.plugins import load_plugin, plugin_names
+from qnas._util.extensions import load_plugin, plugin_names
 from qnas._util.serialization import Value, decode, read_toml
 from qnas.accel.family import Family, family_of
 from qnas.accel.plan.folding import MAX_WEIGHT_PORTS

@@ -89,7 +89,7 @@ def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Predicte
 
 
 def _of_blocks(blocks: Path) -> tuple[Mapping[str, Predicted], str, str]:
-    from qnas.accel.calibration.block_scores import leave_one_block_out
+    from qnas.accel.calibration.evaluation import leave_one_block_out
     from qnas.accel.rtl import table
 
     rows = table.read_table(table.SHIPPED if blocks == SHIPPED else blocks)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qnas._util.user_code import is_reference, load_reference, resolve
+from qnas._util.extensions import is_reference, load_reference, resolve
 from qnas.data.array_pixels import check_levels
 from qnas.data.arrays import load_numpy, peek_numpy
 from qnas.data.digits import load_digits, peek_digits

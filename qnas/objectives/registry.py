@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-from qnas._util.plugins import load_plugin, plugin_names
-from qnas._util.user_code import is_reference, load_reference
+from qnas._util.extensions import is_reference, load_plugin, load_reference, plugin_names
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.device import Device
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem

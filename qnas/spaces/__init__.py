@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qnas._util.plugins import load_plugin, plugin_names
-from qnas._util.user_code import is_reference, load_reference
+from qnas._util.extensions import is_reference, load_plugin, load_reference, plugin_names
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.space import SearchSpace
 from qnas.spaces.deit import DEIT_BASE, DEIT_SMALL, DEIT_TINY

@@ -10,10 +10,10 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qnas._util.extensions import is_reference, reference_of, resolve
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, read_toml
 from qnas._util.timm_support import is_weights_file
-from qnas._util.user_code import is_reference, reference_of, resolve
 from qnas.accel.device import Device, load_device
 from qnas.data.pixels import PixelConfig
 from qnas.data.splits import SplitConfig

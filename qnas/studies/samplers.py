@@ -9,7 +9,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseGASampler, BaseSampler
 
-from qnas._util.user_code import is_reference, load_reference
+from qnas._util.extensions import is_reference, load_reference
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.studies.sections import SearchConfig
 

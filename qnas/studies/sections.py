@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from qnas._util.extensions import reference_of
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
-from qnas._util.user_code import reference_of
 from qnas.errors import ConfigError, problem
 from qnas.training.recipe import Recipe
 

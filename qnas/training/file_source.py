@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from qnas._util.timm_support import import_timm
 from qnas.data.files import ImageFiles
 from qnas.errors import ConfigError, problem
-from qnas.training.mixing import seeded
+from qnas.training.augmentation import seeded
 from qnas.training.recipe import Recipe
 from qnas.training.source import Batch, BatchPlan, BatchTransform
 

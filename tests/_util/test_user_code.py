@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from qnas._util.user_code import resolve
+from qnas._util.extensions import resolve
 from qnas.data import load_data
 from qnas.errors import ConfigError
 from qnas.spaces import load_space

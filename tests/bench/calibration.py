@@ -26,9 +26,15 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.calibration.active import propose
-from qnas.accel.calibration.block_scores import error_of, leave_one_block_out
 from qnas.accel.calibration.blocks import LEARNED
-from qnas.accel.calibration.evaluation import Scores, leave_one_out, predicted, score
+from qnas.accel.calibration.evaluation import (
+    Scores,
+    error_of,
+    leave_one_block_out,
+    leave_one_out,
+    predicted,
+    score,
+)
 from qnas.accel.calibration.pairs import MIN_PAIRS, Pairs, read_pairs
 from qnas.accel.calibration.regressor import fit_pairs
 from qnas.accel.rtl.table import Row, read_table

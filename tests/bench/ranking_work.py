@@ -24,7 +24,7 @@ from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import load_supernet
 from qnas.supernet.weights import MatrixWeights, SubnetWeights
-from qnas.training.augment import Affine
+from qnas.training.augmentation import Affine
 from qnas.training.logs import Interval
 from qnas.training.loop import CALIBRATION_IMAGES, train_supernet
 from qnas.training.recipe import Recipe

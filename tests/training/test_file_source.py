@@ -13,8 +13,8 @@ import torch
 from qnas.data import load_data
 from qnas.data.files import ImageFiles
 from qnas.errors import ConfigError
+from qnas.training.augmentation import Mixing
 from qnas.training.file_source import FileSource
-from qnas.training.mixing import Mixing
 from qnas.training.recipe import Recipe
 from qnas.training.source import BatchPlan
 from tests.data.folders import make_folder

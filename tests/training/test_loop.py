@@ -21,7 +21,7 @@ from qnas.space import Singleton
 from qnas.supernet.cpu import native
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import load_supernet
-from qnas.training.augment import Affine, augment
+from qnas.training.augmentation import Affine, augment
 from qnas.training.logs import Interval
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe

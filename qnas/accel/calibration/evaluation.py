@@ -1,16 +1,18 @@
-"""How well a calibration predicts designs it has not seen."""
+"""How well a calibration predicts designs, or blocks, that it has not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from qnas.accel.calibration.pairs import Floats, Pairs
-from qnas.accel.calibration.regressor import Prediction, fit_pairs
+from qnas.accel.calibration.blocks import COUNTED, LEARNED, estimates, fit_blocks, measured
+from qnas.accel.calibration.pairs import MIN_PAIRS, Floats, Pairs
+from qnas.accel.calibration.regressor import PairsPrediction, fit_pairs
+from qnas.accel.rtl.table import Row
 from qnas.errors import ConfigError, problem
 
 Scores = dict[str, dict[str, float | None]]
@@ -31,12 +33,12 @@ class Predicted:
     far: NDArray[np.bool_]
 
 
-def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> Prediction:
+def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> PairsPrediction:
     """What `train` teaches of `test`."""
     return fit_pairs(train, seed=seed).predict(test)
 
 
-def leave_one_out(pairs: Pairs, *, seed: int = 0) -> Prediction:
+def leave_one_out(pairs: Pairs, *, seed: int = 0) -> PairsPrediction:
     """Each kernel predicted from all the others; ConfigError for one kernel only."""
     kernels = np.unique(pairs.groups)
     if len(kernels) < 2:
@@ -49,10 +51,10 @@ def leave_one_out(pairs: Pairs, *, seed: int = 0) -> Prediction:
         out = pairs.groups == kernel
         found = fit_pairs(pairs.subset(~out), seed=seed).predict(pairs.subset(out))
         value[out], low[out], high[out], far[out] = found.value, found.low, found.high, found.far
-    return Prediction(pairs.resources, value, low, high, far)
+    return PairsPrediction(pairs.resources, value, low, high, far)
 
 
-def predicted(pairs: Pairs, found: Prediction) -> Mapping[str, Predicted]:
+def predicted(pairs: Pairs, found: PairsPrediction) -> Mapping[str, Predicted]:
     """Of every resource that `pairs` has built."""
     told = {}
     for index, name in enumerate(found.resources):
@@ -97,3 +99,39 @@ def _mape(value: Floats, truth: Floats) -> float:
 def _tau(value: Floats, truth: Floats) -> float | None:
     found = float(kendalltau(np.round(value, 6), truth).statistic)
     return None if np.isnan(found) else found
+
+
+HALF = 0.5  # cells are whole: an interval holds what it rounds to
+
+
+def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Predicted]:
+    """Each block predicted from all the others. Of resources that are counted, not learned, the
+    estimate is the prediction, and the interval a point. ConfigError where too few are left."""
+    if len(rows) <= MIN_PAIRS:
+        rule, remedy = f"must be {MIN_PAIRS + 1} at least to leave one out", "Measure more."
+        raise ConfigError(problem("measured blocks", rule, len(rows), remedy))
+    blocks = [row.block for row in rows]
+    found = [fit_blocks([r for r in rows if r is not row]).predict([row.block]) for row in rows]
+    far = np.concatenate([f.far for f in found])
+    names = np.array([block.label for block in blocks])
+    predicted = {}
+    for resource in (*LEARNED, *COUNTED):
+        raw, truth = estimates(blocks, [resource])[:, 0], measured(rows, [resource])[:, 0]
+        value = low = high = raw
+        if resource in LEARNED:
+            i = LEARNED.index(resource)
+            value, low, high = (
+                np.array([getattr(f, part)[0, i] for f in found])
+                for part in ("value", "low", "high")
+            )
+            low, high = np.maximum(0.0, low - HALF), high + HALF
+        predicted[resource] = Predicted(names, truth, raw, value, low, high, far)
+    return predicted
+
+
+def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:
+    """(LEARNED): mean relative error of predictions for `others`."""
+    truth = measured(others, LEARNED)
+    value = fit_blocks(known).predict([row.block for row in others]).value
+    errors: Floats = abs(value - truth) / np.maximum(truth, 1)
+    return tuple(float(e) for e in errors.mean(axis=0))

@@ -42,7 +42,7 @@ LEAST = 0.25  # of the quantile: resources that were always exact are not certai
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class PairsPrediction:
     """(designs, resources) each; amounts, not logarithms. `far`: designs farther from training
     than groups there are from each other (95 %), or of another part or clock."""
 
@@ -113,7 +113,7 @@ class PairsRegressor:
     widest: Floats
     few: bool
 
-    def predict(self, pairs: Pairs) -> Prediction:
+    def predict(self, pairs: Pairs) -> PairsPrediction:
         raw = self.forest.predict(pairs)
         out_of_distribution, distant = self._out_of_distribution(pairs), raw.distance > self.reach
         half = self.quantile * raw.scale(self.reach, self.slope)
@@ -123,7 +123,7 @@ class PairsRegressor:
         middle = np.log1p(pairs.estimates(self.resources)) + raw.residual * self.learned
         value, low, high = (np.expm1(middle + sign * half) for sign in (0, -1, 1))
         low = np.maximum(0.0, low)
-        return Prediction(self.resources, value, low, high, out_of_distribution | distant)
+        return PairsPrediction(self.resources, value, low, high, out_of_distribution | distant)
 
     def _out_of_distribution(self, pairs: Pairs) -> Mask:
         """Of another part or clock, as they are named or as the period that HLS expects tells. On

@@ -86,9 +86,8 @@ def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> N
 
 def training_source(run: Run) -> BatchSource:
     """The batches of the training split, augmented as the recipe says."""
-    from qnas.training.augment import Affine
+    from qnas.training.augmentation import Affine, Both, Mixing
     from qnas.training.file_source import FileSource
-    from qnas.training.mixing import Both, Mixing
     from qnas.training.source import ArraySource, BatchTransform
 
     recipe, classes = run.config.train, run.images.num_classes

@@ -15,8 +15,8 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 
+from qnas._util.extensions import is_reference
 from qnas._util.serialization import digest, encode
-from qnas._util.user_code import is_reference
 from qnas.errors import ConfigError, problem
 from qnas.studies.run.run import Run
 from qnas.studies.storage.journal import Journal

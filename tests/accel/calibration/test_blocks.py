@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from qnas.accel.calibration.active import propose, widths
-from qnas.accel.calibration.block_scores import error_of, leave_one_block_out
 from qnas.accel.calibration.blocks import fit_blocks, measured
-from qnas.accel.calibration.evaluation import score
+from qnas.accel.calibration.evaluation import error_of, leave_one_block_out, score
 from qnas.accel.cost.blocks import block_resources
 from qnas.accel.rtl.grid import array, grid
 from qnas.accel.rtl.table import Row, read_table
