@@ -39,11 +39,13 @@ def load_supernet(directory: Path) -> Supernet:
         space = _space(_field(description, "space"))
         supernet = Supernet(space, input_step=float(_field(description, "input_step")))
         supernet.load_state_dict(data)
-    except (RuntimeError, TypeError, ValueError, OverflowError, QnasError) as error:
-        raise CheckpointError(
-            problem(str(directory), "must hold a supernet of its space", error, "Train again.")
-        ) from None
-    return supernet.eval()
+        return supernet.eval()
+    except RuntimeError:  # of torch, with every name in its text
+        reason = "tensors of another space"
+    except (TypeError, ValueError, OverflowError, QnasError) as error:
+        reason = str(error)
+    rule = "must hold a supernet of its space"
+    raise CheckpointError(problem(str(directory), rule, reason, "Train again."))
 
 
 def read_tensors(path: Path, *, sha256: str | None = None) -> dict[str, Tensor]:

@@ -36,7 +36,8 @@ def load_teacher(
         with torch.no_grad():
             shape = tuple(model(torch.zeros(1, *image_shape)).shape)
     except (RuntimeError, AssertionError, ValueError) as error:
-        raise _misfit(f"images of {image_shape}", recipe.teacher, error) from None
+        reason = plain((str(error).splitlines() or [type(error).__name__])[0])
+        raise _misfit(f"images of {image_shape}", recipe.teacher, reason) from None
     if shape != (1, num_classes):
         raise _misfit(f"{num_classes} classes", recipe.teacher, f"logits {shape}")
     return model
