@@ -130,12 +130,12 @@ def _count_loose(folder: Path, unread: Unread) -> None:
 
 
 def _entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) -> list[_Entry]:
-    prefix = part.relative_to(root)
-    return [
-        _Entry((prefix / name / file).as_posix(), size, label)
-        for name, label in classes.items()
-        for file, size in image_files(part / name, unread)
-    ]
+    entries = []
+    for name, label in classes.items():
+        place = (part / name).relative_to(root).as_posix()
+        files = image_files(part / name, unread)
+        entries += [_Entry(f"{place}/{file}", size, label) for file, size in files]
+    return entries
 
 
 def _class_remarks(folder: Path, entries: list[_Entry], classes: dict[str, int]) -> Iterator[str]:
