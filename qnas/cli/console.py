@@ -84,6 +84,9 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
     row("accuracy, C++", [f"{p['accuracy']['hls']:.2%}" for p in picks], end=True)
     row("cycles, first image", [f"{p['cycles_first']:,}" for p in picks])
     row("cycles, each further", [f"{p['cycles']:,}" for p in picks])
+    if any(p.get("rtl") for p in picks):
+        row("cycles as RTL, first image", [_rtl_cell(p, "first") for p in picks])
+        row("cycles as RTL, each further", [_rtl_cell(p, "next") for p in picks])
     clocks = ", ".join(sorted({f"{p['clock_mhz']:g}" for p in picks}))
     row(f"FPS at {clocks} MHz", [f"{p['fps']:,.0f}" for p in picks], end=True)
     for name in ("lut", "ff", "dsp", "bram18"):
@@ -91,6 +94,15 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
         row(f"{name.upper()} / limit", used, end=name == "bram18")
     row("check", [_verdict(p["verification"]) for p in picks])
     return table
+
+
+def _rtl_cell(pick: Mapping[str, Any], which: str) -> str:
+    """Simulated cycles, and how far the modelled ones are from them."""
+    if not pick.get("rtl"):
+        return "-"
+    found = pick["rtl"][f"cycles_{which}"]
+    modelled = pick["cycles_first" if which == "first" else "cycles"]
+    return f"{found:,} (model {modelled / found - 1:+.1%})"
 
 
 def multi_network_tables(

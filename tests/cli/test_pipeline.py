@@ -242,6 +242,35 @@ def test_picks_that_no_kernel_holds_are_refused_with_what_is_short(copy: Path) -
         multi_network_kernel(run, picks(run))
 
 
+def test_without_verilator_the_rtl_is_left_out_and_said_so(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qnas.accel.rtl.simulate.find_spec", lambda name: None)
+    result = qnas("verify", copy, "--rtl")
+    assert result.exit_code == 0
+    assert "left out: `verilator` must be installed" in result.stdout
+    assert "as RTL" not in result.stdout
+    assert "must be a pick of the study" in qnas("verify", copy, "--rtl", "--pick", "none").stderr
+
+
+@pytest.mark.slow
+def test_images_run_through_the_kernel_as_rtl(copy: Path) -> None:
+    result = qnas("verify", copy, "--rtl", "--pick", "knee")
+    assert result.exit_code == 0, result.output
+    run = copy / "runs" / "tiny"
+    (pick,) = json.loads((run / "summary.json").read_text())["picks"]
+    found = json.loads((run / "picks/knee/verification.json").read_text())["rtl"]
+    assert found == pick["rtl"]
+    assert (found["images"], found["mismatches"]) == (4, 0) and found["values"] > 0
+    assert found["stages"] == pick["verification"]["stages"]
+    assert found["fps"] == pytest.approx(pick["clock_mhz"] * 1e6 / found["cycles_next"])
+    assert found["cycles_next"] <= found["cycles_first"]
+    assert pick["cycles"] == pytest.approx(found["cycles_next"], rel=0.1)
+    assert f"{found['cycles_next']:,}" in result.stdout
+    again = qnas("verify", copy, "--rtl")
+    assert "kernels are simulated" in again.stdout
+
+
 @pytest.mark.slow
 def test_the_kernel_of_all_picks_is_verified_network_by_network(copy: Path) -> None:
     _several_picks(copy)

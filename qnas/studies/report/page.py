@@ -156,6 +156,11 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         )
         if content.tunings
     ]
+    as_rtl = [
+        (f"cycles, {label}", "simulated as RTL", found("rtl", f"cycles_{name}", form="{:,}"))
+        for name, label in (("first", "a call's first image"), ("next", "each further image"))
+        if any((content.verifications.get(pick.name) or {}).get("rtl") for pick in picks)
+    ]
     return [
         ("architecture", "", cells(lambda p: p.trial.architecture.key)),
         ("embed dim, depth", "", cells(_size)),
@@ -176,6 +181,7 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
             cells(lambda p: f"{p.trial.estimate.cycles:,}"),
         ),
         ("FPS", "modelled", cells(lambda p: f"{p.trial.fps:,.0f}")),
+        *as_rtl,
         ("LUT", known, used("lut")),
         ("FF", known, used("ff")),
         ("DSP", known, used("dsp")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qnas._util.serialization import Value
+from qnas.accel.csim.verification import Mismatch
 from qnas.studies.run.tuning_record import BeforeAfter
 
 
@@ -26,6 +27,21 @@ class Check(Value):
     stages: int
     values: int
     mismatches: int
+
+
+@dataclass(frozen=True, slots=True)
+class RtlCheck(Value):
+    """What the kernel as RTL did in Verilator: values compared with the integer reference, cycles
+    of a call's first image and of each further one, and the images a second that these make."""
+
+    images: int
+    stages: int
+    values: int
+    mismatches: int
+    cycles_first: int
+    cycles_next: int
+    fps: float
+    first_mismatch: Mismatch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,7 @@ class PickSummary(Value):
     uram: int
     verification: Check
     tuning: TunedPick | None = None
+    rtl: RtlCheck | None = None  # of `verify --rtl` alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.folding_search.search import KernelPlan, best_kernel
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.errors import CapacityError, CheckpointError, problem
+from qnas.errors import CapacityError, CheckpointError, UnknownNameError, nearest, problem
 from qnas.studies.results.picks import Pick, choose, reached
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import KernelDirectory, PickDirectory
@@ -56,6 +56,15 @@ def reachable_picks(run: Run) -> tuple[Pick, ...]:
     """The picks but those of FPS targets that the front misses."""
     records = run.records()
     return choose(records, reached(records, run.config.fps_targets))
+
+
+def named_picks(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
+    """The picks of these names, of none all; UnknownNameError for a name that no pick has."""
+    for name in names:
+        if name not in {pick.name for pick in known}:
+            rule, remedy = "must be a pick of the study", nearest(name, (p.name for p in known))
+            raise UnknownNameError(problem("pick", rule, repr(name), remedy))
+    return [pick for pick in known if not names or pick.name in names]
 
 
 def kernel_of(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kernel:

@@ -13,6 +13,7 @@ from qnas.studies.run.outcome import Summary
 from qnas.studies.run.run import Run
 from qnas.studies.search.loop import Callback
 from qnas.studies.stages import export as exporting
+from qnas.studies.stages import rtl as rtl_stage
 from qnas.studies.stages import search as searching
 from qnas.studies.stages import train as training
 from qnas.studies.stages import tune as tuning
@@ -90,14 +91,24 @@ def export(run: Run, *, together: bool = False, progress: Progress = SILENT) -> 
     exporting.export(run, progress, multi_network=together)
 
 
-def verify(run: Run, *, probe: bool = False, progress: Progress = SILENT) -> Summary:
+def verify(
+    run: Run,
+    *,
+    probe: bool = False,
+    rtl: bool = False,
+    picks: Sequence[str] = (),
+    progress: Progress = SILENT,
+) -> Summary:
     """Verify each project and write summary.json, which is returned. Needs `export`. With `probe`
-    the memories of each are watched as well (`qnas.accel.csim.probe`).
+    the memories of each are watched as well (`qnas.accel.csim.probe`); with `rtl` the kernels of
+    the named `picks` (none: of all) are simulated as RTL too, where Verilator is installed.
 
     Raises VerificationError, after everything is written, if any value differs or a probe finds a
     fault.
     """
     verifying.verify(run, progress, probe=probe)
+    if rtl:
+        rtl_stage.simulate(run, progress, names=picks)
     summary = summarise(run)
     verifying.check_verified(run)
     return summary

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qnas._util.serialization import write_json
+from qnas._util.serialization import decode, write_json
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.studies.results.picks import Pick, w8_share
 from qnas.studies.run.outcome import (
     AccuracyLadder,
     Check,
     PickSummary,
+    RtlCheck,
     SearchSummary,
     Summary,
     SupernetSummary,
@@ -63,6 +64,7 @@ def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
         **{name: round(predicted.value(name)) for name in RESOURCES},
         verification=Check(**{name: found[name] for name in VERDICT}),
         tuning=_tuning(run, pick),
+        rtl=decode(RtlCheck, found["rtl"], subject="rtl") if found["rtl"] else None,
     )
 
 

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 from qnas._util.serialization import digest, encode, write_json
 from qnas.architecture import Architecture
-from qnas.errors import UnknownNameError, nearest, problem
 from qnas.studies.progress import Progress
-from qnas.studies.results.picks import Pick
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import BeforeAfter, Tuning, tuning_of
-from qnas.studies.stages.kernels import picks
+from qnas.studies.stages.kernels import named_picks, picks
 from qnas.studies.stages.search import searched
 from qnas.studies.stages.train import training_source
 from qnas.training.recipe import Recipe
@@ -31,7 +29,7 @@ def tune(run: Run, progress: Progress, names: Sequence[str] = ()) -> None:
     pick has, and what `picks` raises.
     """
     run.need(STAGE, searched(run), "search")
-    chosen = _named(picks(run), names)
+    chosen = named_picks(picks(run), names)
     subnets = {pick.trial.architecture.key: pick.trial.architecture for pick in chosen}
     missing = [arch for arch in subnets.values() if not _tuned(run, arch)]
     note = f"{len(missing)} of {len(subnets)} subnets" if missing else "subnets are tuned"
@@ -43,20 +41,6 @@ def tune(run: Run, progress: Progress, names: Sequence[str] = ()) -> None:
 def recipe_of(run: Run) -> Recipe:
     """The recipe of [tune] in place of that of [train]."""
     return run.config.tune.recipe(run.config.train)
-
-
-def _named(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
-    for name in names:
-        if name not in {pick.name for pick in known}:
-            raise UnknownNameError(
-                problem(
-                    "pick",
-                    "must be a pick of the study",
-                    repr(name),
-                    nearest(name, (pick.name for pick in known)),
-                )
-            )
-    return [pick for pick in known if not names or pick.name in names]
 
 
 def _tuned(run: Run, arch: Architecture) -> bool:

@@ -19,7 +19,7 @@ from qnas.errors import CheckpointError, VerificationError, problem
 from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
 from qnas.studies.progress import Progress
-from qnas.studies.run.outcome import AccuracyLadder
+from qnas.studies.run.outcome import AccuracyLadder, RtlCheck
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import KernelDirectory, project_digest
 from qnas.studies.run.tuning_record import supernet_of
@@ -48,6 +48,7 @@ class Verdict(Value):
     simulated_seconds: float
     compiler: str
     probe: Probe | None = None  # of `verify --probe` alone
+    rtl: RtlCheck | None = None  # of `verify --rtl` alone
 
 
 def report_images(run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -141,7 +142,7 @@ def check_verified(run: Run) -> None:
 
 def check_equal(name: str, found: Mapping[str, Any], *, files: KernelDirectory) -> None:
     """VerificationError if a verdict counts mismatches, with what runs the image of the first one
-    alone, every stage compared; or if its probe found a fault."""
+    alone, every stage compared; or if its RTL differs or its probe found a fault."""
     if found["mismatches"]:
         first = found.get("first_mismatch") or {}
         folder, image = files.project.resolve(), files.mismatch.resolve()
@@ -153,6 +154,16 @@ def check_equal(name: str, found: Mapping[str, Any], *, files: KernelDirectory) 
             f"value {first.get('index')}: expected {first.get('expected')}, "
             f"got {first.get('got')}. To see it again: {command}"
         )
+    rtl = found.get("rtl") or {"mismatches": 0}
+    if rtl["mismatches"]:
+        first = rtl["first_mismatch"]
+        rule = "as RTL must equal the integer reference bit for bit"
+        value = (
+            f"{rtl['mismatches']} mismatches in {rtl['values']} values, first in stage "
+            f"{first['stage']!r} of image {first['image']}, value {first['index']}: expected "
+            f"{first['expected']}, got {first['got']}"
+        )
+        raise VerificationError(problem(name, rule, value, "The generator is at fault: report it."))
     faults = (found.get("probe") or {}).get("faults", ())
     if faults:
         rule = "must touch memories so that an iteration can start every cycle"

@@ -1,0 +1,73 @@
+"""`verify --rtl`: report images through the kernel of each pick as RTL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qnas._util.units import fps
+from qnas.accel.hls.emit.member import KernelNetwork
+from qnas.accel.rtl.kernel.simulate import KernelSimulation, simulate_kernel
+from qnas.accel.rtl.simulate import verilator_root
+from qnas.errors import DependencyError
+from qnas.integer.file import load_integer
+from qnas.studies.progress import Progress
+from qnas.studies.run.outcome import RtlCheck
+from qnas.studies.run.run import Run
+from qnas.studies.stages.kernels import Kernel, kernel_of, kernels, named_picks, picks
+from qnas.studies.stages.verify import report_images, verdicts_of, write_verdicts
+
+STAGE = "rtl"
+IMAGES = 4  # of one call: the first, and some behind it
+
+
+def simulate(run: Run, progress: Progress, *, names: Sequence[str] = ()) -> None:
+    """Run the first report images through the kernels of the picks called `names` (none: of all) in
+    RTL, unless that was done with the projects as they are now; the outcome goes to
+    verification.json, mismatches counted.
+
+    Without Verilator nothing is done but said. Raises UnknownNameError for a name that no pick has,
+    CompileError and VerificationError as `simulate_kernel`.
+    """
+    named = named_picks(picks(run), names)
+    # The kernel of all picks is simulated with all of them.
+    chosen = [kernel_of(run, pick) for pick in named] if names else kernels(run, named)
+    try:
+        verilator_root()
+    except DependencyError as error:
+        progress.stage(STAGE, f"left out: {error}")
+        return
+    missing = [kernel for kernel in chosen if any(one.rtl is None for one in verdicts_of(kernel))]
+    note = f"{IMAGES} report images through {len(missing)} kernels"
+    progress.stage(STAGE, note if missing else "kernels are simulated")
+    if missing:
+        run.files.summary.unlink(missing_ok=True)  # it says less than is known from here on
+    for done, kernel in enumerate(missing, start=1):
+        _simulate(run, kernel)
+        progress.advance(done, len(missing), kernel.name)
+
+
+def _simulate(run: Run, kernel: Kernel) -> None:
+    members = [
+        KernelNetwork(load_integer(path), plan, head.name)
+        for path, plan, head in zip(kernel.networks, kernel.plan.plans, kernel.heads, strict=True)
+    ]
+    images, _ = report_images(run)
+    found = simulate_kernel(members, images[:IMAGES])
+    both = zip(verdicts_of(kernel), found, strict=True)
+    clock_mhz = kernel.plan.plans[0].clock_mhz
+    write_verdicts(kernel.files, [replace(v, rtl=_check(s, clock_mhz)) for v, s in both])
+
+
+def _check(found: KernelSimulation, clock_mhz: float) -> RtlCheck:
+    cycles = round(found.cycles_next or found.cycles_first)
+    return RtlCheck(
+        images=found.images,
+        stages=found.stages,
+        values=found.values,
+        mismatches=found.mismatches,
+        cycles_first=found.cycles_first,
+        cycles_next=cycles,
+        fps=fps(cycles, clock_mhz=clock_mhz),
+        first_mismatch=found.first_mismatch,
+    )
