@@ -36,7 +36,7 @@ import numpy as np
 import optuna
 
 from qnas.accel.cost.estimate import Estimate, Resources
-from qnas.accel.cost.prediction import PairsPrediction
+from qnas.accel.cost.prediction import Prediction
 from qnas.accel.device import load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.architecture import Architecture
@@ -157,9 +157,7 @@ def qnas(land: Landscape, seed: int, trials: int, **search: Any) -> list[Values]
             params = {**SPACE.encode(p.architecture), DSP_SHARE: p.dsp_share}
             seen.append(land.values(params))
             estimate = Estimate(1, 0, 200.0, Resources(), 0)
-            results.append(
-                Evaluation(seen[-1], {"lut": -1.0}, estimate, PairsPrediction.of(estimate))
-            )
+            results.append(Evaluation(seen[-1], {"lut": -1.0}, estimate, Prediction.of(estimate)))
         return results
 
     with TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from qnas.accel.cost.estimate import Estimate, Resources
-from qnas.accel.cost.prediction import PairsPrediction
+from qnas.accel.cost.prediction import Prediction
 from qnas.studies.config import SearchConfig
 from qnas.studies.search.evaluation import Evaluation, Result
 from qnas.studies.search.loop import SearchLoop
@@ -36,7 +36,7 @@ from qnas.studies.storage.journal import open_study
 GENES = [f"gene{i}" for i in range(30)]
 CHOICES = (0, 1, 2)
 ESTIMATE = Estimate(1, 0, 200.0, Resources(), 0)
-PREDICTED = PairsPrediction.of(ESTIMATE)
+PREDICTED = Prediction.of(ESTIMATE)
 POPULATION = 50
 
 
