@@ -74,6 +74,18 @@ def commands(block: Block) -> list[Command]:
 
 def follow(page: Path, folder: Path) -> int:
     """Do in `folder` what `page` says, in its order; returns how many blocks were executed."""
+    path = list(sys.path)
+    try:
+        return _follow(page, folder)
+    finally:  # another page may have files of the same names
+        sys.path[:] = path
+        sys.path_importer_cache.pop(".", None)
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(str(folder)):
+                del sys.modules[name]
+
+
+def _follow(page: Path, folder: Path) -> int:
     names: dict[str, Any] = {"__name__": "__main__"}
     done = 0
     for block in blocks(page):
