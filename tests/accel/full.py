@@ -3,10 +3,12 @@
     python -m tests.accel.full [--designs 60] [--vectors 1000] [--json OUT]
 
 Random networks under random foldings, of both activation widths and all shares of 8-bit rows, all
-products packed as the DSPs do, every loop counted. Then stages with Xilinx's own ap_int: random
-networks until each kind of stage has seen so many vectors (a result of a token, a query, or of all
-rows of a GEMM for one token), and networks and images at the corners of every format. Exit status 1
-on a mismatch, with the designs that show it.
+products packed as the DSPs do, every loop counted, every access to a memory watched (the probe),
+and every loop's interval and depth analysed at the clock of the board and, of a fast one, at
+200 MHz. Then stages with Xilinx's own ap_int: random networks until each kind of stage has seen so
+many vectors (a result of a token, a query, or of all rows of a GEMM for one token), and networks
+and images at the corners of every format. Exit status 1 on a mismatch, a fault or a slow loop, with
+the designs that show it.
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ from typing import Any
 
 from qnas.accel.csim.toolchain import Toolchain, find_ap_int
 from qnas.accel.csim.verify import Verification, verify_project
+from qnas.accel.hls.analysis.timing import Timing, analyse
 from qnas.accel.plan.plan import HardwarePlan
 from tests.accel.corners import CORNERS, at_corner
 from tests.accel.projects import QUICK, Design, lanes, random_design
 
 WORKERS = 2
+FAST_BOARD_MHZ, FAST_MHZ = 150.0, 200.0
 WITH_XILINX = 8  # designs, of both widths, that share the vectors with Xilinx's headers
 
 
@@ -49,7 +53,7 @@ def vectors(plan: HardwarePlan, images: int) -> Counter[str]:
     return counts
 
 
-def verified(design: Design, toolchain: Toolchain) -> Verification:
+def verified(design: Design, toolchain: Toolchain, *, probe: bool = False) -> Verification:
     with tempfile.TemporaryDirectory(prefix="qnas-full-") as folder:
         (found,) = verify_project(
             design.write(Path(folder) / "project"),
@@ -58,13 +62,16 @@ def verified(design: Design, toolchain: Toolchain) -> Verification:
             design.labels,
             toolchain=toolchain,
             packed_images=None,
+            probe=probe,
         )
         return found
 
 
 def stand_in(seed: int) -> dict[str, Any]:
     design = random_design(seed)
-    found = verified(design, QUICK)
+    found = verified(design, QUICK, probe=True)
+    assert found.probe is not None
+    timings = analysed(design)
     return {
         "seed": seed,
         "activation_bits": design.plan.activation_bits,
@@ -74,7 +81,20 @@ def stand_in(seed: int) -> dict[str, Any]:
         "values": found.values,
         "mismatches": found.mismatches,
         "first_mismatch": str(found.first_mismatch),
+        "claims": found.probe.claims,
+        "watched": found.probe.iterations,
+        "faults": found.probe.faults,
+        "slow": [f"{t.clock_mhz:g} MHz: {loop}" for t in timings for loop in t.slow],
+        "analysed": sum(len(t.loops) for t in timings),
+        "deepest": max(loop.depth for loop in timings[0].loops),
     }
+
+
+def analysed(design: Design) -> tuple[Timing, ...]:
+    """At the design's clock, and at one that cards have where its board is as fast."""
+    own = design.plan.clock_mhz
+    clocks = (own, FAST_MHZ) if own >= FAST_BOARD_MHZ else (own,)
+    return analyse(design.files(), design.plan, design.device, clocks_mhz=clocks)
 
 
 def with_xilinx(seed: int, *, wanted: int, ap_int: Path) -> list[dict[str, Any]]:
@@ -117,7 +137,7 @@ def main() -> int:
         if ap_int is not None:
             run = partial(with_xilinx, wanted=options.vectors, ap_int=ap_int)
             stages = [case for cases in pool.map(run, range(WITH_XILINX)) for case in cases]
-    wrong = [x for x in (*networks, *stages) if x["mismatches"]]
+    wrong = [x for x in (*networks, *stages) if x["mismatches"] or x.get("faults") or x.get("slow")]
     skipped = "SKIPPED: no ap_int headers (hls4ml)"
     summary = {
         "networks": len(networks),
@@ -127,6 +147,12 @@ def main() -> int:
         "shares_of_8_bit_rows": sorted(set().union(*(x["shares"] for x in networks))),
         "values": sum(x["values"] for x in networks),
         "loops_counted": sum(x["loops"] for x in networks),
+        "iterations_watched": sum(x["watched"] for x in networks),
+        "claims_held": sum(x["claims"] for x in networks),
+        "faults": sum(len(x["faults"]) for x in networks),
+        "loops_analysed": sum(x["analysed"] for x in networks),
+        "slow_loops": sum(len(x["slow"]) for x in networks),
+        "deepest_pipeline": max(x["deepest"] for x in networks),
         "xilinx_random_vectors": counted(stages, random=True) if stages else skipped,
         "xilinx_corner_vectors": counted(stages, random=False) if stages else skipped,
         "mismatches": sum(x["mismatches"] for x in wrong),

@@ -98,6 +98,33 @@ def test_a_mismatch_comes_with_the_command_that_shows_it_again(copy: Path) -> No
     assert "MISMATCH: 1 images" in done.stdout and "stage block0.norm1, image 0" in done.stdout
 
 
+def test_a_probe_is_recorded_and_shown(copy: Path) -> None:
+    """What was verified without one is verified again."""
+    pick = copy / "runs/tiny/picks/knee"
+    result = qnas("verify", copy, "--probe")
+    assert result.exit_code == 0, result.output
+    assert "Memories of knee" in result.stdout and "DEPENDENCE claims: clean" in result.stdout
+    probe = json.loads((pick / "verification.json").read_text())["probe"]
+    assert probe["faults"] == [] and probe["claims"] > 0
+    assert {"loop": "engine: steps", "memory": "act"}.items() <= probe["accesses"][1].items()
+    assert "projects are verified" in qnas("verify", copy, "--probe").stdout
+    timing = json.loads((pick / "timing.json").read_text())
+    assert {loop["interval"] for loop in timing["loops"]} == {1}
+
+
+@pytest.mark.slow
+def test_a_fault_of_a_probe_is_a_failure_by_name(copy: Path) -> None:
+    source = copy / "runs/tiny/picks/knee/project/src/gemm.hpp"
+    claim = "#pragma HLS DEPENDENCE variable=weight intra false\n"
+    text = source.read_text()
+    assert text.count(claim) == 1
+    source.write_text(text.replace(claim, claim + claim.replace("intra", "inter")))
+    result = qnas("verify", copy, "--probe")
+    assert result.exit_code == 1 and "faults" in result.stdout
+    said = " ".join(result.stderr.split())
+    assert "memory `weight`: the DEPENDENCE claim at src/gemm.hpp:" in said and "RAW occurs" in said
+
+
 def test_a_build_in_a_project_changes_nothing(copy: Path) -> None:
     build = copy / "runs/tiny/picks/knee/project/build"
     build.mkdir()

@@ -18,7 +18,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 
 # `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
 LEFTOVER = re.compile(
-    r"\.(manifest|summary|supernet|architecture|plan|verification|tuning|start|together)\.json\."
+    r"\.(manifest|summary|supernet|architecture|plan|verification|timing|tuning|start|together)\.json\."
     r"|\.front\.csv\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|network|weights|images)\.safetensors\.|\.project\."
 )
@@ -33,6 +33,11 @@ class KernelDirectory:
     @property
     def project(self) -> Path:
         return self.path / "project"
+
+    @property
+    def timing(self) -> Path:
+        """Interval and depth of every loop, as they were analysed when the project was made."""
+        return self.path / "timing.json"
 
     @property
     def verification(self) -> Path:

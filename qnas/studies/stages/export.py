@@ -58,6 +58,9 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     for done, kernel in enumerate(missing, start=1):
         export_pick(run, kernel.heads[0])
         progress.advance(done, len(missing), kernel.name)
+    if missing:
+        clock = f"{run.device.clock_mhz:g} MHz"
+        progress.stage(STAGE, f"every loop starts an iteration a cycle at {clock} (analysed)")
     if multi_network or run.files.multi_network.path.exists():
         _export_multi_network(run, multi_network_kernel(run, chosen), progress)
 
@@ -122,7 +125,9 @@ def _write_subnet(run: Run, pick: Pick, files: PickDirectory) -> None:
 
 
 def _write_project(run: Run, kernel: Kernel) -> None:
-    """Of the integer networks that lie beside it, or beside its picks."""
+    """Of the integer networks that lie beside it, or beside its picks. GeneratorError if a loop of
+    it cannot start an iteration every cycle."""
+    from qnas.accel.hls.analysis.timing import analyse, check_intervals
     from qnas.accel.hls.emit.member import KernelNetwork
     from qnas.accel.hls.emit.project import SAMPLE_IMAGES, emit_project
 
@@ -146,8 +151,11 @@ def _write_project(run: Run, kernel: Kernel) -> None:
         labels=labels,
         device=run.device,
     )
+    (timing,) = analyse(project, kernel.plan.plans[0], run.device)
+    check_intervals(timing, subject=kernel.name)
     kernel.files.verification.unlink(missing_ok=True)
     project.write(kernel.files.project)
+    write_json(kernel.files.timing, timing)
 
 
 def _export_multi_network(run: Run, kernel: Kernel, progress: Progress) -> None:
