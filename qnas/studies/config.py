@@ -210,14 +210,9 @@ class Study(Value):
 
         if isinstance(self.data, str):
             check_data_name(self.data)
-        for key, file in (
-            ("pretrained", self.pretrained),
-            ("teacher_file", self.train.teacher_file),
-            ("calibration.file", self.calibration.file),
-        ):
-            path = Path(file)
-            there = path.is_file() or (key == "pretrained" and path.is_dir())
-            require(there or not _is_file(key, file), key, "must be a file that exists", file)
+        file = self.calibration.file
+        there = not file or Path(file).is_file()
+        require(there, "calibration.file", "must be a file that exists", file)
         # A reference is loaded, and judged, where it is used.
         if isinstance(self.space, str) and not is_reference(self.space):
             _known("space", self.space, space_names())
@@ -299,11 +294,6 @@ def _stem(source: str | SearchSpace | Device) -> str:
     """What a run is called after it: its name, that in a Python file, or the file's."""
     name = source if isinstance(source, str) else source.name
     return name.rsplit(":", 1)[-1] if is_reference(name) else Path(name).stem
-
-
-def _is_file(key: str, text: str) -> bool:
-    """Whether `text` can be no name but of a file."""
-    return bool(text) if key == "calibration.file" else is_weights_file(text)
 
 
 def shipped_studies() -> dict[str, Path]:

@@ -85,6 +85,14 @@ def test_what_is_loaded_is_told_recorded_and_measured(tmp_path: Path, model: Any
         right = model(torch.from_numpy(data.images[:])).argmax(1) == torch.from_numpy(data.labels)
     assert abs(accuracy - right.double().mean()) < 0.1 and accuracy > 0.4
     assert "2 heads, MLP width 32" in facts["pretrained"] and len(facts["pretrained_sha256"]) == 64
+    assert "other weights" not in qnas("train", folder).output
+    torch.save({"model": model.state_dict(), "epoch": 41}, tmp_path / "vit.pth")
+    again = qnas("train", folder)
+    assert again.exit_code == 0
+    assert "supernet is there; it started from other weights than" in again.output
+    (tmp_path / "vit.pth").unlink()
+    assert qnas("train", folder).exit_code == 0, "what is trained does without them"
+    assert check(folder).exit_code == 2
 
 
 def test_facts_are_asked_for_and_nothing_is_left_behind(tmp_path: Path, model: Any) -> None:

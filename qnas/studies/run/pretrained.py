@@ -3,11 +3,13 @@ them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qnas._util.timm_support import is_weights_file
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
+from qnas.studies.sections import require
 
 if TYPE_CHECKING:
     from qnas.supernet.pretrained import Imported, Pretrained
@@ -32,8 +34,15 @@ def check_weights(config: Study, space: SearchSpace) -> Imported | None:
     """What a supernet of `space` would take of the study's file of weights. None if it names none;
     weights that timm fetches are looked at when training begins.
 
-    Raises as `load_pretrained`.
+    Raises ConfigError for a file that is not there, a teacher's too, and as `load_pretrained`.
     """
+    for key, file in (
+        ("pretrained", config.pretrained),
+        ("teacher_file", config.train.teacher_file),
+    ):
+        path = Path(file)
+        there = path.is_file() or (key == "pretrained" and path.is_dir())
+        require(there or not is_weights_file(file), key, "must be a file that exists", file)
     if not is_weights_file(config.pretrained):
         return None
     from qnas.supernet.pretrained.load import check_pretrained

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qnas.errors import CheckpointError
 from qnas.studies.progress import Progress
 from qnas.studies.run.pretrained import other_pixels, pretrained_of
 from qnas.studies.run.run import Run
@@ -40,6 +43,19 @@ def start_from(run: Run, source: BatchSource, *, stage: str, progress: Progress 
         for line in lines:
             progress.stage(stage, line)
     return supernet
+
+
+def changed_since(run: Run, *, stage: str) -> str:
+    """Half a sentence where the study's file of weights is not what the supernet started from."""
+    known, source = run.stage_facts(stage).get("pretrained_sha256"), run.config.pretrained
+    if not known or not Path(source).exists():
+        return ""
+    from qnas.supernet.pretrained.stored import digest_of
+
+    with suppress(OSError, CheckpointError):  # a trained run does without them
+        if digest_of(Path(source)) == known:
+            return ""
+    return f"; it started from other weights than {source} holds now"
 
 
 def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> list[str]:

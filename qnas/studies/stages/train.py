@@ -8,7 +8,7 @@ from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration
 from qnas.studies.run.run import Run
-from qnas.studies.stages.pretrained import start_from
+from qnas.studies.stages.pretrained import changed_since, start_from
 
 if TYPE_CHECKING:
     from qnas.training.logs import Interval, OnInterval
@@ -20,7 +20,7 @@ STAGE = "train"
 def train(run: Run, progress: Progress) -> None:
     """Train the supernet, or go on where a killed training stopped; then quote its two corners."""
     if run.trained():
-        progress.stage(STAGE, "supernet is there")
+        progress.stage(STAGE, f"supernet is there{changed_since(run, stage=STAGE)}")
     else:
         _train(run, progress)
     if "smallest_accuracy" not in run.stage_facts(STAGE):

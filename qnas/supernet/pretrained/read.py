@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from qnas.supernet.pretrained.function import Function, Pretrained, of_study
 from qnas.supernet.pretrained.names import SEVERAL, Found, State, find_vit, state_of
 from qnas.supernet.pretrained.notes import Notes
 from qnas.supernet.pretrained.shape import Shape, left_out, shape_of
-from qnas.supernet.pretrained.stored import plain, read_stored, weights_in
+from qnas.supernet.pretrained.stored import digest_of, plain, read_stored, weights_in
 from qnas.supernet.pretrained.timm_models import KnownModel, check_name, fetched, named
 
 
@@ -37,7 +36,7 @@ def read(given: Pretrained) -> Read:
     """Raises CheckpointError for a source that holds no plain ViT, and what `fetched` raises."""
     if is_weights_file(given.source):
         path = weights_in(Path(given.source))
-        stored, sha256 = read_stored(path), hashlib.sha256(path.read_bytes()).hexdigest()
+        stored, sha256 = read_stored(path), digest_of(path)
         found, shape, beside = _plain_vit(given.source, lambda: find_vit(stored.content))
         notes = Notes(_sizes(shape))
         notes.read_file(stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import pickle
 import re
@@ -63,6 +64,11 @@ def weights_in(path: Path) -> Path:
         rule = f"must hold one of {', '.join(IN_FOLDER)}"
         raise CheckpointError(problem(str(path), rule, "none of them", "Name the file itself."))
     return found[0]
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of the file of weights that a path names."""
+    return hashlib.sha256(weights_in(path).read_bytes()).hexdigest()
 
 
 def read_stored(path: Path) -> Stored:
