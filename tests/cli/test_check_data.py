@@ -190,11 +190,12 @@ def test_headers_of_named_data_are_those_of_the_data(name: str) -> None:
     assert isinstance(data, ImageSet) and peek_data(name) == data.header
 
 
+@pytest.mark.slow
 def test_remarks_are_said_before_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    (folder / "images/train/class0/notes.txt").touch()
+    array(images=IMAGES, labels=LABELS, ids=LABELS)(folder)
     study("splits", "train = {epochs = 1, batch_size = 16}\nsplits")(folder)
     result = CliRunner().invoke(cli, ["train", "study.toml"])
     assert result.exit_code == 0, result.output
-    assert "Not read in" in said(result) and "1 .txt." in said(result)
+    assert "Not read in" in said(result) and "ids int64 (30,)" in said(result)
     assert result.output.index("Not read in") < result.output.index("supernet of")
