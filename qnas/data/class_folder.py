@@ -53,10 +53,22 @@ def is_image_name(name: str) -> bool:
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names, sorted; without those that begin with a dot, and macOS' own."""
+    """Names, sorted; without those that begin with a dot, and macOS' own. ConfigError for a link to
+    nothing: it was a class, or a split."""
+    names = []
     with os.scandir(folder) as entries:
-        found = [entry.name for entry in entries if _is_folder(entry)]
-    return sorted(name for name in found if name[0] != "." and name != "__MACOSX")
+        for entry in entries:
+            if entry.name[0] == "." or entry.name == "__MACOSX":
+                continue
+            if entry.is_symlink() and not os.path.exists(entry.path):
+                rule, remedy = (
+                    "must link to a folder or file that exists",
+                    "Mend or remove the link.",
+                )
+                raise ConfigError(problem(entry.path, rule, os.readlink(entry.path), remedy))
+            if _is_folder(entry):
+                names.append(entry.name)
+    return sorted(names)
 
 
 def image_files(folder: Path, unread: Unread) -> list[Found]:

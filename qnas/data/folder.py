@@ -15,7 +15,7 @@ import numpy as np
 
 from qnas.data.class_folder import SUFFIXES, Unread, image_files, subfolders
 from qnas.data.files import ImageFiles
-from qnas.data.image_file import LEAST_RANGE, level_range
+from qnas.data.image_file import DEEP, LEAST_RANGE, level_range
 from qnas.data.image_set import ImageSet
 from qnas.data.layout import LAYOUT, find_layout, some
 from qnas.data.pixels import PixelConfig
@@ -150,6 +150,8 @@ def _header_remarks(files: ImageFiles) -> Iterator[str]:
     count = min(HEADERS, len(files))
     places = np.linspace(0, len(files) - 1, count).round().astype(int).tolist()
     headers = dict(zip(places, files.each(places, files.header), strict=True))
+    if files.pixels.white and not any(header.mode in DEEP for header in headers.values()):
+        yield f"`white` is not used: none of {count:,} files looked at has more than 8 bits."
     several = [place for place, header in headers.items() if header.several]
     if several:
         yield (

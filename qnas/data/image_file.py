@@ -24,8 +24,8 @@ FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "GIF")
 MOST_BYTES = 1 << 28
 MOST_PIXELS = 89_478_485  # Pillow's own bound, a quarter of a gigabyte of RGB
 MOST_ELONGATED = 100  # longer side / shorter side: resized, it would need as many times the memory
-GREY16, GREY32 = ("I;16", "I;16B", "I;16L", "I;16N"), ("I", "F")
-PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+GREY16 = ("I;16", "I;16B", "I;16L", "I;16N")
+DEEP = (*GREY16, "I", "F")  # modes of grey pixels of more than 8 bits
 TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_SAMPLE_FORMAT = 258, 262, 339
 WHITE_IS_ZERO, SIGNED = 0, 2
 LEAST_RANGE = 32  # of 256 levels, that some image of a data set uses: 8 of the 6-bit input
@@ -58,7 +58,7 @@ def decode_image(path: Path, *, channels: int, pixels: PixelConfig) -> Any:
     """
     with _opened(path, pixels) as image:
         image.load()
-        white = _white(image, pixels) if image.mode in GREY16 + GREY32 else 0.0
+        white = _white(image, pixels) if image.mode in DEEP else 0.0
         upright = _upright(image)
         if white:
             plain = _scaled(upright, white, path, inverted=_is_inverted(image))
@@ -116,7 +116,7 @@ def _opened(path: Path, pixels: PixelConfig) -> Iterator[Any]:
 
 def _check(image: Any, path: Path, pixels: PixelConfig) -> None:
     width, height = image.size
-    size, deep = f"{width:,} x {height:,}", image.mode in GREY16 + GREY32
+    size, deep = f"{width:,} x {height:,}", image.mode in DEEP
     deep_colour = ";16" in str(image.tile) and not deep
     signed = image.format == "TIFF" and SIGNED in image.tag_v2.get(TIFF_SAMPLE_FORMAT, ())
     least, most = sorted(image.size)

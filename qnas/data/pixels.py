@@ -43,9 +43,9 @@ class PixelConfig(Value):
         normalise_fields(self, prefix="images.")
         for subject, rule, value, holds in (
             ("mean", "must come with as many of std", self.mean, len(self.mean) == len(self.std)),
-            ("std", "must be positive", self.std, all(s > 0 for s in self.std)),
+            ("std", "must lie in 0.001..1000", self.std, all(1e-3 <= s <= 1e3 for s in self.std)),
             ("mean", "must lie in 0..1", self.mean, all(0 <= m <= 1 for m in self.mean)),
-            ("crop", "must lie above 0 and at most 1", self.crop, 0 < self.crop <= 1),
+            ("crop", "must lie in 0.1..1", self.crop, 0.1 <= self.crop <= 1),
             ("background", "must lie in 0..255", self.background, 0 <= self.background <= 255),
             ("white", "must be 0 or more, and finite", self.white, 0 <= self.white < math.inf),
         ):

@@ -108,8 +108,10 @@ def test_a_damaged_image_names_its_file(tmp_path: Path, content: bytes | None) -
     ("options", "message"),
     [
         ({"mean": (0.5,)}, "as many of std"),
-        ({"mean": (0.5,), "std": (0.0,)}, "std` must be positive"),
-        ({"crop": 1.5}, "crop` must lie above 0"),
+        ({"mean": (0.5,), "std": (0.0,)}, "std` must lie in 0.001..1000"),
+        ({"mean": (0.5,), "std": (1e-30,)}, r"std` must lie in 0\.001\.\.1000"),
+        ({"crop": 1e-4}, r"crop` must lie in 0\.1\.\.1"),
+        ({"crop": 1.5}, "crop` must lie in 0.1..1"),
         ({"mean": (0.5, 0.5), "std": (1.0, 1.0)}, r"one a channel \(3\)"),
     ],
 )

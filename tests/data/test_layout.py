@@ -210,6 +210,9 @@ def only_text(root: Path) -> None:
             lambda root: (root / "test").symlink_to(root / "train"),
             "got train and test.*links to",
         ),
+        (lambda root: (root / "test").symlink_to("nowhere"), "test` must link to a folder or file"),
+        (lambda root: (root / "train/c").symlink_to("nowhere"), "c` must link to a folder or file"),
+        (lambda root: (root / "train/c").symlink_to("c"), "c` must link to a folder or file"),
         (link_to_nothing, r"9\.png` must link to a file that exists; got No such file"),
         (
             lambda root: (root / "train/a/2.png").touch(),
@@ -244,3 +247,8 @@ def test_dark_pictures_of_more_than_8_bits_are_noticed(tmp_path: Path) -> None:
     assert "All of 2 files looked at" in remark and "write the value of white" in remark
     bright = load_data(f"folder:{tmp_path}", size=8, pixels=PixelConfig(white=4095))
     assert bright.remarks == ()
+
+
+def test_white_that_no_file_needs_is_remarked(tmp_path: Path) -> None:
+    data = load_data(f"folder:{put(tmp_path, *TRAIN)}", size=8, pixels=PixelConfig(white=100))
+    assert data.remarks == ("`white` is not used: none of 2 files looked at has more than 8 bits.",)

@@ -45,7 +45,7 @@ def cases() -> Iterator[Bad]:
         ),
         ("rate nan", "train.learning_rate = nan", "train.learning_rate", "must be", "nan", ""),
         ("rate inf", "train.learning_rate = inf", "train.learning_rate", "must be", "inf", ""),
-        ("crop 0", "images.crop = 0.0", "images.crop", "must lie above 0", "0.0", "Correct"),
+        ("crop 0", "images.crop = 0.0", "images.crop", "must lie in 0.1..1", "0.0", "Correct"),
         ("tune 0", "tune.epochs = 0", "tune.epochs", "must be at least 1", "0", FIX_STUDY),
         (
             "nothing to train on",
