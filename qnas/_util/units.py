@@ -1,4 +1,4 @@
-"""Conversions between the units that names carry."""
+"""Conversions between units."""
 
 from __future__ import annotations
 

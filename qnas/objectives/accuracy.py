@@ -41,7 +41,7 @@ class AccuracyEvaluator:
         self._known: dict[str, float] = {}
 
     def top1(self, architectures: Sequence[Architecture]) -> list[float]:
-        """Share of images classified rightly, 0..1, in the order given."""
+        """The share of correctly classified images of each architecture, as fractions 0..1."""
         with torch_threads(self._threads):
             for arch in architectures:
                 if arch.key not in self._known:
@@ -70,7 +70,7 @@ class AccuracyEvaluator:
         return found
 
     def float_top1(self, arch: Architecture) -> float:
-        """The same of one subnet with quantization off."""
+        """Top-1 accuracy of one subnet with quantization off, as a fraction."""
         with torch_threads(self._threads):
             return self._evaluate(arch, quantize=False)
 

@@ -1,4 +1,4 @@
-"""Objective: what a study optimises, a generation of candidates at a time."""
+"""Objective: a value that a study optimises, computed for a generation of candidates at a time."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class Candidate:
 
 
 class Objective(Protocol):
-    """One number a candidate. Implementations keep what they can answer again by a key."""
+    """A value for each candidate. Implementations cache values by the architecture's key."""
 
     @property
     def name(self) -> str:
-        """What studies and `front.csv` call it."""
+        """Its name in studies and in `front.csv`."""
         ...
 
     @property
     def unit(self) -> str:
-        """The unit of its values, for people."""
+        """The unit of its values, for tables and plots."""
         ...
 
     @property
     def direction(self) -> Direction:
-        """Which values are better."""
+        """Whether smaller or larger values are better."""
         ...
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
@@ -58,25 +58,28 @@ class Objective(Protocol):
 
 @runtime_checkable
 class ImageObjective(Objective, Protocol):
-    """An objective that is the share of images on which a subnet errs, in percent: it can be told
-    in parts."""
+    """An objective that is the share of misclassified images, in percent. It can be evaluated on
+    a part of the images, which is what racing needs."""
 
     @property
     def images(self) -> int:
-        """How many there are."""
+        """The number of images."""
         ...
 
     def errors_on(
         self, architecture: Architecture, order: NDArray[np.int64], limit: int | None
     ) -> NDArray[np.bool_]:
-        """Whether it errs on each image of `order`, in that order; of growing parts of them, until
-        there are `limit` errors or more, or on all of them."""
+        """Whether the subnet misclassifies each image of `order`, in that order.
+
+        Evaluation goes on in growing parts until `limit` errors are counted (None: to the end), so
+        that fewer flags than images may come back.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionObjective:
-    """A function of one candidate as an objective: the short way to one of your own."""
+    """An objective made from a function of one candidate: the short way to write one."""
 
     name: str
     unit: str

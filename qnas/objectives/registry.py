@@ -1,4 +1,4 @@
-"""The objectives a study can name: ours, those of plugins, and a name in a file of the user's."""
+"""The objectives that a study can name: built-in ones, those of plugins, and a user's own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GROUP = "qnas.objectives"
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveInfo:
-    """What there is to know of an objective without building it."""
+    """Name, unit, direction and description of an objective, without constructing it."""
 
     name: str
     unit: str
@@ -49,7 +49,7 @@ _INFOS = (
 
 
 def objective_names() -> list[str]:
-    """Every name that `make_objectives` answers to, beside references into Python files."""
+    """Every name that `make_objectives` knows; references into Python files come on top."""
     ours = [info.name for info in _INFOS]
     return ours + [name for name in plugin_names(GROUP) if name not in ours]
 

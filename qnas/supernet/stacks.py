@@ -1,4 +1,4 @@
-"""The matrices of a subnet, quantized and stacked where they multiply the same."""
+"""The matrices of a subnet, quantized, and stacked where they have the same input."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def quantized_matrices(stacks: Sequence[Stack]) -> list[tuple[Tensor, Tensor]]:
 
 
 def plain_matrices(stacks: Sequence[Stack]) -> list[tuple[Tensor, Tensor]]:
-    """The same without quantization."""
+    """(weight, bias) of every stack, without quantization."""
     return [stack.of([part.weight for part in stack.parts]) for stack in stacks]
 
 

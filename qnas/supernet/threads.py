@@ -1,4 +1,4 @@
-"""Torch's threads, for a while."""
+"""The number of torch's threads, set for a block of code."""
 
 from __future__ import annotations
 

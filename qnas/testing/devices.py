@@ -1,4 +1,4 @@
-"""What every Device must hold: sourced, positive numbers on which a plan can be made."""
+"""The contract of every Device: positive numbers with sources, and a plan can be made for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every Objective must hold."""
+"""The contract of every Objective."""
 
 from __future__ import annotations
 

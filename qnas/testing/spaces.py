@@ -1,4 +1,4 @@
-"""What every SearchSpace must hold."""
+"""The contract of every SearchSpace."""
 
 from __future__ import annotations
 

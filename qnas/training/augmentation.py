@@ -22,8 +22,17 @@ MAX_SCALING = 0.1
 
 
 def augment(images: Tensor, *, shift_pixels: float, generator: torch.Generator) -> Tensor:
-    """images (B, C, H, W), each under its own affine map; what comes in from outside repeats the
-    border. Shifts up to `shift_pixels`, rotations up to 10 degrees, scalings up to 10 %."""
+    """Move each image by an affine map of its own.
+
+    Args:
+        images: (B, C, H, W). Pixels that move in from outside repeat the border.
+        shift_pixels: The largest shift; 0 returns `images` as they are. Rotations reach 10 degrees,
+            scalings 10 %.
+        generator: Where all random numbers come from.
+
+    Returns:
+        Images of the same shape.
+    """
     if not shift_pixels:
         return images
     batch, size = len(images), images.shape[-1]
@@ -50,7 +59,7 @@ class Affine:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Run with the global generators of Python, NumPy and torch at `seed`, and restore them: what
+    """Set the generators of Python, NumPy and torch to `seed`, and restore them afterwards: what
     timm's augmentation draws from."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
@@ -92,7 +101,7 @@ class Mixing:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """One transform after the other."""
+    """Two transforms, one after the other."""
 
     first: BatchTransform
     second: BatchTransform

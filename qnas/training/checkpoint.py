@@ -33,7 +33,7 @@ class TrainingIdentity:
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """Where a training stands: `step` steps are done, which took `seconds`. The last line of the
+    """The progress of a training: `step` steps are done, which took `seconds`. The last line of the
     log was written at `told_seconds`, `loss_steps` steps ago, whose losses sum to `loss_total`.
     `passes` says what has quantized: "compiled" or "torch" (`native.operators`), both where a
     resumption changed it; empty where nobody noted it."""
@@ -61,7 +61,7 @@ class State:
     average: WeightAverage | None
 
     def finite(self) -> bool:
-        """Whether every weight is a number."""
+        """Whether every weight is finite."""
         norms = torch._foreach_norm([p.detach() for p in self.supernet.parameters()])
         return bool(torch.stack(norms).isfinite().all())
 
@@ -89,7 +89,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(directory: Path, state: State, *, run: TrainingIdentity) -> TrainingProgress:
-    """Restore the last checkpoint and return where it stood; the beginning without one.
+    """Restore the last checkpoint and return its progress; without one, that of a new training.
 
     CheckpointError if it is damaged, or of another space or run.
     """

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: train.jsonl, TensorBoard if asked for, and a listener."""
+"""The log of a training: train.jsonl, TensorBoard if asked for, and a callback."""
 
 from __future__ import annotations
 

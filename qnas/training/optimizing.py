@@ -18,7 +18,7 @@ Schedule = Callable[[int], None]  # sets the rates of the step of that number
 
 
 def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The named optimizer over `parameter_groups`; ConfigError if nobody knows it."""
+    """The named optimizer over `parameter_groups`; ConfigError for an unknown name."""
     groups = parameter_groups(module, recipe)
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, fused=True)
@@ -112,7 +112,7 @@ class WeightAverage:
         average(decay)(self.mean, self._current, None)
 
     def apply(self) -> None:
-        """Put the average in the parameters' place."""
+        """Replace the parameters by their average."""
         torch._foreach_copy_(self._current, self.mean)
 
     def load(self, mean: list[Tensor], updates: int) -> None:

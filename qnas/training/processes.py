@@ -1,4 +1,4 @@
-"""Processes: the ranks of a training under torchrun; one alone without it.
+"""Processes: the ranks of a training under torchrun, or a single process without it.
 
 The gradients are added up by hand, once a step, rather than by DistributedDataParallel. A step
 runs several subnets, each of which uses its own part of the parameters: the wrapper would search
@@ -40,7 +40,7 @@ class Processes:
         return self.rank == 0
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Replace every tensor by its sum over the processes, all in one message."""
+        """Replace every tensor by its sum over all processes, in one message."""
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([t.reshape(-1) for t in tensors])
@@ -50,7 +50,7 @@ class Processes:
             tensor.copy_(part.view_as(tensor))
 
     def same_as_first(self, module: nn.Module) -> None:
-        """Give every process rank 0's parameters and buffers."""
+        """Copy the parameters and buffers of rank 0 to every process."""
         if self.count > 1:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)

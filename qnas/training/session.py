@@ -37,7 +37,7 @@ CALIBRATION_IMAGES = 512
 
 
 class Session:
-    """One training as one of its processes sees it, from its last checkpoint on."""
+    """One process's view of a training, from its last checkpoint on."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Session:
             log.close()
 
     def batches(self) -> Iterator[tuple[int, list[Batch]]]:
-        """(number of the step, this process's parts of it), from where the training stands."""
+        """Yield (step number, this process's parts of that step) from the last checkpoint on."""
         recipe, processes = self.recipe, self.processes
         mine = range(processes.rank * recipe.accumulate, (processes.rank + 1) * recipe.accumulate)
         first_epoch, first_step = divmod(self.place.step, self.per_epoch)
@@ -129,7 +129,7 @@ class Session:
             self.processes.same_as_first(self.supernet)
 
     def after_step(self, log: TrainingLog, on_interval: OnInterval) -> None:
-        """Log and checkpoint, whichever is due."""
+        """Write a line of the log, and a checkpoint, where they are due."""
         step, recipe = self.place.step, self.recipe
         epoch, within = divmod(step, self.per_epoch)
         due_log = not within or _every(step, recipe.log_steps)
@@ -149,7 +149,7 @@ class Session:
             self.save()
 
     def read_losses(self) -> None:
-        """Wait for the device, and count the losses since the last reading."""
+        """Wait for the device, and add up the losses since the last reading."""
         self.processes.add_up([self.unread])
         total = self.place.loss_total + self.unread.item()
         self.unread.zero_()
@@ -168,7 +168,7 @@ class Session:
         self.clock, self.place = now, replace(self.place, loss_total=total, seconds=seconds)
 
     def interval(self) -> Interval:
-        """What the log says of the steps since its last line."""
+        """The log's line for the steps since its last one."""
         place, group = self.place, self.stepper.optimizer.param_groups[0]
         images = place.loss_steps * self.stepper.images
         return Interval(
@@ -195,7 +195,7 @@ class Session:
             save_checkpoint(self.directory, self.state, place=self.place, run=self.run)
 
     def finish(self, training: dict[str, object]) -> None:
-        """The averaged weights in place of the last, the residual's grid for them; all saved."""
+        """Replace the weights by their average, fit the residual grid, and save everything."""
         if self.state.average:
             self.state.average.apply()
         self.supernet.fit_residual(self.calibration)

@@ -1,4 +1,4 @@
-"""BatchSource: where a training's batches come from, be it arrays in memory or files on disk.
+"""BatchSource: the batches of a training, from arrays in memory or files on disk.
 
 One step trains on `batch_size` images. They are cut into *parts*: gradient accumulation walks
 through several parts one after the other, several processes take some parts each. What a part
@@ -65,7 +65,7 @@ class BatchPlan:
 
 
 class BatchSource(Protocol):
-    """Images to train on. Whatever has these members can be trained on.
+    """Images to train on. Any class with these members can serve as a source.
 
     A source of files typically hands `plan.draws(len(self))` to the workers of a DataLoader, as
     its batch sampler, and seeds each image's augmentation with the draw's seed and the image's
@@ -96,7 +96,7 @@ class BatchSource(Protocol):
         ...
 
     def batches(self, plan: BatchPlan) -> Iterator[Batch]:
-        """One Batch for each of `plan.draws(len(self))`, in that order, on the CPU."""
+        """Yield a Batch for each of `plan.draws(len(self))`, in that order, on the CPU."""
         ...
 
 

@@ -36,7 +36,7 @@ def step_subnets(
 
 @dataclass(frozen=True, slots=True)
 class Stepper:
-    """Makes steps. `images` are those of a whole step, over all parts and processes."""
+    """Runs training steps. `images`: of a whole step, over all parts and processes."""
 
     supernet: Supernet
     optimizer: torch.optim.Optimizer

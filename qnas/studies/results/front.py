@@ -22,8 +22,8 @@ from qnas.studies.search.trials import TrialRecord
 class StudyRecords:
     """Every decided trial of a study, with the names of its objectives.
 
-    `trials` were evaluated; the others have no values: `refused` broke a limit that their plans
-    told, `dropped` were dominated before they had seen every image.
+    `trials` were evaluated. The others have no values: the plans of `infeasible` ones exceed a
+    limit; `early_stopped` ones were dominated before every image was evaluated.
     """
 
     objectives: tuple[str, ...]
@@ -33,7 +33,7 @@ class StudyRecords:
 
     @classmethod
     def of(cls, objectives: Sequence[str], found: Sequence[TrialRecord]) -> StudyRecords:
-        """Decided trials, told apart by whether they have values."""
+        """Sort decided trials by whether they have values."""
         valued = tuple(trial for trial in found if trial.values)
         infeasible = tuple(t for t in found if not t.values and not t.feasible)
         early_stopped = tuple(t for t in found if not t.values and t.feasible)
@@ -41,7 +41,7 @@ class StudyRecords:
 
     @property
     def count(self) -> int:
-        """Decided trials: what counts towards the budget."""
+        """The number of decided trials, which counts towards the budget."""
         return len(self.trials) + len(self.infeasible) + len(self.early_stopped)
 
     def minimised(self, trials: Sequence[TrialRecord]) -> Points:
@@ -83,7 +83,7 @@ class StudyRecords:
         return front[knee(self.minimised(front))]
 
     def box(self) -> Box:
-        """Hypervolume's units: the range of the first generation's trials, feasible or not.
+        """The unit of hypervolume: the range of the first generation's trials, feasible or not.
 
         Fixed once that generation is complete, hence comparable between generations of a study
         and between runs of equal seeds.
@@ -101,7 +101,7 @@ class StudyRecords:
         return hypervolume(self.minimised(feasible), self.box())
 
     def _nothing_fits(self) -> str:
-        """The candidate whose worst violation is least, and all that it violates."""
+        """A message: the candidate whose worst violation is smallest, and what it violates."""
         everything = self.trials + self.infeasible
         closest = min(everything, key=lambda t: (max(t.constraints.values()), t.place))
         missed = sorted(((v, n) for n, v in closest.constraints.items() if v > 0), reverse=True)

@@ -1,4 +1,4 @@
-"""Which genes matter: how much of each objective's variance changes with a gene."""
+"""Importance of genes: the share of each objective's variance that depends on a gene."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...
 
 
 def reached(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[int, ...]:
-    """The targets that some member of the front reaches."""
+    """The targets that at least one member of the front reaches."""
     fastest = max(trial.fps for trial in records.front())
     return tuple(target for target in fps_targets if target <= fastest)
 

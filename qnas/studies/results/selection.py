@@ -1,4 +1,4 @@
-"""One candidate for a user's wishes, and the reasons why it is this one."""
+"""Selection of one candidate by a user's requirements, with the reasons for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The candidate chosen, why, and its neighbours on the front of what the wishes leave."""
+    """The selected candidate, the reasons, and its neighbours on the front that the requirements
+    leave."""
 
     trial: TrialRecord
     reasons: tuple[str, ...]
@@ -40,27 +41,31 @@ class Selected:
     faster: TrialRecord | None
 
 
-def select_candidate(records: StudyRecords, wishes: Requirements) -> Selected:
-    """The candidate that the wishes ask for, from the front of those that keep its limits.
+def select_candidate(records: StudyRecords, requirements: Requirements) -> Selected:
+    """Select a candidate from the front of those that meet the limits of `requirements`.
 
-    That front may hold what the study's does not: a candidate that only others beyond a limit
-    dominate. Raises UnknownNameError for names that the study does not have, ConfigError for
-    weights and limits that are no positive numbers, CapacityError if nobody keeps the limits.
+    That front may hold a candidate that is not on the study's front: one that only candidates
+    beyond a limit dominate.
+
+    Raises:
+        UnknownNameError: A name that the study does not have.
+        ConfigError: Weights or limits that are not positive numbers.
+        CapacityError: No candidate meets the limits.
     """
-    _check(records, wishes)
+    _check(records, requirements)
     records.front()  # raises, and says what is closest, where nothing fits the device
     fitting = [trial for trial in records.distinct() if trial.feasible]
-    keeping = [trial for trial in fitting if _keeps(trial, wishes)]
+    keeping = [trial for trial in fitting if _keeps(trial, requirements)]
     if not keeping:
-        raise CapacityError(_nobody(fitting, wishes))
+        raise CapacityError(_nobody(fitting, requirements))
     front = records.front_of(keeping)
-    trial, rule = _best(records, front, wishes)
+    trial, rule = _best(records, front, requirements)
     better = [t for t in front if t.values["error"] < trial.values["error"]]
     quicker = [t for t in front if t.fps > trial.fps]
     accurate = max(better, key=lambda t: (t.values["error"], t.fps), default=None)
     faster = min(quicker, key=lambda t: (t.fps, t.values["error"]), default=None)
     reasons = [
-        *_sieve(len(fitting), len(keeping), len(front), wishes),
+        *_sieve(len(fitting), len(keeping), len(front), requirements),
         rule,
         _step(trial, accurate, "more accurate", "is the most accurate of that front"),
         _step(trial, faster, "faster", "is the fastest of that front"),
@@ -69,28 +74,28 @@ def select_candidate(records: StudyRecords, wishes: Requirements) -> Selected:
     return Selected(trial, tuple(reasons), accurate, faster)
 
 
-def _sieve(fitting: int, keeping: int, front: int, wishes: Requirements) -> list[str]:
+def _sieve(fitting: int, keeping: int, front: int, requirements: Requirements) -> list[str]:
     """How many candidates each step left."""
     found = [f"{_count(fitting, 'distinct candidate')} of the study fit the device."]
-    if limits := _limits_text(wishes):
+    if limits := _limits_text(requirements):
         found.append(f"{keeping:,} of them keep {limits}.")
     return [*found, f"{front:,} of those are on the front: no other is as good in every objective."]
 
 
 def _best(
-    records: StudyRecords, front: Sequence[TrialRecord], wishes: Requirements
+    records: StudyRecords, front: Sequence[TrialRecord], requirements: Requirements
 ) -> tuple[TrialRecord, str]:
     points = records.minimised(front)
-    if wishes.weights:
-        weights = np.array([wishes.weights.get(name, 0.0) for name in records.objectives])
+    if requirements.weights:
+        weights = np.array([requirements.weights.get(name, 0.0) for name in records.objectives])
         costs = Box.around(points).normalise(points) @ weights
-        text = ", ".join(f"{name} {weight:g}" for name, weight in wishes.weights.items())
+        text = ", ".join(f"{name} {weight:g}" for name, weight in requirements.weights.items())
         index = int(np.argmin(costs))
         return front[index], (
             f"Of the front, trial {front[index].number} has the least weighted sum ({text}), each"
             f" objective from 0 at its best on that front to 1 at its worst: {costs[index]:.3f}."
         )
-    if wishes.fps:
+    if requirements.fps:
         best = min(front, key=lambda t: (t.values["error"], -t.fps, t.place))
         return best, (
             f"Of the front, trial {best.number} is the most accurate:"
@@ -128,14 +133,16 @@ def _scarcest(trial: TrialRecord) -> str:
     return f"Its scarcest resource is {name.upper()}: {1 + violation:.0%} of what a plan may use."
 
 
-def _check(records: StudyRecords, wishes: Requirements) -> None:
-    if not (math.isfinite(wishes.fps) and wishes.fps >= 0):
-        raise ConfigError(problem("fps", "must be a number from 0 up", wishes.fps, "Correct it."))
+def _check(records: StudyRecords, requirements: Requirements) -> None:
+    if not (math.isfinite(requirements.fps) and requirements.fps >= 0):
+        raise ConfigError(
+            problem("fps", "must be a number from 0 up", requirements.fps, "Correct it.")
+        )
     amounts, objectives = {*records.objectives, *AMOUNTS}, set(records.objectives)
     for subject, given, known in (
-        ("at_most", wishes.at_most, amounts),
-        ("at_least", wishes.at_least, amounts),
-        ("weight", wishes.weights, objectives),
+        ("at_most", requirements.at_most, amounts),
+        ("at_least", requirements.at_least, amounts),
+        ("weight", requirements.weights, objectives),
     ):
         for name, value in given.items():
             if name not in known:
@@ -146,37 +153,39 @@ def _check(records: StudyRecords, wishes: Requirements) -> None:
             if not (math.isfinite(value) and value >= 0):
                 rule = "must be a number from 0 up"
                 raise ConfigError(problem(f"{subject} {name}", rule, value, "Correct it."))
-    if wishes.weights and not any(wishes.weights.values()):
+    if requirements.weights and not any(requirements.weights.values()):
         raise ConfigError(problem("weight", "must not all be 0", 0, "Give one at least."))
 
 
-def _keeps(trial: TrialRecord, wishes: Requirements) -> bool:
+def _keeps(trial: TrialRecord, requirements: Requirements) -> bool:
     return (
-        trial.fps >= wishes.fps
-        and all(trial.amount(name) <= limit for name, limit in wishes.at_most.items())
-        and all(trial.amount(name) >= limit for name, limit in wishes.at_least.items())
+        trial.fps >= requirements.fps
+        and all(trial.amount(name) <= limit for name, limit in requirements.at_most.items())
+        and all(trial.amount(name) >= limit for name, limit in requirements.at_least.items())
     )
 
 
-def _nobody(fitting: Sequence[TrialRecord], wishes: Requirements) -> str:
-    reach = [f"{name} from {min(t.amount(name) for t in fitting):.4g}" for name in wishes.at_most]
-    reach += [
-        f"{name} up to {max(t.amount(name) for t in fitting):.4g}" for name in wishes.at_least
+def _nobody(fitting: Sequence[TrialRecord], requirements: Requirements) -> str:
+    reach = [
+        f"{name} from {min(t.amount(name) for t in fitting):.4g}" for name in requirements.at_most
     ]
-    if wishes.fps:
+    reach += [
+        f"{name} up to {max(t.amount(name) for t in fitting):.4g}" for name in requirements.at_least
+    ]
+    if requirements.fps:
         reach.append(f"FPS up to {max(t.fps for t in fitting):.0f}")
     return problem(
         "pick",
-        f"must find a candidate that keeps {_limits_text(wishes)}",
+        f"must find a candidate that keeps {_limits_text(requirements)}",
         "none",
         f"One by one the study reaches {', '.join(reach)}. Loosen a limit.",
     )
 
 
-def _limits_text(wishes: Requirements) -> str:
-    limits = [f"FPS >= {wishes.fps:g}"] if wishes.fps else []
-    limits += [f"{_shown(name)} <= {limit:g}" for name, limit in wishes.at_most.items()]
-    limits += [f"{_shown(name)} >= {limit:g}" for name, limit in wishes.at_least.items()]
+def _limits_text(requirements: Requirements) -> str:
+    limits = [f"FPS >= {requirements.fps:g}"] if requirements.fps else []
+    limits += [f"{_shown(name)} <= {limit:g}" for name, limit in requirements.at_most.items()]
+    limits += [f"{_shown(name)} >= {limit:g}" for name, limit in requirements.at_least.items()]
     return " and ".join(limits)
 
 
