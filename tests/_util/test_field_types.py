@@ -72,7 +72,7 @@ def new(cls: Any, **change: Any) -> Callable[[], object]:
             r"`embed_dims\[1\]` must be an integer; got 64\.5\. Cor",
         ),
         (of(SPACE, embed_dims=(True, 64)), r"`embed_dims\[0\]` must be an integer; got True"),
-        (of(SPACE, depths=(np.True_, 2)), r"`depths\[0\]` must be an integer; got np\.True_"),
+        (of(SPACE, depths=(np.True_, 2)), r"`depths\[0\]` must be an integer; got (np\.)?True"),
         (of(SPACE, depths=(np.float64(2), 3)), r"`depths\[0\]` must be an integer"),
         (of(SPACE, depths=np.array([2.0, 3.0])), r"`depths\[0\]` must be an integer"),
         (of(SPACE, depths=2), "`depths` must be a sequence; got 2"),
