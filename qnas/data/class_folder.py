@@ -43,9 +43,10 @@ class Unread:
             shown.append(f"{sum(count for _, count in kinds[NAMED:]):,} of other kinds")
         return ", ".join(shown)
 
-    def remarks(self, root: Path) -> tuple[str, ...]:
-        """One sentence with counts, or none."""
-        return (f"Not read in {printable(str(root))}: {self.text()}.",) if self.counts else ()
+    def remarks(self, root: Path, folders: str = "") -> tuple[str, ...]:
+        """One sentence with counts, and the names of whole `folders`; or none."""
+        what = ", ".join(filter(None, (self.text(), folders)))
+        return (f"Not read in {printable(str(root))}: {what}.",) if what else ()
 
 
 def is_image_name(name: str) -> bool:

@@ -70,8 +70,7 @@ def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) ->
         held_out=len(test or validation),
         validation=len(validation) if test else 0,
         remarks=(
-            *unread.remarks(root),
-            *layout.remarks(),
+            *unread.remarks(root, _named(layout.others)),
             *(_class_remarks(layout.validation, validation, classes) if layout.validation else ()),
             *(_class_remarks(layout.test, test, classes) if layout.test else ()),
             *_header_remarks(files),
@@ -136,6 +135,10 @@ def _entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) ->
         files = image_files(part / name, unread)
         entries += [_Entry(f"{place}/{file}", size, label) for file, size in files]
     return entries
+
+
+def _named(folders: tuple[str, ...]) -> str:
+    return f"the folder{'s' * (len(folders) > 1)} {some(folders)}" if folders else ""
 
 
 def _class_remarks(folder: Path, entries: list[_Entry], classes: dict[str, int]) -> Iterator[str]:

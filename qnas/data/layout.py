@@ -21,19 +21,10 @@ _PURPOSE = {TRAIN: "train on", VALIDATION: "validate with", TEST: "test with"}
 class Layout:
     """Folders that hold folders of classes; `others` beside them are not read."""
 
-    root: Path
     train: Path
     validation: Path | None = None
     test: Path | None = None
     others: tuple[str, ...] = ()
-
-    def remarks(self) -> tuple[str, ...]:
-        """One sentence that names the others, or none."""
-        return (
-            (f"Not read in {printable(str(self.root))}: {some(self.others)}.",)
-            if self.others
-            else ()
-        )
 
 
 def some(names: Sequence[str]) -> str:
@@ -53,7 +44,6 @@ def find_layout(root: Path) -> Layout:
     _check_apart(root, found)
     used = [path.name for path in found.values() if path]
     return Layout(
-        root,
         found[TRAIN] or root,
         found[VALIDATION],
         found[TEST],
@@ -67,12 +57,12 @@ def _without_train(root: Path, names: list[str], train: list[str]) -> Layout:
     alike = [name for name in names if any(map(split_of, words[name]))]
     splits = _of_classes(root, alike)
     if train and (splits or len(names) == 1):
-        return Layout(root, root / train[0])  # that it holds no classes is said there
+        return Layout(root / train[0])  # that it holds no classes is said there
     if splits:
         rule = "must hold a folder `train` where it holds splits"
         remedy = f"Rename them, or name the folder of the classes. {LAYOUT}"
         raise ConfigError(problem(str(root), rule, some(splits), remedy))
-    return Layout(root, root)
+    return Layout(root)
 
 
 def _check_apart(root: Path, found: Mapping[str, Path | None]) -> None:

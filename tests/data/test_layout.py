@@ -80,8 +80,9 @@ def test_usual_names_of_train(tmp_path: Path, train: str) -> None:
         (("train/a/.hidden.png", "train/a/._1.png"), "2 hidden."),
         (("train/a/__MACOSX/1.png",), "1 hidden."),
         (("train/list.csv", "train/2.png", "3.png"), "3 in no folder of a class."),
-        (("extra/1.png", "more/a/1.png"), ": extra, more."),
-        (("test/1.png", "test/2.png"), ": test."),  # no labels
+        (("extra/1.png", "more/a/1.png"), ": the folders extra, more."),
+        (("test/1.png", "test/2.png"), ": the folder test."),  # no labels
+        (("test/1.png", "train/a/x.heic", "x/1.png"), ": 1 .heic, the folders test, x."),
     ],
 )
 def test_what_is_not_read_is_counted(tmp_path: Path, files: tuple[str, ...], remark: str) -> None:
