@@ -22,20 +22,45 @@ TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapola
 
 
 @click.command("calibrate")
-@click.option("--pairs", type=click.Path(path_type=Path), help="CSV to learn from.")
-@click.option("--reports", type=click.Path(path_type=Path), help="Folder of synthesized projects.")
-@click.option("--out", "file", type=click.Path(path_type=Path, dir_okay=False), help="With it.")
-@click.option("--evaluate", type=click.Path(path_type=Path), help="CSV to predict.")
-@click.option("--leave-one-out", is_flag=True, help="Predict each kernel from the others.")
+@click.option("--pairs", type=click.Path(path_type=Path), help="CSV of designs to learn from.")
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path),
+    help="Folder of synthesized projects to learn from (requires --out).",
+)
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Calibration file to write (requires --reports).",
+)
+@click.option(
+    "--evaluate", type=click.Path(path_type=Path), help="CSV to predict (requires --pairs)."
+)
+@click.option(
+    "--leave-one-out",
+    is_flag=True,
+    help="Predict each kernel of --pairs from the other kernels.",
+)
 @click.option(
     "--blocks",
     type=click.Path(path_type=Path),
     is_flag=False,
     flag_value=SHIPPED,
-    help="Predict each block of `qnas measure` from the others: of a table, or the shipped one.",
+    help="Predict each block in a table of `qnas measure` from the other blocks. Without a value:"
+    " the table that comes with qnas.",
 )
-@click.option("--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Scores.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Plots.")
+@click.option(
+    "--json",
+    "out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the scores to this JSON file.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write plots to this HTML file.",
+)
 def command(
     pairs: Path | None,
     reports: Path | None,
@@ -46,11 +71,12 @@ def command(
     out: Path | None,
     html: Path | None,
 ) -> None:
-    """Learn from designs what tools make of an estimate, and say how well.
+    """Fit corrections of the cost model's estimates to built designs, and print their accuracy.
 
-    Columns: kernel, hls_lut, hls_ff, hls_dsp, hls_bram18, c_arith, c_logic, rtl_arith, rtl_logic,
-    impl_lut (all LUTs), impl_logic_lut (less those used as memory or shift register), impl_ff; if
-    there: impl_dsp, impl_bram18 (or impl_ramb36 and impl_ramb18), design, part, clk_target_ns.
+    Give one of --pairs, --reports and --blocks. Columns of a --pairs CSV: kernel, hls_lut, hls_ff,
+    hls_dsp, hls_bram18, c_arith, c_logic, rtl_arith, rtl_logic, impl_lut (all LUTs),
+    impl_logic_lut (without LUTs used as memory or shift register), impl_ff. Optional columns:
+    impl_dsp, impl_bram18 (or impl_ramb36 and impl_ramb18), design, part, clk_target_ns.
     """
     from qnas.errors import ConfigError, problem
 
@@ -75,7 +101,7 @@ def command(
 
 
 def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Predicted], str, str]:
-    """What was predicted of each resource, what of, and a title."""
+    """The predictions of each resource, the kind of item predicted, and a title."""
     from qnas.accel.calibration import evaluation
     from qnas.accel.calibration.pairs import read_pairs
 
@@ -115,7 +141,7 @@ def _say(
 
 
 def _from_reports(reports: Path, file: Path) -> None:
-    """Write the file and print what it makes of designs left out."""
+    """Write the calibration file and print its accuracy on designs left out of the fit."""
     from rich.table import Table
 
     from qnas._util.serialization import write_json

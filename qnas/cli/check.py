@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 @click.option(
     "--data/--no-data",
     default=None,
-    help="Read every image, and name those at fault; or look at no data. Default: headers alone.",
+    help="--data reads every image and names the faulty ones; --no-data skips the data."
+    " Default: only the headers of the files are read.",
 )
 def command(study: str, data: bool | None) -> None:
-    """Say in a second whether STUDY can be satisfied: nothing is trained.
+    """Check before training, in about a second, whether STUDY can be satisfied.
 
-    Prices the space's smallest, middle and largest subnet on the device, and compares them with
-    the board's limits, the study's own and the FPS targets; then looks whether the data are there,
-    suit the space and can be divided, and reads the pretrained weights, if the study names a file.
-    Exit status 2 if no subnet fits or reaches a target or a limit, for data at fault, and for
-    weights that the space does not hold.
+    Estimates the space's smallest, middle and largest subnet on the device and compares them with
+    the board's limits, the study's limits and the FPS targets. Then checks that the data exist,
+    match the space and can be split, and reads the pretrained weights if the study names a file.
+    Exit status 2 if no subnet fits or reaches a target or a limit, if the data are faulty, or if
+    the space does not contain the shape of the pretrained weights.
     """
     from rich.markup import escape
 
@@ -55,7 +56,7 @@ def command(study: str, data: bool | None) -> None:
 
 
 def _data_remarks(config: Study, console: Console, *, every_image: bool) -> tuple[str, ...]:
-    """Sentences on the data; ConfigError for what is seen to be at fault."""
+    """Remarks on the data, one sentence each; ConfigError for faulty data."""
     from qnas.cli.console import ConsoleProgress
     from qnas.studies.run.data_check import inspect_data, read_data
 
@@ -76,7 +77,7 @@ def _data_remarks(config: Study, console: Console, *, every_image: bool) -> tupl
 
 
 def _table(found: Feasibility) -> Table:
-    """A column a subnet; cycles, FPS, resources, what binds, and each target."""
+    """The table with one column per subnet: cycles, FPS, resources, binding limits, targets."""
     from rich.markup import escape
     from rich.table import Table
 

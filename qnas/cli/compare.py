@@ -9,13 +9,15 @@ import click
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--fps", type=float, multiple=True, help="Compare at this speed; may be repeated.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page, too.")
+@click.option("--fps", type=float, multiple=True, help="FPS to compare at; may be repeated.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write this page."
+)
 def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None) -> None:
-    """Set two or more runs side by side: fronts, hypervolumes, the most accurate at each speed.
+    """Compare two or more runs: fronts, hypervolumes, the most accurate candidate at each speed.
 
-    RUNS are directories like runs/NAME, on the same data. Without --fps it is the studies' own
-    targets.
+    RUNS are run directories such as runs/NAME; all must use the same data. Without --fps, the
+    runs are compared at the FPS targets of their studies.
     """
     from rich.markup import escape
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""What the commands write: progress, and the table at the end."""
+"""Console output of the commands: progress bars and tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLAIN_LINES = 10
 
 
 class ConsoleProgress:
-    """A bar on a terminal; elsewhere a line a stage and about ten more as it goes."""
+    """Shows a bar on a terminal; elsewhere prints one line per stage and about ten of progress."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -61,13 +61,15 @@ class ConsoleProgress:
 
 
 def printer(*, columns: int = 160) -> Console:
-    """The console of a table. A pipe has no width of its own: `columns`, so nothing is folded."""
+    """A console for tables. A pipe has no width of its own: it gets `columns`, so that no cell
+    is wrapped."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(width=columns, highlight=False)
 
 
 def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Table:
-    """A column a pick: share of 8-bit rows, accuracies, speed, resources and the verdict."""
+    """The table with one column per pick: share of 8-bit rows, accuracies, speed, resources and
+    the verdict."""
     picks = summary["picks"]
     table = Table(title="Verified accelerators", title_justify="left")
     table.add_column("pick")
@@ -97,7 +99,7 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
 
 
 def _rtl_cell(pick: Mapping[str, Any], which: str) -> str:
-    """Simulated cycles, and how far the modelled ones are from them."""
+    """Simulated cycles, and the deviation of the modelled cycles from them."""
     if not pick.get("rtl"):
         return "-"
     found = pick["rtl"][f"cycles_{which}"]
@@ -108,7 +110,8 @@ def _rtl_cell(pick: Mapping[str, Any], which: str) -> str:
 def multi_network_tables(
     facts: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]], limits: Mapping[str, int]
 ) -> tuple[Table, Table]:
-    """The kernel of all picks: its networks beside the picks' own kernels, and its resources."""
+    """Two tables of the multi-network kernel: its networks beside each pick's own kernel, and its
+    resources."""
     clock = f"{facts['clock_mhz']:g}"
     speed = Table(title="All picks in one kernel (modelled)", title_justify="left")
     speed.add_column("network")
@@ -123,7 +126,9 @@ def multi_network_tables(
             speed.add_row(str(network["network"]), pick, *cells, check)
     resources = Table(title="Resources (modelled)", title_justify="left")
     resources.add_column("")
-    firsts = [network["picks"][0] for network in facts["networks"]]  # others are the same network
+    firsts = [
+        network["picks"][0] for network in facts["networks"]
+    ]  # the other picks have the same network
     for column in ("shared / limit", *(f"{pick} alone" for pick in firsts), "these together"):
         resources.add_column(column, justify="right")
     for name in ("lut", "ff", "dsp", "bram18", "uram"):
@@ -134,8 +139,8 @@ def multi_network_tables(
 
 
 def probe_table(name: str, probe: Mapping[str, Any]) -> Table:
-    """A row a loop and memory: loads and stores of a bank in an iteration, and the iterations
-    between touching a word and touching it again."""
+    """The table with one row per loop and memory: loads and stores of a bank in an iteration, and
+    the number of iterations between two accesses of the same word."""
     faults, claims = len(probe["faults"]), probe["claims"]
     verdict = f"{faults} faults" if faults else "clean"
     watched = f"{probe['iterations']:,} iterations, {claims} DEPENDENCE claims: {verdict}"

@@ -21,10 +21,10 @@ REFRESH_SECONDS = 5.0
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
 def command(study: str, runs: Path, host: str, port: int) -> None:
-    """Show STUDY's run in optuna-dashboard, also while it is searching. Ctrl-C ends it.
+    """Show STUDY's run in optuna-dashboard, also during a search. Ctrl-C stops the dashboard.
 
-    Front, constraints, importances; a note for each Pareto trial; report and projects to download.
-    The dashboard works on a copy: nothing done there changes the run.
+    The dashboard shows the front, constraints and importances, a note on each Pareto trial, and
+    the report and projects to download. It works on a copy: nothing done there changes the run.
     """
     from qnas.studies.config import load_config
     from qnas.studies.report.dashboard import Mirror

@@ -18,9 +18,9 @@ RESOURCE_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "
 @click.command("devices")
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """List the boards that qnas knows, or show all of one with its sources.
+    """List the boards that qnas knows, or show every field of one board with its source.
 
-    NAME is a board's name or the path of a TOML file of your own; a study may name either.
+    NAME is a board's name, or the path of your own TOML file; a study may name either.
     """
     from qnas.accel.device import device_names, load_device
     from qnas.cli.console import printer
@@ -32,7 +32,7 @@ def command(name: str | None) -> None:
         for known in device_names():
             try:
                 devices.append(load_device(known))
-            except ConfigError as error:  # a plugin's: the others are listed all the same
+            except ConfigError as error:  # of a plugin: the other boards are still listed
                 faults.append(f"{known}: {error}")
         console.print(_list(devices))
         for fault in faults:
@@ -47,7 +47,7 @@ def command(name: str | None) -> None:
 
 
 def _list(devices: list[Device]) -> Table:
-    """A row a board, smallest first."""
+    """The table with one row per board, smallest first."""
     from rich.table import Table
     from rich.text import Text
 
@@ -70,7 +70,8 @@ def _list(devices: list[Device]) -> Table:
 
 
 def _resources(device: Device) -> Table:
-    """What the board has, the share a plan may use, and what that leaves."""
+    """The table of the board's resources, the share that a plan may use, and the resulting
+    limits."""
     from rich.table import Table
 
     table = Table(title="Resources", title_justify="left")
@@ -85,7 +86,7 @@ def _resources(device: Device) -> Table:
 
 
 def _show_sources(console: Console, device: Device) -> None:
-    """Every sourced field: its value, and below it where that comes from."""
+    """Print every field that has a source: its value, and the source below it."""
     from qnas.errors import printable
 
     console.print("Sources", style="italic")
@@ -97,7 +98,7 @@ def _show_sources(console: Console, device: Device) -> None:
 
 
 def _named(device: Device, field: str) -> str:
-    """A field of many or of text by its name, another with its value."""
+    """The field's name, followed by its value if that is a number."""
     value = getattr(device, field, None)  # a misspelt one is shown as it stands
     if value is None or field in ("part", "margins", *RESOURCE_TITLES):
         return field

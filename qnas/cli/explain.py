@@ -18,19 +18,25 @@ TABLE_PARTS = 12
 
 @click.command("explain")
 @click.argument("pick", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--arch", type=click.Path(path_type=Path), help="JSON file of an architecture.")
+@click.option(
+    "--arch",
+    type=click.Path(path_type=Path),
+    help="JSON file of an architecture (requires --device).",
+)
 @click.option("--device", help="Board: a name, or the path of a TOML file.")
 @click.option(
     "--dsp-share", type=float, default=1.0, show_default=True, help="Share of the board's DSPs."
 )
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page, too.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write this page."
+)
 def command(
     pick: Path | None, arch: Path | None, device: str | None, dsp_share: float, html: Path | None
 ) -> None:
-    """Show where cycles, resources and bytes of an accelerator go.
+    """Break down the cycles, resources and bytes of an accelerator.
 
-    PICK is a directory like runs/NAME/picks/knee. Without it, give --arch and --device: the
-    fastest plan of that architecture on that board is shown.
+    PICK is a directory such as runs/NAME/picks/knee. Without PICK, give --arch and --device: the
+    command explains the fastest plan of that architecture on that board.
     """
     from rich.markup import escape
 

@@ -1,4 +1,4 @@
-"""The `qnas` command: a group whose commands are imported when they are called."""
+"""The `qnas` command: a group that imports each command when it is called."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import click
 from qnas._util.version import __version__
 from qnas.errors import QnasError, VerificationError, problem
 
-# Every command with its line of help, so that `qnas --help` imports none of them.
+# Every command and its help line: `qnas --help` imports no command.
 COMMANDS = (
-    ("run", "Everything: train, search, export, verify, report."),
+    ("run", "Run every stage: train, search, export, verify, report."),
     ("train", "Train the supernet, once."),
     ("search", "Search subnets and foldings; write front.csv."),
     ("report", "Write report.html."),
     ("export", "Write a Vitis HLS project for each pick."),
     ("verify", "Check each project against the integer reference, bit for bit."),
-    ("tune", "Train the subnets of picks on, each alone; export and verify them."),
-    ("dashboard", "Show a run in optuna-dashboard, also while it is searching."),
-    ("pick", "Choose one accelerator from the front, and say why."),
-    ("compare", "Set the fronts of two runs side by side."),
-    ("check", "Say in a second whether a study can be satisfied, before training."),
-    ("calibrate", "Learn from built designs how far estimates are off; say how well."),
-    ("explain", "Show where cycles, resources and bytes of an accelerator go."),
-    ("synth", "Synthesise a project where Vitis is installed; say what to run elsewhere."),
+    ("tune", "Fine-tune the subnet of each pick; export and verify it."),
+    ("dashboard", "Show a run in optuna-dashboard, also during a search."),
+    ("pick", "Choose one accelerator from the front, with reasons."),
+    ("compare", "Compare the fronts of two or more runs."),
+    ("check", "Check in a second, before training, whether a study can be satisfied."),
+    ("calibrate", "Fit corrections of the estimates to built designs; print their accuracy."),
+    ("explain", "Break down the cycles, resources and bytes of an accelerator."),
+    ("synth", "Synthesise a project with Vitis, if it is installed."),
     ("measurements", "Read reports of synthesis, implementation and co-simulation."),
-    ("measure", "Simulate and synthesize the RTL twin's blocks."),
+    ("measure", "Simulate and synthesize the blocks of the RTL kernel."),
     ("devices", "List the boards that qnas knows."),
     ("spaces", "List the search spaces."),
     ("objectives", "List what a study can optimise."),
 )
-# Commands that share a module; each other one is `command` of a module of its own.
+# Commands that share a module. Every other command is the function `command` of its own module.
 SHARED = {
     **dict.fromkeys(("run", "train", "search", "report", "export", "verify"), "stages"),
     **dict.fromkeys(("spaces", "objectives"), "names"),
@@ -70,7 +70,7 @@ class LazyGroup(click.Group):
             ctx.exit(EXIT_MISMATCH if mismatch else EXIT_BAD_INPUT)
         except OSError as error:
             if error.errno == errno.EPIPE:
-                raise  # the reader of our output has gone: click ends quietly
+                raise  # the reader of the output closed it: click exits without a message
             where = error.filename or "file"
             rule, remedy = "must be usable", "Check the path, its permissions and the disk's space."
             click.echo(
@@ -89,7 +89,7 @@ def cli() -> None:
     """Search quantized vision transformers for an FPGA; generate and verify the accelerator.
 
     A study is a TOML file, or the name of one that comes with qnas: `qnas run digits_zcu102`.
-    Its files are in runs/NAME/. Every command does only what is missing there.
+    Its files are in runs/NAME/. Every command skips the work that is already done there.
     """
 
 

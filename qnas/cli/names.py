@@ -1,4 +1,4 @@
-"""Commands that list what a study can name: `qnas spaces`, `qnas objectives`."""
+"""Commands that list names for a study to use: `qnas spaces`, `qnas objectives`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _range(choices: tuple[int, ...]) -> str:
 
 @click.command("objectives")
 def objectives() -> None:
-    """List what a study can optimise. Every resource is a hard limit as well."""
+    """List the objectives of a study. Every resource is also a hard limit."""
     from qnas.errors import ConfigError
     from qnas.objectives.registry import objective_info, objective_names
 

@@ -18,13 +18,30 @@ if TYPE_CHECKING:
 
 @click.command("pick")
 @click.argument("study", metavar="STUDY.toml")
-@click.option("--fps", type=float, default=0.0, help="The most accurate of at least this many.")
 @click.option(
-    "--at-most", multiple=True, metavar="NAME=VALUE", help="error=3, dsp=400, latency=0.5 (ms) ..."
+    "--fps",
+    type=float,
+    default=0.0,
+    help="Choose the most accurate candidate of at least this FPS.",
 )
-@click.option("--at-least", multiple=True, metavar="NAME=VALUE", help="fps=5000 ...")
-@click.option("--weight", multiple=True, metavar="NAME=VALUE", help="What an objective counts.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write its HLS project there.")
+@click.option(
+    "--at-most",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Upper limit, such as error=3 (percent), dsp=400 or latency=0.5 (ms); may be repeated.",
+)
+@click.option(
+    "--at-least",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Lower limit, such as fps=5000; may be repeated.",
+)
+@click.option(
+    "--weight", multiple=True, metavar="NAME=VALUE", help="Weight of an objective; may be repeated."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the pick's HLS project to this folder."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the pick as JSON.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 def command(
@@ -37,9 +54,10 @@ def command(
     as_json: bool,
     runs: Path,
 ) -> None:
-    """Choose one candidate of STUDY, and say why: the knee, or by target, limits, weights.
+    """Choose one candidate of STUDY and print the reasons: the knee, or by target, limits, weights.
 
-    The choice is from the front of what keeps the limits. report.html has a slider for each limit.
+    The candidate is chosen from the front of the candidates that keep the limits. report.html has
+    a slider for each limit.
     """
     run = opened_to_read(study, runs, stage="pick")
     picked = run.pick(

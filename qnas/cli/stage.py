@@ -1,4 +1,4 @@
-"""What the commands of the stages have in common."""
+"""Options, opening of runs and tables that the stage commands share."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 def study_command(function: Callable[..., Any]) -> click.Command:
-    """A command with the argument STUDY and the option --runs, named like its function, or like its
-    module where the function is called `command`."""
+    """Make a command with the argument STUDY and the option --runs.
+
+    The command is named like the function, or like its module if the function is `command`.
+    """
     runs = click.option(
         "--runs",
         type=click.Path(path_type=Path, file_okay=False),
@@ -34,9 +36,9 @@ def study_command(function: Callable[..., Any]) -> click.Command:
 
 
 def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Options --workers and --storage, for commands that search."""
+    """Add the options --workers and --storage, for commands that search."""
     workers = click.option(
-        "--workers", default=1, show_default=True, help="Processes that search, on this machine."
+        "--workers", default=1, show_default=True, help="Search processes on this machine."
     )
     storage = click.option(
         "--storage",
@@ -50,7 +52,7 @@ def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened_to_read(study: str, runs: Path, *, stage: str) -> OpenRun:
-    """The run of `study`, for commands that only look at it: also while it searches."""
+    """Open the run of `study` read-only, also during a search."""
     from qnas.studies.api import OpenRun
     from qnas.studies.config import load_config
     from qnas.studies.run.opening import readable_config
@@ -64,7 +66,7 @@ def opened_to_read(study: str, runs: Path, *, stage: str) -> OpenRun:
 
 @contextmanager
 def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Run, Progress]]:
-    """The run of `study`, and a progress that the console shows."""
+    """Open the run of `study` for writing, with a progress shown on the console."""
     from rich.console import Console
 
     from qnas.cli.console import ConsoleProgress
@@ -80,9 +82,10 @@ def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Run, Progres
 
 
 def verify_and_show(run: Run, stage: Callable[[], object]) -> None:
-    """Run a stage that verifies, then print the table of the summary.json that it wrote.
+    """Run a verifying stage, then print the table of the summary.json that the stage wrote.
 
-    Also where the C++ differs: the table has the counts, the error names the first.
+    The table is printed also if the C++ differs: it has the counts, and the error names the first
+    difference.
     """
     try:
         stage()
@@ -93,8 +96,8 @@ def verify_and_show(run: Run, stage: Callable[[], object]) -> None:
 
 
 def show_multi_network(run: Run) -> None:
-    """Print what the kernel of all picks takes and gives, beside a kernel a pick; nothing if there
-    is none."""
+    """Print the multi-network kernel's resources and speed beside each pick's own kernel; print
+    nothing if the run has no multi-network kernel."""
     from qnas._util.serialization import encode
     from qnas.cli.console import multi_network_tables, printer
     from qnas.studies.stages.kernels import multi_network_kernel, reachable_picks
@@ -111,7 +114,7 @@ def show_multi_network(run: Run) -> None:
 
 
 def show_probes(run: Run) -> None:
-    """Print a table a project: what its loops do to memories, as verification.json has it."""
+    """Print one table per project: the memory accesses of its loops, from verification.json."""
     from qnas.cli.console import printer, probe_table
     from qnas.studies.stages.verify import verifications
 
@@ -121,7 +124,7 @@ def show_probes(run: Run) -> None:
 
 
 def show_summary(run: Run) -> None:
-    """Print the table of summary.json; nothing if a verification that broke down removed it."""
+    """Print the table of summary.json; print nothing if a failed verification removed the file."""
     from rich.console import Console
 
     from qnas._util.serialization import read_json
@@ -131,7 +134,7 @@ def show_summary(run: Run) -> None:
         limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
         table = summary_table(read_json(run.files.summary), limits)
         console = Console()
-        if not console.is_terminal:  # a pipe has no width of its own: let nothing be folded
+        if not console.is_terminal:  # a pipe has no width of its own: wrap no cell
             console = Console(width=30 + 30 * len(table.columns))
         console.print(table)
         show_multi_network(run)

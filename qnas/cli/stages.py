@@ -21,7 +21,7 @@ from qnas.cli.stage import (
 @study_command
 @pool_options
 def run(study: str, runs: Path, workers: int, storage: str) -> None:
-    """From images to verified accelerators: every stage of STUDY that is missing.
+    """Run every missing stage of STUDY, from images to verified accelerators.
 
     Exit status 1 if a project differs from the integer reference, 2 for bad input.
     """
@@ -37,11 +37,11 @@ def run(study: str, runs: Path, workers: int, storage: str) -> None:
 
 @study_command
 def train(study: str, runs: Path) -> None:
-    """Train the supernet of STUDY, or go on where a killed training stopped.
+    """Train the supernet of STUDY, or resume an interrupted training.
 
     On several GPUs: torchrun --nproc-per-node 8 -m qnas train STUDY.toml
     """
-    if int(os.environ.get("RANK", "0")):  # torchrun's others train along and write nothing
+    if int(os.environ.get("RANK", "0")):  # other ranks of torchrun compute and write nothing
         from qnas.studies.config import load_config
         from qnas.studies.run.run import Run
         from qnas.studies.stages.train import assist
@@ -58,7 +58,7 @@ def train(study: str, runs: Path) -> None:
 def search(study: str, runs: Path, workers: int, storage: str) -> None:
     """Search STUDY's subnets and foldings, and write front.csv. Needs `qnas train`.
 
-    Equal seeds find the same, with any number of workers on any number of machines.
+    Equal seeds give equal results, with any number of workers on any number of machines.
     """
     from qnas.studies.workers.pool import WorkerPool
 
@@ -73,7 +73,7 @@ def search(study: str, runs: Path, workers: int, storage: str) -> None:
 @study_command
 @click.option("--png", is_flag=True, help="Also write the figures to figures/*.png.")
 def report(study: str, runs: Path, png: bool) -> None:
-    """Write STUDY's report.html: plots, picks and what is known of them. Also while it searches.
+    """Write STUDY's report.html: plots, picks and their figures. Works also during a search.
 
     --png needs kaleido (pip install 'qnas-fpga[png]') and a Chromium.
     """
@@ -88,13 +88,13 @@ def report(study: str, runs: Path, png: bool) -> None:
 
 
 @study_command
-@click.option("--qonnx", is_flag=True, help="Write each pick as model.qonnx too (extra `qonnx`).")
-@click.option("--together", is_flag=True, help="One kernel of all picks as well: together/.")
+@click.option("--qonnx", is_flag=True, help="Also write each pick as model.qonnx (extra `qonnx`).")
+@click.option("--together", is_flag=True, help="Also write one kernel of all picks: together/.")
 def export(study: str, runs: Path, qonnx: bool, together: bool) -> None:
     """Write the Vitis HLS project of each pick of STUDY. Needs `qnas search`.
 
-    With --together another one, of a single kernel that runs every pick: which of them is an
-    argument of the kernel, so that to change it takes no other bitstream.
+    --together adds the project of one kernel that runs every pick. An argument of the kernel
+    selects the pick, so that changing the pick needs no other bitstream.
     """
     with opened(study, runs, stage="export") as (run, progress):
         from qnas.studies.stages import pipeline as stages
@@ -111,23 +111,25 @@ def export(study: str, runs: Path, qonnx: bool, together: bool) -> None:
 
 @study_command
 @click.option(
-    "--probe", is_flag=True, help="Also watch the memories: ports, order, distances, claims."
+    "--probe",
+    is_flag=True,
+    help="Also check memory accesses: ports, order, distances, DEPENDENCE pragmas.",
 )
-@click.option("--rtl", is_flag=True, help="Also run images through the kernel as RTL.")
+@click.option("--rtl", is_flag=True, help="Also simulate the kernel in SystemVerilog.")
 @click.option(
-    "--pick", "picks", multiple=True, help="With --rtl: name of a pick; repeat for more. [all]"
+    "--pick", "picks", multiple=True, help="Pick to simulate with --rtl; may be repeated. [all]"
 )
 def verify(study: str, runs: Path, probe: bool, rtl: bool, picks: tuple[str, ...]) -> None:
-    """Run every report image through each project of STUDY, and compare every stage.
+    """Run every report image through each project of STUDY, and compare the output of every stage.
 
     Exit status 1 if a single value differs. Needs `qnas export`.
 
-    With --probe the simulation records what each pipelined loop does to each memory. A bank that is
-    loaded or stored to twice in an iteration, a load behind a store, and a DEPENDENCE pragma that
-    is not true are failures too.
+    With --probe the simulation records every memory access of each pipelined loop. Verification
+    then also fails if a bank is loaded or stored twice in an iteration, if a load follows a store
+    in the loop body, or if a DEPENDENCE pragma is false.
 
-    With --rtl the first report images run through the same kernel in SystemVerilog as well: every
-    stage is compared there too, and cycles are counted. Needs Verilator (the extra `measure`).
+    With --rtl the first report images also run through the same kernel in SystemVerilog: every
+    stage is compared, and cycles are counted. Needs Verilator (the extra `measure`).
     """
     with opened(study, runs, stage="verify") as (run, progress):
         from qnas.studies.stages import pipeline as stages

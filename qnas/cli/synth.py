@@ -11,11 +11,11 @@ import click
 @click.argument("project", metavar="PROJECT", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the measurements as JSON.")
 def command(project: Path, as_json: bool) -> None:
-    """Synthesise PROJECT with the Vitis on the PATH, and print what it reports.
+    """Synthesise PROJECT with the Vitis on the PATH, and print the reported figures.
 
     PROJECT is a folder that `qnas export` wrote, a pick's folder, or RUN/PICK such as
-    runs/digits_zcu102/fps25000. The measurements stay in its measurements.json. Exit status 2
-    without Vitis, saying what to run where there is one.
+    runs/digits_zcu102/fps25000. The measurements are kept in the project's measurements.json.
+    Exit status 2 without Vitis; the message then names the command for a machine with Vitis.
     """
     import json
 

@@ -20,13 +20,13 @@ RUNGS = ("inherited", "tuned", "integer", "C++")
 
 
 @study_command
-@click.option("--pick", "picks", multiple=True, help="Name of a pick; repeat for more. [all]")
+@click.option("--pick", "picks", multiple=True, help="Pick to tune; may be repeated. [all]")
 def command(study: str, runs: Path, picks: tuple[str, ...]) -> None:
-    """Train the subnet of each pick of STUDY on alone; export and verify what is better.
+    """Fine-tune the subnet of each pick of STUDY; export and verify the better weights.
 
-    The recipe is the table [tune] of STUDY, else as in [train]. Which weights a pick goes on with
-    is decided on the search split; the accuracies printed are of the report split. Needs
-    `qnas search`; goes on where a killed tuning stopped.
+    The recipe is the table [tune] of STUDY, or [train] without one. The search split decides
+    whether a pick keeps its inherited or its tuned weights; the printed accuracies are of the
+    report split. Needs `qnas search`; resumes an interrupted tuning.
     """
     with opened(study, runs, stage="tune") as (run, progress):
         from qnas.studies.stages import pipeline as stages
@@ -48,7 +48,7 @@ def _show(run: Run) -> None:
 
 
 def tuning_table(picks: Sequence[dict[str, Any]]) -> Table:
-    """A row a tuned pick, from summary.json."""
+    """The table with one row per tuned pick, from summary.json."""
     from rich.table import Table
 
     table = Table(title="Accuracy of tuned picks (report split)", title_justify="left")
