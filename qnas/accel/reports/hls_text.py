@@ -33,10 +33,11 @@ RULE = "must have the table of estimates"
 def read_summary(text: Text) -> Measurement:
     """csynth.rpt: the top function, and the instances below it as modules."""
     found = next((table for table in tables(text) if "& loops" in table.titles), None)
-    if found is None or not found.lines:
+    functions = list(_functions(found)) if found else []
+    if found is None or not functions:
         raise ReportError(problem(text.end, RULE, "the end of file", AGAIN))
     common = _facts(text)
-    top, *below = _functions(found)
+    top, *below = functions
     modules = tuple(
         Measurement(**{**common, "top": name}, **_estimates(text, found, line), instances=(path,))
         for name, path, line in below

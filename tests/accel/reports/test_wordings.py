@@ -138,6 +138,14 @@ def test_vivados_reports_as_xml(tmp_path: Path) -> None:
         read_report(bad)
 
 
+def test_a_summary_without_a_function_is_refused(tmp_path: Path) -> None:
+    text = (HERE / "csynth_2023.2.rpt").read_text().replace("|+ conv", "|  conv")
+    lines = [line for line in text.splitlines() if "| + " not in line and "|  + " not in line]
+    (tmp_path / "csynth.rpt").write_text("\n".join(lines))
+    with pytest.raises(ReportError, match="table of estimates"):
+        read_report(tmp_path / "csynth.rpt")
+
+
 def test_a_section_left_out_by_hand_is_not_the_end_of_the_report(tmp_path: Path) -> None:
     text = (HERE / "utilization_versal_2022.2.rpt").read_text()
     start, end = text.index("\n2. CLB Distribution\n---"), text.index("\n3. BLOCKRAM\n---")
