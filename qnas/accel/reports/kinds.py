@@ -1,6 +1,7 @@
 """Kinds: what a text report is, by its command, its title and its tables, never by its name.
 
-A kind is read (`READ`), or known to hold none of the figures of a `Measurement` (`WITHOUT`).
+Some are read (`READERS` in `read`), the others known to hold none of the figures of a
+`Measurement`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,6 @@ from qnas.accel.reports.timing import is_timing
 from qnas.accel.reports.utilization import is_utilization
 
 COMMAND = re.compile(r"report_\w+")
-READ = (
-    *("utilization", "timing summary", "co-simulation", "HLS summary", "HLS report"),
-    *("export results", "export figures", "kernel utilization", "system estimate"),
-)
 READ_COMMANDS = {
     "report_accelerator_utilization": "kernel utilization",
     "report_timing_summary": "timing summary",
@@ -87,7 +84,7 @@ TITLE_LINES = 60
 
 
 def kind_of(text: Text) -> str | None:
-    """One of READ, another kind with its article left out, or None for what is no known report."""
+    """The kind without an article, or None for what is no known report."""
     command = COMMAND.match(head(text).get("Command", ""))
     named = _of_command(command[0]) if command else None
     if named:

@@ -62,10 +62,10 @@ COLUMNS = {
 def is_utilization(text: Text) -> bool:
     """Whether a table of resources begins somewhere."""
     return any(
-        line.startswith("| Site Type")
-        or _site(line.strip("| ").partition("|")[0]) in ("clb luts", "slice luts")
-        or ("| Instance" in line and "Total LUTs" in line)
+        cell in ("site type", "clb luts", "slice luts")
+        or (cell == "instance" and "Total LUTs" in line)
         for line in text.lines
+        if (cell := _site(line.strip("| ").partition("|")[0]))
     )
 
 
@@ -98,7 +98,19 @@ def read_utilization(text: Text) -> Measurement:
             f"the design: {len(boxes)} ({few}). A report of the implemented design counts them."
         )
         return Measurement(**common, stage=flow_stage(text), remarks=(remark,))
-    return Measurement(**common, stage=flow_stage(text), **found)
+    return _without_nothing(Measurement(**common, stage=flow_stage(text), **found))
+
+
+def _without_nothing(found: Measurement) -> Measurement:
+    """None instead of zeros where a design seems to consist of nothing: its parts were not linked
+    when the report was written, though it names no black box."""
+    if any((found.lut, found.ff, found.dsp, found.bram18, found.uram)):
+        return found
+    remark = (
+        f"{found.source}: no resources, as the report counts none at all: no netlist was linked"
+    )
+    none = dict.fromkeys(("lut", "ff", "dsp", "bram18", "uram"))
+    return replace(found, **none, modules=(), remarks=(remark,))  # type: ignore[arg-type]
 
 
 def _whole(text: Text) -> dict[str, Any]:
@@ -168,7 +180,7 @@ def _by_instance(text: Text, table: list[Row]) -> Measurement:
         )
         instance = "/".join(part for _, part in path)
         modules[name] = replace(known, instances=(*known.instances, instance))
-    return replace(top, modules=tuple(modules.values()))
+    return _without_nothing(replace(top, modules=tuple(modules.values())))
 
 
 def _columns(text: Text, row: Row) -> dict[str, Any]:

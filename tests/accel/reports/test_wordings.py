@@ -138,6 +138,36 @@ def test_vivados_reports_as_xml(tmp_path: Path) -> None:
         read_report(bad)
 
 
+ZEROS = """| Design State : Synthesized
++-------------+--------+------------+-----+--------+--------+------+------------+
+|   Instance  | Module | Total LUTs | FFs | RAMB36 | RAMB18 | URAM | DSP Blocks |
++-------------+--------+------------+-----+--------+--------+------+------------+
+| top         |  (top) |          0 |   0 |      0 |      0 |    0 |          0 |
+|   ip_0      |   ip_0 |          0 |   0 |      0 |      0 |    0 |          0 |
++-------------+--------+------------+-----+--------+--------+------+------------+
+"""
+
+
+@pytest.mark.parametrize("kind", ["by instance", "flat", "flat, section left out"])
+def test_a_design_of_nothing_was_not_linked(kind: str, tmp_path: Path) -> None:
+    """Black boxes make zeros; a report by instance has no section that would name them."""
+    text = (HERE / "utilization_black_box_2021.1.rpt").read_text()
+    if "left out" in kind:
+        start, end = (
+            text.index("\n4. Black Boxes\n---"),
+            text.index("\n5. Instantiated Netlists\n---"),
+        )
+        text = (
+            (text[:start] + text[end:])
+            .replace("|   14 |", "|    0 |")
+            .replace("|    9 |", "|  0 |")
+        )
+    (tmp_path / "r.rpt").write_text(ZEROS if kind == "by instance" else text)
+    (found,) = read_report(tmp_path / "r.rpt")
+    assert {found.lut, found.ff, found.dsp, found.bram18, found.uram} == {None}
+    assert found.remarks and not found.modules
+
+
 def test_a_summary_without_a_function_is_refused(tmp_path: Path) -> None:
     text = (HERE / "csynth_2023.2.rpt").read_text().replace("|+ conv", "|  conv")
     lines = [line for line in text.splitlines() if "| + " not in line and "|  + " not in line]
