@@ -24,6 +24,7 @@ __all__ = [
     "plot_param_importances",
     "plot_pareto_front",
     "plot_pareto_front_3d",
+    "plot_predictions",
     "plot_resources",
 ]
 
@@ -87,6 +88,16 @@ def plot_param_importances(run: Run) -> go.Figure:
 def plot_resources(run: Run) -> go.Figure:
     """The resources of each pick, modelled, in percent of what a plan may use of the device."""
     return device_figures.resources(_content(run))
+
+
+def plot_predictions(run: Run) -> go.Figure:
+    """What the study's calibration predicts of the resources of each pick, with 90 % intervals,
+    beside the estimates; ConfigError for a study without one."""
+    figure = device_figures.predictions(_content(run))
+    if figure is None:
+        rule, remedy = "must name a calibration", "Make one with `qnas calibrate`."
+        raise ConfigError(problem("calibration.file", rule, "none", remedy))
+    return figure
 
 
 def _content(run: Run) -> ReportContent:

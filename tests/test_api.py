@@ -131,6 +131,32 @@ def test_several_workers_find_objects_by_name_and_the_same_trials(
     assert found == {(t.key, *t.values.values()) for t in searched.records().trials}
 
 
+PROGRAM = """
+import qnas
+MINE = qnas.FunctionObjective("mine", "kB", "minimize", lambda candidate: 1.0)
+qnas.run(qnas.Study(space="digits", data="digits", device="kv260", objectives=["error", MINE]))
+"""
+
+
+def test_a_worker_says_what_a_program_without_a_guard_lacks(
+    searched: qnas.OpenRun, tmp_path: Path
+) -> None:
+    manifest = json.loads((searched.path / "manifest.json").read_text())
+    manifest["config"]["objectives"][2] = f"{tmp_path / 'program.py'}:MINE"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    order = json.dumps({"run": str(tmp_path), "storage": "", "worker": "w"})
+    command = [sys.executable, "-m", "qnas.studies.workers.worker"]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as worker:
+        assert worker.stdin is not None and worker.stderr is not None
+        worker.stdin.write(order + "\n")
+        worker.stdin.flush()  # not closed: a worker goes with those who started it
+        said = worker.stderr.read()
+    assert worker.returncode == 3
+    assert 'Put the call below `if __name__ == "__main__":`' in said
+
+
 def test_a_run_goes_on_from_its_names_alone_and_other_content_is_refused(tmp_path: Path) -> None:
     short = tiny(search=qnas.SearchConfig(trials=4, population=4))
     recorded = qnas.run(short, runs=tmp_path, until="search").config
@@ -204,6 +230,8 @@ def test_the_figures_are_plotly_s_and_show_the_run(searched: qnas.OpenRun) -> No
     assert all("embed" in text for text in trace.text)
     volumes = show.plot_hypervolume_history(searched).data[0].y
     assert volumes[-1] == searched.records().hypervolume()
+    with pytest.raises(ConfigError, match="must name a calibration"):
+        show.plot_predictions(searched)
     with pytest.raises(ConfigError, match="must be 40 or more"):
         show.plot_param_importances(searched)
     with pytest.raises(UnknownNameError, match="Did you mean 'latency'"):
@@ -306,5 +334,6 @@ FIGURES = [
     "plot_param_importances",
     "plot_pareto_front",
     "plot_pareto_front_3d",
+    "plot_predictions",
     "plot_resources",
 ]

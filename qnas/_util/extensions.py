@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 from qnas.errors import ConfigError, QnasError, printable, problem
 
 SEPARATOR = ".py:"
+_LOADING: ContextVar[str] = ContextVar("_LOADING", default="")  # the file that is executed
 
 
 def is_reference(name: str) -> bool:
@@ -54,7 +57,8 @@ def load_reference(reference: str, *, subject: str) -> Any:
         )
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with _executing(module, path):
+            spec.loader.exec_module(module)
         return getattr(module, attribute)
     except QnasError as error:  # a sentence already
         raise ConfigError(f"{printable(reference)}: {error}") from error
@@ -67,6 +71,29 @@ def load_reference(reference: str, *, subject: str) -> Any:
                 "Correct the file.",
             )
         ) from error
+
+
+@contextmanager
+def _executing(module: ModuleType, path: str) -> Iterator[None]:
+    """`module` is found among the imported ones: what it makes is known by its names in it."""
+    token, other = _LOADING.set(path), sys.modules.get(module.__name__)
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        _LOADING.reset(token)
+        if other is None:
+            del sys.modules[module.__name__]
+        else:  # a file of the same name leads to this one
+            sys.modules[module.__name__] = other
+
+
+def refuse_while_loading(call: str) -> None:
+    """ConfigError where `call` is made by a file that is executed for a name in it alone."""
+    if path := _LOADING.get():
+        rule = "must not be called while a file is executed for a name in it"
+        remedy = 'Put the call below `if __name__ == "__main__":`.'
+        raise ConfigError(problem(call, rule, path, remedy))
 
 
 def reference_of(value: object, *, subject: str) -> str:

@@ -1,10 +1,6 @@
-"""Studies: configuration, the runner, the front, picks, reports; named and scripted studies.
+"""Studies: what a study is, its search, its stages and its report; named and scripted studies.
 
-from pathlib import Path
-from qnas.studies import load_config, run_all, writable_run
-
-with writable_run(load_config("digits_zcu102"), runs=Path("runs")) as run:
-    summary = run_all(run)
+`api` is what `qnas` shows of it. What programs inside qnas need is here, and loads lazily.
 """
 
 from __future__ import annotations

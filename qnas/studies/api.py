@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from qnas._util.extensions import refuse_while_loading
 from qnas._util.serialization import read_value, write_atomically
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.cost.prediction import Prediction
@@ -186,6 +187,7 @@ def run(
     run or is not the one of the run that is there; CapacityError if nothing fits the device;
     ToolMissingError without g++; VerificationError if the C++ differs from the integer reference.
     """
+    refuse_while_loading("qnas.run")
     if until not in get_args(Stage):
         remedy = nearest(str(until), get_args(Stage))
         raise UnknownNameError(problem("until", "must be a stage", repr(until), remedy))

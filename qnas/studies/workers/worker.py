@@ -1,4 +1,5 @@
-"""A worker's process: told on its input which run to search in, and by the input's end to go."""
+"""A worker's process: reads one JSON line, which run to search in, from stdin; exits when stdin
+closes."""
 
 from __future__ import annotations
 
@@ -22,11 +23,14 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_leave_with_the_others, daemon=True).start()
     path = Path(order["run"])
-    run = Run(read_manifest(path / "manifest.json").config, path)
+    run, joined = Run(read_manifest(path / "manifest.json").config, path), False
     try:
         with join_pool(run, order["storage"], worker=order["worker"]) as (study, leases):
+            joined = True
             make_search_loop(run, study, leases, Silent()).run()
-    except QnasError:  # whoever started this one meets the same, and says so
+    except QnasError as error:
+        if not joined:  # of a search, whoever started this one meets the same, and says so
+            sys.stderr.write(f"qnas: a worker cannot join the search. {error}\n")
         sys.exit(EXIT_FAILED)
 
 
