@@ -5,8 +5,8 @@
     run = qnas.run("digits_zcu102")
     print(run.pick(fps=25_000).reasons)
 
-What is public is in `__all__`, in `qnas.visualization` and in `qnas.testing`. Each name is imported
-when it is first used.
+The public names are those of `__all__`, `qnas.visualization` and `qnas.testing`. Each name is
+imported when it is first used.
 """
 
 from __future__ import annotations

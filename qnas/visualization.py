@@ -3,7 +3,8 @@
     run = qnas.open_run("runs/digits_zcu102")
     qnas.visualization.plot_pareto_front(run).show()
 
-They are the report's figures; each point tells its trial's architecture, values and estimate.
+The figures are those of the report. Hovering over a point shows its trial's architecture, values
+and estimate.
 """
 
 from __future__ import annotations
@@ -30,10 +31,16 @@ __all__ = [
 
 
 def plot_pareto_front(run: Run, *, x: str = "", y: str = "error") -> go.Figure:
-    """Every distinct candidate over two amounts, the front and the picks marked.
+    """Plot every distinct candidate over two amounts, with the front and the picks marked.
 
-    `x` and `y` are objectives, "latency" (ms), "fps" or resources; `x` is the first objective
-    beside `y` unless given. UnknownNameError for another name.
+    Args:
+        run: A run with at least one evaluated trial.
+        x: An objective, "latency" (ms), "fps" or a resource; by default the first objective other
+            than `y`.
+        y: An amount as for `x`.
+
+    Raises:
+        UnknownNameError: `x` or `y` is no such amount.
     """
     content = _content(run)
     objectives = content.records.objectives
@@ -47,7 +54,11 @@ def plot_pareto_front(run: Run, *, x: str = "", y: str = "error") -> go.Figure:
 
 
 def plot_pareto_front_3d(run: Run) -> go.Figure:
-    """The front over the study's first three objectives; ConfigError if it has but two."""
+    """Plot the front over the study's first three objectives.
+
+    Raises:
+        ConfigError: The study has fewer than three objectives.
+    """
     content = _content(run)
     found = len(content.records.objectives)
     if found < 3:
@@ -57,25 +68,31 @@ def plot_pareto_front_3d(run: Run) -> go.Figure:
 
 
 def plot_parallel_coordinate(run: Run) -> go.Figure:
-    """A line a member of the front over every amount, its best on the front at the top."""
+    """Plot each member of the front as a line over all amounts; the best value of each amount is
+    at the top of its axis."""
     content = _content(run)
     return _described(front_figures.parallel(content), content)
 
 
 def plot_optimization_history(run: Run) -> go.Figure:
-    """Lowest error of a feasible candidate so far, in percent, over the evaluated trials."""
+    """Plot the lowest error of a feasible candidate so far, in percent, over evaluated trials."""
     return search_figures.best_error(run.searched_records("plot"))
 
 
 def plot_hypervolume_history(run: Run) -> go.Figure:
-    """Hypervolume of the feasible trials up to each generation, in units of the first one's
-    range."""
+    """Plot the hypervolume of the feasible trials up to each generation.
+
+    The unit is the range of the objectives in the first generation.
+    """
     return search_figures.hypervolumes(run.searched_records("plot"))
 
 
 def plot_param_importances(run: Run) -> go.Figure:
-    """For each kind of gene, the share of each objective's variance that changes with it, in
-    percent. ConfigError for fewer than 40 distinct candidates: too few to tell."""
+    """Plot the share of each objective's variance that depends on each kind of gene, in percent.
+
+    Raises:
+        ConfigError: The run has fewer than 40 distinct candidates, too few for an estimate.
+    """
     records = run.searched_records("plot")
     distinct = records.distinct()
     found = importances(records.objectives, distinct)
@@ -86,7 +103,7 @@ def plot_param_importances(run: Run) -> go.Figure:
 
 
 def plot_resources(run: Run) -> go.Figure:
-    """The resources of each pick, modelled, in percent of what a plan may use of the device."""
+    """Plot the modelled resources of each pick, in percent of the device's limits."""
     return device_figures.resources(_content(run))
 
 

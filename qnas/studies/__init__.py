@@ -17,7 +17,7 @@ __all__ = ["Run", "Study", "load_config", "run_all", "writable_run"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: numpy, scikit-learn and optuna are slow to come by."""
+    """Import a name on first use: importing numpy, scikit-learn and optuna is slow."""
     from importlib import import_module
 
     for module in ("config", "run.run", "run.opening", "stages.pipeline"):

@@ -1,4 +1,4 @@
-"""The Python API: run a study, open a run, ask it for its front and for one candidate of it."""
+"""The Python API: run a study, open a run, read its front and pick a candidate."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _SILENT = Silent()
 
 
 class OpenRun(Run):
-    """A run that is open to be read, also while another process trains or searches it.
+    """A run opened read-only, also while another process trains or searches it.
 
-    What it answers follows the run as it grows; nothing is written in its directory.
+    Every method reads the current state of the run. Nothing is written in the run's directory.
     """
 
     @property
@@ -46,9 +46,11 @@ class OpenRun(Run):
         return self.files.path
 
     def front(self) -> tuple[TrialRecord, ...]:
-        """Feasible, non-dominated, distinct candidates by rising error.
+        """The feasible, non-dominated, distinct candidates, by rising error.
 
-        Raises StageOrderError before the first trial, CapacityError if none fits the device.
+        Raises:
+            StageOrderError: The run has no trial yet.
+            CapacityError: No candidate fits the device.
         """
         return self.searched_records("front").front()
 
@@ -60,14 +62,21 @@ class OpenRun(Run):
         at_least: Mapping[str, float] | None = None,
         weights: Mapping[str, float] | None = None,
     ) -> PickedTrial:
-        """One candidate that keeps the limits, from the front of those that do.
+        """Select one candidate from the front of the candidates that keep the limits.
 
-        `at_most` and `at_least` name objectives, "latency" (ms), "fps" or resources; `weights`
-        say what a worsening of an objective over its whole range counts. Without weights it is
-        the knee, or with `fps`, images a second at least, the most accurate.
+        Without `weights` this is the most accurate candidate if `fps` is given, else the knee.
 
-        Raises UnknownNameError and ConfigError for limits that mean nothing, CapacityError if no
-        candidate keeps them.
+        Args:
+            fps: Least images per second; 0 for no limit.
+            at_most: Upper limits by name: objectives, "latency" (ms), "fps" or resources.
+            at_least: Lower limits by the same names.
+            weights: Relative weight of each objective, per worsening over its whole range on the
+                front.
+
+        Raises:
+            UnknownNameError: A name is no amount of the study.
+            ConfigError: A limit or weight is no positive number.
+            CapacityError: No candidate keeps the limits.
         """
         wanted = Requirements(
             fps, self._known(at_most), self._known(weights), self._known(at_least)
@@ -75,7 +84,7 @@ class OpenRun(Run):
         return PickedTrial(select_candidate(self.searched_records("pick"), wanted), self)
 
     def _known(self, amounts: Mapping[str, float] | None) -> dict[str, float]:
-        """`amounts` as the study names them: its own objectives by where they are."""
+        """`amounts` by the study's names: the user's own objectives by their references."""
         references = {
             info.name: n
             for info, n in zip(self.objectives, self.config.objective_names, strict=True)
@@ -83,7 +92,11 @@ class OpenRun(Run):
         return {references.get(name, name): amount for name, amount in (amounts or {}).items()}
 
     def summary(self) -> Summary:
-        """The outcome of the run; StageOrderError unless its picks are verified."""
+        """The outcome of the run.
+
+        Raises:
+            StageOrderError: The picks are not verified yet.
+        """
         self.need("summary", self.files.summary.exists(), "verify")
         return read_value(Summary, self.files.summary)
 
@@ -95,29 +108,29 @@ class OpenRun(Run):
 
 @dataclass(frozen=True, slots=True)
 class PickedTrial:
-    """A candidate of `run` that was chosen, and why."""
+    """A selected candidate of `run`, with the reasons for the selection."""
 
     selected: Selected = field(repr=False)
     run: OpenRun = field(repr=False)
 
     @property
     def trial(self) -> TrialRecord:
-        """What was proposed, and what came of it: architecture, values, estimate."""
+        """The candidate's trial: architecture, objective values, estimate."""
         return self.selected.trial
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """How many candidates each step of the choice left, and why it is this one."""
+        """Sentences: how many candidates each selection step left, and why this one was chosen."""
         return self.selected.reasons
 
     @property
     def more_accurate(self) -> TrialRecord | None:
-        """The next on the front of what keeps the limits; None if this is the most accurate."""
+        """The next more accurate candidate of the front within the limits, if there is one."""
         return self.selected.more_accurate
 
     @property
     def faster(self) -> TrialRecord | None:
-        """The next on the front of what keeps the limits; None if this is the fastest."""
+        """The next faster candidate of the front within the limits, if there is one."""
         return self.selected.faster
 
     @property
@@ -127,29 +140,44 @@ class PickedTrial:
 
     @property
     def estimate(self) -> Estimate:
-        """Cycles, images a second and resources, modelled."""
+        """Modelled cycles, images per second and resources."""
         return self.trial.estimate
 
     @property
     def predicted(self) -> Prediction:
-        """The same amounts, each with a 90 % interval, as the study's calibration has them; without
-        one, the estimate."""
+        """The estimate corrected by the study's calibration, each amount with a 90 % interval.
+
+        Without a calibration the values equal the estimate.
+        """
         return self.trial.predicted
 
     def plan(self) -> HardwarePlan:
-        """The plan that the search priced; CheckpointError if this version prices it otherwise."""
+        """The hardware plan whose estimate the search used.
+
+        Raises:
+            CheckpointError: This version of qnas makes another plan or estimate.
+        """
         from qnas.studies.stages.kernels import plan_of
 
         return plan_of(self.run, self._named())
 
     def explain(self) -> Explanation:
-        """Where its cycles, resources and bytes go."""
+        """Break down the cycles, resources and bytes of the accelerator."""
         title = f"trial {self.trial.number} of {self.run.config.name}"
         return explain(title, self.plan(), self.run.device)
 
     def export(self, folder: Path | str) -> Path:
-        """Write architecture, plan, weights, integer network and HLS project to `folder`, which is
-        returned; the project is in `folder/project`. ConfigError unless it is new or empty."""
+        """Write architecture, plan, weights, integer network and HLS project to `folder`.
+
+        Args:
+            folder: A new or empty folder. The HLS project goes to `folder/project`.
+
+        Returns:
+            `folder`.
+
+        Raises:
+            ConfigError: The folder is not empty.
+        """
         from qnas.studies.stages.export import export_pick
 
         out = Path(folder)
@@ -173,19 +201,30 @@ def run(
     callbacks: Sequence[Callback] = (),
     progress: Progress = _SILENT,
 ) -> OpenRun:
-    """From images to verified accelerators: what of that is missing in the run of `study`.
+    """Run every missing stage of `study`, from images to verified accelerators.
 
-    The run lies in `runs`/NAME, and is returned to be read. A run that was killed, or is called
-    again, goes on where it was. `study` is a Study, a TOML file, or the name of one that comes
-    with qnas; `until` is the last stage to do. `workers` processes search, all of one machine, and
-    with `storage`, the URL of an Optuna storage, with those of other machines.
+    The run's directory is `runs`/NAME. A run that was interrupted resumes where it stopped.
 
-    `callbacks` are called with the Optuna study and each trial that is finished, as Optuna's are;
-    `study.stop()` in one ends the search, and the later stages work on what was found.
+    Args:
+        study: A Study, a TOML file, or the name of a study that comes with qnas.
+        runs: Folder of the run directories.
+        until: The last stage to run.
+        workers: Number of search processes on this machine.
+        storage: URL of an Optuna storage to share the search with other machines.
+        callbacks: Functions called with the Optuna study and each finished trial, as Optuna calls
+            them. A callback that calls `study.stop()` ends the search; the later stages use the
+            trials found so far.
+        progress: Listener to the progress of the stages.
 
-    Raises ConfigError and UnknownNameError before anything is made, for a study that cannot be
-    run or is not the one of the run that is there; CapacityError if nothing fits the device;
-    ToolMissingError without g++; VerificationError if the C++ differs from the integer reference.
+    Returns:
+        The run, opened read-only.
+
+    Raises:
+        ConfigError: The study cannot be run, or an existing run was made from another study.
+        UnknownNameError: The study names something that does not exist.
+        CapacityError: No candidate fits the device.
+        ToolMissingError: g++ is not installed.
+        VerificationError: The C++ differs from the integer reference.
     """
     refuse_while_loading("qnas.run")
     if until not in get_args(Stage):
@@ -203,7 +242,7 @@ def run(
 def _stages(
     opened: Run, until: Stage, pool: WorkerPool, callbacks: Sequence[Callback], progress: Progress
 ) -> Sequence[Callable[[], object]]:
-    """What is to be done, in its order, as far as `until`."""
+    """The stages to run, in order, up to `until`."""
     if until == "report":
         return [lambda: pipeline.run_all(opened, pool=pool, progress=progress, callbacks=callbacks)]
     stages: dict[Stage, Callable[[], object]] = {
@@ -218,9 +257,11 @@ def _stages(
 
 
 def open_run(directory: Path | str) -> OpenRun:
-    """The run in `directory` (runs/NAME), to read: without a lock, also while it is searched.
+    """Open the run in `directory` (runs/NAME) read-only, without a lock, also during a search.
 
-    Raises ConfigError for a directory that is no run, CheckpointError for a damaged manifest.
+    Raises:
+        ConfigError: The directory holds no run.
+        CheckpointError: The manifest is damaged.
     """
     path = Path(directory)
     return OpenRun(readable_config(path), path, read_only=True)
@@ -229,12 +270,19 @@ def open_run(directory: Path | str) -> OpenRun:
 def plan(
     architecture: Architecture, device: Device | str | Path, *, dsp_share: float = 1.0
 ) -> tuple[HardwarePlan, Estimate]:
-    """The fastest plan of `architecture` on `device`, and what it costs, modelled.
+    """Find the fastest plan of `architecture` on `device`, and its modelled cost.
 
-    `device` is a Device, the name of one, or the path of a device's TOML file; `dsp_share` the
-    share of its DSPs that the plan may use. If nothing fits the limits, it is the plan that misses
-    them by least: compare `estimate.resources` with `device.limits()`. Raises CapacityError for a
-    network that has no plan at all.
+    Args:
+        architecture: The subnet.
+        device: A Device, a device's name, or the path of a device's TOML file.
+        dsp_share: Share of the device's DSPs that the plan may use, in (0, 1].
+
+    Returns:
+        The plan and its estimate. If no plan fits, this is the plan that exceeds the limits least:
+        compare `estimate.resources` with `device.limits()`.
+
+    Raises:
+        CapacityError: The network has no plan at all, on any amount of resources.
     """
     board = device if isinstance(device, Device) else load_device(device)
     return best_plan(architecture, board, dsp_share)

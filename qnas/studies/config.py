@@ -1,4 +1,4 @@
-"""Study: everything that defines a run, from a TOML file or from Python."""
+"""Study: the complete definition of a run, from a TOML file or from Python."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     ObjectiveSource = str | Objective
     Objectives = Sequence[ObjectiveSource]
     Limits = Mapping[ObjectiveSource, float]
-else:  # what they are in a file, and once the study has named them
+else:  # types in a TOML file, and in a Study after its objects are replaced by names
     from qnas.data.given import GivenImages
 
     DataSource = str | GivenImages
@@ -49,22 +49,39 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class Study(Value):
-    """One study: a space on a device, what to optimise, and every seed and budget.
+    """One study: a space on a device, the objectives, and every seed and budget.
 
-    `space` is a SearchSpace, a known name, or a name in a Python file (`spaces.py:MINE`); `device`
-    a Device, a known name, or the path of a device's TOML file. `data` is an ImageSet, which the
-    run keeps; a function at the top level of a Python file that returns one (`data.py:load`); a
-    known name; or a path: `folder:DIR` (ImageNet's layout), `idx:DIR`, `numpy:FILE.npz`. `images`
-    says how bytes become numbers. Training starts from `pretrained`, a timm model's name or a file
-    of a ViT's weights, if there is one; `pretrained_model`, its name in timm, or its number of
-    heads, `pretrained_heads`, and the others say what a file does not. The first `verify_images`
-    images of the report split, spread over its classes, go through the C simulation (0: all of
-    them). `limits` bound objectives, named or not: the most of one to minimise, the least of one to
-    maximise; resources are bounded by the device already. Objectives may be the user's own: an
-    Objective that has a name at the top level of a Python file (`mine.py:BYTES`), by which workers
-    and a resumed run find it.
-    `fps_targets` are images a second; each makes a pick: the most accurate of the front that
-    reaches it. `name` is the run's folder; without one it is SPACE_DEVICE.
+    Attributes:
+        name: Name of the run's directory; "" for SPACE_DEVICE.
+        space: A SearchSpace, a known name, or a name in a Python file (`spaces.py:MINE`).
+        data: A known name; a path (`folder:DIR` in ImageNet's layout, `idx:DIR`,
+            `numpy:FILE.npz`); a function at the top level of a Python file that returns an
+            ImageSet (`data.py:load`); or an ImageSet, whose images the run stores.
+        device: A Device, a known name, or the path of a device's TOML file.
+        objectives: Names of objectives, or the user's own: an Objective with a name at the top
+            level of a Python file (`mine.py:BYTES`), by which workers and a resumed run find it.
+        seed: Seed of every random choice.
+        limits: Limits by objective, also for objectives that are not in `objectives`: the largest
+            value of an objective to minimise, the smallest of one to maximise. The device limits
+            the resources already.
+        fps_targets: Images per second. Each target makes a pick: the most accurate member of the
+            front that reaches the target.
+        pretrained: A timm model's name, or a file of a ViT's weights, that training starts from;
+            "" for random weights.
+        pretrained_model: timm's name of the model in the file, if the file does not give it.
+        pretrained_heads: Number of heads, if the file does not give it.
+        pretrained_activation: Activation of the MLPs, if the file does not give it.
+        pretrained_epsilon: Epsilon of the LayerNorms, if the file does not give it.
+        pretrained_qk_norm: Whether queries and keys are normalised, if the file does not give it.
+        pretrained_pooling: "token" or "avg", if the file does not give it.
+        verify_images: Number of images of the report split, spread over its classes, that the C
+            simulation runs; 0 for all.
+        images: How the bytes of an image become numbers.
+        search: Budget and sampler of the search.
+        train: Recipe of the supernet's training.
+        tune: Recipe of the fine-tuning of picks.
+        calibration: Calibration of the estimates.
+        splits: Sizes of the train, search and report splits.
     """
 
     name: str = ""
@@ -141,15 +158,18 @@ class Study(Value):
 
     @classmethod
     def from_toml(cls, source: str | Path) -> Study:
-        """The study of a TOML file, or of the name of one that comes with qnas.
+        """Read the study from a TOML file, or by the name of a study that comes with qnas.
 
-        Relative paths in it are looked up from the file's folder. Raises ConfigError and
-        UnknownNameError for what is wrong in it.
+        Relative paths in the file are resolved from the file's folder.
+
+        Raises:
+            ConfigError: The file is missing or no TOML, or a value breaks a rule.
+            UnknownNameError: The study names something that does not exist.
         """
         return load_config(source)
 
     def _name_everything(self) -> None:
-        """Objects that are found again by a name, as that name; sequences as tuples."""
+        """Replace objects that a name can find again by that name, and sequences by tuples."""
         objectives, limits = self.objectives, self.limits
         plain = isinstance(objectives, Iterable) and not isinstance(objectives, str)
         require(plain, "objectives", "must be a sequence", repr(objectives))
@@ -165,36 +185,46 @@ class Study(Value):
 
     @property
     def objective_names(self) -> tuple[str, ...]:
-        """The objectives by their names, or by references into Python files."""
+        """The objectives' names, or their references into Python files."""
         return tuple(map(str, self.objectives))
 
     @property
     def limit_values(self) -> dict[str, float]:
-        """The limits, by names of objectives."""
+        """The limits by objective name, in the objectives' units."""
         return {str(name): limit for name, limit in self.limits.items()}
 
     @property
     def space_name(self) -> str:
-        """Of its own; of one in a Python file, the name there."""
+        """The space's own name, or its name in its Python file."""
         return _stem(self.space)
 
     @property
     def data_name(self) -> str:
-        """What `load_data` knows the images by; the name of arrays."""
+        """The name or path that `load_data` takes; for arrays, the ImageSet's name."""
         return self.data if isinstance(self.data, str) else str(getattr(self.data, "name", ""))
 
     def search_space(self) -> SearchSpace:
-        """The space itself; UnknownNameError, or ConfigError, if its name leads to none."""
+        """Load the search space.
+
+        Raises:
+            UnknownNameError: No space has this name.
+            ConfigError: The name in a Python file is no SearchSpace.
+        """
         from qnas.spaces import load_space
 
         return self.space if isinstance(self.space, SearchSpace) else load_space(self.space)
 
     def board(self) -> Device:
-        """The device itself; UnknownNameError, or ConfigError, if its name leads to none."""
+        """Load the device.
+
+        Raises:
+            UnknownNameError: No device has this name.
+            ConfigError: The device's TOML file is missing or faulty.
+        """
         return self.device if isinstance(self.device, Device) else load_device(self.device)
 
     def recorded(self) -> Study:
-        """The study as data alone, as a run's manifest has it: arrays by their digest."""
+        """The study as plain data, as a run's manifest stores it: arrays replaced by a digest."""
         from qnas.data.image_set import ImageSet
 
         if not isinstance(self.data, ImageSet):
@@ -202,8 +232,12 @@ class Study(Value):
         return dataclasses.replace(self, data=GivenImages.of(self.data))
 
     def check_names(self) -> None:
-        """Raises UnknownNameError unless space, data, device and objectives all exist, ConfigError
-        for a share of the device's DSPs that is not even one."""
+        """Check that space, data, device and objectives exist.
+
+        Raises:
+            UnknownNameError: One of them does not exist.
+            ConfigError: A share of the device's DSPs is less than one DSP.
+        """
         from qnas.data import check_data_name
         from qnas.objectives.registry import objective_info
         from qnas.spaces import space_names
@@ -213,7 +247,7 @@ class Study(Value):
         file = self.calibration.file
         there = not file or Path(file).is_file()
         require(there, "calibration.file", "must be a file that exists", file)
-        # A reference is loaded, and judged, where it is used.
+        # A reference into a Python file is loaded and checked where it is used.
         if isinstance(self.space, str) and not is_reference(self.space):
             _known("space", self.space, space_names())
         for name in (*self.objective_names, *self.limit_values):
@@ -236,11 +270,13 @@ class Study(Value):
 
 
 def load_config(source: str | Path) -> Study:
-    """The study of a TOML file, or of a shipped study's bare name (`digits_zcu102`).
+    """Read the study of a TOML file, or of a shipped study's name (`digits_zcu102`).
 
-    Relative paths of device, data and space are looked up from the TOML's folder. Raises
-    ConfigError for a missing file, bad TOML, unknown keys and wrong types; UnknownNameError for
-    names.
+    Relative paths of device, data and space are resolved from the TOML's folder.
+
+    Raises:
+        ConfigError: The file is missing or no TOML, or has unknown keys or wrong types.
+        UnknownNameError: The study names something that does not exist.
     """
     path = _find(source)
     found = decode(Study, read_toml(path), subject=path.name)
@@ -250,7 +286,7 @@ def load_config(source: str | Path) -> Study:
 
 
 def _resolved(config: Study, folder: Path) -> Study:
-    """`config` with its relative paths looked up from `folder`; names as they are."""
+    """`config` with its relative paths resolved from `folder`, and its names unchanged."""
     from qnas.data import resolve_data
 
     def absolute(path: str) -> str:
@@ -284,14 +320,15 @@ def _resolved(config: Study, folder: Path) -> Study:
 
 
 def _objective_name(objective: ObjectiveSource) -> str:
-    """Its name, or the name that leads to it in a Python file."""
+    """The objective's name, or its reference into a Python file."""
     if isinstance(objective, str):
         return objective
     return reference_of(objective, subject="objectives")
 
 
 def _stem(source: str | SearchSpace | Device) -> str:
-    """What a run is called after it: its name, that in a Python file, or the file's."""
+    """The part of a run's name that comes from `source`: its name, the name in its Python file, or
+    the stem of its TOML file."""
     name = source if isinstance(source, str) else source.name
     return name.rsplit(":", 1)[-1] if is_reference(name) else Path(name).stem
 

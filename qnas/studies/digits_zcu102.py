@@ -11,7 +11,7 @@ import qnas
 
 
 def main(runs: str) -> None:
-    """Run the study and say what came of it."""
+    """Run the study and print the outcome."""
     run = qnas.run("digits_zcu102", runs=runs)
     for pick in run.summary().picks:
         check = pick.verification

@@ -1,6 +1,6 @@
-"""Everything that qnas takes from inside Optuna: what a release may change without notice.
+"""Every use of Optuna's private names, which a release may change without notice.
 
-A test holds that no other module does so; `optuna>=5,<6` in pyproject.toml keeps it true.
+A test checks that no other module uses them; pyproject.toml requires `optuna>=5,<6`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial
 
 
 def set_random_state(sampler: NSGAIISampler, state: Sequence[int]) -> None:
-    """As `reseed_rng`, but to a state that is known: of its generator, and that of its independent
-    samples."""
+    """Seed the sampler's generator, and that of its independent samples, with a known `state`,
+    where Optuna's `reseed_rng` uses a random one."""
     seeds = np.random.SeedSequence(list(state)).generate_state(2)
     sampler._rng.rng.seed(seeds[0])
     sampler._random_sampler._rng.rng.seed(seeds[1])
@@ -30,10 +30,10 @@ def set_system_attrs(study: optuna.Study, trial: FrozenTrial, attrs: dict[str, A
 
 
 def live_trial(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
-    """The trial of `study` that `trial` was read from, for programs that write to it."""
+    """The writable trial of `study` that `trial` is a frozen copy of."""
     return optuna.Trial(study, trial._trial_id)
 
 
 def entries_read(backend: JournalFileBackend) -> int:
-    """How many entries of its file a journal has read."""
+    """The number of journal entries that `backend` has read from its file."""
     return len(backend._log_number_offset) - 1

@@ -1,4 +1,4 @@
-"""Progress: what a stage tells its caller while it works."""
+"""Progress: the listener that a stage calls while it works."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A listener. Stages call it; they never print."""
+    """Listens to a stage's progress. Stages call it; they never print."""
 
     def stage(self, name: str, note: str) -> None:
-        """A stage begins, or says that there is nothing to do."""
+        """Report that stage `name` begins, or in `note` that it has nothing to do."""
         ...
 
     def advance(self, done: int, total: int, note: str) -> None:
-        """`done` of `total` steps of the current stage are done."""
+        """Report that `done` of `total` steps of the current stage are done."""
         ...
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """A Progress that ignores every call."""
 
     def stage(self, name: str, note: str) -> None: ...
 
@@ -26,7 +26,7 @@ class Silent:
 
 
 def duration(seconds: float) -> str:
-    """For people: `42 s`, `3:05 min`, `12:30 h`."""
+    """Format a duration: `42 s`, `3:05 min`, `12:30 h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

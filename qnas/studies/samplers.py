@@ -1,4 +1,4 @@
-"""Optuna's samplers by name: which can be named in a study, and how one is made."""
+"""Optuna's samplers that a study can name, and their construction."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from qnas.studies.sections import SearchConfig
 
 
 def sampler_names() -> list[str]:
-    """Optuna's samplers that can be named: those that take a seed and several objectives."""
+    """Names of Optuna's samplers that take a seed and support several objectives."""
     single = ("CmaEsSampler", "GridSampler", "PartialFixedSampler", "BaseSampler")
     return [n for n in optuna.samplers.__all__ if n.endswith("Sampler") and n not in single]
 
 
 def make_sampler(search: SearchConfig, *, seed: int) -> BaseSampler:
-    """The sampler that `search` names; UnknownNameError, ConfigError for settings it refuses.
+    """Make the sampler that `search` names, with `search.population` as its population size.
 
-    One that works in generations is told their size.
+    Raises UnknownNameError for an unknown sampler, ConfigError for settings that it refuses.
     """
     kind, size = _kind_and_size(search)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # it was named on purpose
+            warnings.simplefilter("ignore", ExperimentalWarning)  # the user chose it by name
             sampler = kind(**{**size, **search.settings, "seed": seed})
     except (TypeError, ValueError) as error:
         rule, remedy = f"must be what {search.sampler_name} takes", "See the page of that sampler."
@@ -40,7 +40,7 @@ def make_sampler(search: SearchConfig, *, seed: int) -> BaseSampler:
 
 
 def _kind_and_size(search: SearchConfig) -> tuple[Any, dict[str, int]]:
-    """What makes the sampler, and the size of a generation for what wants to know."""
+    """The sampler's constructor, and its argument for the population size if it takes one."""
     name = search.sampler_name
     if is_reference(name):
         return load_reference(name, subject="search.sampler"), {}

@@ -1,4 +1,4 @@
-"""Tables of a study's TOML that are about the search itself: [search], [tune], [calibration]."""
+"""The tables [search], [tune] and [calibration] of a study's TOML."""
 
 from __future__ import annotations
 
@@ -21,24 +21,29 @@ else:
     SamplerSource = str
 
 DEFAULT_SAMPLER = "NSGAIISampler"
-REPRODUCIBLE = "ReproducibleNSGAIISampler"  # what does so in a study of Optuna's own
+REPRODUCIBLE = "ReproducibleNSGAIISampler"  # qnas's own sampler for plain Optuna studies
 MOST_TRIALS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class SearchConfig(Value):
-    """The budget, `trials` in generations of `population`, and who proposes them.
+    """The budget and the sampler of a search.
 
-    `sampler` is one of Optuna's classes or its name, or a function or class at the top level of a
-    Python file (`mine.py:make`) that makes one of `seed` and `settings`, its other arguments; not
-    a sampler that is made already, since each generation makes its own. `dsp_shares` are the
-    shares of the device's DSPs that a candidate may use: the hardware's own gene, beside those of
-    the search space. The front of an earlier run, the folder `seed_from`, fills up to half of the
-    first generation.
-
-    `stop_after` failed trials in a row end the search. With `racing`, a candidate that is
-    certain to be dominated is shown no more images. With FPS targets, every `focus_every`-th
-    generation looks near the best that reach them (0: none does).
+    Attributes:
+        trials: Number of decided trials that end the search.
+        population: Trials per generation.
+        dsp_shares: Shares of the device's DSPs, in (0, 1], that a candidate may use: the gene of
+            the hardware, beside those of the search space.
+        sampler: An Optuna sampler class or its name, or a function or class at the top level of a
+            Python file (`mine.py:make`) that makes a sampler from `seed` and `settings`. A sampler
+            object is refused: each generation makes its own sampler.
+        settings: Further arguments of the sampler's constructor.
+        seed_from: Directory of an earlier run whose front fills up to half of the first
+            generation; "" for none.
+        stop_after: Number of failed trials in a row that ends the search with an error.
+        racing: Whether to stop evaluating a candidate as soon as it is certain to be dominated.
+        focus_every: With FPS targets, every `focus_every`-th generation mutates the most accurate
+            candidates that reach a target; 0 turns this off.
     """
 
     trials: int = 300
@@ -86,12 +91,12 @@ class SearchConfig(Value):
 
     @property
     def sampler_name(self) -> str:
-        """Of Optuna's class, or a reference into a Python file."""
+        """The name of Optuna's sampler class, or a reference into a Python file."""
         return str(self.sampler)
 
 
 def _sampler_name(sampler: Any) -> str:
-    """By which it is made again: Optuna's class by its own, others by that in their file."""
+    """The name that finds the sampler again: an Optuna class name, or a reference into a file."""
     if isinstance(sampler, str):
         name = sampler
     elif isinstance(sampler, type) and sampler.__module__.startswith("optuna."):
@@ -107,7 +112,10 @@ def _sampler_name(sampler: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TuneConfig(Value):
-    """How `qnas tune` trains a pick's subnet on, alone. All that is not here is as in [train]."""
+    """The recipe with which `qnas tune` fine-tunes a pick's subnet.
+
+    All other settings are those of [train].
+    """
 
     epochs: int = 40
     learning_rate: float = 1e-3
@@ -126,7 +134,8 @@ class TuneConfig(Value):
             require(0 <= rate <= most, f"tune.{name}", f"must lie in 0..{most}", rate)
 
     def recipe(self, train: Recipe) -> Recipe:
-        """The rows that are 8-bit stay those of the search: never ranked again."""
+        """The recipe for fine-tuning; the 8-bit rows are never ranked again, and so stay those of
+        the search."""
         return dataclasses.replace(
             train,
             epochs=self.epochs,
@@ -139,8 +148,13 @@ class TuneConfig(Value):
 
 @dataclass(frozen=True, slots=True)
 class CalibrationConfig(Value):
-    """What `qnas calibrate --reports` wrote, to search with: `file`, and which end of its 90 %
-    intervals must keep the device's limits, the predicted `value` or the `upper` end."""
+    """The calibration that a search uses.
+
+    Attributes:
+        file: A file that `qnas calibrate --reports` wrote; "" for none.
+        bound: The number that must keep the device's limits: the predicted "value", or the "upper"
+            end of its 90 % interval.
+    """
 
     file: str = ""
     bound: Literal["value", "upper"] = "value"
@@ -150,6 +164,6 @@ class CalibrationConfig(Value):
 
 
 def require(holds: bool, subject: str, rule: str, value: object) -> None:
-    """ConfigError unless the rule `holds` of `value`, a study's `subject`."""
+    """Raise ConfigError, naming the study's key `subject`, unless its `value` keeps the rule."""
     if not holds:
         raise ConfigError(problem(subject, rule, value, "Correct the study's TOML."))
