@@ -73,7 +73,7 @@ class _Report:
     def is_vivados(self) -> bool:
         """Whether Vivado wrote the report of a whole design: other reports name the kernel."""
         path = Path(self.said.source)
-        of_kernel = path.suffix == ".xml" or "export" in path.name or "kernel_util" in path.name
+        of_kernel = "export" in path.name or "kernel_util" in path.name
         return self.said.tool == "Vivado" and not of_kernel
 
 
@@ -143,7 +143,8 @@ def _tells(other: _Report, report: _Report, name: str) -> bool:
     if report.said.part and other.said.part and not same_part(report.said.part, other.said.part):
         return False
     if name == "top":
-        return not report.is_vivados
+        several = bool(report.said.modules)  # kernels of a link: no function is above them
+        return not (several or report.is_vivados or other.is_vivados)
     if name == "clock_estimated_ns":  # the clock that was reached is of one tool at one stage
         built = report.said.stage in ("synthesized", "implemented")
         return built and (other.said.tool, other.said.stage) == (

@@ -136,6 +136,8 @@ def test_kernels_of_a_link_take_the_clock_of_the_design_that_they_are_in(tmp_pat
     found = collect_reports([tree(tmp_path / "reports", files)]).measurements
     clocks = {Path(m.source).name: m.clock_target_ns for m in found}
     assert clocks["impl_1_kernel_util_routed.rpt"] == 5.0
+    (kernels,) = [m for m in found if "kernel_util" in m.source]
+    assert (kernels.top, kernels.part) == (None, "xcu50-fsvh2104-2-e")
     assert clocks["a.hls_compile.rpt"] is clocks["b.hls_compile.rpt"] is None
 
 
