@@ -18,6 +18,7 @@ from qnas.data import ImageSet
 from qnas.errors import ConfigError
 from qnas.spaces import load_space
 from qnas.studies.run.data_check import check_fit
+from tests.accel.projects import change
 from tests.cli.tiny_study import qnas, study
 
 STUDY = study(
@@ -86,8 +87,7 @@ def test_a_project_that_does_not_compile_shows_no_old_table(copy: Path) -> None:
 
 @pytest.mark.slow
 def test_a_mismatch_comes_with_the_command_that_shows_it_again(copy: Path) -> None:
-    source = copy / "runs/tiny/picks/knee/project/src/layer_norm.hpp"
-    source.write_text(source.read_text().replace("31 + e - 15", "31 + e - 14"))
+    change(copy / "runs/tiny/picks/knee/project", "src/layer_norm.hpp", "16 + e", "17 + e")
     result = qnas("verify", copy)
     assert result.exit_code == 1
     said = " ".join(result.stderr.split())

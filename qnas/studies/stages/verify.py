@@ -15,7 +15,7 @@ from qnas.accel.csim.simulation import write_vectors
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.csim.verification import Mismatch, Verification
 from qnas.accel.csim.verify import inputs_of, verify_project
-from qnas.errors import CheckpointError, VerificationError, problem
+from qnas.errors import CheckpointError, ConfigError, VerificationError, problem
 from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
 from qnas.studies.progress import Progress
@@ -61,7 +61,10 @@ def read_verdicts(files: KernelDirectory) -> tuple[Verdict, ...]:
     found = read_json(files.verification)
     several = isinstance(found, dict) and "networks" in found
     verdicts = found["networks"] if several else [found]
-    return tuple(decode(Verdict, one, subject=str(files.verification)) for one in verdicts)
+    try:
+        return tuple(decode(Verdict, one, subject=str(files.verification)) for one in verdicts)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def write_verdicts(files: KernelDirectory, verdicts: Sequence[Verdict]) -> None:
