@@ -51,13 +51,22 @@ class ReproducibleNSGAIISampler(BaseSampler):
     process or many, on any storage that they share, `n_jobs` of any number, in one go or killed
     and resumed. Trials' numbers, and which are made twice, may differ.
 
-    Selection, crossover and mutation are Optuna's, `mutation` to `swapping_prob` its arguments; a
-    trial within its constraints (`trial.set_constraint`) comes before one that is not. A trial that
-    fails is proposed again, the same, `retries` times; then another takes its slot. What a process
-    of this machine left running when it was killed is proposed again; after the death of another
-    machine, `study.tell(number, state=TrialState.FAIL)` frees the slot.
+    Selection, crossover and mutation are Optuna's; a trial within its constraints
+    (`trial.set_constraint`) comes before one that is not. What a process of this machine left
+    running when it was killed is proposed again; after the death of another machine,
+    `study.tell(number, state=TrialState.FAIL)` frees the slot. The objective must give the same
+    values for the same parameters.
 
-    The objective must give the same values for the same parameters.
+    Args:
+        seed: Of everything that is drawn.
+        population_size: Trials of a generation.
+        mutation: As of `optuna.samplers.NSGAIISampler`, and so are those that follow.
+        mutation_prob: See there.
+        crossover: See there.
+        crossover_prob: See there.
+        swapping_prob: See there.
+        retries: How often a trial that fails is proposed again, the same, before another child
+            takes its slot.
     """
 
     def __init__(
