@@ -128,7 +128,7 @@ def test_a_stream_too_short_or_too_long_is_a_fault(
 def test_sources_that_do_not_compile_say_why(tmp_path: Path) -> None:
     design = small()
     project = design.write(tmp_path / "project")
-    change(project, "src/gemm.hpp", "short drained = stage.drain_steps;", "short drained = zero;")
+    change(project, "src/schedule.hpp", "at.drained = stage.drain_steps;", "at.drained = zero;")
     with pytest.raises(CompileError, match=r"zero\W+ was not declared"):
         run(project, design)
 

@@ -10,8 +10,8 @@
 // until then iterations pass in which nothing is multiplied (PLAN.md, section 5).
 #pragma once
 #include "drain.hpp"
-#include "loader.hpp"
 #include "mac_array.hpp"
+#include "schedule.hpp"
 #include "softmax.hpp"
 #include "trace.hpp"
 
@@ -59,16 +59,7 @@ inline void engine(const Stage& stage, const Stage& beside, Softmax& softmax, Wo
         held[j] = 0;
     }
     const bool alone = stage.kind == SOFTMAX;
-    LoadCursor cursor = first_load(stage);
-    Tile tile = first_tile(stage, 0), draining = tile;
-    short k = 0;                        // beat of the tile
-    short drained = stage.drain_steps;  // steps done; all of them: nothing is pending
-    ap_uint<2> ahead = 0;               // row tiles that have come and are not done: at most two
-    bool coming = !alone;               // whether more are to come
-    bool complete = false;              // whether one came whole in the iteration before
-    bool pause = false;                 // until that is known: no word of the next one is taken
-    const short last_k = stage.tile_steps - 1, last_token_tile = stage.token_tiles - 1;
-    const int last_load = stage.load_steps - 1;
+    Schedule at = first_turn(stage);
 
     // Whether work is left is known too late for the next iteration, since a word that the stream
     // brings or does not bring may decide it. So the loop ends some idle iterations late.
@@ -95,45 +86,30 @@ steps:
 #pragma HLS DEPENDENCE variable=residual inter false
 #pragma HLS DEPENDENCE variable=weight intra false
 #pragma HLS DEPENDENCE variable=row_param intra false
-        const bool left = tile.row_tile < stage.row_tiles, pending = drained < stage.drain_steps;
-        const bool multiplying = ahead != 0, loading = coming && ahead != 2 && !pause;
-        const bool beat = multiplying && k < stage.beats, last_beat = k == stage.beats - 1;
-        const bool tile_done = multiplying && k == last_k;
-        const bool row_done = tile_done && tile.token_tile == last_token_tile;
-        if (left)
-            QNAS_COUNT(tile.row_tile == 0 && !multiplying ? trace::PREFETCH : trace::TILES);
-        else if (pending)
+        const Turn turn = turn_of(stage, at);
+        if (turn.left)
+            QNAS_COUNT(at.tile.row_tile == 0 && !at.ready ? trace::PREFETCH : trace::TILES);
+        else if (turn.draining)
             QNAS_COUNT(trace::FLUSH);
-        if (beat)
-            multiply_accumulate(weight[weight_half(tile.row_tile) + k], act[tile.src_row + k],
-                                k == 0, accumulator);
+        if (turn.beat)
+            multiply_accumulate(weight[weight_half(at.tile.row_tile) + at.k],
+                                act[at.tile.src_row + at.k], at.k == 0, accumulator);
         Load load;
         load.came = false;
-        if (loading) load = fetch(stage, cursor, words, key, prob);
+        if (turn.loading) load = fetch(stage, at.cursor, words, key, prob);
         if (softmax.running) {
             QNAS_COUNT(trace::SOFTMAX);
             softmax_step(beside, softmax, score, score_delay, prob, query_scale);
         }
-        if (pending) {
-            drain_step(stage, draining, drained, drain, held, row_param, query_scale, gelu, act,
-                       key, score, residual, logit);
-            ++drained;
-        }
-        if (beat && last_beat) {  // tile_steps >= drain_steps: the last tile is drained
-            copy_accumulators(accumulator, drain);
-            draining = tile;
-            drained = 0;
-        }
-        coming = coming && !(complete && cursor.tile == stage.row_tiles);
-        ahead += ap_uint<2>(complete) - ap_uint<2>(row_done);
-        pause = loading && cursor.step == last_load;
-        complete = pause && load.came;
-        if (load.came) store_load(stage, cursor, load, weight, row_param);
-        if (multiplying) k = tile_done ? 0 : k + 1;
-        if (tile_done) next_tile(stage, tile);
+        if (turn.draining)
+            drain_step(stage, at.draining, at.drained, drain, held, row_param, query_scale, gelu,
+                       act, key, score, residual, logit);
+        if (turn.last_beat) copy_accumulators(accumulator, drain);
+        if (load.came) store_load(stage, at.cursor, load, weight, row_param);
+        next_turn(stage, turn, load.came, at);
         running = soon;
         soon = later;
-        later = alone ? softmax.running : left || pending;
+        later = alone ? softmax.running : turn.left || turn.draining;
     }
 }
 

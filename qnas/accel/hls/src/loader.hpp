@@ -106,31 +106,39 @@ inline void store_nibbles(const Stage& stage, const LoadCursor& cursor, const Lo
     }
 }
 
-// Stores what came, and goes on to the next step: of weights first the row parameters, then word by
-// word and beat by beat; of pairs beat by beat, then row by row.
-inline void store_load(const Stage& stage, LoadCursor& cursor, const Load& load,
+// Of weights the row parameters come first, then the nibbles.
+inline bool brings_params(const Stage& stage, const LoadCursor& cursor) {
+#pragma HLS INLINE
+    return stage.left == WEIGHTS && cursor.step < plan::ROW_PARAM_WORDS;
+}
+
+inline void store_load(const Stage& stage, const LoadCursor& cursor, const Load& load,
                        WeightMemory& weight, RowParamMemory& row_param) {
 #pragma HLS INLINE
-    const bool words = stage.left == WEIGHTS;
-    const bool params = words && cursor.step < plan::ROW_PARAM_WORDS;
-    const bool last_beat = cursor.beat == stage.beats - 1;
-    const bool last_part = cursor.part == plan::BEAT_WORDS - 1;
-    const bool last_step = cursor.step == stage.load_steps - 1;
-    if (params)
+    if (brings_params(stage, cursor))
         store_row_params(load.word, cursor.tile, cursor.step, row_param);
     else
         store_nibbles(stage, cursor, load, weight);
-    cursor.step = last_step ? 0 : cursor.step + 1;
+}
+
+// Weights come word by word and beat by beat, pairs beat by beat and row by row.
+inline void next_load(const Stage& stage, LoadCursor& cursor) {
+#pragma HLS INLINE
+    const bool words = stage.left == WEIGHTS;
+    const bool last_beat = cursor.beat == stage.beats - 1;
+    const bool last_part = cursor.part == plan::BEAT_WORDS - 1;
+    const bool last_step = cursor.step == stage.load_steps - 1;
     if (last_step) {
         ++cursor.tile;
         cursor.part = cursor.beat = 0;
-    } else if (words && !params) {
-        cursor.part = last_part ? 0 : cursor.part + 1;
-        cursor.beat += last_part;
     } else if (!words) {
         cursor.part += last_beat;
         cursor.beat = last_beat ? 0 : cursor.beat + 1;
+    } else if (!brings_params(stage, cursor)) {
+        cursor.part = last_part ? 0 : cursor.part + 1;
+        cursor.beat += last_part;
     }
+    cursor.step = last_step ? 0 : cursor.step + 1;
     if (!words && last_beat) {
         ++cursor.row;
         cursor.address += stage.left_stride;

@@ -126,7 +126,7 @@ inline void pack_tokens(const act_t act[plan::TT][plan::TK], PackedTokens& packe
 
 // CASCADE products, each added to those before it by the DSP that makes it, as DSPs stand in a column
 // (PCOUT to PCIN). HLS matches the chain where no BIND_OP takes its products out of it, in the order
-// in which it is written (EXPRESSION_BALANCE off, in gemm). From Vitis 2023.2 on its intrinsics say
+// in which it is written (EXPRESSION_BALANCE off, in `engine`). From Vitis 2023.2 on its intrinsics say
 // the same without matching: QNAS_DSP_BUILTINS.
 inline ap_int<48> cascade_sum(const PackedRows& rows, const packed_acts_t tokens[plan::TK],
                               int first) {

@@ -47,6 +47,7 @@ def test_every_memory_is_partitioned_in_its_bank_dimensions(seed: int) -> None:
 
 
 PARTITION = "ARRAY_PARTITION variable=act complete dim=2"
+DRAIN = "        if (turn.draining)\n            drain_step("
 NORM, GEMM, SOFTMAX = "src/layer_norm.hpp", "src/gemm.hpp", "src/softmax.hpp"
 LOAD = "            before[lane] = delay[at.v][lane];\n"
 STORE = "            delay[at.v][lane] = fresh[lane];\n"
@@ -99,8 +100,9 @@ MUTANTS = {
     "software": (SOFTMAX, "SoftmaxScalars scalars;", "double scalars;", "hardware"),
     "open brace": (SOFTMAX, "    return scalars;\n", "    return scalars; {\n", "must be C++"),
     "store before load": (NORM, LOAD + STORE, STORE + LOAD, "loaded before it is stored"),
-    "second store site": (GEMM, "        if (pending) {", "        act[0][0][0] = 0;\n"
-                          "        if (pending) {", "stored at one place"),
+    "second store site": (
+        GEMM, DRAIN, f"        act[0][0][0] = 0;\n{DRAIN}", "stored at one place"
+    ),
     "chained maximum": (
         SOFTMAX,
         "    now.largest = first || tree > now.largest ? tree : now.largest;\n",
@@ -146,10 +148,10 @@ def test_a_fault_is_caught_by_its_rule_with_file_and_line(
 def test_draining_before_multiplying_is_found(sources: dict[str, str]) -> None:
     """The engine's loop as it once was, without the claim that would make it right."""
     text = sources[GEMM]
-    drain = re.search(r"        if \(pending\) \{.*?\n        \}\n", text, re.DOTALL)
+    drain = re.search(rf"{re.escape(DRAIN)}.*?;\n", text, re.DOTALL)
     assert drain is not None
     moved = text.replace(drain[0], "").replace(
-        "        if (beat)\n", f"{drain[0]}        if (beat)\n", 1
+        "        if (turn.beat)\n", f"{drain[0]}        if (turn.beat)\n", 1
     )
     claimed = {**sources, GEMM: moved}
     assert lint(claimed) == (), "what the claim says is for the probe to find"
