@@ -44,6 +44,7 @@ else:  # types in a TOML file, and in a Study after its objects are replaced by 
     Objectives = tuple[str, ...]
     Limits = dict[str, float]
 
+MOST_FPS = 10**9
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -141,6 +142,8 @@ class Study(Value):
             "must be positive, without repeats",
             list(targets),
         )
+        most = f"must be at most {MOST_FPS:,}"
+        require(max(targets, default=0) <= MOST_FPS, "fps_targets", most, list(targets))
 
     def _check_pretrained(self) -> None:
         for key in ("model", "heads", "activation", "epsilon", "qk_norm", "pooling"):

@@ -11,7 +11,7 @@ from qnas._util.extensions import reference_of
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
-from qnas.training.recipe import Recipe
+from qnas.training.recipe import AT_MOST, Recipe
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -124,7 +124,8 @@ class TuneConfig(Value):
 
     def __post_init__(self) -> None:
         normalise_fields(self, prefix="tune.")
-        require(self.epochs >= 1, "tune.epochs", "must be at least 1", self.epochs)
+        most = AT_MOST["epochs"]
+        require(1 <= self.epochs <= most, "tune.epochs", f"must lie in 1..{most:,}", self.epochs)
         for name, most in (
             ("learning_rate", 10),
             ("step_learning_rate", 10),

@@ -91,7 +91,7 @@ class Recipe(Value):
             if value < (1 if whole else 0):
                 rule = f"must be at least {1 if whole else 0}"
                 raise ConfigError(problem(f"train.{field.name}", rule, value, "Raise it."))
-            most = _AT_MOST.get(field.name)
+            most = AT_MOST.get(field.name)
             if most is not None and value > most:
                 rule = f"must be at most {most}"
                 raise ConfigError(problem(f"train.{field.name}", rule, value, "Lower it."))
@@ -110,7 +110,7 @@ class Recipe(Value):
 
 
 # Beyond these a recipe is a slip of the pen, and some end in a traceback hours later.
-_AT_MOST = {
+AT_MOST = {
     "epochs": 1_000_000,
     "batch_size": 1_000_000,
     "learning_rate": 10,

@@ -46,7 +46,7 @@ def cases() -> Iterator[Bad]:
         ("rate nan", "train.learning_rate = nan", "train.learning_rate", "must be", "nan", ""),
         ("rate inf", "train.learning_rate = inf", "train.learning_rate", "must be", "inf", ""),
         ("crop 0", "images.crop = 0.0", "images.crop", "must lie in 0.1..1", "0.0", "Correct"),
-        ("tune 0", "tune.epochs = 0", "tune.epochs", "must be at least 1", "0", FIX_STUDY),
+        ("tune 0", "tune.epochs = 0", "tune.epochs", "must lie in 1..1,000,000", "0", FIX_STUDY),
         (
             "nothing to train on",
             "splits = {search_fraction = 0.6, report_fraction = 0.5}",
