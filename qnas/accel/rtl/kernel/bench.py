@@ -54,10 +54,13 @@ def _memory(plan: HardwarePlan, name: str) -> str:
     return f"{name}, {s.width}, {s.banks}, {s.rows}, {s.write_rows}"
 
 
-def write_network(folder: Path, index: int, member: KernelNetwork, patches: Ints) -> None:
+def write_network(
+    folder: Path, index: int, members: Sequence[KernelNetwork], patches: Ints
+) -> None:
     """The files of network number `index`: weights by port, images, and what every stage of every
     image must give."""
-    plan, strides = member.plan, memory_constants([member.plan])
+    member, strides = members[index], memory_constants([one.plan for one in members])
+    plan = member.plan
     for port, content in enumerate(weight_files(member.network, plan).values()):
         (folder / f"weights_{index}_{port}.bin").write_bytes(content)
     (folder / f"image_{index}.bin").write_bytes(words_of_image(plan, patches))

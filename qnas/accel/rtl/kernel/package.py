@@ -56,7 +56,7 @@ def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, Mapping[str, in
         ),
         ("DSPs: row slots x tokens in one, bits a field, products summed.", _dsp(plan)),
         ("Formats.", _formats(plan)),
-        ("Clocks of pipelines.", _clocks(plan)),
+        ("Clocks of pipelines.", clocks(plan)),
         ("Widths of counts, of rows of memories, of token banks.", widths(plans)),
         ("Units.", {"UNITS": len(KINDS)}),
     ]
@@ -147,7 +147,8 @@ def _formats(plan: HardwarePlan) -> dict[str, int]:
     }
 
 
-def _clocks(plan: HardwarePlan) -> dict[str, int]:
+def clocks(plan: HardwarePlan) -> dict[str, int]:
+    """How deep pipelines are that several units know of."""
     packed = plan.packing.rows == 2
     return {
         "ARRAY_CLOCKS": min(plan.packing.cascade, plan.folding.tk) + 6 if packed else 7,

@@ -104,7 +104,7 @@ def simulate_kernel(
     with tempfile.TemporaryDirectory(prefix="qnas-rtl-") as scratch:
         work = Path(scratch)
         for index, one in enumerate(networks):
-            write_network(work, index, one, one.network.quantize_images(images))
+            write_network(work, index, networks, one.network.quantize_images(images))
         _write_options(work / "run.txt", timing or MemoryTiming(), len(images), plans)
         _run(program, work, plans)
         found = json.loads((work / "result.json").read_text())

@@ -13,6 +13,7 @@ from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl import simulate as simulating
 from qnas.accel.rtl.kernel.compiled import lint
+from qnas.accel.rtl.kernel.cycles import cycles_of_image
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, MemoryTiming, simulate_kernel
 from qnas.accel.rtl.kernel.sources import kernel_sources
 from qnas.errors import CompileError, ConfigError, DependencyError, VerificationError
@@ -79,7 +80,7 @@ def test_images_give_the_reference_whatever_the_memory_does(cache: Path) -> None
         assert found.mismatches == 0 and found.first_mismatch is None
         assert found.values == values(kernel.plan, network, len(kernel.images))
         assert (found.images, found.stages) == (len(kernel.images), len(kernel.plan.stages))
-    assert calm.cycles_next < calm.cycles_first
+    assert calm.cycles_next == cycles_of_image(kernel.plan) < calm.cycles_first
     assert calm.cycles_next < restless.cycles_next
     assert min(calm.stage_cycles) > 0
 
@@ -117,12 +118,8 @@ FAULTS = {
         *("tables.sv", "memory[0] = 30464", "memory[0] = 29440"),
         "block0.head0.softmax",
     ),
-    "a sequence a clock too quick": (
-        *("sequencer.sv", "      end\n      SETTLE: state", "state <= RUN;\n end\n SETTLE: state"),
-        "patches",
-    ),
-    "operands a clock too early": (
-        *("schedule.sv", "valid <= multiplies_q;", "valid <= multiplies;"),
+    "activations a row too far": (
+        *("schedule.sv", "act_row <= src_row + R'(step);", "act_row <= src_row + R'(step + 1);"),
         "stem",
     ),
     "a stage ends before its last writes": (
@@ -142,6 +139,13 @@ def test_a_fault_is_caught_and_named(name: str, cache: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_sequence_a_clock_too_quick_is_caught_and_named(cache: Path) -> None:
+    right, wrong = "      end\n      SETTLE: state", "state <= RUN;\n end\n SETTLE: state"
+    with pytest.raises(VerificationError, match="after a value of stage patches differed"):
+        simulated(small(), cache, fault=("sequencer.sv", right, wrong))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_networks_under_random_foldings(seed: int, cache: Path) -> None:
     check_random(seed, cache)
@@ -157,8 +161,11 @@ def test_more_random_networks(seed: int, cache: Path) -> None:
 def check_random(seed: int, cache: Path) -> None:
     kernel = random_design(seed)
     lint(kernel_sources([kernel.plan]))
-    found = simulated(kernel, cache, timing=replace(RESTLESS, seed=seed))
-    assert found.mismatches == 0, found.first_mismatch
+    for timing in (MemoryTiming(), replace(RESTLESS, seed=seed)):
+        found = simulated(kernel, cache, timing=timing)
+        assert found.mismatches == 0, found.first_mismatch
+        if timing.stalls == 0:
+            assert found.cycles_next == cycles_of_image(kernel.plan)
 
 
 @pytest.mark.slow

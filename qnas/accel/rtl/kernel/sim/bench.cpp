@@ -148,9 +148,15 @@ class Bench {
         const auto& root = *top_->rootp;
         const int index = root.QNAS_KERNEL(finished_index);
         const int softmax = root.QNAS_KERNEL(softmax_index);
-        sim::fail(("one that stands still in image " + std::to_string(image_) + ", stage " +
-                   std::to_string(index) + " or stage " + std::to_string(softmax))
-                      .c_str());
+        std::string text = "one that stands still in image " + std::to_string(image_) +
+                           ", stage " + std::to_string(index) + " or stage " +
+                           std::to_string(softmax);
+        if (!outcome_.first.empty()) {
+            const Mismatch& first = outcome_.first[0];
+            text += ", after a value of stage " + std::to_string(first_stage_ + first.stage) +
+                    " differed from the reference";
+        }
+        sim::fail(text.c_str());
     }
 
     // Inputs begin with anything too.

@@ -36,7 +36,11 @@ module loader (
   assign word_ready = from_stream;
   assign take = from_stream & word_valid;
   assign step = take | state == PAIRS;
-  logic last_beat, last_part;
+  // Whether a tile has room, and the one after it.
+  logic room, next_room, last_tile, last_beat, last_part;
+  assign room = tile - multiplied < 2 & tile - drained < 4;
+  assign next_room = tile - multiplied < 1 & tile - drained < 3;
+  assign last_tile = tile == stage.row_tiles - 1'b1;
   assign last_beat = beat == stage.beats - 1'b1;
   assign last_part = attention ? part == C'(TM / 2 - 1) : part == C'(plan::BEAT_WORDS - 1);
   assign tile_ends = (state == NIBBLES | state == PAIRS) & step & last_beat & last_part;
@@ -57,7 +61,7 @@ module loader (
       end
       WAIT:
       if (tile == stage.row_tiles) state <= IDLE;
-      else if (tile - multiplied < 2 & tile - drained < 4) state <= attention ? PAIRS : PARAMS;
+      else if (room) state <= attention ? PAIRS : PARAMS;
       PARAMS:
       if (take) begin
         i <= i == C'(plan::ROW_PARAM_WORDS - 1) ? '0 : i + 1'b1;
@@ -80,7 +84,7 @@ module loader (
     endcase
     if (tile_ends) begin
       tile <= tile + 1'b1;
-      state <= WAIT;
+      state <= last_tile | ~next_room ? WAIT : attention ? PAIRS : PARAMS;
     end
     if (rst) state <= IDLE;
   end

@@ -1,0 +1,105 @@
+"""The clocks of the kernel as RTL, stage by stage: the loops of the plan and the fills of its own
+pipelines, for a memory that brings a word a clock. What a simulation counts is equal to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from qnas._util.units import ceil_div
+from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.accel.rtl.kernel.package import clocks, is_series7
+
+# Clocks between what is done in one unit and what is seen of it in another; each is the number of
+# registers on the way.
+STARTED = 1  # a unit's first clock, behind that of its start
+SEEN = 1  # a stage is done: the clock behind the unit's last one
+BETWEEN = 1  # from there to the start of the next stage
+NEXT_IMAGE = 1  # its first stage is fetched
+BESIDE = 3  # from the start of a softmax to that of the products beside it
+VECTORS = 8  # LayerNorm, softmax: reads of memory, queues and writes, beside their arithmetic
+STORED = 6  # logits: the port's address and its answer's start
+BURST = 2  # of the logits' port, beyond the first one
+
+
+def cycles_of_image(plan: HardwarePlan) -> int:
+    """Of an image behind the first one of a call, whose words are there when they are wanted."""
+    steps = (list(group) for _, group in groupby(plan.stages, lambda stage: stage.step))
+    return NEXT_IMAGE + sum(_step(plan, stages) + BETWEEN for stages in steps)
+
+
+def _step(plan: HardwarePlan, stages: Sequence[Stage]) -> int:
+    """A softmax goes on beside the products that follow it."""
+    softmaxes = [stage for stage in stages if stage.kind == "softmax"]
+    others = [stage for stage in stages if stage.kind != "softmax"]
+    products = sum(stage_cycles(plan, stage) + BETWEEN for stage in others) - BETWEEN
+    if not softmaxes:
+        return products
+    own = stage_cycles(plan, softmaxes[0])
+    return max(own, BESIDE + products) if others else own
+
+
+def stage_cycles(plan: HardwarePlan, stage: Stage) -> int:
+    """From the start of a stage to the clock in which it is seen to be done."""
+    match stage.kind:
+        case "load_patches" | "load_residual":
+            return STARTED + stage.loop_cycles + 1 + SEEN  # and the write behind the last word
+        case "layer_norm":
+            return _layer_norm(plan, stage)
+        case "softmax":
+            return _softmax(plan, stage)
+        case _:
+            return _gemm(plan, stage)
+
+
+def _levels(count: int) -> int:
+    return (count - 1).bit_length()
+
+
+def _layer_norm(plan: HardwarePlan, stage: Stage) -> int:
+    f, series7 = plan.folding, is_series7(plan)
+    parameters = next(loop.trips for loop in stage.loops if loop.name == "parameters")
+    vectors = ceil_div(stage.rows, f.vl)
+    tree = (_levels(f.vl) + 1) // 2
+    squares, mean = 3 + tree + 1, (7 if series7 else 5) + 1
+    results = 12 + (5 if series7 else 3)
+    fill = squares + mean + clocks(plan)["RSQRT_CLOCKS"] + results + VECTORS
+    return parameters + (stage.tokens + 1) * vectors + fill
+
+
+def _softmax(plan: HardwarePlan, stage: Stage) -> int:
+    levels = _levels(plan.folding.vl)
+    vectors = ceil_div(stage.inner, plan.folding.vl)
+    results, tree = 9, (levels + 1) // 2
+    fill = levels + 1 + results + tree + 1 + clocks(plan)["ROW_SCALE_CLOCKS"] + VECTORS
+    return (stage.tokens + 1) * vectors + fill
+
+
+def _gemm(plan: HardwarePlan, stage: Stage) -> int:
+    own = clocks(plan)
+    array, drained = own["ARRAY_CLOCKS"], 3 + own["REQUANTIZE_CLOCKS"] + 6
+    last_drained = list(_drained(plan, stage, array))[-1]
+    tail = 5 if stage.dst == "scores" else drained
+    done = last_drained + tail + 1 + SEEN
+    if stage.epilogue != "logits":
+        return done
+    port = plan.ports[-1]
+    return done + port.words + STORED + BURST * (ceil_div(port.words, port.burst) - 1)
+
+
+def _drained(plan: HardwarePlan, stage: Stage, array: int) -> Iterator[int]:
+    """The clock of the last step that drains each row tile. Loading is two row tiles ahead of the
+    array at most, and four ahead of draining."""
+    table = sum(loop.trips for loop in stage.loops if loop.name == "table")
+    comes = 3 if stage.left != "weights" else 1  # behind the last element of a row tile
+    row_steps = stage.token_tiles * stage.tile_steps
+    drains = 2 + array + stage.beats - stage.tile_steps + stage.drain_steps - 1
+    load_end, ends, drained = table + STARTED, [0, 0], [0, 0, 0, 0]
+    for tile in range(stage.row_tiles):
+        room = max(ends[-2], drained[-4]) + 1  # the clock in which a tile is seen to be free
+        waits = tile == 0 or room > load_end
+        first = max(load_end + (tile > 0), room) + 1 if waits else load_end + 1
+        load_end = first + stage.load_steps - 1
+        ends.append(max(load_end + comes, ends[-1] + 1) + row_steps - 1)
+        drained.append(ends[-1] + drains)
+        yield drained[-1]
