@@ -1,4 +1,4 @@
-"""`python -m qnas`: the same as `qnas`, for launchers that start modules (torchrun)."""
+"""`python -m qnas` runs the `qnas` command, for launchers that start modules (torchrun)."""
 
 from qnas.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Architecture: one subnet, as a value. The only encoding of a subnet that exists."""
+"""Architecture: one subnet as an immutable value, and the only encoding of a subnet."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ ACTIVATION_BITS = (6, 8)  # widths that activations may have; the first is the d
 
 
 def w8_rows(rows: int, eighths: int) -> int:
-    """How many of `rows` rows are 8-bit at a share of `eighths`/8, rounded half up."""
+    """The number of 8-bit rows among `rows` at a share of `eighths`/8, rounded half up."""
     return (rows * eighths + EIGHTHS // 2) // EIGHTHS
 
 
 @dataclass(frozen=True, slots=True)
 class W8Shares(Value):
-    """Share of 8-bit rows, in eighths (0..8), of each kind of weight matrix of a block.
+    """The share of 8-bit rows, in eighths (0..8), of each weight matrix of a block.
 
-    `qkv` holds for the query, key and value matrices, each on its own.
+    `qkv` is the share of each of the three matrices for queries, keys and values.
     """
 
     qkv: int
@@ -52,7 +52,7 @@ class W8Shares(Value):
 
 @dataclass(frozen=True, slots=True)
 class BlockSpec(Value):
-    """One transformer block: attention width is num_heads * head_dim, as in AutoFormer."""
+    """One transformer block. Its attention width is num_heads * head_dim, as in AutoFormer."""
 
     num_heads: int
     mlp_hidden: int
@@ -66,11 +66,22 @@ class BlockSpec(Value):
 
 @dataclass(frozen=True, slots=True)
 class Architecture(Value):
-    """A quantized vision transformer: frozen, hashable, JSON both ways, with a stable key.
+    """A quantized vision transformer: frozen, hashable, convertible to and from JSON.
 
-    Square images of `image_size` pixels in patches of `patch_size`, one class token, learned
-    position embedding, pre-norm blocks, class-token head. `head_dim` is shared by all blocks.
-    Activations are symmetric integers of `activation_bits` bits: 6 (-31..31) or 8 (-127..127).
+    The network has one class token, a learned position embedding, pre-norm blocks and a head on
+    the class token.
+
+    Attributes:
+        image_size: Edge of the square images, in pixels.
+        patch_size: Edge of the square patches, in pixels.
+        in_channels: Channels of an image.
+        num_classes: Number of classes.
+        embed_dim: D, channels of a token.
+        head_dim: K, channels of an attention head; the same in all blocks.
+        blocks: The transformer blocks, in order.
+        stem_w8: Share of 8-bit rows of the patch embedding, in eighths.
+        head_w8: Share of 8-bit rows of the classification head, in eighths.
+        activation_bits: Width of the symmetric integer activations: 6 (-31..31) or 8 (-127..127).
     """
 
     image_size: int
@@ -107,40 +118,41 @@ class Architecture(Value):
             raise ConfigError(problem("architecture", rule, value, "Choose smaller sizes."))
 
     def _weights(self) -> int:
-        """Of all matrices and of the position embedding."""
+        """The number of weights of all matrices and of the position embedding."""
         ends = self.patch_dim + self.num_tokens + self.num_classes
         blocks = (4 * b.num_heads * self.head_dim + 2 * b.mlp_hidden for b in self.blocks)
         return self.embed_dim * (ends + sum(blocks))
 
     @property
     def num_patches(self) -> int:
-        """Patches of an image."""
+        """Number of patches of an image."""
         return (self.image_size // self.patch_size) ** 2
 
     @property
     def num_tokens(self) -> int:
-        """N: the class token and one token a patch."""
+        """N, the number of tokens: the class token and one token per patch."""
         return self.num_patches + 1
 
     @property
     def patch_dim(self) -> int:
-        """Inputs of one patch: channels times pixels."""
+        """Values of one patch: channels times pixels."""
         return self.in_channels * self.patch_size**2
 
     @property
     def depth(self) -> int:
-        """How many blocks there are."""
+        """Number of blocks."""
         return len(self.blocks)
 
     def attention_dim(self, block: int) -> int:
-        """H * K of a block: width of its queries, keys and values."""
+        """H * K, the width of a block's queries, keys and values."""
         return self.blocks[block].num_heads * self.head_dim
 
     @property
     def key(self) -> str:
-        """16 hexadecimal digits that name this architecture, stable across versions and runs.
+        """16 hexadecimal digits that identify this architecture in every version and run.
 
-        Activations of the default width are not part of it: they had no name in earlier versions.
+        The digest leaves out `activation_bits` of the default width, a field that earlier versions
+        did not have.
         """
         data = self.to_json()
         if self.activation_bits == ACTIVATION_BITS[0]:
@@ -148,26 +160,32 @@ class Architecture(Value):
         return digest(data, length=16)
 
     def to_json(self) -> dict[str, Any]:
-        """Every field, in plain JSON types."""
+        """Encode every field in plain JSON types."""
         data: dict[str, Any] = encode(self)
         return data
 
     @classmethod
     def from_json(cls, data: Any) -> Architecture:
-        """Inverse of `to_json`; ConfigError names the key at fault."""
+        """Decode the value of `to_json`.
+
+        Raises:
+            ConfigError: A key is missing, unknown or has a wrong value.
+        """
         return decode(cls, data, subject="architecture")
 
 
 def check_activation_bits(bits: int) -> None:
-    """ConfigError unless activations of `bits` bits exist."""
+    """Raise ConfigError unless activations of `bits` bits exist."""
     if bits not in ACTIVATION_BITS:
         rule = "must be 6 or 8"
         raise ConfigError(problem("activation_bits", rule, bits, "Choose one of them."))
 
 
 def check_size(name: str, value: int, *, subject: str = "") -> None:
-    """ConfigError unless 1 <= `value` <= MOST[name]: beyond it is a slip of the pen, and what is
-    made of it would not fit into memory."""
+    """Raise ConfigError unless 1 <= `value` <= MOST[name].
+
+    A larger size is a typing error, and a network of that size would not fit into memory.
+    """
     if value < 1:
         rule, remedy = "must be at least 1", "Choose a positive number."
         raise ConfigError(problem(subject or name, rule, value, remedy))

@@ -1,6 +1,6 @@
-"""Errors: one root, and each child also the built-in that fits.
+"""Errors: one root class, and subclasses that also derive from the fitting built-in exception.
 
-Every message says subject, rule, value and remedy, in that order::
+Every message gives the subject, the rule, the value and the remedy, in that order::
 
     `embed_dim` must be a multiple of 8; got 190. Choose 184 or 192.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 
 class QnasError(Exception):
-    """Root of every error that qnas raises on purpose. The CLI turns it into exit status 2."""
+    """Root of every error that qnas raises on purpose. The command line exits with status 2."""
 
 
 class ConfigError(QnasError, ValueError):
@@ -20,19 +20,19 @@ class ConfigError(QnasError, ValueError):
 
 
 class UnknownNameError(QnasError, LookupError):
-    """A name (device, space, objective, key) that nothing answers to."""
+    """A name (of a device, space, objective or key) is unknown."""
 
 
 class CapacityError(QnasError, ValueError):
-    """Something does not fit: a number its format, a plan its device."""
+    """A number does not fit its format, or a plan does not fit its device."""
 
 
 class ReportError(QnasError, ValueError):
-    """A file of a synthesis tool is cut off, damaged, or no report that qnas reads."""
+    """A report of a synthesis tool is truncated, damaged or of an unknown format."""
 
 
 class CheckpointError(QnasError, ValueError):
-    """A stored file is damaged, or belongs to something else."""
+    """A stored file is damaged, or belongs to another run, study or network."""
 
 
 class ToolMissingError(QnasError, OSError):
@@ -40,19 +40,19 @@ class ToolMissingError(QnasError, OSError):
 
 
 class DependencyError(QnasError, ImportError):
-    """A Python package that a step needs is not installed: an optional extra, most often."""
+    """A Python package that a step needs is not installed; most are optional extras."""
 
 
 class CompileError(QnasError, RuntimeError):
-    """A project's C++ does not compile: nothing is known of what it computes."""
+    """A project's C++ does not compile, so that it cannot be verified."""
 
 
 class GeneratorError(QnasError, RuntimeError):
-    """Generated text breaks a rule of HLS: a fault of the generator, not of its input."""
+    """Generated code breaks a rule of HLS: a fault of the generator, not of its input."""
 
 
 class TrainingError(QnasError, FloatingPointError):
-    """Training diverged: a loss or a weight is no number any more."""
+    """Training diverged: a loss or a weight became NaN or infinite."""
 
 
 class EvaluationError(QnasError, RuntimeError):
@@ -60,21 +60,23 @@ class EvaluationError(QnasError, RuntimeError):
 
 
 class VerificationError(QnasError, ArithmeticError):
-    """Two rungs of the ladder disagree: generated hardware and integer reference."""
+    """The generated hardware disagrees with the integer reference."""
 
 
 class StageOrderError(QnasError, RuntimeError):
-    """A stage of the run was asked for before the stage it stands on."""
+    """A stage of a run was requested before a stage that it depends on."""
 
 
 def problem(subject: str, rule: str, value: object, remedy: str) -> str:
-    """The sentence of an error: "`subject` rule; got value. remedy"."""
+    """Format the message of an error: "`subject` rule; got value. remedy"."""
     return printable(f"`{printable(subject)}` {rule}; got {value}. {remedy}", keep="\n\t")
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """`text` with every control character, mark of direction and undecodable byte as an escape:
-    what a file or its name says never steers a terminal."""
+    """`text` with control characters, direction marks and undecodable bytes escaped.
+
+    Text from a file or a file's name can then not control the terminal. Characters in `keep` stay.
+    """
     if text.isprintable():
         return text
     return "".join(
@@ -83,7 +85,7 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The remedy for a misspelt name: the closest known one, then all of them."""
+    """The remedy for an unknown name: the closest known name, then all known names."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"Did you mean {close[0]!r}? " if close else ""

@@ -1,6 +1,6 @@
 """Integer arithmetic of the accelerator, vectorised in numpy: NUMERICS.md in executable form.
 
-All arrays are int64 unless said; every function is exact, and the C++ equals it bit for bit.
+Arrays are int64 unless stated otherwise. Every function is exact: the C++ equals it bit for bit.
 `>>` is the arithmetic shift (rounds toward minus infinity).
 """
 
@@ -23,7 +23,7 @@ BIAS_BITS = 26  # bias of a row, in 2**-BIAS_FRACTION output steps
 BIAS_FRACTION = 8
 MULT_BITS = 18  # requantization multiplier: the narrow port of a DSP48E2
 SHIFT_MAX = 63
-ROW_SHIFT_MAX = 29  # of rows with a bias: product and shifted bias add up within 48 bits
+ROW_SHIFT_MAX = 29  # of a row with a bias: the sum of product and shifted bias fits 48 bits
 NORM_FRACTION = 15  # fraction bits of the normalised value inside LayerNorm
 GAIN_BITS, NORM_BIAS_BITS = 18, 36
 EXP_FRACTION = 8  # fraction bits of the base-2 exponent inside softmax
@@ -45,18 +45,19 @@ RSQRT_TABLE.setflags(write=False)
 
 
 def act_max(bits: int) -> int:
-    """Largest activation of `bits` bits: 31 or 127. Symmetric, which 4 x 8 x 31 < 2**10 needs."""
+    """Largest activation of `bits` bits: 31 or 127. The range is symmetric, as 4 x 8 x 31 < 2**10
+    needs."""
     return (1 << (bits - 1)) - 1
 
 
 def pre_gelu_bounds(bits: int) -> tuple[int, int]:
-    """Least and greatest index of GELU's table, two bits finer than its output: a signed range of
-    `bits` + 2 bits."""
+    """Least and greatest index of GELU's table: the signed range of `bits` + 2 bits, two bits finer
+    than GELU's output."""
     return -(1 << (bits + 1)), (1 << (bits + 1)) - 1
 
 
 def split_nibbles(values: Ints) -> tuple[Ints, Ints]:
-    """(h, l), both in -8..7, with values = 16 * h + l, for values in -119..119."""
+    """Split values in -119..119 into (h, l), both in -8..7, with values = 16 * h + l."""
     low = ((values + 8) & 15) - 8
     return (values - low) >> 4, low
 
@@ -64,10 +65,12 @@ def split_nibbles(values: Ints) -> tuple[Ints, Ints]:
 def fixed_point(
     ratio: float, *, subject: str, min_shift: int = 1, max_shift: int = SHIFT_MAX
 ) -> tuple[int, int]:
-    """(mult, shift) with mult / 2**shift nearest to `ratio`; 2**16 <= |mult| <= 2**17 - 1.
+    """Find (mult, shift) with mult / 2**shift nearest to `ratio` and 2**16 <= |mult| <= 2**17 - 1.
 
-    A ratio that asks for a shift above `max_shift` keeps that shift and a smaller mult, down to 0.
-    CapacityError if it asks for one below `min_shift`.
+    A ratio too small for `max_shift` gets `max_shift` and a smaller mult, down to 0.
+
+    Raises:
+        CapacityError: The ratio is too large for `min_shift`; the message names `subject`.
     """
     if ratio == 0.0:
         return 0, max_shift
@@ -85,39 +88,41 @@ def fixed_point(
 
 
 def fixed_row(ratio: float, *, subject: str) -> tuple[int, int]:
-    """`fixed_point` with the shifts that a row with a bias allows."""
+    """`fixed_point` within the shifts of a row with a bias, BIAS_FRACTION..ROW_SHIFT_MAX."""
     return fixed_point(ratio, subject=subject, min_shift=BIAS_FRACTION, max_shift=ROW_SHIFT_MAX)
 
 
 def round_shift(value: Ints, shift: Ints | int) -> Ints:
-    """value / 2**shift rounded half up (toward plus infinity); shift >= 1."""
+    """Compute value / 2**shift, rounded half up (toward plus infinity); shift >= 1."""
     half = np.left_shift(np.int64(1), np.asarray(shift, dtype=np.int64) - 1)
     return np.asarray((value + half) >> shift, dtype=np.int64)
 
 
 def requantize(acc: Ints, mult: Ints, shift: Ints, *, bias: Ints | int = 0) -> Ints:
-    """round_half_up(acc * mult / 2**shift + bias / 2**BIAS_FRACTION), not yet saturated.
+    """Compute round_half_up(acc * mult / 2**shift + bias / 2**BIAS_FRACTION), not yet saturated.
 
-    |acc| < 2**26; shift in BIAS_FRACTION..ROW_SHIFT_MAX where there is a bias. The bias enters
-    behind the multiplier, where a DSP48E2 adds its C port for nothing: in front of it, it would
-    be rounded to the accumulator's step, which is coarse.
+    |acc| < 2**26; with a bias, shift is in BIAS_FRACTION..ROW_SHIFT_MAX. The bias is added after
+    the multiplier, where the C port of a DSP48E2 adds it at no cost. Added before the multiplier,
+    the bias would be rounded to the coarser step of the accumulator.
     """
     lift = np.maximum(shift - BIAS_FRACTION, 0)
     return round_shift(acc * mult + np.left_shift(np.asarray(bias, dtype=np.int64), lift), shift)
 
 
 def saturate(value: Ints, low: int, high: int) -> Ints:
-    """value within low..high, both included."""
+    """Clamp value to low..high, both included."""
     return np.clip(value, low, high)
 
 
 def bit_length(value: Ints) -> Ints:
-    """Bits of a positive integer below 2**53 (exact: frexp of an exact float)."""
+    """Number of bits of a positive integer below 2**53 (exact: frexp of an exact float)."""
     return np.frexp(value.astype(np.float64))[1].astype(np.int64)
 
 
 def reciprocal_sqrt(value: Ints) -> tuple[Ints, Ints]:
-    """(r, e) with 1/sqrt(value) ~ r * 2**-(31 + e); relative error below 2**-13. value >= 1.
+    """Compute (r, e) with 1/sqrt(value) ~ r * 2**-(31 + e), for value >= 1.
+
+    The relative error is below 2**-13.
 
     The value is shifted by an even number of bits into m in [2**30, 2**32); a 192-entry table
     indexed by the top byte of m starts one Newton step.
@@ -130,8 +135,10 @@ def reciprocal_sqrt(value: Ints) -> tuple[Ints, Ints]:
 
 
 def layer_norm(x: Ints, *, gain: Ints, bias: Ints, shift: int, epsilon: int, limit: int) -> Ints:
-    """x (..., D) 16-bit to (..., D) activations of -limit..limit: gain and bias in units of
-    2**-shift output steps."""
+    """Normalise x (..., D), 16-bit, over its last axis to activations (..., D) in -limit..limit.
+
+    gain (D,) and bias (D,) are in units of 2**-shift output steps.
+    """
     d = x.shape[-1]
     total = x.sum(axis=-1, keepdims=True)
     variance = d * (x * x).sum(axis=-1, keepdims=True) - total * total + epsilon
@@ -142,7 +149,8 @@ def layer_norm(x: Ints, *, gain: Ints, bias: Ints, shift: int, epsilon: int, lim
 
 
 def exponentials(scores: Ints, *, mult: int, shift: int) -> Ints:
-    """119 * 2**(-(max - score) * mult / 2**(shift + 8)) over the last axis, rounded: 0..119."""
+    """Compute 119 * 2**(-(max - score) * mult / 2**(shift + 8)), rounded, with max over the last
+    axis: integers in 0..119."""
     distance = scores.max(axis=-1, keepdims=True) - scores
     z = round_shift(distance * mult, shift)
     octave = np.minimum(z >> EXP_FRACTION, 15)
@@ -151,6 +159,9 @@ def exponentials(scores: Ints, *, mult: int, shift: int) -> Ints:
 
 
 def row_scale(total: Ints, *, mult: int, shift: int) -> tuple[Ints, Ints]:
-    """(mult, shift) a query: (mult / 2**shift) / total, for total in 1..65535, mult >= 2**16."""
+    """Compute the (mult, shift) of each query, which represent (mult / 2**shift) / total.
+
+    total is in 1..65535; mult >= 2**16.
+    """
     n = 16 - bit_length(total)
     return (mult << 15) // (total << n), shift + 15 - n

@@ -1,5 +1,7 @@
-"""The operations of a network, in execution order: what both the integer reference and the
-hardware plan walk through. Nothing else describes the order, names or shapes of a network.
+"""The operations of a network in execution order, with their names and shapes.
+
+The integer reference and the hardware plan both iterate over these operations. No other module
+describes the order, names or shapes of a network.
 
 Axes: N tokens, D embed, K head dim, M MLP hidden. A GEMM computes
 
@@ -35,7 +37,7 @@ class Tensor(StrEnum):
 
 
 class Epilogue(StrEnum):
-    """What happens to an accumulator when its tile is done (NUMERICS.md, section 3)."""
+    """The last step on an accumulator, when its tile is complete (NUMERICS.md, section 3)."""
 
     ACTIVATION = "activation"  # requantize to an activation
     NIBBLES = "nibbles"  # requantize to -119..119 (keys)
@@ -45,7 +47,7 @@ class Epilogue(StrEnum):
     LOGITS = "logits"  # requantize to 32 bits
 
 
-# Of a block's weight matrix, by what it makes.
+# Epilogue of each weight matrix of a block.
 MATRIX_EPILOGUES = {
     Tensor.QUERY: Epilogue.ACTIVATION,
     Tensor.KEY: Epilogue.NIBBLES,
@@ -77,7 +79,7 @@ class LoadResidual:
 
 @dataclass(frozen=True, slots=True)
 class Gemm:
-    """One matrix product on the engine. `w8_rows` rows cost two nibbles, the others one."""
+    """One matrix product on the engine. An 8-bit row costs two nibbles, a 4-bit row one."""
 
     name: str
     left: Tensor
@@ -88,14 +90,14 @@ class Gemm:
     w8_rows: int
     tokens: int
     inner: int
-    head: int = 0  # which head of right, left and dst, where those have a head axis
+    head: int = 0  # index into the head axis of right, left and dst, if they have one
     token_offset: int = 0  # added to the token index of dst
-    dst_channels: int = 0  # channels of dst a token, where dst is laid out by channel
-    table: int = 0  # entries of the epilogue's table, which comes before the weights
+    dst_channels: int = 0  # channels of dst per token, if dst is laid out by channel
+    table: int = 0  # entries of the epilogue's table, which precedes the weights in the stream
 
     @property
     def slots(self) -> int:
-        """Row slots of the engine: one a nibble."""
+        """Row slots that the operation occupies on the engine: one per nibble."""
         return self.rows + self.w8_rows
 
     @property
@@ -106,7 +108,7 @@ class Gemm:
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm:
-    """Residual stream to activations, over D channels."""
+    """Normalise the residual stream over D channels to activations."""
 
     name: str
     tokens: int
@@ -116,7 +118,8 @@ class LayerNorm:
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """Scores of one head to unnormalised probabilities and one (mult, shift) a query."""
+    """Turn the scores of one head into unnormalised probabilities and one (mult, shift) per
+    query."""
 
     name: str
     queries: int
@@ -129,7 +132,7 @@ Operation = LoadPatches | LoadResidual | Gemm | LayerNorm | Softmax
 
 
 def network_operations(arch: Architecture) -> tuple[Operation, ...]:
-    """Every operation of `arch`, in order. Names: `stem`, `block0.q`, `block0.head1.scores`, ..."""
+    """Every operation of `arch`, in order, named `stem`, `block0.q`, `block0.head1.scores`, ..."""
     n, d = arch.num_tokens, arch.embed_dim
     operations: list[Operation] = [
         LoadPatches("patches", n - 1, arch.patch_dim),
@@ -167,8 +170,10 @@ def network_operations(arch: Architecture) -> tuple[Operation, ...]:
 
 
 def gelu_entries(arch: Architecture) -> int:
-    """Entries of GELU's table, whose index is two bits finer than its output: 256, or 1024 of
-    8-bit activations (`numerics.pre_gelu_bounds`)."""
+    """Entries of GELU's table: 256 for 6-bit activations, 1024 for 8-bit ones.
+
+    The index is two bits finer than the output (`numerics.pre_gelu_bounds`).
+    """
     return 1 << (arch.activation_bits + 2)
 
 

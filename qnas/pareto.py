@@ -1,6 +1,6 @@
-"""Sets of points that are all minimised: which are not dominated, their volume, their knee.
+"""Non-dominated points, hypervolume and knee of point sets.
 
-Every function takes points (n, m) with every objective *minimised*; negate those to maximise.
+Every function takes points (n, m) and minimises every objective: negate objectives to maximise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Points = NDArray[np.float64]
 
 
 def nondominated(points: ArrayLike) -> NDArray[np.bool_]:
-    """Mask (n,) of the points that no other point dominates; all of several equal points."""
+    """Mask (n,) of the points that no other point dominates, including all of equal points."""
     import moocore
 
     array = _points(points)
@@ -25,7 +25,7 @@ def nondominated(points: ArrayLike) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The range that fixes hypervolume's units: `best` maps to 0 and `worst` to 1."""
+    """The range that defines the unit of hypervolume: `best` maps to 0 and `worst` to 1."""
 
     best: tuple[float, ...]
     worst: tuple[float, ...]
@@ -37,7 +37,7 @@ class Box:
         return cls(tuple(array.min(axis=0).tolist()), tuple(array.max(axis=0).tolist()))
 
     def normalise(self, points: ArrayLike) -> Points:
-        """`points` in the box's units; an objective of no width keeps its own unit."""
+        """`points` in units of the box; an objective of zero width in the box keeps its unit."""
         best = np.asarray(self.best)
         width = np.asarray(self.worst) - best
         scaled: Points = (_points(points) - best) / np.where(width > 0, width, 1.0)
@@ -47,9 +47,9 @@ class Box:
 def hypervolume(points: ArrayLike, box: Box) -> float:
     """Volume that `points` dominate below the reference point `box.worst`, in units of the box.
 
-    A point worse than the reference in some objective adds nothing. Points better than
-    `box.best` add beyond 1, so the value may exceed 1. An objective in which the box has no
-    width takes a reference one unit above it, and cannot make the volume vanish.
+    A point worse than the reference in some objective adds nothing. Points better than `box.best`
+    can raise the value above 1. In an objective in which the box has no width, the reference is
+    one unit above the box, so that the volume does not vanish.
     """
     import moocore
 
@@ -62,11 +62,14 @@ def hypervolume(points: ArrayLike, box: Box) -> float:
 def knee(points: ArrayLike) -> int:
     """Index of the point of a front farthest below the plane through its extreme points.
 
-    After min-max normalisation the extreme point of an objective is the unit point on its axis,
-    so that the plane is sum(x) = 1 and its distance (1 - sum(x)) / sqrt(m). For two objectives
-    these are exactly the front's two ends (Das 1999, "On characterizing the knee of the Pareto
-    curve"); for more, individual optima may coincide and span no plane, the unit points always
-    do. Ties go to the first. Raises ValueError if `points` is empty.
+    After min-max normalisation the extreme point of an objective is the unit point on its axis.
+    The plane is therefore sum(x) = 1, and a point's distance below it (1 - sum(x)) / sqrt(m). For
+    two objectives the unit points are the front's two ends (Das 1999, "On characterizing the knee
+    of the Pareto curve"). For more objectives the individual optima may coincide and span no
+    plane; the unit points always span one. Of equal distances the first point wins.
+
+    Raises:
+        ValueError: `points` is empty.
     """
     array = _points(points)
     return int(np.argmin(Box.around(array).normalise(array).sum(axis=1)))

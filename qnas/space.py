@@ -1,4 +1,4 @@
-"""SearchSpace: which architectures exist, and their encoding as a fixed-length genome."""
+"""SearchSpace: a set of architectures, and their encoding as a fixed-length genome."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from qnas.errors import ConfigError, problem
 
 MATRIX_KINDS = ("qkv", "proj", "fc1", "fc2")
 LONGEST_NAME = 100
-# Choices of sizes, and what one of them is called.
+# Fields with choices of sizes, and the name of one size.
 _SIZES = {"embed_dims": "embed_dim", "depths": "depth", "num_heads": "num_heads"}
 Choice = int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """One categorical parameter of the genome."""
+    """One categorical parameter of the genome, with its choices in ascending order."""
 
     name: str
     choices: tuple[Choice, ...]
@@ -37,7 +37,7 @@ class Gene:
 
 @dataclass(frozen=True, slots=True)
 class Singleton(Value):
-    """The space of one architecture: a supernet of it is that subnet, trained alone."""
+    """The space of a single architecture, for training one subnet alone as a supernet."""
 
     architecture: Architecture
 
@@ -56,12 +56,26 @@ class Singleton(Value):
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace(Value):
-    """The choices of every elastic dimension, ascending; the first is the smallest.
+    """The choices of every elastic dimension, in ascending order.
 
-    `mlp_ratios` are hidden width / embed_dim. `w8_eighths` are the shares of 8-bit rows that each
-    kind of matrix of each block chooses from. `activation_bits` holds for the whole space, since a
-    supernet is trained for one width: it is no gene. The genome always describes the deepest
-    network: genes of blocks beyond the chosen depth are inactive.
+    The genome always describes the deepest network: the genes of blocks beyond the chosen depth
+    are inactive.
+
+    Attributes:
+        name: Name of the space.
+        image_size: Edge of the square images, in pixels.
+        patch_size: Edge of the square patches, in pixels.
+        in_channels: Channels of an image.
+        num_classes: Number of classes.
+        head_dim: Channels of an attention head.
+        embed_dims: Choices of the embed dim of the network.
+        depths: Choices of the number of blocks.
+        num_heads: Choices of the number of heads of each block.
+        mlp_ratios: Choices of hidden width / embed dim of each block.
+        w8_eighths: Choices of the share of 8-bit rows, in eighths, of each weight matrix of each
+            block.
+        activation_bits: Width of the activations, the same in the whole space: a supernet is
+            trained for one width.
     """
 
     name: str
@@ -87,7 +101,7 @@ class SearchSpace(Value):
             if not choices or list(choices) != sorted(set(choices)):
                 rule, remedy = "must be ascending, without repeats", "Sort the choices."
                 raise ConfigError(problem(field, rule, choices, remedy))
-        for field, name in _SIZES.items():  # before a network of as many blocks is made
+        for field, name in _SIZES.items():  # checked before a network of that size is built
             for size in getattr(self, field):
                 check_size(name, size, subject=field)
         for embed_dim, ratio in product(self.embed_dims, self.mlp_ratios):
@@ -97,7 +111,7 @@ class SearchSpace(Value):
         self.smallest(), self.largest()
 
     def genes(self) -> tuple[Gene, ...]:
-        """The genome, in a fixed order: embed_dim, depth, then six genes a block."""
+        """The genome in a fixed order: embed_dim, depth, then six genes per block."""
         per_block = [
             ("num_heads", self.num_heads),
             ("mlp_ratio", self.mlp_ratios),
@@ -109,7 +123,7 @@ class SearchSpace(Value):
         return tuple(genes)
 
     def decode(self, params: Mapping[str, Choice]) -> Architecture:
-        """The architecture that `params` (one value a gene) describes; inactive genes unread."""
+        """Decode `params`, one value per gene; inactive genes are ignored."""
         for gene in self.genes():
             if params.get(gene.name) not in gene.choices:
                 raise ConfigError(
@@ -134,9 +148,10 @@ class SearchSpace(Value):
         )
 
     def encode(self, architecture: Architecture) -> dict[str, Choice]:
-        """Parameters that decode to `architecture`; inactive genes take their first choice.
+        """Encode `architecture` as parameters; inactive genes take their first choice.
 
-        Raises ConfigError if the architecture is not of this space.
+        Raises:
+            ConfigError: The architecture is not in this space.
         """
         params = {gene.name: gene.choices[0] for gene in self.genes()}
         params |= {"embed_dim": architecture.embed_dim, "depth": architecture.depth}
@@ -166,19 +181,19 @@ class SearchSpace(Value):
         return True
 
     def smallest(self) -> Architecture:
-        """Every dimension at its first choice."""
+        """The architecture with every dimension at its first choice."""
         return self._uniform(0)
 
     def largest(self) -> Architecture:
-        """Every dimension at its last choice."""
+        """The architecture with every dimension at its last choice."""
         return self._uniform(-1)
 
     def middle(self) -> Architecture:
-        """Every dimension at the middle of its choices, the upper one of two."""
+        """The architecture with every dimension at its middle choice, the upper of two middles."""
         return self._uniform(None)
 
     def sample(self, rng: Random) -> Architecture:
-        """Each active gene uniform over its choices."""
+        """Sample an architecture, each active gene uniformly from its choices."""
         return self._architecture(
             rng.choice(self.embed_dims),
             [
@@ -197,7 +212,7 @@ class SearchSpace(Value):
         return len(self.embed_dims) * sum(int(per_block**depth) for depth in self.depths)
 
     def reference_subnets(self) -> Iterator[Architecture]:
-        """The smallest, the middle and the largest."""
+        """The smallest, the middle and the largest architecture."""
         yield self.smallest()
         yield self.middle()
         yield self.largest()

@@ -1,4 +1,4 @@
-"""An IntegerNetwork on disk: one safetensors file, its architecture and scalars in the header."""
+"""An IntegerNetwork on disk: one safetensors file with architecture and scalars in its header."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from qnas.errors import CheckpointError, QnasError, problem
 from qnas.integer.network import IntegerNetwork
 from qnas.integer.parameters import MatrixParams, NormParams, SoftmaxParams
 
-# Arrays of scalars would lose their meaning; the header keeps them by name.
+# The header stores scalars by name; in an array they would lose their names.
 _HEADER = "network"
 
 
 def save_integer(network: IntegerNetwork, path: Path) -> None:
-    """Write atomically. Equal networks give equal bytes."""
+    """Write `network` to `path` atomically. Equal networks give equal bytes."""
     tensors: dict[str, np.ndarray] = {"position": network.position}
     for name, matrix in network.weights.items():
         tensors |= {f"{name}:{f.name}": getattr(matrix, f.name) for f in fields(matrix)}
@@ -42,7 +42,7 @@ def save_integer(network: IntegerNetwork, path: Path) -> None:
 
 
 def load_integer(path: Path) -> IntegerNetwork:
-    """Inverse of `save_integer`; CheckpointError if the file is absent, damaged or inconsistent."""
+    """Read a file of `save_integer`; CheckpointError if it is absent, damaged or inconsistent."""
     try:
         data = path.read_bytes()
         tensors = load(data)

@@ -1,7 +1,7 @@
-"""One batch of images on its way through the operations of an integer network.
+"""The execution of an integer network's operations on one batch of images.
 
-Axes, behind B images: N tokens, H heads, K head dim. A GEMM's result is (B, rows, tokens) whatever
-it multiplies; `_stored` turns it into the layout in which later operations read it.
+Axes: B images, then N tokens, H heads, K head dim. Every GEMM's result is (B, rows, tokens);
+`_stored` brings it into the layout that later operations read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from qnas.operations import Epilogue, Gemm, LayerNorm, LoadResidual, Operation, 
 
 
 class IntegerRun:
-    """The tensors that live between operations, which are to be run once each, in order."""
+    """The tensors between operations. Run each operation once, in order, with `output`."""
 
     def __init__(self, network: NetworkParams, patches: Ints) -> None:
         """`patches`: (B, N-1, patch_dim) activations."""
@@ -24,7 +24,7 @@ class IntegerRun:
         self._row_scale: tuple[Ints, Ints] | None = None  # (mult, shift), (B, queries) each
 
     def output(self, op: Operation) -> Ints:
-        """Run `op`; what it puts out, as `IntegerNetwork.trace` says."""
+        """Run `op` and return its output, in the form that `IntegerNetwork.trace` describes."""
         if isinstance(op, Gemm):
             return self._gemm(op)
         if isinstance(op, Softmax):
@@ -78,7 +78,8 @@ class IntegerRun:
         return right[:, op.head] if by_head else right[:, : op.tokens]
 
     def _requantized(self, op: Gemm, accumulated: Ints) -> Ints:
-        """By the scale of each row: a weight matrix's own, else what softmax left for a query."""
+        """`accumulated` scaled row by row: by a weight matrix's scales, or by those that softmax
+        computed for the queries."""
         if op.left is Tensor.WEIGHTS:
             params = self._network.weights[op.name]
             mult, shift, bias = (
@@ -90,7 +91,7 @@ class IntegerRun:
         return num.requantize(accumulated, mult[:, :, None], shift[:, :, None])
 
     def _saturated(self, op: Gemm, value: Ints) -> Ints:
-        """Within the format of the destination; through the table where that is GELU's."""
+        """`value` saturated to the destination's format, and for GELU looked up in its table."""
         limit = self._network.act_max
         match op.epilogue:
             case Epilogue.ACTIVATION:
@@ -102,11 +103,11 @@ class IntegerRun:
                 return self._network.gelus[op.name][num.saturate(value, low, high) - low]
             case Epilogue.LOGITS:
                 return num.saturate(value, num.LOGIT_MIN, num.LOGIT_MAX)
-            case _:  # the residual stream: saturated where it is added
+            case _:  # the residual stream: saturated after the addition
                 return value
 
     def _stored(self, op: Gemm, result: Ints) -> Ints:
-        """Put (B, rows, tokens) where later operations read it; what `output` gives."""
+        """Store a result (B, rows, tokens) for later operations, and return it for `output`."""
         heads = (len(result), -1, self._network.architecture.head_dim, op.tokens)
         match op.dst:
             case Tensor.ATTENDED:
@@ -127,7 +128,7 @@ class IntegerRun:
         return laid
 
     def _stored_head(self, op: Gemm, result: Ints) -> Ints:
-        """(B, queries, K) of one head into its columns of the attended tensor."""
+        """Store the result (B, queries, K) of one head in its columns of the attended tensor."""
         k = op.tokens
         if op.head == 0:
             shape = (len(result), op.rows, op.dst_channels)
@@ -136,7 +137,7 @@ class IntegerRun:
         return result
 
     def _added(self, op: Gemm, update: Ints) -> Ints:
-        """The residual stream (B, N, D) with `update` added to the tokens it is of."""
+        """The residual stream (B, N, D) with `update` added to the tokens that `op` computes."""
         residual = self._tensors[Tensor.RESIDUAL].copy()
         tokens = slice(op.token_offset, op.token_offset + op.tokens)
         residual[:, tokens] = num.saturate(
@@ -146,9 +147,9 @@ class IntegerRun:
 
 
 def _product(left: Ints, right: Ints) -> Ints:
-    """left (rows, inner) or (B, rows, inner) times right (B, tokens, inner): (B, rows, tokens).
+    """Multiply left, (rows, inner) or (B, rows, inner), by right (B, tokens, inner).
 
-    Through float64 BLAS, which is exact: every partial sum is an integer below 2**53.
+    Returns (B, rows, tokens). The float64 BLAS is exact here: every partial sum is an integer below 2**53.
     """
     product = left.astype(np.float64) @ right.astype(np.float64).swapaxes(1, 2)
     return product.astype(np.int64)

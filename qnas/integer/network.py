@@ -1,7 +1,7 @@
-"""IntegerNetwork: the integer reference. Every rung below it equals it bit for bit.
+"""IntegerNetwork: the integer reference, which C simulation and RTL must equal bit for bit.
 
-It walks the same `network_operations` that the hardware plan is lowered from, a batch at a time
-(`forward`), in exact integer arithmetic (`numerics`). Nothing in it rounds as a float does.
+The reference runs the same `network_operations` that the hardware plan is lowered from, one batch
+at a time (`forward`), in exact integer arithmetic (`numerics`), without floating-point rounding.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from qnas.numerics import Ints
 
 
 class IntegerNetwork(NetworkParams):
-    """A network of parameters that fit their formats: CapacityError if one does not."""
+    """A network with integer parameters that fit their formats.
+
+    Raises:
+        CapacityError: A parameter does not fit its format.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_ranges(self)
 
     def quantize_images(self, images: NDArray[np.float32]) -> Ints:
-        """(B, C, H, W) normalised floats to (B, N-1, patch_dim) activations."""
+        """Quantize normalised images (B, C, H, W) to activations (B, N-1, patch_dim)."""
         arch = self.architecture
         batch, side, patch = len(images), arch.image_size // arch.patch_size, arch.patch_size
         if images.shape[1:] != (arch.in_channels, arch.image_size, arch.image_size):
@@ -44,19 +48,23 @@ class IntegerNetwork(NetworkParams):
         return grid.transpose(0, 2, 4, 1, 3, 5).reshape(batch, side * side, arch.patch_dim)
 
     def trace(self, patches: Ints) -> Iterator[tuple[str, Ints]]:
-        """(operation name, its output tensor (B, ...)) in execution order. For the softmax the
-        probabilities (queries, keys), multipliers and shifts (queries), flattened in a row."""
+        """Yield each operation's name and output (B, ...) in execution order.
+
+        The output of a softmax is the concatenation of the flattened probabilities (queries,
+        keys), the multipliers (queries,) and the shifts (queries,).
+        """
         run = IntegerRun(self, patches)
         for op in self.operations:
             yield op.name, run.output(op)
 
     def logits(self, patches: Ints) -> Ints:
-        """(B, N-1, patch_dim) integers to (B, classes) integers of one common scale."""
+        """Compute the logits (B, classes), integers of one common scale, of patches (B, N-1,
+        patch_dim)."""
         *_, (_, logits) = self.trace(patches)
         return logits
 
     def predict(self, images: NDArray[np.float32], *, batch: int = 256) -> Ints:
-        """Class of each float image; the lowest index on ties."""
+        """Predict the class of each normalised image (n, C, H, W), the lowest index on ties."""
         parts = [images[i : i + batch] for i in range(0, len(images), batch)]
         classes = [self.logits(self.quantize_images(part)).argmax(axis=1) for part in parts]
         return np.concatenate(classes)

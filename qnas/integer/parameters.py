@@ -1,4 +1,4 @@
-"""Parameters of an integer network: whole numbers, keyed by the names of operations."""
+"""Parameters of an integer network: integers, keyed by the names of operations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class NormParams:
 
 @dataclass(frozen=True)
 class SoftmaxParams:
-    """mult / 2**shift: score to 2**-8 octaves. out_mult / 2**out_shift: value to output step."""
+    """The scales of a softmax: mult / 2**shift converts a score to 2**-8 octaves, and
+    out_mult / 2**out_shift a weighted value to output steps."""
 
     mult: int
     shift: int
@@ -53,8 +54,8 @@ class SoftmaxParams:
 class NetworkParams:
     """Weights and scales of one subnet, all integers, keyed by operation name.
 
-    `input_step` turns normalised float images into activations; `position` (N, D) is class
-    token and position embedding in residual steps.
+    `input_step` is the step of the activations that normalised images are quantized to; `position`
+    (N, D) is class token plus position embedding, in residual steps.
     """
 
     architecture: Architecture
@@ -71,5 +72,5 @@ class NetworkParams:
 
     @property
     def act_max(self) -> int:
-        """Largest activation, in magnitude too."""
+        """Largest magnitude of an activation."""
         return num.act_max(self.architecture.activation_bits)

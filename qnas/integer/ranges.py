@@ -1,4 +1,4 @@
-"""Whether the parameters of an integer network fit their formats: NUMERICS.md, table of formats."""
+"""Checks that the parameters of an integer network fit the formats of NUMERICS.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qnas.operations import Epilogue, Gemm, LayerNorm, LoadPatches, Softmax, Ten
 
 
 def check_ranges(network: NetworkParams) -> None:
-    """CapacityError if a parameter does not fit its format."""
+    """Raise CapacityError if a parameter does not fit its format."""
     for op in network.operations:
         if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS:
             _check_matrix(op, network.weights[op.name])
@@ -60,7 +60,7 @@ def _check_softmax(op: Softmax, params: SoftmaxParams) -> None:
     _check(f"{op.name}.mult", params.mult, low, high)
     _check(f"{op.name}.out_mult", params.out_mult, low, high)
     _check(f"{op.name}.shift", params.shift, 1, num.SHIFT_MAX)
-    # The row scale adds up to 15 to it and takes up to 15 - n >= -1 away.
+    # The row scale adds 15 - n to the shift, a number in -1..15.
     _check(f"{op.name}.out_shift", params.out_shift, 2, num.SHIFT_MAX - 15)
 
 

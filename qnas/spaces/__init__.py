@@ -1,4 +1,7 @@
-"""Named search spaces: one file each, data and its source, no algorithms."""
+"""Named search spaces, one file each: the choices and their source, without algorithms.
+
+`load_space` returns the space of a name, `space_names` lists the names.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,20 @@ _SPACES = {
 
 
 def space_names() -> tuple[str, ...]:
-    """Names that `load_space` answers to."""
+    """The names of the spaces that come with qnas or with a plugin."""
     return tuple(sorted({*_SPACES, *plugin_names(GROUP)}))
 
 
 def load_space(name: str) -> SearchSpace:
-    """The named space, one of a plugin (group GROUP), or one of the user's (`spaces.py:MINE`).
+    """Load a search space by name.
 
-    UnknownNameError names the nearest known one; ConfigError if the user's is no SearchSpace.
+    Args:
+        name: A space that comes with qnas, a plugin's space, or a name in a Python file
+            (`spaces.py:MINE`).
+
+    Raises:
+        UnknownNameError: No space has this name.
+        ConfigError: The named object is no SearchSpace.
     """
     if is_reference(name):
         return _checked(name, load_reference(name, subject="space"))

@@ -1,15 +1,15 @@
 """`deit_tiny`, `deit_small`, `deit_base`: ImageNet at 224 pixels, 1,000 classes.
 
 Embed dims, depths, heads and MLP ratios are those of AutoFormer's three supernets
-(arXiv:2107.00651, table 1); its width of queries, keys and values is heads times 64, as here. The
-configurations that its code and others' ports of it train agree for the first two, and for the
-third but for the heads: there most have 9 and 10, some 8, 9 and 10, as here.
+(arXiv:2107.00651, table 1), in which queries, keys and values are heads times 64 wide, as here. The
+configurations in AutoFormer's code and in its ports agree with the table for the first two spaces.
+For the third they differ in the heads: most have 9 and 10; some have 8, 9 and 10, as here.
 Patches of 16 pixels and head dim 64 are DeiT's (arXiv:2012.12877, table 1): DeiT-Ti (192, 3 heads)
 and DeiT-S (384, 6 heads) are subnets of the first two. DeiT-B (768) is wider than the third.
 
-The shares of 8-bit rows are a gene of each kind of matrix in each block, as in every space: how
-much 4 bits hurt differs more between the matrices of a block than between blocks, and the hardware
-reads a width a row, so that a finer choice costs it nothing.
+The share of 8-bit rows is a gene of each matrix in each block, as in every space. The error from 4
+bits differs more between the matrices of a block than between blocks, and the hardware reads the
+width of each row, so that a share per matrix costs no hardware.
 """
 
 from dataclasses import replace

@@ -1,8 +1,8 @@
 """`small28` and `small32`: grey images of 28x28 pixels (Fashion-MNIST), colour ones of 32x32
 (CIFAR-10), ten classes.
 
-Our own numbers. Patches of 4 pixels leave 49 and 64 tokens; every dimension spans a factor of two
-to four, so that the best subnet is far better than the smallest; and a training step of three
+The choices are our own. Patches of 4 pixels give 49 and 64 patches. Every dimension spans a factor
+of two to four, so that the best subnet is far better than the smallest. A training step of three
 subnets at batch 64 takes a fraction of a second on one core.
 """
 

@@ -1,4 +1,4 @@
-"""Contract suites: what every device, objective and space must hold, as tests to inherit.
+"""Contract suites: tests that every device, objective or space must pass, to inherit from.
 
     from qnas.testing import ObjectiveContract
 
@@ -7,7 +7,7 @@
         def objective(self):
             return WEIGHT_BYTES
 
-Needs pytest. The suites that come with qnas's own devices, objectives and spaces are these.
+Needs pytest. The devices, objectives and spaces of qnas pass the same suites.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""The contract of every Device: positive numbers with sources, and a plan can be made for it."""
+"""The contract of every Device: positive numbers with sources, and a plan for a small subnet."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from qnas.spaces import load_space
 
 
 class DeviceContract:
-    """Give `device`. `architecture`, which must have a plan that fits, is the smallest subnet of
-    `digits` unless you give another."""
+    """Tests of one Device. Override the fixture `device`.
+
+    The fixture `architecture` is the smallest subnet of `digits`; override it with another subnet
+    if that one does not fit the device.
+    """
 
     @pytest.fixture
     def device(self) -> Device:

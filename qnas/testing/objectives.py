@@ -15,8 +15,11 @@ from qnas.spaces import load_space
 
 
 class ObjectiveContract:
-    """Give `objective`. `candidates`, at least two of different architectures, are the smallest,
-    middle and largest subnet of `digits` on a ZCU102 unless you give others."""
+    """Tests of one Objective. Override the fixture `objective`.
+
+    The fixture `candidates` gives the smallest, middle and largest subnet of `digits` on a ZCU102;
+    override it with two or more candidates of different architectures.
+    """
 
     @pytest.fixture
     def objective(self) -> Objective:

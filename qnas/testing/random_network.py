@@ -1,4 +1,4 @@
-"""Random integer networks that exercise the full range of every format: test material."""
+"""Random integer networks, for tests, that exercise the full range of every format."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from qnas.operations import Epilogue, Gemm, LayerNorm, Softmax, Tensor, network_
 
 
 def _target(epilogue: Epilogue, bits: int) -> int:
-    """Largest result that an epilogue keeps, of activations of `bits` bits: the scale is drawn so
-    that results reach and pass it."""
+    """Largest result that an epilogue can store, for activations of `bits` bits.
+
+    The scale is drawn so that results reach and exceed this value.
+    """
     targets = {
         Epilogue.ACTIVATION: num.act_max(bits),
         Epilogue.NIBBLES: num.NIBBLE_MAX,
@@ -26,7 +28,7 @@ def _target(epilogue: Epilogue, bits: int) -> int:
 
 
 def random_network(arch: Architecture, seed: int) -> IntegerNetwork:
-    """Valid random parameters; equal for equal (arch, seed)."""
+    """Make a network of valid random parameters, which are equal for equal (arch, seed)."""
     rng = np.random.default_rng(seed)
     operations = network_operations(arch)
     matrices = {
@@ -49,7 +51,7 @@ def random_network(arch: Architecture, seed: int) -> IntegerNetwork:
 
 
 def _spread(bits: int) -> float:
-    """Standard deviation of uniform activations."""
+    """Standard deviation of uniformly distributed activations."""
     return num.act_max(bits) / 3**0.5
 
 

@@ -10,7 +10,7 @@ from qnas.space import SearchSpace
 
 
 class SpaceContract:
-    """Give `space`."""
+    """Tests of one SearchSpace. Override the fixture `space`."""
 
     @pytest.fixture
     def space(self) -> SearchSpace:
