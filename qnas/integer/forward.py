@@ -149,7 +149,8 @@ class IntegerRun:
 def _product(left: Ints, right: Ints) -> Ints:
     """Multiply left, (rows, inner) or (B, rows, inner), by right (B, tokens, inner).
 
-    Returns (B, rows, tokens). The float64 BLAS is exact here: every partial sum is an integer below 2**53.
+    Returns (B, rows, tokens). The float64 BLAS is exact here: every partial sum is an integer below
+    2**53.
     """
     product = left.astype(np.float64) @ right.astype(np.float64).swapaxes(1, 2)
     return product.astype(np.int64)
