@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.device import Device
+from qnas.accel.family import family_of
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.memory import score_bits
 from qnas.accel.plan.multipliers import packing
@@ -51,7 +52,7 @@ ULTRASCALE, SERIES_7 = Delays(0.65, 0.011, 0.35), Delays(1.3, 0.038, 0.7)
 def loop_depths(arch: Architecture, device: Device, folding: Folding) -> Mapping[str, Count]:
     """Cycles by the name of a loop. One pipeline runs the array's phases and the softmax beside
     them."""
-    part = SERIES_7 if "7000" in device.family else ULTRASCALE
+    part = SERIES_7 if family_of(device.family).endswith(("-7", "-7000")) else ULTRASCALE
     clock = _Clock(part, (1 - UNCERTAINTY) * 1e3 / device.clock_mhz)
     engine = np.maximum(_array(clock, arch, device, folding), _softmax(clock, arch, folding))
     return {
