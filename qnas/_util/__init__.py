@@ -1,0 +1,1 @@
+"""Small helpers of every other room: `serialization`, `files`, `extensions`, `units`, `cache`."""

@@ -1,4 +1,4 @@
-"""Where compiled helpers are kept between runs; everything in it can be made again."""
+"""The cache of compiled helpers. Every file in it can be made again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def user_cache() -> Path:
 
 
 def kept(path: Path, make: Callable[[Path], object]) -> bytes:
-    """The content of a file that `make` writes to the path it is given, kept at `path`.
+    """Return the content of the cache file `path`; `make(path)` writes it if it is missing.
 
-    The SHA-256 of the content stands behind it in the file: one that is cut short or damaged is
-    made again. A cache that cannot be written costs time alone.
+    The file ends with the SHA-256 of the content, so that a truncated or damaged file is made
+    again. If the cache cannot be written, the content is made again each time.
     """
     content = _checked(path)
     if content is None:
@@ -37,7 +37,7 @@ def kept(path: Path, make: Callable[[Path], object]) -> bytes:
 
 
 def _checked(path: Path) -> bytes | None:
-    """The content kept at `path`; None if it is absent, or not what was written."""
+    """The content of the cache file `path`; None if it is absent or damaged."""
     try:
         data = path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""What users and other distributions add: a name in a Python file, or an entry point.
+"""Extensions by users and other distributions: a name in a Python file, or an entry point.
 
     [project.entry-points."qnas.objectives"]
     weight_bytes = "my_package:WEIGHT_BYTES"
@@ -27,12 +27,12 @@ _LOADING: ContextVar[str] = ContextVar("_LOADING", default="")  # the file that 
 
 
 def is_reference(name: str) -> bool:
-    """Whether `name` points into a Python file rather than at something that qnas ships."""
+    """Whether `name` refers to an object in a Python file (`mine.py:NAME`)."""
     return SEPARATOR in name
 
 
 def resolve(name: str, folder: Path) -> str:
-    """The reference with its path made absolute, looked up from `folder`; other names as is."""
+    """Make the path of a reference absolute, from `folder`; return other names unchanged."""
     if not is_reference(name):
         return name
     path, attribute = name.rsplit(":", 1)
@@ -60,9 +60,12 @@ def load_reference(reference: str, *, subject: str) -> Any:
         with _executing(module, path):
             spec.loader.exec_module(module)
         return getattr(module, attribute)
-    except QnasError as error:  # a sentence already
+    except QnasError as error:  # already has a message
         raise ConfigError(f"{printable(reference)}: {error}") from error
-    except (Exception, SystemExit) as error:  # whatever a user's file raises is about that file
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # any exception of a user's file is a fault of that file
         raise ConfigError(
             problem(
                 subject,
@@ -75,7 +78,7 @@ def load_reference(reference: str, *, subject: str) -> Any:
 
 @contextmanager
 def _executing(module: ModuleType, path: str) -> Iterator[None]:
-    """`module` is found among the imported ones: what it makes is known by its names in it."""
+    """Register `module` in sys.modules while it executes, so that its objects have names."""
     token, other = _LOADING.set(path), sys.modules.get(module.__name__)
     sys.modules[module.__name__] = module
     try:
@@ -84,12 +87,12 @@ def _executing(module: ModuleType, path: str) -> Iterator[None]:
         _LOADING.reset(token)
         if other is None:
             del sys.modules[module.__name__]
-        else:  # a file of the same name leads to this one
+        else:  # another module has the same name
             sys.modules[module.__name__] = other
 
 
 def refuse_while_loading(call: str) -> None:
-    """ConfigError where `call` is made by a file that is executed for a name in it alone."""
+    """Raise ConfigError if a file that is only executed to load a name from it makes `call`."""
     if path := _LOADING.get():
         rule = "must not be called while a file is executed for a name in it"
         remedy = 'Put the call below `if __name__ == "__main__":`.'
@@ -97,9 +100,9 @@ def refuse_while_loading(call: str) -> None:
 
 
 def reference_of(value: object, *, subject: str) -> str:
-    """FILE.py:NAME by which `value` is found again, by workers and by whoever resumes the run.
+    """The reference FILE.py:NAME with which workers and a resumed run find `value` again.
 
-    Raises ConfigError unless it is bound to a name at the top level of an imported Python file.
+    Raises ConfigError unless `value` has a name at the top level of an imported Python file.
     """
     home = sys.modules.get(getattr(value, "__module__", None) or type(value).__module__)
     for module in (home, *_modules()):
@@ -118,14 +121,15 @@ def _described(value: object) -> str:
 
 
 def _modules() -> Iterator[ModuleType]:
-    """The program's own file first: what it defines may be imported elsewhere as well."""
+    """The loaded modules, the program's own file first: other modules may import its names."""
     main = sys.modules.get("__main__")
     others = (module for name, module in list(sys.modules.items()) if name != "__main__")
     yield from (m for m in (main, *others) if isinstance(m, ModuleType))
 
 
 def _is_of(module: ModuleType, path: Path) -> bool:
-    """Whether the module is of that file. Names are compared first: links are slow to follow."""
+    """Whether `module` was loaded from `path`. File names are compared first, because following
+    links is slow."""
     file = vars(module).get("__file__")
     return isinstance(file, str) and Path(file).name == path.name and _file_of(module) == path
 
@@ -136,23 +140,28 @@ def _file_of(module: ModuleType) -> Path | None:
 
 
 def plugin_names(group: str) -> tuple[str, ...]:
-    """Names that installed distributions add to `group`, sorted."""
+    """The sorted names that installed distributions add to `group`."""
     return tuple(sorted(_points(tuple(sys.path)).select(group=group).names))
 
 
 def load_plugin(group: str, name: str) -> Any:
-    """What `name` of `group` (it must exist) points to; ConfigError if it cannot be imported."""
+    """Load the object of the entry point `name` of `group`, which must exist.
+
+    Raises ConfigError if the object cannot be imported.
+    """
     (point, *_) = _points(tuple(sys.path)).select(group=group, name=name)
     try:
         return point.load()
-    except Exception as error:  # whatever the other's module raises is about that module
+    except Exception as error:  # any exception of a plugin's module is a fault of that module
         found = f"{point.value}: {type(error).__name__}: {error}"
         remedy = "Repair or remove the distribution that adds it."
         raise ConfigError(problem(name, f"must load, as {group} says", found, remedy)) from error
 
 
-@cache  # each look opens a file of every distribution: a tenth of what `qnas check` takes
+@cache  # each call opens a file of every distribution: a tenth of the time of `qnas check`
 def _points(path: tuple[str, ...]) -> Any:
-    """Entry points of all groups, from the distributions on `path`, which is sys.path. EntryPoints;
-    before Python 3.12 SelectableGroups, of which `select` gives the same."""
+    """Entry points of all groups, from the distributions on `path` (sys.path).
+
+    The type is EntryPoints, or SelectableGroups before Python 3.12; both have `select`.
+    """
     return entry_points()

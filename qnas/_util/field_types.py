@@ -1,9 +1,9 @@
-"""Values have the types that they declare, whoever makes them.
+"""Checks that the fields of a dataclass have their declared types.
 
-A dataclass takes what it is given: `embed_dims=(32.0, 64)`, `depth=True` and `np.int64(3)` would
-live on inside until something far away fails over them, or divides. What is read from TOML and JSON
-has been checked by pydantic; this checks the same of what Python code makes, and at little cost,
-since a search makes architectures by the thousand.
+A plain dataclass accepts any value: `embed_dims=(32.0, 64)`, `depth=True` or `np.int64(3)` would
+cause an error, or a wrong division, far away. Pydantic checks values from TOML and JSON; this
+module applies the same checks to values from Python code. It is fast, because a search makes
+thousands of architectures.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ LONGEST = 1 << 16  # items of a sequence
 
 
 def normalise_fields(value: Any, *, prefix: str = "", skip: Collection[str] = ()) -> None:
-    """Give every field of a frozen dataclass its declared type: call it in `__post_init__`.
+    """Convert every field of a frozen dataclass to its declared type. Call it in `__post_init__`.
 
-    NumPy's numbers become Python's, whole numbers in fields of floats become floats, and lists and
-    arrays become tuples. ConfigError, naming the field behind `prefix`, for everything else: floats
-    and booleans as integers, NaN and infinity, text as a sequence. Fields of `skip` stay as given.
+    NumPy numbers become Python numbers, integers in float fields become floats, and lists and
+    arrays become tuples. Anything else is a ConfigError that names `prefix` and the field: floats
+    and booleans as integers, NaN and infinity, text as a sequence. Fields in `skip` stay unchanged.
     """
     cls: type = type(value)
     for name, convert in _converters(cls):
@@ -51,7 +51,7 @@ def _converters(cls: type) -> tuple[tuple[str, Converter], ...]:
 
 
 def _converter(hint: Any) -> Converter:
-    """What makes a value of the type `hint`, or refuses."""
+    """The function that converts a value to the type `hint`, or raises."""
     if hint in _SCALARS:
         return _SCALARS[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -137,7 +137,7 @@ def _instance(cls: type, value: Any, subject: str) -> Any:
 
 
 def _one_of(hints: tuple[Any, ...], value: Any, subject: str) -> Any:
-    """The first of several types that takes the value; booleans, then text, before numbers."""
+    """`value` as the first type that accepts it: booleans first, then text, then numbers."""
     for hint in sorted(hints, key=lambda hint: _ORDER.index(hint) if hint in _ORDER else -1):
         try:
             return _converter(hint)(value, subject)

@@ -23,17 +23,17 @@ def metadata_of(data: bytes) -> dict[str, str]:
 
 
 def in_order(data: bytes) -> bytes:
-    """The same file with its header's keys sorted.
+    """`data` with the keys of its header sorted.
 
-    The package writes several keys of metadata in an order of chance; files of equal contents are
-    to have equal bytes.
+    The safetensors package writes the keys of the metadata in a random order; sorted keys give
+    files of equal contents equal bytes.
     """
     header, tensors = _split(data)
     return _joined(json.loads(header), tensors)
 
 
 def sealed(data: bytes) -> bytes:
-    """The same file with the SHA-256 of its tensors among its metadata, keys in order."""
+    """`data` with the SHA-256 of its tensors added to its metadata, and with sorted keys."""
     header, tensors = _split(data)
     content = json.loads(header)
     content["__metadata__"] = content.get("__metadata__", {}) | {SEAL: _sha256(tensors)}
@@ -41,7 +41,7 @@ def sealed(data: bytes) -> bytes:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the tensors are those that a file was sealed with; also if it was not sealed."""
+    """Whether the tensors match the file's seal; true for a file without a seal."""
     header, tensors = _split(data)
     seal = json.loads(header).get("__metadata__", {}).get(SEAL)
     return seal in (None, _sha256(tensors))

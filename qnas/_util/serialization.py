@@ -1,4 +1,5 @@
-"""Frozen dataclasses to JSON and back: strict, unknown keys refused, digests stable."""
+"""Conversion of frozen dataclasses to JSON and back: strict, without unknown keys, with stable
+digests."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ SHOWN = 200  # characters of a wrong value that a message quotes
 
 
 class Value:
-    """Base of the dataclasses that travel as JSON or TOML: strict types, no unknown keys."""
+    """Base of the dataclasses that are stored as JSON or TOML: strict types, no unknown keys."""
 
     __slots__ = ()
     # A plain dict, so that importing a value never imports pydantic.
@@ -35,7 +36,7 @@ class Value:
 
 
 def encode(value: Any) -> Any:
-    """A dataclass (or a container of them) as plain dicts, lists and scalars."""
+    """Encode a dataclass, or a container of them, as plain dicts, lists and scalars."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -46,17 +47,18 @@ def encode(value: Any) -> Any:
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces. What keys and digests are made of."""
+    """The canonical JSON text of a value, from which keys and digests are computed: sorted keys, no
+    spaces."""
     return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: Any, *, length: int = 64) -> str:
-    """First `length` hexadecimal digits of SHA-256 over `canonical_json(value)`."""
+    """The first `length` hexadecimal digits of the SHA-256 of `canonical_json(value)`."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
 
 
 def decode(cls: type[T], data: Any, *, subject: str) -> T:
-    """Build `cls` from plain data; raises ConfigError naming `subject` and the key at fault."""
+    """Build `cls` from plain data; ConfigError names `subject` and the faulty key."""
     from pydantic import ValidationError
 
     try:
@@ -69,14 +71,14 @@ def decode(cls: type[T], data: Any, *, subject: str) -> T:
 def _text(data: Any, subject: str) -> str:
     try:
         return json.dumps(data, default=str)
-    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+    except (ValueError, RecursionError) as error:  # too many digits or nested brackets
         rule = "must hold numbers and lists of a plain size"
         raise ConfigError(problem(subject, rule, error, "Correct the value.")) from None
 
 
 @functools.cache
 def _adapter(cls: type) -> Any:
-    """Pydantic's reader of `cls`; making one takes milliseconds."""
+    """Pydantic's TypeAdapter of `cls`, cached: making one takes milliseconds."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(cls)
@@ -95,14 +97,14 @@ def read_toml(path: Path) -> dict[str, Any]:
             problem(str(path), "must be valid TOML", error, "Correct that line.")
         ) from None
     for text in _texts(data):
-        if "\0" in text:  # no name or path may hold one
+        if "\0" in text:  # no name or path may contain one
             rule = "must hold no NUL character"
             raise ConfigError(problem(str(path), rule, repr(text), "Correct the value."))
     return data
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every string in plain data, keys too."""
+    """Every string in plain data, including keys."""
     if isinstance(value, str):
         yield value
     for item in value if isinstance(value, list) else ():
@@ -123,7 +125,10 @@ def read_json(path: Path) -> Any:
 
 
 def read_value(cls: type[T], path: Path) -> T:
-    """The `cls` that `write_json` wrote; CheckpointError if it is absent, damaged or another's."""
+    """Read the `cls` that `write_json` wrote.
+
+    Raises CheckpointError if the file is absent, damaged or of another class.
+    """
     data = read_json(path)
     try:
         return decode(cls, data, subject=str(path))
@@ -132,7 +137,8 @@ def read_value(cls: type[T], path: Path) -> T:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write beside `path`, flush to disk, then rename: a half-written file never replaces one."""
+    """Write a temporary file beside `path`, flush it to disk and rename it: a partly written file
+    never replaces `path`."""
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -156,7 +162,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _explain(cls: type, error: Any, subject: str) -> str:
-    """One sentence a fault, from pydantic's list of faults."""
+    """One sentence per fault in pydantic's error."""
     return " ".join(_sentence(cls, fault, subject) for fault in error.errors()[:4])
 
 
@@ -182,7 +188,7 @@ def _shown(value: Any) -> str:
 
 
 def _known_keys(cls: Any, location: tuple[Any, ...]) -> list[str]:
-    """Field names of the dataclass that `location` leads to inside `cls`."""
+    """Field names of the dataclass at `location` inside `cls`."""
     for part in location:
         if isinstance(part, int):
             cls = next((a for a in typing.get_args(cls) if a is not Ellipsis), cls)

@@ -1,4 +1,4 @@
-"""import_timm(): the timm package, also where torch and torchvision are of different builds."""
+"""import_timm() imports timm also if torch and torchvision are of different builds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from qnas.errors import DependencyError, problem
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar", ".th", ".pkl", ".model")
-HUBS = ("hf-hub:", "hf_hub:", "local-dir:")  # what timm fetches by names of another kind
+HUBS = ("hf-hub:", "hf_hub:", "local-dir:")  # prefixes of names that timm fetches from elsewhere
 MISMATCH = "operator torchvision::"
 # Schemas of torchvision's compiled operators; timm uses neither.
 OPERATORS = (
@@ -22,8 +22,8 @@ OPERATORS = (
 
 
 def is_weights_file(source: str) -> bool:
-    """Whether `source` is a file of weights, or a folder with one, rather than the name of a model
-    of timm's."""
+    """Whether `source` is a file of weights or a folder with one, and not the name of a timm
+    model."""
     path = not source.startswith(HUBS) and ("/" in source or source.startswith((".", "~")))
     return path or source.lower().endswith(WEIGHTS)
 
@@ -31,10 +31,10 @@ def is_weights_file(source: str) -> bool:
 def import_timm(module: str = "timm") -> ModuleType:
     """Import `module`: timm or one inside it.
 
-    A torchvision of another build than torch (a CUDA wheel beside a CPU torch) fails at import for
-    want of its compiled operators. On that error alone they are declared, without bodies, and the
-    import is repeated, which is logged once; all that timm takes from torchvision is Python.
-    DependencyError if timm or torchvision is missing.
+    A torchvision of another build than torch (a CUDA wheel beside a CPU torch) fails at import,
+    because its compiled operators are missing. Only on that error, `import_timm` declares the
+    operators without implementations, repeats the import and logs this once. timm uses only
+    torchvision's Python code. Raises DependencyError if timm or torchvision is missing.
     """
     try:
         _import_torchvision()
@@ -65,7 +65,7 @@ def _import_torchvision() -> None:
 def _declared_operators() -> Any:
     import torch
 
-    make: Any = torch.library.Library  # it has no types
+    make: Any = torch.library.Library  # torch does not type it
     library = make("torchvision", "FRAGMENT")
     for schema in OPERATORS:
         library.define(schema)

@@ -9,7 +9,7 @@ def cycles_to_ms(cycles: float, *, clock_mhz: float) -> float:
 
 
 def fps(cycles: float, *, clock_mhz: float) -> float:
-    """Images a second when one image takes `cycles` at `clock_mhz` (a stream of them)."""
+    """Images per second of a stream in which each image takes `cycles` at `clock_mhz`."""
     return clock_mhz * 1e6 / cycles
 
 

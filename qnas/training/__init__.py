@@ -1,1 +1,1 @@
-"""Training the supernet."""
+"""Training of the supernet: `loop.train_supernet` with a `recipe.Recipe` and a batch source."""

@@ -48,7 +48,7 @@ def augment(images: Tensor, *, shift_pixels: float, generator: torch.Generator) 
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """`augment` as the transform of a batch source; its text names it in the source's digest."""
+    """`augment` as the transform of a batch source. Its repr is part of the source's digest."""
 
     shift_pixels: float
 
@@ -59,8 +59,8 @@ class Affine:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Set the generators of Python, NumPy and torch to `seed`, and restore them afterwards: what
-    timm's augmentation draws from."""
+    """Seed the global generators of Python, NumPy and torch, which timm's augmentation uses, and
+    restore them afterwards."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         random.seed(seed)
@@ -75,15 +75,18 @@ def seeded(seed: int) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Mixing:
-    """Mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899) with the given alphas, 0: not; with
-    both, one or the other, batch by batch. Targets become probabilities."""
+    """Mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899) as the transform of a batch source.
+
+    An alpha of 0 turns a method off; with both on, each batch uses one of them. Targets become
+    probabilities.
+    """
 
     mixup: float
     cutmix: float
     num_classes: int
 
     def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> Batch:
-        """ConfigError for an odd number of images: each is mixed with one of the others."""
+        """Mix pairs of images; ConfigError for an odd number of images."""
         if len(images) % 2:
             rule = "must be even in every part, as mixup and cutmix need"
             raise ConfigError(problem("train.batch_size", rule, len(images), "Make it even."))
@@ -101,7 +104,7 @@ class Mixing:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """Two transforms, one after the other."""
+    """The transform `first`, followed by `second`."""
 
     first: BatchTransform
     second: BatchTransform

@@ -1,5 +1,5 @@
-"""Checkpoints of a training run: weights, their average and the optimizer in one safetensors file,
-replaced whole."""
+"""Checkpoints of a training run: one safetensors file of weights, their average and the optimizer's
+state, replaced atomically."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class TrainingIdentity:
-    """What a checkpoint belongs to: the name of the space, and a digest of everything that
-    determines the result."""
+    """The training that a checkpoint belongs to: the name of the space, and a digest of everything
+    that determines the result."""
 
     space: str
     digest: str
@@ -33,10 +33,17 @@ class TrainingIdentity:
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """The progress of a training: `step` steps are done, which took `seconds`. The last line of the
-    log was written at `told_seconds`, `loss_steps` steps ago, whose losses sum to `loss_total`.
-    `passes` says what has quantized: "compiled" or "torch" (`native.operators`), both where a
-    resumption changed it; empty where nobody noted it."""
+    """The progress of a training.
+
+    Attributes:
+        step: Number of steps done.
+        seconds: Time of all steps so far.
+        told_seconds: `seconds` at the last line of the log.
+        loss_total: Sum of the losses since that line.
+        loss_steps: Number of steps since that line.
+        passes: What computed the quantizers, "compiled" or "torch" (`native.operators`); both if a
+            resumption changed it, and "" in checkpoints that do not record it.
+    """
 
     step: int = 0
     seconds: float = 0.0
@@ -46,7 +53,7 @@ class TrainingProgress:
     passes: str = ""
 
     def computed_by(self, passes: str) -> TrainingProgress:
-        """This place in a training that `passes` go on with from here."""
+        """This progress in a training that `passes` compute from here on."""
         if self.step and self.passes and not self.passes.endswith(passes):
             passes = f"{self.passes}, from step {self.step} {passes}"
         return replace(self, passes=passes)
@@ -54,7 +61,7 @@ class TrainingProgress:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything that a step changes."""
+    """Everything that a training step changes."""
 
     supernet: Supernet
     optimizer: torch.optim.Optimizer
@@ -89,9 +96,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(directory: Path, state: State, *, run: TrainingIdentity) -> TrainingProgress:
-    """Restore the last checkpoint and return its progress; without one, that of a new training.
+    """Restore the last checkpoint into `state` and return its progress.
 
-    CheckpointError if it is damaged, or of another space or run.
+    Without a checkpoint the progress is that of a new training. Raises CheckpointError if the
+    checkpoint is damaged, or of another space or run.
     """
     path = directory / CHECKPOINT
     if not path.exists():

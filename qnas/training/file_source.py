@@ -1,7 +1,7 @@
-"""FileSource: batches of images on disk, decoded and augmented by workers, as timm does it.
+"""FileSource: batches of images on disk, decoded and augmented by worker processes, as in timm.
 
-Everything random about an image follows from its draw's seed and its place in the draw, so that
-the number of workers changes nothing.
+The random augmentation of an image depends only on its draw's seed and its position in the draw, so
+that the number of workers does not change the result.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from qnas.training.augmentation import seeded
 from qnas.training.recipe import Recipe
 from qnas.training.source import Batch, BatchPlan, BatchTransform
 
-TrainingProgress = tuple[int, int]  # an image's index, and the seed of its augmentation
+SeededIndex = tuple[int, int]  # an image's index, and the seed of its augmentation
 
 
 @dataclass(frozen=True, eq=False)
 class FileSource:
-    """Files and labels (n,) int64 to train on.
+    """Training images in files, with labels (n,) int64.
 
-    An image is cut out at random (of the area, `recipe.min_crop` or more), resized, flipped,
-    changed as `recipe.auto_augment` says and partly erased; `transform` changes whole batches.
+    Each image is cropped at random (to a share of its area of at least `recipe.min_crop`), resized,
+    flipped, augmented by the policy `recipe.auto_augment` and partly erased; `transform` changes
+    whole batches.
     """
 
     files: ImageFiles
@@ -44,7 +45,7 @@ class FileSource:
 
     def __post_init__(self) -> None:
         self.recipe.check_channels(self.files.channels)
-        self._augmentation()  # a misspelt policy is found now rather than by a worker
+        self._augmentation()  # finds a misspelt policy before a worker starts
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -64,14 +65,15 @@ class FileSource:
         return torch.from_numpy(self.files[places])
 
     def batches(self, plan: BatchPlan) -> Iterator[Batch]:
-        """ConfigError naming the first file that is no readable image."""
+        """Yield the batches of `plan`; ConfigError names the first file that is no readable
+        image."""
         draws = [draw for draw in plan.draws(len(self))]
         places = [_places(draw.indices, draw.seed) for draw in draws]
         loader: DataLoader[Any] = DataLoader(
             _Files(self.files, self.labels, self._augmentation()),
             batch_sampler=places,
             num_workers=self.recipe.workers,
-            generator=torch.Generator(),  # it would draw from the global one
+            generator=torch.Generator(),  # the default is torch's global generator
         )
         for draw, (images, labels) in zip(draws, loader, strict=True):
             batch = images, labels
@@ -108,13 +110,13 @@ class _Files(Dataset[tuple[Tensor, int]]):
     labels: NDArray[np.int64]
     augmentation: Callable[[Any], Tensor]
 
-    def __getitem__(self, place: TrainingProgress) -> tuple[Tensor, int]:
+    def __getitem__(self, place: SeededIndex) -> tuple[Tensor, int]:
         index, seed = place
         image = self.files.open(index)
         with seeded(seed):
             return self.augmentation(image), int(self.labels[index])
 
 
-def _places(indices: Tensor, seed: int) -> list[TrainingProgress]:
+def _places(indices: Tensor, seed: int) -> list[SeededIndex]:
     seeds = np.random.SeedSequence(seed).generate_state(len(indices), np.uint64) >> np.uint64(1)
     return list(zip(indices.tolist(), seeds.tolist(), strict=True))

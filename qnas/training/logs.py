@@ -1,4 +1,4 @@
-"""The log of a training: train.jsonl, TensorBoard if asked for, and a callback."""
+"""The log of a training: train.jsonl, optionally TensorBoard, and a callback."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ LOG, TENSORBOARD = "train.jsonl", "tensorboard"
 
 @dataclass(frozen=True, slots=True)
 class Interval(Value):
-    """An epoch of training, or what the last `log_steps` steps were.
+    """One line of the log: an epoch of training, or `log_steps` steps.
 
-    `step` of `steps` are done, and with them `epoch` of `epochs` begun (1-based). `loss` is the
-    mean over the interval of the loss of each step's first subnet, `learning_rate` that of the
-    matrices in its last step, `images_per_s` counts images (not subnets) over all processes, and
-    `seconds` is the time of the whole training so far, over all its resumptions.
+    Attributes:
+        epoch: The current epoch, counted from 1.
+        epochs: Number of epochs of the training.
+        step: Number of steps done.
+        steps: Number of steps of the training.
+        loss: Loss of each step's first subnet, averaged over the interval.
+        learning_rate: Learning rate of the matrices in the interval's last step.
+        images_per_s: Images per second over all processes; an image counts once for all subnets.
+        seconds: Time of the whole training so far, over all resumptions.
     """
 
     epoch: int
@@ -38,10 +43,11 @@ OnInterval = Callable[[Interval], None]
 
 
 class TrainingLog:
-    """Files of one training in `directory`; without one it is silent, as ranks beyond 0 are."""
+    """The log files of one training in `directory`; without a directory (ranks other than 0)
+    nothing is written."""
 
     def __init__(self, directory: Path | None, *, tensorboard: bool, done: int) -> None:
-        """A log that goes on behind step `done`: later lines, of a run that was killed, go."""
+        """Resume the log after step `done`, and remove later lines of an interrupted training."""
         self._path = directory / LOG if directory else None
         self._writer: Any = None
         if not directory:
@@ -67,7 +73,7 @@ class TrainingLog:
 
 
 def _lines(path: Path, done: int) -> list[str]:
-    """The whole lines of the first `done` steps."""
+    """The complete lines of the first `done` steps."""
     if not path.exists():
         return []
     lines = path.read_text("utf-8").splitlines(keepends=True)

@@ -1,7 +1,7 @@
 """Supernet training: sandwich sampling with in-place distillation, quantization-aware throughout.
 
-Everything random derives from (seed, epoch, step), so that a resumed run repeats an uninterrupted
-one: on a CPU bit for bit.
+Every random choice derives from (seed, epoch, step), so that a resumed training gives the same
+result as an uninterrupted one; on a CPU, the results are equal bit for bit.
 """
 
 from __future__ import annotations
@@ -41,11 +41,25 @@ def train_supernet(
 ) -> Supernet:
     """Train on the batches of `source` and write the supernet to `directory`.
 
-    `start`, a supernet of `space`, is trained on in place; without it a fresh one is. Resumes from
-    the checkpoint in `directory`, if any. `on_interval` follows every line of the log. Under
-    torchrun every process calls this with equal arguments; rank 0 alone writes and tells.
+    The training resumes from the checkpoint in `directory`, if there is one. Under torchrun every
+    process calls this function with equal arguments; only rank 0 writes files and calls
+    `on_interval`.
 
-    TrainingError if the loss or a weight stops being a number: the last checkpoint stays.
+    Args:
+        space: The space of the supernet.
+        source: Images to train on.
+        recipe: All numbers of the training.
+        seed: Seed of every random choice.
+        input_step: Step to which normalised images are quantized.
+        directory: Folder of checkpoints, log and result.
+        start: A supernet of `space` that is trained in place; by default a new one.
+        on_interval: Called after every line of the log.
+
+    Returns:
+        The trained supernet.
+
+    Raises:
+        TrainingError: The loss or a weight became NaN or infinite; the last checkpoint is kept.
     """
     parts = [encode(space), encode(recipe), seed, input_step, source.digest]
     if start:
@@ -92,7 +106,7 @@ def initial_supernet(
     seed: int,
     input_step: float,
 ) -> Supernet:
-    """A fresh supernet before its first step, its steps set on images of `source`."""
+    """Make an untrained supernet, with step sizes set on images of `source`."""
     supernet = _fresh(space, seed, input_step)
     supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
     return supernet
@@ -106,14 +120,17 @@ def pretrained_supernet(
     input_step: float,
     pretrained: Pretrained,
 ) -> tuple[Supernet, Imported]:
-    """The same with the weights of a pretrained ViT, and what was loaded of it; raises what
-    `load_pretrained` raises, and CheckpointError for weights whose activations overflow."""
+    """Make a supernet with the weights of a pretrained ViT, with step sizes set on images of
+    `source`; returns it with the record of the loaded weights.
+
+    Raises as `load_pretrained`, and CheckpointError for weights whose activations overflow.
+    """
     supernet = _fresh(space, seed, input_step)
     imported = load_pretrained(supernet, pretrained)
     try:
         supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
         sound = all(tensor.isfinite().all() for tensor in supernet.state_dict().values())
-    except (OverflowError, ValueError):  # of the residual's grid: infinite, or of zero
+    except (OverflowError, ValueError):  # the step of the residual's grid is infinite or zero
         sound = False
     if not sound:
         rule = "must give activations on the images that are finite and not all zero"

@@ -1,4 +1,4 @@
-"""Optimizer, learning-rate schedule and weight average, by the names in the recipe."""
+"""Optimizer, learning-rate schedule and weight average that a recipe names."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from qnas._util.timm_support import import_timm
 from qnas.errors import ConfigError, nearest, problem
 from qnas.training.recipe import Recipe
 
-Schedule = Callable[[int], None]  # sets the rates of the step of that number
+Schedule = Callable[[int], None]  # sets the learning rates for a step, given its number
 
 
 def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The named optimizer over `parameter_groups`; ConfigError for an unknown name."""
+    """Make the recipe's optimizer over `parameter_groups`; ConfigError for an unknown name."""
     groups = parameter_groups(module, recipe)
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, fused=True)
@@ -36,7 +36,7 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Weight decay on matrices alone; step sizes at their own rate."""
+    """Parameter groups: weight decay only on matrices, and step sizes at their own rate."""
     named = [
         (name, p)
         for name, p in module.named_parameters()
@@ -55,7 +55,7 @@ def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, *, steps: int) -> Schedule:
-    """The named schedule over `steps` steps; every group keeps its rate relative to the others."""
+    """Make the recipe's schedule over `steps` steps; the ratios of the groups' rates are kept."""
     if recipe.schedule == "cosine":
         return _cosine(optimizer, steps, recipe.warmup_fraction)
     warmup = max(1, round(steps * recipe.warmup_fraction))
@@ -96,8 +96,8 @@ def _cosine(optimizer: torch.optim.Optimizer, steps: int, warmup_fraction: float
 class WeightAverage:
     """Exponential moving average of a module's parameters.
 
-    The decay grows with the number of updates to its final value, as in timm's warm-up of it, so
-    that a short training is not averaged with its first random weights.
+    The decay grows to its final value with the number of updates, as in timm's warm-up, so that the
+    average of a short training does not contain its random initial weights.
     """
 
     def __init__(self, module: nn.Module, *, decay: float) -> None:
@@ -108,7 +108,7 @@ class WeightAverage:
     def update(self) -> None:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        average: Any = get_ema_multi_avg_fn  # it has no types
+        average: Any = get_ema_multi_avg_fn  # torch does not type it
         average(decay)(self.mean, self._current, None)
 
     def apply(self) -> None:

@@ -1,11 +1,11 @@
 """Processes: the ranks of a training under torchrun, or a single process without it.
 
-The gradients are added up by hand, once a step, rather than by DistributedDataParallel. A step
-runs several subnets, each of which uses its own part of the parameters: the wrapper would search
-for the unused ones in every backward pass, and either reduce after each of them or need `no_sync`
-around all but the last, whose subnet then does not touch what the others did. Since every rank
-draws the same subnets from (seed, step), every rank has gradients of the same parameters, and one
-all-reduce of exactly these is both simpler and less traffic.
+The code adds up the gradients itself, once per step, instead of using DistributedDataParallel. A
+step runs several subnets, and each uses only some of the parameters. DistributedDataParallel would
+search for unused parameters in every backward pass, and would either reduce after each backward
+pass or need `no_sync` around all but the last, whose subnet does not use all parameters of the
+others. Since every rank draws the same subnets from (seed, step), every rank has gradients of the
+same parameters. One all-reduce of these gradients is simpler and sends less data.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def process_rank() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """`count` processes, of which this is number `rank`, and the device it computes on."""
+    """A group of `count` processes: this process's number `rank`, and its torch device."""
 
     rank: int
     count: int
@@ -56,19 +56,19 @@ class Processes:
                 dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes have called this method."""
         if self.count > 1:
             dist.barrier()
 
 
 def device_type(name: str) -> str:
-    """ "cpu" or "cuda": where a recipe's `device` computes. ConfigError if it is not here."""
+    """The type, "cpu" or "cuda", of a recipe's `device`; ConfigError if it is not available."""
     return _device(name, int(os.environ.get("LOCAL_RANK", "0"))).type
 
 
 @contextmanager
 def joined(device_name: str) -> Iterator[Processes]:
-    """The processes that torchrun started, or this one alone, on the device of that name."""
+    """Join the processes that torchrun started, or use this process alone, on the named device."""
     count, rank = int(os.environ.get("WORLD_SIZE", "1")), process_rank()
     device = _device(device_name, int(os.environ.get("LOCAL_RANK", "0")))
     if device.type == "cuda":

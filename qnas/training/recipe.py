@@ -1,4 +1,4 @@
-"""Recipe: every number of a training run."""
+"""Recipe: all settings of a training."""
 
 from __future__ import annotations
 
@@ -11,35 +11,56 @@ from qnas.errors import ConfigError, problem
 
 @dataclass(frozen=True, slots=True)
 class Recipe(Value):
-    """AdamW, cosine schedule with linear warm-up; sandwich sampling (arXiv:1903.05134).
+    """The settings of a supernet's training: sandwich sampling (arXiv:1903.05134), with defaults
+    of AdamW and a cosine schedule with linear warm-up.
 
-    A step trains the largest subnet on labels, the smallest and `random_subnets` random ones on
-    the largest one's outputs (in-place distillation). `augment` is the largest shift in pixels;
-    rotation and scale go with it. Rows are ranked again every `rerank_epochs` until the share
-    `rerank_until` of training (0: never). `threads` is torch's: one is fastest for tiny models.
+    A step trains the largest subnet on labels, and the smallest and `random_subnets` random subnets
+    on the outputs of the largest (in-place distillation).
 
-    `augment` is for images in memory. Those in files are cut out at random, of the area `min_crop`
-    or more, flipped, changed as timm's policy `auto_augment` says ("rand-m9-mstd0.5-inc1") and
-    erased in part with the probability `erasing`, by as many processes as `workers`. `mixup` and
-    `cutmix` are alphas, for both; 0 turns them off.
-
-    Three ideas may be left out: without `sandwich` a step's subnets, as many, are all random and
-    learn from labels; without `distill` all of a sandwich do; without `layer_scaling` the scales
-    behind attention and MLP stay at one.
-
-    `batch_size` counts the images of a step, over all processes; `accumulate` cuts each process's
-    share into so many parts, for less memory. `optimizer` and `schedule` are "adamw" and "cosine",
-    or names that timm knows. `ema_decay` averages the weights over about 1 / (1 - decay) steps and
-    saves the average; `clip_norm` bounds the norm of the gradient; 0 turns either off.
-    `device` is "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1". `amp` multiplies
-    matrices in bfloat16; quantizers and norms stay in float32. `checkpoint_activations` computes
-    each block a second time on the way back rather than keep what it computed.
-
-    `teacher` names a timm model (`teacher_file`: its weights) that the largest subnet learns from:
-    `teacher_alpha` of its loss, at `teacher_temperature`.
-
-    A checkpoint is written every `checkpoint_epochs`, and every `checkpoint_steps` if that is not
-    0; a line of the log every epoch, and every `log_steps` likewise.
+    Attributes:
+        epochs: Number of epochs.
+        batch_size: Images of a step, over all processes.
+        learning_rate: Peak learning rate of the weights.
+        step_learning_rate: Peak learning rate of the quantizers' step sizes.
+        weight_decay: Weight decay of the matrices.
+        warmup_fraction: Share of the training with linear warm-up.
+        label_smoothing: Smoothing of the labels, 0..1.
+        random_subnets: Number of random subnets of a step.
+        augment: Largest shift of images in memory, in pixels; rotation and scale go with it, and 0
+            turns all three off.
+        auto_augment: A policy of timm for images in files, such as "rand-m9-mstd0.5-inc1".
+        min_crop: Smallest share of the area in a random crop of images in files.
+        flip: Whether to mirror images in files at random.
+        erasing: Probability of erasing a random rectangle of an image in a file.
+        mixup: Alpha of Mixup; 0 turns it off.
+        cutmix: Alpha of CutMix; 0 turns it off.
+        workers: Processes that decode and augment images in files.
+        rerank_epochs: The rows are ranked again every `rerank_epochs` epochs.
+        rerank_until: Share of the training after which the ranking stays fixed; 0 for no ranking.
+        sandwich: Whether a step trains the largest and the smallest subnet; otherwise it trains the
+            same number of random subnets, all on labels.
+        distill: Whether the other subnets learn from the largest; otherwise all learn from labels.
+        layer_scaling: Whether to train the scales after attention and MLP; otherwise they stay 1.
+        optimizer: "adamw", or an optimizer of timm.
+        schedule: "cosine", or a schedule of timm.
+        clip_norm: Largest norm of the gradient; 0 for no limit.
+        ema_decay: The saved weights are averages over about 1 / (1 - decay) steps; 0 turns this
+            off.
+        accumulate: Number of parts into which each process divides its images of a step, to need
+            less memory.
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1".
+        amp: Whether to multiply matrices in bfloat16; quantizers and norms stay in float32.
+        checkpoint_activations: Whether to recompute each block in the backward pass, to need less
+            memory.
+        teacher: A timm model that the largest subnet also learns from; "" for none.
+        teacher_file: The teacher's weights; "" for those that timm downloads.
+        teacher_alpha: Share of the teacher in the largest subnet's loss.
+        teacher_temperature: Temperature of the teacher's softened logits.
+        checkpoint_epochs: Epochs between checkpoints.
+        checkpoint_steps: Steps between further checkpoints; 0 for none.
+        log_steps: Steps between lines of the log, beside one per epoch; 0 for none.
+        tensorboard: Whether to write a TensorBoard log as well.
+        threads: Threads of torch; one is fastest for tiny models.
     """
 
     epochs: int = 130
@@ -102,14 +123,14 @@ class Recipe(Value):
             )
 
     def check_channels(self, channels: int) -> None:
-        """ConfigError for a policy of timm's on files of other than three channels."""
+        """Raise ConfigError for a timm policy on image files without three channels."""
         if self.auto_augment and channels != 3:
             rule = "must be empty for images that are not of three channels"
             value, remedy = self.auto_augment, "Leave it out."
             raise ConfigError(problem("train.auto_augment", rule, value, remedy))
 
 
-# Beyond these a recipe is a slip of the pen, and some end in a traceback hours later.
+# Larger values are typing errors, and some of them would fail only hours later.
 AT_MOST = {
     "epochs": 1_000_000,
     "batch_size": 1_000_000,

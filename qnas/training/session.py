@@ -1,4 +1,4 @@
-"""Session: a training that goes on from its last checkpoint, logs, and writes the next ones."""
+"""Session: a training that resumes from its last checkpoint, and writes log and checkpoints."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CALIBRATION_IMAGES = 512
 
 
 class Session:
-    """One process's view of a training, from its last checkpoint on."""
+    """One process's part of a training, from the last checkpoint on."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class Session:
         )
         self.state = State(supernet, optimizer, average)
         self.place = self.noted(load_checkpoint(directory, self.state, run=run))
-        self.clock = time.perf_counter()  # when `place.seconds` was counted last
-        self.unread = torch.zeros((), device=processes.device)  # losses that nobody has read
+        self.clock = time.perf_counter()  # time of the last update of `place.seconds`
+        self.unread = torch.zeros((), device=processes.device)  # sum of losses not read back yet
 
     def noted(self, place: TrainingProgress) -> TrainingProgress:
-        """`place` with what computes the passes from now on; a change of it is told."""
+        """`place` with what computes the passes from now on; a change is reported."""
         found = place.computed_by(native.operators(self.processes.device.type))
         if place.passes not in ("", found.passes):
             logging.getLogger(__name__).warning(
@@ -101,7 +101,7 @@ class Session:
             log.close()
 
     def batches(self) -> Iterator[tuple[int, list[Batch]]]:
-        """Yield (step number, this process's parts of that step) from the last checkpoint on."""
+        """Yield (step number, this process's parts of the step) from the last checkpoint on."""
         recipe, processes = self.recipe, self.processes
         mine = range(processes.rank * recipe.accumulate, (processes.rank + 1) * recipe.accumulate)
         first_epoch, first_step = divmod(self.place.step, self.per_epoch)
@@ -129,7 +129,7 @@ class Session:
             self.processes.same_as_first(self.supernet)
 
     def after_step(self, log: TrainingLog, on_interval: OnInterval) -> None:
-        """Write a line of the log, and a checkpoint, where they are due."""
+        """Write a line of the log, and a checkpoint, if they are due."""
         step, recipe = self.place.step, self.recipe
         epoch, within = divmod(step, self.per_epoch)
         due_log = not within or _every(step, recipe.log_steps)
@@ -149,7 +149,7 @@ class Session:
             self.save()
 
     def read_losses(self) -> None:
-        """Wait for the device, and add up the losses since the last reading."""
+        """Wait for the device and add the losses since the last call to the total."""
         self.processes.add_up([self.unread])
         total = self.place.loss_total + self.unread.item()
         self.unread.zero_()
@@ -168,7 +168,7 @@ class Session:
         self.clock, self.place = now, replace(self.place, loss_total=total, seconds=seconds)
 
     def interval(self) -> Interval:
-        """The log's line for the steps since its last one."""
+        """The log line of the steps since the last line."""
         place, group = self.place, self.stepper.optimizer.param_groups[0]
         images = place.loss_steps * self.stepper.images
         return Interval(
@@ -208,5 +208,5 @@ class Session:
 
 
 def _every(count: int, period: int) -> bool:
-    """Whether `count` ends a period; never of period 0."""
+    """Whether `count` is a multiple of `period`; false for a period of 0."""
     return period > 0 and count % period == 0

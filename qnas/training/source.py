@@ -1,9 +1,10 @@
 """BatchSource: the batches of a training, from arrays in memory or files on disk.
 
-One step trains on `batch_size` images. They are cut into *parts*: gradient accumulation walks
-through several parts one after the other, several processes take some parts each. What a part
-holds follows from (seed, epoch, step, part) alone, never from who asks, so that two processes see
-what one process with an accumulation of two sees, and a resumed run what the killed one would have.
+One step trains on `batch_size` images, which are divided into *parts*. Gradient accumulation
+processes several parts one after the other; several processes each process some of the parts. The
+images of a part depend only on (seed, epoch, step, part). Two processes therefore see the same
+parts as one process with an accumulation of two, and a resumed training sees the same parts as an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from torch import Tensor
 
 from qnas.errors import ConfigError, problem
 
-# images (b, C, H, W) float32, normalised; targets either labels (b,) int64 or probabilities
-# (b, classes) float32, as mixing leaves them.
+# images (b, C, H, W) float32, normalised; targets: labels (b,) int64, or after mixing
+# probabilities (b, classes) float32.
 Batch = tuple[Tensor, Tensor]
-# Changes a batch, with all its randomness from the generator: augmentation, mixup, cutmix.
+# Changes a batch (augmentation, mixup, cutmix); all random numbers come from the generator.
 BatchTransform = Callable[[Tensor, Tensor, torch.Generator], Batch]
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One part of one step's batch: indices (b,) int64 of its images, and a seed of its own for
-    whatever is random about it (`torch.Generator().manual_seed(draw.seed)`)."""
+    """One part of one step's batch: indices (b,) int64 of its images, and the seed of its random
+    augmentation (`torch.Generator().manual_seed(draw.seed)`)."""
 
     indices: Tensor
     seed: int
@@ -41,9 +42,9 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """Which batches an epoch gives: from step `first_step` on, of each step the parts `mine`.
+    """The batches to make of an epoch: the parts `mine` of each step, from step `first_step` on.
 
-    `batch_size` counts the images of a whole step, over all `parts`.
+    `batch_size` is the number of images of a whole step, over all `parts`.
     """
 
     seed: int
@@ -54,8 +55,8 @@ class BatchPlan:
     first_step: int = 0
 
     def draws(self, images: int) -> Iterator[Draw]:
-        """The parts of this plan in order, of a set of `images` images: step by step, and of a
-        step first to last of `mine`."""
+        """The draws of this plan from a set of `images` images: step by step, and within a step in
+        the order of `mine`."""
         order = torch.randperm(images, generator=_generator(self.seed, self.epoch))
         for step in range(self.first_step, steps_per_epoch(images, self.batch_size)):
             chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
@@ -65,11 +66,11 @@ class BatchPlan:
 
 
 class BatchSource(Protocol):
-    """Images to train on. Any class with these members can serve as a source.
+    """Images to train on. Any class with these members can be a source.
 
-    A source of files typically hands `plan.draws(len(self))` to the workers of a DataLoader, as
-    its batch sampler, and seeds each image's augmentation with the draw's seed and the image's
-    place in it. It must give equal batches for equal plans.
+    A source of files typically passes `plan.draws(len(self))` to a DataLoader as its batch sampler,
+    and seeds each image's augmentation with the draw's seed and the image's position in the draw.
+    Equal plans must give equal batches.
     """
 
     @property
@@ -82,8 +83,8 @@ class BatchSource(Protocol):
 
     @property
     def digest(self) -> str:
-        """Names the images, the labels and what is done to them: a checkpoint of a training on
-        other ones is refused."""
+        """A digest of images, labels and augmentation: a training refuses a checkpoint with another
+        digest."""
         ...
 
     def __len__(self) -> int:
@@ -91,8 +92,8 @@ class BatchSource(Protocol):
         ...
 
     def calibration(self, count: int) -> Tensor:
-        """About `count` images (b, C, H, W), without augmentation, always the same ones: step
-        sizes and row ranking are made from them."""
+        """About `count` images (b, C, H, W), the same at each call and without augmentation, from
+        which step sizes and row rankings are computed."""
         ...
 
     def batches(self, plan: BatchPlan) -> Iterator[Batch]:
@@ -102,9 +103,9 @@ class BatchSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Images (n, C, H, W) float32 and labels (n,) int64 in memory.
+    """A source of images (n, C, H, W) float32 and labels (n,) int64 in memory.
 
-    `transform_name` stands for the transform in the digest.
+    The digest contains `transform_name` in place of the transform.
     """
 
     images: NDArray[np.float32]
@@ -139,14 +140,14 @@ class ArraySource:
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Full batches in an epoch (at least one: fewer images than a batch make one small batch)."""
+    """Number of full batches in an epoch; fewer images than a batch make one small batch."""
     return max(1, images // batch_size)
 
 
 def check_source(
     source: BatchSource, *, classes: int, shape: tuple[int, int, int], parts: int, batch_size: int
 ) -> None:
-    """ConfigError unless the images fit the space and a step's batch has an image for each part."""
+    """Raise ConfigError unless the images fit the space and each part of a step gets an image."""
     smallest, enough = min(len(source), batch_size), f"must be at least {parts}, one a part"
     for subject, rule, value, good in (
         ("number of classes", f"must be {classes}", source.num_classes, {classes}),
@@ -162,5 +163,5 @@ def _generator(*seeds: int) -> torch.Generator:
 
 
 def _mixed(*seeds: int) -> int:
-    """One seed of several: near ones give unrelated streams."""
+    """Combine several seeds into one; similar seeds give unrelated streams."""
     return int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]) >> 1

@@ -1,7 +1,7 @@
-"""One step of supernet training: some subnets on one batch, then the optimizer.
+"""One step of supernet training: gradients of some subnets on one batch, then the optimizer.
 
-The subnets of a step derive from (seed, step), the same on every process. Nothing here waits for
-the device: a step queues its work and returns a loss that nobody has read yet.
+The subnets of a step derive from (seed, step) and are the same on every process. A step does not
+wait for the device: it queues its work and returns the loss as a tensor on the device.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from qnas.training.teacher import distillation
 def step_subnets(
     space: SearchSpace | Singleton, seed: int, step: int, *, recipe: Recipe
 ) -> list[Architecture]:
-    """The subnets of one step, each once: the largest, the smallest, then random ones."""
+    """The distinct subnets of one step: the largest, the smallest, then random ones."""
     rng, count = Random(f"{seed}/{step}"), recipe.random_subnets
     corners = [space.largest(), space.smallest()] if recipe.sandwich else []
     chosen = [*corners, *(space.sample(rng) for _ in range(count + 2 - len(corners)))]
@@ -36,7 +36,8 @@ def step_subnets(
 
 @dataclass(frozen=True, slots=True)
 class Stepper:
-    """Runs training steps. `images`: of a whole step, over all parts and processes."""
+    """Runs training steps. `images` is the number of images of a whole step, over all parts and
+    processes."""
 
     supernet: Supernet
     optimizer: torch.optim.Optimizer
@@ -49,8 +50,11 @@ class Stepper:
     images: int
 
     def step(self, step: int, parts: Sequence[Batch]) -> Tensor:
-        """Train on this process's `parts` of step number `step`; returns their share of the mean
-        loss of the first subnet, a scalar on the device: the shares of all processes add up."""
+        """Train on this process's `parts` of step number `step`.
+
+        Returns a scalar on the device: the contribution of `parts` to the mean loss of the first
+        subnet. The sum over all processes is the mean loss.
+        """
         self.schedule(step)
         self.optimizer.zero_grad(set_to_none=True)
         subnets = step_subnets(self.supernet.space, self.seed, step, recipe=self.recipe)
@@ -64,7 +68,7 @@ class Stepper:
         return torch.stack(losses).sum()
 
     def _part(self, subnets: list[Architecture], images: Tensor, targets: Tensor) -> Tensor:
-        """Gradients of one part, weighted by its share of the step's images."""
+        """Add the gradients of one part, weighted by its share of the step's images."""
         share, distilled = len(images) / self.images, self.recipe.sandwich and self.recipe.distill
         logits = self._logits(images, subnets[0])
         loss = self._on_targets(logits, targets)

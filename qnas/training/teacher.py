@@ -21,12 +21,12 @@ from qnas.training.recipe import Recipe
 def load_teacher(
     recipe: Recipe, *, num_classes: int, image_shape: tuple[int, int, int]
 ) -> nn.Module | None:
-    """The recipe's teacher, without gradients and in eval mode; None if it names none.
+    """Load the recipe's teacher, without gradients and in eval mode; None if it names none.
 
-    With `teacher_file`, a state dict (safetensors or torch), the model is made for these classes
-    and images and must take these weights; without, timm fetches its own. ConfigError if the
-    weights do not fit or the logits are not (B, classes) on images (B, C, H, W), CheckpointError
-    for a file that holds no state dict.
+    With `teacher_file`, a state dict (safetensors or torch), the model is built for `num_classes`
+    and `image_shape` (C, H, W) and gets these weights; without it, timm downloads the model's own
+    weights. Raises ConfigError if the weights do not fit, or if the logits of images (B, C, H, W)
+    are not (B, classes), and CheckpointError for a file without a state dict.
     """
     if not recipe.teacher:
         return None
@@ -44,8 +44,10 @@ def load_teacher(
 
 
 def distillation(logits: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
-    """Cross entropy with the teacher's softened logits (arXiv:1503.02531), times temperature**2,
-    which keeps its gradients as large as those of labels."""
+    """Cross entropy with the teacher's softened logits (arXiv:1503.02531) times temperature**2.
+
+    The factor keeps the gradients as large as those of the labels' loss.
+    """
     soft = (teacher / temperature).softmax(dim=-1)
     return F.cross_entropy(logits / temperature, soft) * temperature**2
 
@@ -54,7 +56,7 @@ def _named(recipe: Recipe) -> nn.Module:
     timm = _known_model(recipe.teacher)
     try:
         model: nn.Module = timm.create_model(recipe.teacher, pretrained=True)
-    except Exception as error:  # the hub's errors are of many libraries
+    except Exception as error:  # the hub raises exceptions of many libraries
         rule = "must be fetched with its weights"
         remedy = "Go online, or give train.teacher_file."
         raise ConfigError(problem(f"teacher {recipe.teacher}", rule, error, remedy)) from error
@@ -66,7 +68,7 @@ def _from_file(recipe: Recipe, num_classes: int, shape: tuple[int, int, int]) ->
     settings: dict[str, Any] = {"num_classes": num_classes, "in_chans": shape[0]}
     try:
         model: nn.Module = timm.create_model(recipe.teacher, img_size=shape[1], **settings)
-    except TypeError:  # a network of convolutions takes images of any size
+    except TypeError:  # a convolutional network has no argument for the image size
         model = timm.create_model(recipe.teacher, **settings)
     state = read_state_dict(Path(recipe.teacher_file))
     if fault := _fault(model.state_dict(), state):
@@ -77,7 +79,7 @@ def _from_file(recipe: Recipe, num_classes: int, shape: tuple[int, int, int]) ->
 
 
 def _fault(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Why a model of the tensors `wanted` cannot take those `given`; empty if it can."""
+    """The reason why a model with tensors `wanted` cannot load those `given`; "" if it can."""
     for what, names in (
         ("without", [name for name in wanted if name not in given]),
         ("with", [name for name in given if name not in wanted]),
