@@ -12,7 +12,6 @@ from typing import Any, Literal
 from qnas._util.extensions import load_plugin, plugin_names
 from qnas._util.serialization import Value, decode, read_toml
 from qnas.accel.family import Family, family_of
-from qnas.accel.plan.folding import MAX_WEIGHT_PORTS
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 
 GROUP = "qnas.devices"
@@ -24,6 +23,7 @@ TEXTS = ("name", "part", "family", "memory")
 MOST_LETTERS = 100
 MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
 MIN_DSP_BITS, MAX_DSP_BITS = 8, 64
+MAX_WEIGHT_PORTS = 8  # more than any device has to spare; a digit names each
 OTHER_PORTS = 2  # of a kernel, beside those of the weight stream: image and logits
 MIN_AXI_PORTS = 1 + OTHER_PORTS
 MOST = 10**9  # far beyond any board: a number that slipped

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from qnas._util.serialization import Value
+from qnas.accel.device import MAX_WEIGHT_PORTS
 from qnas.errors import ConfigError, problem
 
 MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
 MAX_LANES = 1 << 16  # of one kind: far beyond any device
-MAX_WEIGHT_PORTS = 8  # more than any device has to spare; a digit names each
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from qnas.accel.cost.analytic import estimate
-from qnas.accel.device import device_names, load_device
-from qnas.accel.plan.folding import MAX_WEIGHT_PORTS, Folding
+from qnas.accel.device import MAX_WEIGHT_PORTS, device_names, load_device
+from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture

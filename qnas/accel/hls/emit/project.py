@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.accel.device import Device, load_device
+from qnas.accel.device import MAX_WEIGHT_PORTS, Device, load_device
 from qnas.accel.hls.emit.bench import Input, project_header, stage_values, vectors_file
 from qnas.accel.hls.emit.constants import plan_header, tables_header
 from qnas.accel.hls.emit.library import library_files
@@ -23,7 +23,6 @@ from qnas.accel.hls.emit.stages import stages_header
 from qnas.accel.hls.emit.tools import design_json, readme, tool_files
 from qnas.accel.hls.emit.top import top_header, top_source
 from qnas.accel.hls.lint import check_sources
-from qnas.accel.plan.folding import MAX_WEIGHT_PORTS
 from qnas.accel.plan.multi_network import check_together, encode_plans
 from qnas.accel.plan.ports import weight_port_names
 from qnas.errors import ConfigError, problem
