@@ -48,6 +48,7 @@ CONSTANT = re.compile(r"constexpr int (\w+) = (\d+);")
 # Constants that a small network of the same folding keeps: formats, and depths of memories.
 KEPT = re.compile(r"\w+_ROWS|\w+_DEPTH|ACC_BITS|SCORE_BITS|MAX_HEADS|MAX_BEATS")
 TOP = re.compile(r"^void qnas_top\(([^)]*)\)", re.MULTILINE)
+FEW = 9  # channels of a small network: more than one vector or word of most foldings
 SHOWN = 6  # places of a recurrence that a message names
 
 
@@ -149,19 +150,19 @@ def _small_sources(
 
 
 def _small(arch: Architecture, tk: int, tt: int) -> Architecture:
-    """Two token tiles and two beats, two heads, all kinds of rows, 8-bit and 4-bit."""
+    """Two token tiles, two beats in the stem, two heads, all kinds of rows, 8-bit and 4-bit."""
     patch = 2
     side = isqrt(tt) + 1
     heads = min(2, max(block.num_heads for block in arch.blocks))
-    block = BlockSpec(num_heads=heads, mlp_hidden=tk + 1, w8=W8Shares(4, 4, 4, 4))
+    block = BlockSpec(num_heads=heads, mlp_hidden=FEW, w8=W8Shares(4, 4, 4, 4))
     return replace(
         arch,
         image_size=patch * side,
         patch_size=patch,
-        in_channels=1,
-        head_dim=min(arch.head_dim, 9),
-        num_classes=5,
-        embed_dim=tk + 1,
+        in_channels=tk // patch**2 + 1,
+        head_dim=min(arch.head_dim, FEW),
+        num_classes=FEW,
+        embed_dim=FEW,
         blocks=(block,),
     )
 

@@ -48,8 +48,7 @@ template <class T>
 class Word;  // of a memory
 
 template <int W, bool WIDE>
-struct Bits : Cell {
-    int64_t v = 0;
+struct Bits : Number {
     uint64_t get(int high, int low) const {
         return uint64_t(v) >> low & (high - low >= 63 ? ~0ull : (1ull << (high - low + 1)) - 1);
     }

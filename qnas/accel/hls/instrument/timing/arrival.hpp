@@ -83,7 +83,11 @@ class Arrivals {
     const Arrival& operator[](Node node) const { return arrivals_[node]; }
     Node known(Node node) const { return node < arrivals_.size() ? node : INVARIANT; }
 
-    Node of_source(uint32_t source) { return intern({{{source, 0, 0}}, false}); }
+    Node of_source(uint32_t source) {
+        if (source >= sources_.size()) sources_.resize(source + 1, CONSTANT);
+        if (sources_[source] == CONSTANT) sources_[source] = intern({{{source, 0, 0}}, false});
+        return sources_[source];
+    }
 
     // The result of an operation of `width` bits on up to three operands.
     Node apply(Operation operation, int width, Node a, Node b = CONSTANT, Node c = CONSTANT) {
@@ -102,6 +106,7 @@ class Arrivals {
     void clear() {
         arrivals_.assign(2, {{}, false});
         numbers_.clear();
+        sources_.clear();
         memo_.clear();
         intern({{{START_SOURCE, 0, 0}}, false});
     }
@@ -250,6 +255,7 @@ class Arrivals {
     }
 
     std::vector<Arrival> arrivals_;
+    std::vector<Node> sources_;
     std::unordered_map<Arrival, Node, ArrivalHash> numbers_;
     Memo memo_;
 };

@@ -21,6 +21,7 @@ inline Node node_of(T) { return CONSTANT; }
 template <class T, Plain<T> = 0>
 inline bool truth(T value) { return value != T(0); }
 
+constexpr size_t MOST_FIELDS = 64;     // of a variable that are told apart
 constexpr int MOST_ITERATIONS = 20000;  // of one entry of a loop
 
 // What every value has: when it is there, and when it came to be and was written last.
@@ -29,6 +30,11 @@ struct Cell {
     uint32_t born, written;
     int line;
     uint32_t taken;  // when the log of writes was last read
+};
+
+// A number of at most 64 bits, as it lies in memory.
+struct Number : Cell {
+    int64_t v = 0;
 };
 
 struct Edge {
@@ -112,7 +118,7 @@ inline Node join(Node a, Node b) {
 inline std::string prefix() { return std::to_string(state().loop) + "|"; }
 
 // Number of a register: by the variable that it is part of, so that every entry of a loop finds the
-// same.
+// same. The elements of a large array are one: what holds for one of them holds for each.
 inline uint32_t register_id(const Cell* cell) {
     State& s = state();
     const auto found = s.ids.find(cell);
@@ -120,9 +126,12 @@ inline uint32_t register_id(const Cell* cell) {
     const char* at = reinterpret_cast<const char*>(cell);
     std::string name = "register|counter|0";
     for (const Range& range : s.names)
-        if (range.first <= at && at < range.last)
+        if (range.first <= at && at < range.last) {
+            const size_t size = size_t(range.last - range.first) / sizeof(Number);
+            const size_t index = size_t(at - range.first) / sizeof(Number);
             name = std::string("register|") + range.name + "|" +
-                   std::to_string((at - range.first) / sizeof(Cell));
+                   std::to_string(size > MOST_FIELDS ? 0 : index);
+        }
     return s.ids[cell] = findings().number(prefix() + name);
 }
 
