@@ -40,13 +40,13 @@ def resolve(name: str, folder: Path) -> str:
 
 
 def load_reference(reference: str, *, subject: str) -> Any:
-    """What FILE.py:NAME names. The file is executed, unless this program has imported it or is
-    it: it is the user's own.
+    """Load the object of the reference FILE.py:NAME. The file is executed, unless the program has
+    imported it or is that file.
 
     Raises ConfigError if there is no such file or name in it, or if the file fails.
     """
     path, attribute = reference.rsplit(":", 1)
-    for module in _modules():  # names that a module makes when asked for them are not asked for
+    for module in _modules():  # vars() does not call a module's __getattr__
         known = vars(module)
         if attribute in known and _is_of(module, Path(path)):
             return known[attribute]
@@ -62,10 +62,7 @@ def load_reference(reference: str, *, subject: str) -> Any:
         return getattr(module, attribute)
     except QnasError as error:  # already has a message
         raise ConfigError(f"{printable(reference)}: {error}") from error
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # any exception of a user's file is a fault of that file
+    except (Exception, SystemExit) as error:  # any exception is a fault of the user's file
         raise ConfigError(
             problem(
                 subject,

@@ -1,0 +1,1 @@
+"""Objectives of a study: `base` defines them, `registry` finds them by name."""

@@ -1,4 +1,4 @@
-"""Accuracy of subnets: a generation in one pass over resident images, memoised by key."""
+"""Accuracy of subnets, for a whole generation in one pass over images in memory; cached by key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
 
 BATCH = 512
-FIRST_PART, GROWTH = 20, 1.5  # of a race
+FIRST_PART, GROWTH = 20, 1.5  # racing: share 1/20 of the images first, then parts that grow by half
 
 
 class AccuracyEvaluator:
@@ -34,7 +34,7 @@ class AccuracyEvaluator:
         threads: int = 1,
     ) -> None:
         self._supernet = supernet
-        # Decoded once and kept as bytes, where they lie on disk: every candidate sees them all.
+        # Images on disk are decoded once and kept as bytes, since every candidate uses all of them.
         self._images = DecodedImages.of(images) if isinstance(images, ImageFiles) else images
         self._labels = torch.from_numpy(labels)
         self._threads = threads
@@ -55,8 +55,11 @@ class AccuracyEvaluator:
     def wrong(
         self, arch: Architecture, order: NDArray[np.int64], limit: int | None
     ) -> NDArray[np.bool_]:
-        """Which images of `order` are classified wrongly, until there are `limit` such: looked at
-        in parts that grow by half, the first a twentieth of all."""
+        """Whether each image of `order` is misclassified, evaluated until `limit` are.
+
+        The images are evaluated in parts: the first is a twentieth of all, and each further part is
+        half as large again.
+        """
         found, count = np.zeros(0, dtype=bool), math.ceil(len(order) / FIRST_PART)
         with torch_threads(self._threads):
             subnet = self._supernet.extract(arch)

@@ -19,8 +19,14 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A subnet on its hardware: what one trial proposes. `plan` is of `architecture`; `predicted`
-    is what the study believes of it, and what objectives read."""
+    """A subnet on its hardware, as one trial proposes it.
+
+    Attributes:
+        architecture: The subnet.
+        plan: The hardware plan of `architecture`.
+        estimate: The cost model's amounts of `plan`.
+        predicted: The amounts that objectives read: the estimate after the study's calibration.
+    """
 
     architecture: Architecture
     plan: HardwarePlan
@@ -29,21 +35,21 @@ class Candidate:
 
     @classmethod
     def modelled(cls, architecture: Architecture, plan: HardwarePlan, estimate: Estimate) -> Self:
-        """Without a calibration: what is predicted is the estimate."""
+        """Make a candidate without a calibration: its prediction equals its estimate."""
         return cls(architecture, plan, estimate, Prediction.of(estimate))
 
 
 class Objective(Protocol):
-    """A value for each candidate. Implementations cache values by the architecture's key."""
+    """Computes a value for each candidate. Implementations may cache values by architecture key."""
 
     @property
     def name(self) -> str:
-        """Its name in studies and in `front.csv`."""
+        """The objective's name in studies and in `front.csv`."""
         ...
 
     @property
     def unit(self) -> str:
-        """The unit of its values, for tables and plots."""
+        """The unit of the values, for tables and plots."""
         ...
 
     @property
@@ -52,14 +58,16 @@ class Objective(Protocol):
         ...
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
-        """Values in the order of `candidates`; NaN or an exception fails the trial."""
+        """Compute the values in the order of `candidates`; NaN or an exception fails the trial."""
         ...
 
 
 @runtime_checkable
 class ImageObjective(Objective, Protocol):
-    """An objective that is the share of misclassified images, in percent. It can be evaluated on
-    a part of the images, which is what racing needs."""
+    """An objective whose value is the share of misclassified images, in percent.
+
+    It can be evaluated on a part of the images, which racing needs.
+    """
 
     @property
     def images(self) -> int:
@@ -71,15 +79,15 @@ class ImageObjective(Objective, Protocol):
     ) -> NDArray[np.bool_]:
         """Whether the subnet misclassifies each image of `order`, in that order.
 
-        Evaluation goes on in growing parts until `limit` errors are counted (None: to the end), so
-        that fewer flags than images may come back.
+        Evaluation proceeds in growing parts until `limit` errors are counted (None: to the end).
+        The result may therefore have fewer flags than `order` has images.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionObjective:
-    """An objective made from a function of one candidate: the short way to write one."""
+    """An objective made from a function of one candidate."""
 
     name: str
     unit: str

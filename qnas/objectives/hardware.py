@@ -1,4 +1,4 @@
-"""Objectives read off what is predicted of a candidate's plan: never measured."""
+"""Objectives that read the predicted amounts of a candidate's plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LatencyObjective:
 
 @dataclass(frozen=True, slots=True)
 class FpsObjective:
-    """Images a second, batch 1, at the plan's clock."""
+    """Images per second, batch 1, at the plan's clock."""
 
     name: str = "fps"
     unit: str = "images/s"
@@ -49,7 +49,7 @@ class EnergyObjective:
 
 @dataclass(frozen=True, slots=True)
 class ResourceObjective:
-    """How many of one device resource (`name`, of RESOURCES) the plan is predicted to use."""
+    """The predicted use of one device resource, `name` of RESOURCES."""
 
     name: str
     unit: str
@@ -59,5 +59,5 @@ class ResourceObjective:
         return [candidate.predicted.value(self.name) for candidate in candidates]
 
 
-# Told by the plan alone, in no time: a study looks at these before it spends images.
+# The plan alone determines these objectives: a study computes them before it evaluates images.
 MODELLED = (LatencyObjective, FpsObjective, EnergyObjective, ResourceObjective)

@@ -1,4 +1,4 @@
-"""The objectives that a study can name: built-in ones, those of plugins, and a user's own."""
+"""The objectives that a study can name: built-in ones, those of plugins, and the user's own."""
 
 from __future__ import annotations
 
@@ -49,13 +49,17 @@ _INFOS = (
 
 
 def objective_names() -> list[str]:
-    """Every name that `make_objectives` knows; references into Python files come on top."""
+    """The names of the built-in objectives and those of plugins."""
     ours = [info.name for info in _INFOS]
     return ours + [name for name in plugin_names(GROUP) if name not in ours]
 
 
 def objective_info(name: str) -> ObjectiveInfo:
-    """Unit and direction of an objective; UnknownNameError names the nearest."""
+    """Describe the objective of a name, or of a reference into a Python file.
+
+    Raises:
+        UnknownNameError: No objective has this name.
+    """
     for info in _INFOS:
         if info.name == name:
             return info
@@ -65,9 +69,11 @@ def objective_info(name: str) -> ObjectiveInfo:
 
 
 def own_objective(name: str) -> Objective:
-    """An objective of a plugin (group GROUP), or one of the user's (`mine.py:NAME`).
+    """Load an objective of a plugin (entry point group GROUP), or the user's own (`mine.py:NAME`).
 
-    UnknownNameError for a name that nobody answers to, ConfigError for what is no Objective.
+    Raises:
+        UnknownNameError: No plugin has this name.
+        ConfigError: The named object is no Objective, or has the name of a built-in one.
     """
     if is_reference(name):
         found = load_reference(name, subject="objectives")
@@ -94,12 +100,12 @@ def own_objective(name: str) -> Objective:
 def make_objectives(
     names: Sequence[str], evaluator: AccuracyEvaluator, device: Device
 ) -> tuple[Objective, ...]:
-    """The objectives `names`, in order, of plans for `device`; `evaluator` answers for accuracy."""
+    """Make the objectives `names`, in order; `evaluator` computes accuracies, `device` energy."""
     return tuple(_make(name, evaluator, device) for name in names)
 
 
 def modelled_objective(name: str, device: Device) -> Objective | None:
-    """The objective `name` if a plan for `device` alone tells its value; None of others."""
+    """The objective `name` if a plan for `device` determines its value, else None."""
     if name == "latency":
         return LatencyObjective()
     if name == "fps":

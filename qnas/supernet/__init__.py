@@ -1,1 +1,4 @@
-"""The supernet: shared float weights, sliced and fake-quantized as an architecture says."""
+"""The supernet: shared float weights, sliced and fake-quantized for an architecture.
+
+The entry point is `model.Supernet`; `storage` saves and loads it.
+"""

@@ -1,4 +1,4 @@
-"""forward(weights, images): the quantized vision transformer, in the order of the hardware.
+"""forward(weights, images): the fake-quantized vision transformer, in the hardware's order.
 
 B batch, N tokens, D embed, H heads, K head dim, M MLP hidden. Pre-norm blocks as in DeiT
 (arXiv:2012.12877), with a learned scale per channel after attention and after MLP.
@@ -22,9 +22,8 @@ from qnas.supernet.weights import SubnetWeights
 
 NORM_EPSILON = 1e-6
 
-# Called as observe(name, tensor): "NAME.inputs" with what a matrix multiplies, "residual" with the
-# residual stream behind every addition; with quantization off, "NAME" with what a quantizer would
-# take.
+# Called as observe(name, tensor): "NAME.inputs" with the input of a matrix, "residual" with the
+# residual stream after every addition; with quantization off, "NAME" with the input of a quantizer.
 Observer = Callable[[str, Tensor], None]
 
 
@@ -36,11 +35,11 @@ def forward(
     observe: Observer | None = None,
     checkpoint_activations: bool = False,
 ) -> Tensor:
-    """images (B, C, H, W) to logits (B, classes).
+    """Compute the logits (B, classes) of images (B, C, H, W).
 
-    With `quantize` off, the same network in floating point. `observe` sees what the step sizes
-    and the row ranking are made from. `checkpoint_activations` keeps what goes into each block for
-    the way back, not what it computes, which is then computed again.
+    With `quantize` off, the network runs in floating point. `observe` receives the tensors from
+    which step sizes and row rankings are computed. `checkpoint_activations` stores only the input
+    of each block and recomputes the block in the backward pass.
     """
     run = _Forward(weights, quantize, observe, checkpoint_activations)
     return run.network(images)
@@ -75,8 +74,11 @@ class _Forward:
         return self.added(residual, self.linear(f"{name}.fc2", hidden))
 
     def added(self, residual: Tensor, update: Tensor) -> Tensor:
-        """Updates on the grid of the residual stream. Left out, a rounding difference of 2**-16
-        between this and the integer network would flip 6-bit values, and each flip a few more."""
+        """Add `update` to the residual stream, on the grid of that stream.
+
+        Without the grid, a rounding difference of 2**-16 from the integer network would change
+        6-bit values, and each change would cause further ones.
+        """
         if self.quantize:
             residual = fused.added(residual, update, self.w.residual_step)
         else:
@@ -126,7 +128,7 @@ class _Forward:
         )
 
     def matrices(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Weight and bias by what they are called in `linear`."""
+        """Weight and bias of each matrix, by its name in `linear`."""
         found, blocks = self.w.matrices, range(self.w.architecture.depth)
         stacks = {
             f"block{i}.qkv": Stack(tuple(found[f"block{i}.{part}"] for part in "qkv"))
@@ -139,7 +141,7 @@ class _Forward:
         return dict(zip(stacks, make(list(stacks.values())), strict=True))
 
     def linear(self, name: str, x: Tensor) -> Tensor:
-        """x times a matrix; float32 whatever multiplies them."""
+        """Multiply x by a matrix; the result is float32 also under autocast."""
         if self.observe:
             block = name.removesuffix(".qkv")
             parts = [f"{block}.{part}" for part in "qkv"] if block != name else [name]
@@ -159,8 +161,8 @@ class _Forward:
         return y
 
     def look(self, name: str, x: Tensor) -> None:
-        """What comes in front of a quantizer, for observers: with quantization off, as the pass
-        that quantizes does not show it."""
+        """Pass the input of a quantizer to the observer. This needs quantization off: a fused
+        quantizing pass does not expose its input."""
         if self.observe and not self.quantize:
             self.observe(name, x)
 
@@ -176,7 +178,8 @@ def scaled_softmax(scores: Tensor, factor: float) -> Tensor:
 
 
 def to_patches(images: Tensor, arch: Architecture) -> Tensor:
-    """(B, C, H, W) to (B, N-1, C * P * P), each patch in channel, row, column order."""
+    """Cut images (B, C, H, W) into patches (B, N-1, C * P * P), each in channel, row, column
+    order."""
     side, patch = arch.image_size // arch.patch_size, arch.patch_size
     batch, channels = images.shape[:2]
     grid = images.reshape(batch, channels, side, patch, side, patch)

@@ -1,4 +1,5 @@
-"""Shared parameters of the supernet: a matrix with both widths of every row, and a norm."""
+"""Shared parameters of the supernet: a matrix with steps for both widths of every row, and a
+norm."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ from qnas.supernet.weights import W4, W8, MatrixWeights, NormWeights
 
 # MSE-optimal uniform steps for a normal row of unit deviation, at 15 and 239 levels.
 W4_STEP, W8_STEP = 0.335, 0.033
-MIN_DEVIATION = 1e-6  # of a row that is all zero, as pruned checkpoints have them
+MIN_DEVIATION = 1e-6  # for an all-zero row, as in pruned checkpoints
 
 
 class Matrix(nn.Module):
-    """A weight matrix shared by all subnets, entangled in both directions and in precision.
+    """A weight matrix shared by all subnets, entangled in rows, inputs and precision.
 
-    A subnet takes the first rows and the first inputs, and of those rows the most sensitive ones
-    (by `rank`, 0 first) in 8 bits. The ranking is nested: rows that are 8-bit at one share are so
-    at every larger share.
+    A subnet uses the first rows and the first inputs; of these rows the most sensitive ones (by
+    `rank`, 0 first) are 8-bit. The ranking is nested: a row that is 8-bit at one share is 8-bit at
+    every larger share.
     """
 
     rank: Tensor
@@ -46,22 +47,22 @@ class Matrix(nn.Module):
 
     def _load_from_state_dict(self, *args: Any) -> None:
         super()._load_from_state_dict(*args)
-        self._choices.clear()  # they follow from the rank that was just replaced
+        self._choices.clear()  # they were computed from the replaced rank
 
     def _apply(self, *args: Any, **settings: Any) -> Matrix:
-        self._choices.clear()  # they lie on the device that the rank is about to leave
+        self._choices.clear()  # they are on the device that the rank is about to leave
         super()._apply(*args, **settings)  # type: ignore[no-untyped-call]
         return self
 
     def slice(self, rows: int, inner: int, share: int) -> MatrixWeights:
-        """First `rows` rows and `inner` inputs with `share` eighths of the rows in 8 bits."""
+        """The first `rows` rows and `inner` inputs, with `share` eighths of the rows 8-bit."""
         is_w8 = self._chosen(rows, w8_rows(rows, share))
         shared = self.weight, self.bias, self.log_step4, self.log_step8
         return MatrixWeights(*shared, is_w8, inner)
 
     def rerank(self, input_power: Tensor) -> None:
-        """Rank rows by what 4 bits cost over 8: squared error of the output, given the mean
-        square of each input (inner,)."""
+        """Rank the rows by the increase of the output's squared error from 8 to 4 bits, for inputs
+        of mean squares `input_power` (inner,)."""
         with torch.no_grad():
             w = self.weight[:, : len(input_power)]
             errors = [
@@ -78,7 +79,7 @@ class Matrix(nn.Module):
 
 
 class Norm(nn.Module):
-    """LayerNorm's parameters, sliced by channel."""
+    """The parameters of a LayerNorm, sliced by channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ RESIDUAL_HEADROOM = 2.0
 
 
 class Block(nn.Module):
-    """Shared parameters of one block, at the largest width of every dimension: `spec`'s."""
+    """The shared parameters of one block, at the widths of `spec`, the largest of the space."""
 
     def __init__(self, spec: BlockSpec, *, embed_dim: int, head_dim: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Block(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Subnet:
-    """An extracted subnet: its own weights, its architecture, callable on images."""
+    """An extracted subnet: its architecture with its own weights, callable on images."""
 
     weights: SubnetWeights
 
@@ -51,13 +51,15 @@ class Subnet:
         return self.weights.architecture
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, classes), fake-quantized."""
+        """Compute the fake-quantized logits (B, classes) of images (B, C, H, W)."""
         return forward(self.weights, images)
 
 
 class Supernet(nn.Module):
-    """Weights shared by all architectures of `space`. Nothing is ever set on it before a forward:
-    the architecture is an argument."""
+    """The weights shared by all architectures of `space`.
+
+    The architecture is an argument of each forward pass; a forward pass changes no state.
+    """
 
     residual_step: Tensor
 
@@ -80,17 +82,23 @@ class Supernet(nn.Module):
     def forward(
         self, images: Tensor, arch: Architecture, *, checkpoint_activations: bool = False
     ) -> Tensor:
-        """(B, C, H, W) to (B, classes) through the subnet `arch`, fake-quantized."""
+        """Compute the fake-quantized logits (B, classes) of images (B, C, H, W) with the subnet
+        `arch`.
+
+        `checkpoint_activations` recomputes each block in the backward pass, to need less memory.
+        """
         weights = self.slice(arch)
         return forward(weights, images, checkpoint_activations=checkpoint_activations)
 
     def extract(self, arch: Architecture) -> Subnet:
-        """The subnet with copies of its weights: equal to `forward(., arch)` bit for bit."""
+        """Copy the weights of a subnet; its outputs equal `forward(., arch)` bit for bit."""
         return Subnet(self.slice(arch).map(lambda t: t.detach().clone()))
 
     def narrowed(self, arch: Architecture) -> Supernet:
-        """`arch` as a supernet of its own, to be trained alone: copies of its weights, the same
-        rows in 8 bits, and so the same outputs bit for bit."""
+        """Copy the subnet `arch` into a supernet of its own, to be trained alone.
+
+        The copy has the same weights and 8-bit rows, and therefore the same outputs bit for bit.
+        """
         alone, shared = Supernet(Singleton(arch), input_step=self.input_step), self.state_dict()
         own = {
             name: _leading(name, shared[name], like) for name, like in alone.state_dict().items()
@@ -139,20 +147,21 @@ class Supernet(nn.Module):
         return block
 
     def matrix(self, name: str) -> Matrix:
-        """The shared matrix behind an operation's name, such as `block0.fc1`."""
+        """The shared matrix of an operation's name, such as `block0.fc1`."""
         found = self.get_submodule(_module_path(name))
         assert isinstance(found, Matrix)
         return found
 
     def initialise_steps(self, images: Tensor) -> None:
-        """Set every activation step from what the largest subnet computes in floating point."""
+        """Set every activation step from the floating-point activations of the largest subnet on
+        `images` (B, C, H, W)."""
         arch = self.space.largest()
         with torch.no_grad():
             forward(self.slice(arch), images, quantize=False, observe=self._step_from)
         self.fit_residual(images)
 
     def fit_residual(self, images: Tensor) -> None:
-        """Set the grid of the residual stream: 16 bits over twice what these images reach."""
+        """Set the step of the residual stream: 16 bits span twice its range on `images`."""
         peak = self.position.abs().max().item()
 
         def collect(name: str, x: Tensor) -> None:
@@ -165,7 +174,8 @@ class Supernet(nn.Module):
         self.residual_step.fill_(step)
 
     def rerank(self, images: Tensor) -> None:
-        """Rank the rows of every matrix on these images (largest subnet)."""
+        """Rank the rows of every matrix by sensitivity, on the largest subnet's inputs for
+        `images`."""
         power: dict[str, Tensor] = {}
 
         def collect(name: str, x: Tensor) -> None:
@@ -181,7 +191,7 @@ class Supernet(nn.Module):
             forward(self.slice(self.space.largest()), images, observe=observe)
 
     def _step_from(self, name: str, x: Tensor) -> None:
-        """A step that spans all but one value in a thousand."""
+        """Set a step whose grid covers all but one in a thousand values of x."""
         if name.endswith(".inputs") or name == "residual":
             return
         bits = self.space.largest().activation_bits
@@ -199,7 +209,7 @@ class Supernet(nn.Module):
 
 
 def _leading(name: str, tensor: Tensor, like: Tensor) -> Tensor:
-    """The part of a shared tensor that a smaller one of the same name holds; ranks counted anew."""
+    """The leading part of a shared tensor, in the shape of `like`; ranks are renumbered."""
     part = tensor[tuple(slice(length) for length in like.shape)]
     return part.argsort().argsort() if name.endswith(".rank") else part
 

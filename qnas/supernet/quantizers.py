@@ -1,15 +1,15 @@
 """Fake quantization with learned step sizes (LSQ, arXiv:1902.08153), log-parametrised.
 
-A step is stored as its logarithm, so that the optimizer moves it relatively and it stays positive.
-Rounding is torch's (ties to even); the integer reference rounds ties up, which differ only where a
-value lies exactly between two steps.
+A step is stored as its logarithm, so that updates are relative and the step stays positive. The
+quantizers round ties to even, as torch does; the integer reference rounds ties up. The two differ
+only for a value exactly between two steps.
 
-LSQ's gradient of a step s is sum(g * (q - inside * x / s)) with q the integers and g the incoming
-gradient. Of log s it is sum(g * out) - sum(g * inside * x): two dot products and no further pass
-over the data.
+LSQ's gradient of a step s is sum(g * (q - inside * x / s)), with q the integers and g the incoming
+gradient. The gradient of log s is sum(g * out) - sum(g * inside * x): two dot products without a
+further pass over the data.
 
-These run on torch's operators, on any device, and wait for none; fused.py runs them faster on a
-CPU.
+The quantizers run on torch's operators, on any device, and do not wait for the device. fused.py has
+faster versions for the CPU.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from torch import Tensor
 
 from qnas.numerics import EXP_FRACTION
 
-Bound = int | Tensor  # a tensor where the bound follows from a step that is on the device
+Bound = int | Tensor  # a tensor if the bound is computed from a step on the device
 
 
 class _Quantize(torch.autograd.Function):
-    """`low`, `high` and the step hold for all of x, or for a row each: (R, 1)."""
+    """Fake quantization with `low`, `high` and step for all of x, or per row: (R, 1)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, log_step: Tensor, low: Bound, high: Bound) -> Tensor:
@@ -59,30 +59,32 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def fake_quantize(x: Tensor, log_step: Tensor, low: Bound, high: Bound) -> Tensor:
-    """x on the grid low..high times exp(log_step), a scalar: clamp(round(x / step)) * step.
+    """Quantize x to the grid low..high: clamp(round(x / step)) * step, with step = exp(log_step).
 
-    Tensors as bounds lie on x's device.
+    `log_step` is a scalar. Bounds given as tensors are on x's device.
     """
     result: Tensor = _Quantize.apply(x, log_step, low, high)  # type: ignore[no-untyped-call]
     return result
 
 
 def fake_quantize_rows(x: Tensor, log_step: Tensor, low: Bound, high: Bound) -> Tensor:
-    """The same with a step and bounds of its own for each row: x (R, I), the others (R, 1)."""
+    """Quantize each row of x (R, I) as `fake_quantize`, with steps and bounds (R, 1)."""
     result: Tensor = _Quantize.apply(x, log_step, low, high)  # type: ignore[no-untyped-call]
     return result
 
 
 def on_grid(x: Tensor, step: Tensor) -> Tensor:
-    """x rounded to multiples of `step`, a scalar, without bounds; straight-through gradient."""
+    """Round x to multiples of the scalar `step`, without bounds; straight-through gradient."""
     result: Tensor = _StraightThrough.apply(x, step)  # type: ignore[no-untyped-call]
     return result
 
 
 def fake_quantize_probs(scores: Tensor, levels: int) -> Tensor:
-    """Softmax over the last axis as the hardware does it: exp(s - max), from an exponent in
-    2**-EXP_FRACTION octaves, on a grid of `levels` steps, then divided by the sum of the rounded
-    values. Straight-through gradient."""
+    """Compute the hardware's softmax over the last axis, with a straight-through gradient.
+
+    exp(s - max), with the exponent rounded to 2**-EXP_FRACTION octaves, is rounded to a grid of
+    `levels` steps and divided by the sum of the rounded values.
+    """
     distance = scores - scores.amax(dim=-1, keepdim=True)
     exps = distance.exp()
     octaves = (distance.detach() * (math.log2(math.e) * 2**EXP_FRACTION)).round_()

@@ -1,4 +1,4 @@
-"""The matrices of a subnet, quantized, and stacked where they have the same input."""
+"""The quantized matrices of a subnet; matrices with the same input are stacked."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ ROW_BOUNDS = (*W4, W8[1])
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Matrices that multiply the same, one below the other, and a scale for each of the rows (of
-    one matrix alone): on the matrix rather than on the tokens it is many fewer products."""
+    """Matrices with the same input, stacked by rows; a stack of one matrix may have a scale for
+    each row. Scaling the matrix needs far fewer products than scaling the tokens."""
 
     parts: tuple[MatrixWeights, ...]
     scale: Tensor | None = None
 
     def of(self, weights: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """These weights for those of the parts, and the biases, scaled."""
+        """Stacked weight and bias, scaled, with `weights` in place of the parts' own."""
         weight, bias = torch.cat(list(weights)), torch.cat([part.bias for part in self.parts])
         scale = self.scale
         return (weight, bias) if scale is None else (weight * scale[:, None], bias * scale)
 
 
 def quantized_matrices(stacks: Sequence[Stack]) -> list[tuple[Tensor, Tensor]]:
-    """(weight, bias) of every stack, quantized: all of a subnet's in one node of the graph."""
+    """Quantized (weight, bias) of every stack, all computed in one node of the graph."""
     parts = [part for stack in stacks for part in stack.parts]
     if not all(native.takes(part.whole_weight) for part in parts):
         return [stack.of([part.quantized() for part in stack.parts]) for stack in stacks]
@@ -50,7 +50,7 @@ def plain_matrices(stacks: Sequence[Stack]) -> list[tuple[Tensor, Tensor]]:
 
 
 class _Matrices(Function):
-    """Tensors: the four of each part of each stack, then the scale of each stack."""
+    """The graph node. Its tensors: four per part of each stack, then the scale of each stack."""
 
     @staticmethod
     def forward(ctx: Any, stacks: Sequence[Stack], *tensors: Tensor | None) -> tuple[Tensor, ...]:
@@ -91,7 +91,7 @@ class _Matrices(Function):
 def _stacked(
     stacks: Sequence[Stack], tensors: Sequence[Any]
 ) -> Iterator[tuple[Stack, list[Sequence[Tensor]], Tensor | None]]:
-    """Each stack with its tensors out of those of all."""
+    """Each stack, its parts' tensors and its scale, taken from the tensors of all stacks."""
     fours = (tensors[i : i + 4] for i in range(0, len(tensors) - len(stacks), 4))
     for stack, scale in zip(stacks, tensors[len(tensors) - len(stacks) :], strict=True):
         yield stack, list(islice(fours, len(stack.parts))), scale

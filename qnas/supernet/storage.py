@@ -1,4 +1,4 @@
-"""Supernets on disk: safetensors for numbers, JSON for what they mean. No pickle."""
+"""Supernets on disk: safetensors for tensors, JSON for the description; no pickle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TENSORS, DESCRIPTION = "supernet.safetensors", "supernet.json"
 
 
 def save_supernet(supernet: Supernet, directory: Path, *, training: Any) -> None:
-    """Write both files, the description last: it is what says that training is complete."""
+    """Write both files, the description last: its presence marks a complete training."""
     data = save({k: v.contiguous() for k, v in supernet.state_dict().items()})
     write_atomically(directory / TENSORS, data)
     description = {
@@ -32,7 +32,7 @@ def save_supernet(supernet: Supernet, directory: Path, *, training: Any) -> None
 
 
 def load_supernet(directory: Path) -> Supernet:
-    """CheckpointError if a file is absent, damaged, or the two do not belong together."""
+    """Load a supernet; CheckpointError if a file is absent or damaged, or the two do not match."""
     description = read_json(directory / DESCRIPTION)
     data = read_tensors(directory / TENSORS, sha256=_field(description, "sha256"))
     try:
@@ -40,7 +40,7 @@ def load_supernet(directory: Path) -> Supernet:
         supernet = Supernet(space, input_step=float(_field(description, "input_step")))
         supernet.load_state_dict(data)
         return supernet.eval()
-    except RuntimeError:  # of torch, with every name in its text
+    except RuntimeError:  # torch's message lists every name
         reason = "tensors of another space"
     except (TypeError, ValueError, OverflowError, QnasError) as error:
         reason = str(error)
@@ -49,7 +49,7 @@ def load_supernet(directory: Path) -> Supernet:
 
 
 def read_tensors(path: Path, *, sha256: str | None = None) -> dict[str, Tensor]:
-    """Tensors of a safetensors file; CheckpointError if it is damaged or not the expected one."""
+    """Read a safetensors file; CheckpointError if it is damaged or its SHA-256 is not `sha256`."""
     try:
         data = path.read_bytes()
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:

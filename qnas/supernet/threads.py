@@ -10,8 +10,8 @@ import torch
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Run with `count` threads inside operators. One is fastest for tiny models, and by far on
-    busy cores."""
+    """Run the block with `count` threads inside torch's operators. One thread is fastest for tiny
+    models, by far on busy cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,7 +1,7 @@
 """SubnetWeights: the tensors of one subnet, keyed by the names of `network_operations`.
 
-A Supernet slices them from its shared parameters (views: gradients flow back); an extracted subnet
-owns copies. `forward` and the integer export read them and know nothing of where they come from.
+A Supernet slices the tensors from its shared parameters (as views, so that gradients flow back); an
+extracted subnet owns copies. `forward` and the integer export accept both.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from qnas import numerics as num
 from qnas.architecture import Architecture
 from qnas.supernet.quantizers import fake_quantize_rows
 
-# GELU is nowhere below this, so its output steps start here (see `hidden_low`).
+# GELU's minimum, at which its output steps start (see `hidden_low`).
 GELU_MIN = -0.17
-# Least and greatest integer of a row of that width.
+# Least and greatest integer of a row of each width.
 W4, W8 = (num.W4_MIN, num.W4_MAX), (-num.NIBBLE_MAX, num.NIBBLE_MAX)
 
 
 @dataclass(frozen=True, eq=False)
 class MatrixWeights:
-    """A matrix of one subnet: of these parameters, which larger subnets may share, the first
-    `inner` inputs and as many of the first rows as there are in is_w8 (rows,), bool.
+    """A matrix of one subnet, as a part of parameters that larger subnets may share.
 
-    The properties are the subnet's part: weight (rows, inner), bias (rows,), log_step (rows, 1) of
-    each row's width, low and high (rows, 1) its integers.
+    The subnet uses the first `inner` inputs and the first rows, as many as is_w8 (rows,) bool has.
+    The properties give the subnet's part: weight (rows, inner), bias (rows,), log_step (rows, 1) of
+    each row's width, and low and high (rows, 1), the bounds of its integers.
     """
 
     whole_weight: Tensor
@@ -67,11 +67,11 @@ class MatrixWeights:
         return torch.where(self.is_w8, float(wide), float(narrow))[:, None]
 
     def quantized(self) -> Tensor:
-        """The weight on each row's grid."""
+        """The weight (rows, inner), quantized to each row's grid."""
         return fake_quantize_rows(self.weight, self.log_step, self.low, self.high)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> MatrixWeights:
-        """The subnet's part alone, with `change` applied to every tensor."""
+        """The subnet's part without the shared rest, with `change` applied to every tensor."""
         return MatrixWeights(
             change(self.weight),
             change(self.bias),
@@ -92,12 +92,18 @@ class NormWeights:
 
 @dataclass(frozen=True, eq=False)
 class SubnetWeights:
-    """Everything `forward` needs for one architecture.
+    """Everything that `forward` needs for one architecture.
 
-    `residual_step` is the grid of the 16-bit residual stream, a scalar: a power of two. position
-    (N, D) holds class token plus position embedding in row 0. `layer_scales` (D,) are keyed by the
-    matrix whose output they scale, `log_steps` (scalars) by the operation whose output they
-    quantize; `block0.fc1.in` is the step in front of GELU.
+    Attributes:
+        architecture: The subnet.
+        input_step: Step to which normalised images are quantized.
+        residual_step: Step of the 16-bit residual stream: a scalar, a power of two.
+        position: (N, D) position embedding; row 0 is class token plus position embedding.
+        matrices: Weight matrices by operation name.
+        norms: LayerNorm parameters by operation name.
+        layer_scales: Scales (D,) by the name of the matrix whose output they scale.
+        log_steps: Logarithms of the activation steps (scalars) by the name of the operation whose
+            output they quantize; `block0.fc1.in` is the step of GELU's input.
     """
 
     architecture: Architecture
@@ -124,17 +130,17 @@ class SubnetWeights:
 
 
 def hidden_low(log_step: Tensor) -> Tensor:
-    """The least integer of GELU's output, just below its minimum: a scalar on the step's device.
+    """The least integer of GELU's output, just below GELU's minimum: a scalar on the step's device.
 
-    The hardware stores integer - (low + act_max), which is an activation; the constant folds into
-    the bias of fc2. A symmetric grid would spend nearly half its levels below GELU's minimum.
+    The hardware stores integer - (low + act_max), an activation; the constant is folded into the
+    bias of fc2. Nearly half the levels of a symmetric grid would be below GELU's minimum.
     """
     low = (GELU_MIN / log_step.detach().exp()).floor()
-    # A step that diverged passes through, to be met as a loss that is no number.
+    # A diverged step passes through: the loss becomes NaN and is reported there.
     return low.nan_to_num(nan=-1, posinf=-1, neginf=-1)
 
 
 def hidden_bounds(log_step: Tensor, act_max: int) -> tuple[int, int]:
-    """Integers low, high = low + 2 * act_max of GELU's output. Waits for the device."""
+    """The integers low and high = low + 2 * act_max of GELU's output. Waits for the device."""
     low = int(hidden_low(log_step).item())
     return low, low + 2 * act_max

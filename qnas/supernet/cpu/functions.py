@@ -1,4 +1,4 @@
-"""The compiled passes over activations as functions of torch's graph: what each writes, and the
+"""The compiled passes over activations as autograd Functions: the outputs of each pass, and the
 gradients of its inputs and of the logarithms of its steps.
 """
 
@@ -15,7 +15,7 @@ from qnas.supernet.cpu import native
 
 
 def apply(function: type[Function], *arguments: Any) -> Any:
-    """`function` of these, in the graph."""
+    """Apply an autograd Function to `arguments`."""
     return function.apply(*arguments)  # type: ignore[no-untyped-call]
 
 

@@ -1,6 +1,6 @@
-"""What a subnet computes between its matrix products: quantizers together with what lies in front
-of them. Each is one pass over memory each way where a compiled one takes the tensor, float32 on a
-CPU; anywhere else the same of torch's operators.
+"""The operations of a subnet between its matrix products: each quantizer fused with the operation
+before it. For float32 tensors on a CPU each is one compiled pass over memory in each direction;
+elsewhere torch's operators compute the same function.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Bounds = tuple[int, int]
 def quantized_norm(
     x: Tensor, gain: Tensor, bias: Tensor, epsilon: float, *, log_step: Tensor, limit: int
 ) -> Tensor:
-    """LayerNorm over the last axis, on the grid -limit..limit."""
+    """Compute LayerNorm over the last axis, quantized to the grid -limit..limit."""
     if native.takes(x):
         result: Tensor = apply(Norm, x, gain, bias, log_step, epsilon, limit)
         return result
@@ -33,8 +33,8 @@ def quantized_norm(
 def quantized_heads(
     x: Tensor, log_steps: Sequence[Tensor], limits: Sequence[int], num_heads: int
 ) -> tuple[Tensor, ...]:
-    """Queries, keys and values side by side, x (B, N, 3 * H * K), each on a grid of its own and
-    cut into heads: (B, H, N, K)."""
+    """Split x (B, N, 3 * H * K) into queries, keys and values, quantize each to its own grid, and
+    cut each into heads (B, H, N, K)."""
     if native.takes(x):
         cut: tuple[Tensor, ...] = apply(Heads, x, num_heads, tuple(limits), *log_steps)
         return cut
@@ -43,7 +43,7 @@ def quantized_heads(
 
 
 def quantized_joined(x: Tensor, *, log_step: Tensor, limit: int) -> Tensor:
-    """Heads (B, H, N, K) joined to (B, N, H * K), on the grid -limit..limit."""
+    """Join heads (B, H, N, K) to (B, N, H * K), quantized to the grid -limit..limit."""
     if native.takes(x):
         result: Tensor = apply(Joined, x, log_step, limit)
         return result
@@ -53,7 +53,8 @@ def quantized_joined(x: Tensor, *, log_step: Tensor, limit: int) -> Tensor:
 def quantized_hidden(
     x: Tensor, *, log_step_in: Tensor, bounds: Bounds, log_step: Tensor, act_max: int
 ) -> Tensor:
-    """x on the grid of `bounds`, through GELU, and on the grid of its output (`hidden_low`)."""
+    """Quantize x to the grid of `bounds`, apply GELU, and quantize to the output's grid
+    (`hidden_low`)."""
     if native.takes(x):
         result: Tensor = apply(Hidden, x, log_step_in, log_step, bounds, 2 * act_max)
         return result
@@ -62,7 +63,8 @@ def quantized_hidden(
 
 
 def added(residual: Tensor, update: Tensor, step: Tensor) -> Tensor:
-    """The residual, (B, N, D) or (N, D), plus the update (B, N, D) on the residual's grid."""
+    """Add the update (B, N, D), rounded to the residual's grid, to the residual, (B, N, D) or
+    (N, D)."""
     if native.takes(update):
         result: Tensor = apply(Added, residual, update, step)
         return result
@@ -70,7 +72,7 @@ def added(residual: Tensor, update: Tensor, step: Tensor) -> Tensor:
 
 
 def probabilities(scores: Tensor, factor: float) -> Tensor:
-    """The hardware's softmax of factor * scores: `fake_quantize_probs` on 0..119."""
+    """Compute the hardware's softmax of factor * scores: `fake_quantize_probs` on 0..119."""
     if native.takes(scores):
         result: Tensor = apply(Probabilities, scores, factor)
         return result
@@ -78,10 +80,10 @@ def probabilities(scores: Tensor, factor: float) -> Tensor:
 
 
 def heads(x: Tensor, num_heads: int) -> Tensor:
-    """(B, N, H * K) to (B, H, N, K)."""
+    """Cut x (B, N, H * K) into heads (B, H, N, K)."""
     return x.reshape(*x.shape[:2], num_heads, -1).transpose(1, 2)
 
 
 def joined(x: Tensor) -> Tensor:
-    """(B, H, N, K) to (B, N, H * K)."""
+    """Join heads (B, H, N, K) to (B, N, H * K)."""
     return x.transpose(1, 2).flatten(2)

@@ -1,11 +1,11 @@
-"""The passes of passes/*.cpp over activations and weights, for float32 on a CPU: each is one trip
-through memory where torch's operators take four to ten. Compiled once with g++ and kept in the
-user's cache; where there is no compiler, torch's operators do the same, more slowly.
+"""The compiled passes of passes/*.cpp over activations and weights, for float32 on a CPU. Each
+passes over memory once, where torch's operators need four to ten passes. g++ compiles them once,
+into the user's cache; without a compiler, torch's operators compute the same functions more slowly.
 
-Quantized values lie on the same steps either way, but for a rare one half-way between two. Sums
-are added in another order than torch's, and exponentials are approximated otherwise, so that the
+Quantized values are the same either way, except for rare values half-way between two steps. The
+passes add up in another order than torch and approximate exponentials in another way, so that the
 probabilities and all gradients that are sums differ in their last bits: the same seed trains other
-weights with the passes than without. `operators` says which of the two computes.
+weights with the passes than without. `operators` returns which of the two computes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FLAGS = (
     *("-O3", "-march=native", "-std=c++17", "-fopenmp", "-shared", "-fPIC"),
     *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
 )
-# Of each pass: p a pointer, n an int64, i an int, f a float; the last is the number of threads.
+# Arguments of each pass: p a pointer, n an int64, i an int, f a float; threads come last.
 KINDS = {"p": ctypes.c_void_p, "n": ctypes.c_int64, "i": ctypes.c_int, "f": ctypes.c_float}
 ARGUMENTS = {
     "quantize_matrix": "ppppppppnnnfffi",
@@ -49,13 +49,16 @@ SWITCH = "QNAS_NATIVE"  # "0" in the environment: torch's operators everywhere
 
 
 def takes(x: Tensor) -> bool:
-    """Whether the passes are compiled and take this tensor."""
+    """Whether the passes are compiled and support this tensor."""
     return x.device.type == "cpu" and x.dtype is torch.float32 and _library() is not None
 
 
 def run(name: str, *arguments: Tensor | float | None) -> None:
-    """The pass of that name on torch's threads. Tensors go by their address: float32 (or bool) on
-    the CPU, and held by the caller."""
+    """Run the named pass on torch's threads.
+
+    Tensors are passed by address: they are float32 or bool, on the CPU, and kept alive by the
+    caller.
+    """
     library = _library()
     assert library is not None, "only where `takes` says so"
     plain = (a.data_ptr() if isinstance(a, Tensor) else a for a in arguments)
@@ -63,13 +66,13 @@ def run(name: str, *arguments: Tensor | float | None) -> None:
 
 
 def operators(device: str) -> str:
-    """What computes the passes on a device of that type: "compiled" or "torch"."""
+    """What computes the passes on a device of this type: "compiled" or "torch"."""
     return "compiled" if device == "cpu" and _library() is not None else "torch"
 
 
 @functools.cache
 def why_not() -> str:
-    """Why the passes are not compiled; empty if they are."""
+    """The reason why the passes are not compiled; "" if they are."""
     if os.environ.get(SWITCH) == "0":
         return f"{SWITCH}=0"
     try:
@@ -97,8 +100,8 @@ def _loaded_passes() -> ctypes.CDLL:
 
 
 def _loaded(content: bytes) -> ctypes.CDLL:
-    """A library from memory: nobody can cut short the file that this process runs."""
-    handle = os.memfd_create("qnas-passes")  # open until the end: its number names the library
+    """Load a library from memory: no other process can truncate a file that this process runs."""
+    handle = os.memfd_create("qnas-passes")  # stays open: its number names the library
     with os.fdopen(handle, "wb", closefd=False) as stream:
         stream.write(content)
     return ctypes.CDLL(f"/proc/self/fd/{handle}")
@@ -123,7 +126,7 @@ def _compiled() -> bytes:
 
 
 def _processor() -> str:
-    """What -march=native sees."""
+    """The processor that -march=native detects."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""From a fake-quantized subnet to its IntegerNetwork: every scale becomes an integer.
+"""The export of a fake-quantized subnet to an IntegerNetwork: every scale becomes an integer.
 
-What is folded where: layer scales and all step sizes into each row's multiplier; the offset of
-GELU's grid into the bias of fc2; the query's 1/sqrt(K) and log2(e) into the softmax's exponent.
+Layer scales and all step sizes are folded into each row's multiplier, the offset of GELU's grid
+into the bias of fc2, and the query's 1/sqrt(K) and log2(e) into the softmax's exponent.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ from qnas.supernet.forward import NORM_EPSILON
 from qnas.supernet.model import Subnet, Supernet
 from qnas.supernet.weights import SubnetWeights, hidden_bounds
 
-LOGIT_BITS = 16  # logits of the images at hand use about this many bits
+LOGIT_BITS = 16  # the logits of the given images use about this many bits
 Floats = NDArray[np.float64]
 
 
 def to_integer(
     supernet: Supernet, arch: Architecture, images: NDArray[np.float32]
 ) -> IntegerNetwork:
-    """The integer network of a subnet. `images` (B, C, H, W), of those trained on, set the step of
-    the logits; all other steps belong to the supernet.
+    """Export a subnet as an integer network.
+
+    `images` (B, C, H, W), of the training split, determine the step of the logits; all other steps
+    are the supernet's.
 
     Raises CapacityError if a scale does not fit its format.
     """
@@ -39,7 +41,7 @@ def to_integer(
 
 
 def integer_network(subnet: Subnet, images: NDArray[np.float32]) -> IntegerNetwork:
-    """As `to_integer`, of an extracted subnet."""
+    """Export an extracted subnet as `to_integer` does."""
     step = _logit_step(subnet, torch.from_numpy(images))
     return _Export(subnet.weights, step).network()
 
@@ -75,8 +77,8 @@ class _Export:
         )
 
     def matrix(self, op: Gemm) -> MatrixParams:
-        """Row integers; the row's ratio of accumulator step to output step as multiplier and
-        shift; bias in fractions of the output step."""
+        """The parameters of a matrix: integers of each row, the ratio of the row's accumulator step
+        to the output step as multiplier and shift, and the bias in fractions of the output step."""
         m = self.w.matrices[op.name]
         row_step = _array(m.log_step.exp())[:, 0]
         integers = (m.weight / m.log_step.exp()).round().maximum(m.low).minimum(m.high)
@@ -96,7 +98,7 @@ class _Export:
         )
 
     def input_step(self, op: Gemm) -> float:
-        """Step of the activations that a matrix multiplies."""
+        """Step of the activations that are a matrix's input."""
         if op.right is Place.PATCHES:
             return self.w.input_step
         if op.name == "head":
@@ -106,7 +108,7 @@ class _Export:
         return self.steps[f"{block}.{source}"]
 
     def input_zero(self, op: Gemm) -> int:
-        """What the stored integers of the input lack: only GELU's output has an offset."""
+        """Offset of the input's stored integers, 0 except for GELU's output."""
         if op.right is not Place.HIDDEN:
             return 0
         return self.hidden_zero(f"{op.name.split('.')[0]}.fc1")
@@ -123,7 +125,8 @@ class _Export:
         return self.steps[f"{op.name}.in" if op.epilogue is Epilogue.GELU else op.name]
 
     def norm(self, op: LayerNorm) -> NormParams:
-        """The largest shift at which every gain fits its 18 bits and every bias its 36."""
+        """The parameters of a LayerNorm, at the largest shift at which every gain fits 18 bits and
+        every bias 36 bits."""
         norm, step = self.w.norms[op.name], self.steps[op.name]
         gain, bias = _array(norm.gain) / step, _array(norm.bias) / step
         largest = max(float(np.abs(gain).max()), 2.0**-num.NORM_FRACTION)
@@ -151,7 +154,7 @@ class _Export:
         return SoftmaxParams(mult, shift, out_mult, out_shift)
 
     def gelu(self, fc1: str) -> np.ndarray:
-        """Stored integer of GELU's output for each of its inputs, from the least up."""
+        """The table of GELU: the output's stored integer for each input, in ascending order."""
         first, last = num.pre_gelu_bounds(self.w.architecture.activation_bits)
         x = torch.arange(first, last + 1, dtype=torch.float64)
         y = torch.nn.functional.gelu(x * self.steps[f"{fc1}.in"]).numpy() / self.steps[fc1]

@@ -1,16 +1,16 @@
 """A subnet as a QONNX model, for FINN, hls4ml and others that read QONNX (arXiv:2206.07527).
 
-Quant nodes hold what QONNX can say: 6-bit activations, per-row scales of 4-bit and 8-bit rows (the
-rows of each width in a Quant of their own, then put back into order), GELU's shifted output grid as
-a zero point, the 16-bit residual stream. LayerNorm, softmax and GELU are float operators.
+Quant nodes express 6-bit activations, per-row scales of 4-bit and 8-bit rows (one Quant for the
+rows of each width, which are then put back in order), GELU's shifted output grid as a zero point,
+and the 16-bit residual stream. LayerNorm, softmax and GELU are float operators.
 
-What QONNX cannot express, and the accelerator does (NUMERICS.md):
-- the softmax's exponents in 2**-8 octaves on a grid of 119 steps, divided out after P.V;
-- 239 levels of two nibbles: a Clip in front of an 8-bit Quant stands for the bounds;
+QONNX cannot express these operations of the accelerator (NUMERICS.md):
+- the softmax's exponents in 2**-8 octaves on a grid of 119 steps, with the division after P.V;
+- 239 levels of two nibbles: a Clip before an 8-bit Quant represents the bounds;
 - requantization by an integer multiplier and shift, rounding half up (Quant rounds half to even);
 - integer LayerNorm, and GELU as a table; saturation of the residual stream at each addition.
-So the model agrees with the fake-quantized network in most classes, not in every bit
-(tests/supernet/test_qonnx.py states how far); the integer reference remains the arbiter.
+The model therefore predicts most classes as the fake-quantized network does, but its logits differ
+(tests/supernet/test_qonnx.py states by how much); the integer reference remains the arbiter.
 
 Needs the extra `qonnx`.
 """
@@ -33,7 +33,8 @@ Floats = NDArray[np.float32]
 
 
 def to_qonnx(subnet: Subnet, *, batch: int = 1) -> bytes:
-    """The serialized model: `images` (batch, C, H, W), normalised, to `logits` (batch, classes).
+    """Serialize a subnet as a model of normalised `images` (batch, C, H, W) to `logits` (batch,
+    classes).
 
     Raises DependencyError without the extra `qonnx`.
     """
@@ -47,16 +48,16 @@ def to_qonnx(subnet: Subnet, *, batch: int = 1) -> bytes:
 
 
 def save_qonnx(subnet: Subnet, path: Path) -> None:
-    """Write `to_qonnx(subnet)` whole or not at all."""
+    """Write `to_qonnx(subnet)` to `path` atomically."""
     write_atomically(path, to_qonnx(subnet))
 
 
 def run_qonnx(model: bytes, images: Floats) -> Floats:
-    """Logits (B, classes) of a model of batch B: Quant as the `qonnx` package computes it, all
-    other operators by ONNX's reference evaluator.
+    """Run a model of batch B and return its logits (B, classes).
 
-    `qonnx.core.onnx_exec` is not used: it hands every node to onnxruntime in the newest IR version
-    that `onnx` writes, which an onnxruntime of the same day may not read.
+    The `qonnx` package computes Quant nodes, ONNX's reference evaluator all other operators.
+    `qonnx.core.onnx_exec` is not used: it passes every node to onnxruntime in the newest IR version
+    that `onnx` writes, which a current onnxruntime may not support.
     """
     onnx, _ = _packages()
     from onnx.reference import ReferenceEvaluator

@@ -1,4 +1,4 @@
-"""A QONNX graph as it grows: nodes in order, and the constants that they read."""
+"""A QONNX graph under construction: nodes in order, and their constants."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ IR_VERSION = 8
 
 
 class Graph:
-    """Methods take and give names of tensors; a node's only output is called like the node.
+    """Builds a graph. Methods take and return names of tensors; a node's output has its name.
 
-    `onnx` is the module: it is an extra, and imported by whoever needs it.
+    `onnx` is the imported module, which is an optional extra.
     """
 
     def __init__(self, onnx: Any) -> None:
@@ -34,7 +34,7 @@ class Graph:
         output: str,
         shape: Sequence[int],
     ) -> Any:
-        """From `inputs`, float32 tensors of these shapes, to `result`, called `output`."""
+        """The model from `inputs`, float32 tensors with their shapes, to `result` as `output`."""
         helper, float32 = self.onnx.helper, self.onnx.TensorProto.FLOAT
         self.nodes.append(helper.make_node("Identity", [result], [output], name=output))
         graph = helper.make_graph(
@@ -59,7 +59,8 @@ class Graph:
         narrow: int = 1,
         zero: int = 0,
     ) -> str:
-        """A signed Quant: `scale` one number, or one a column; `narrow` leaves out the least."""
+        """Add a signed Quant. `scale` is one number, or one per column; `narrow` excludes the
+        least integer."""
         steps = scale.numpy() if isinstance(scale, Tensor) else np.float32(scale)
         inputs = [
             self.constant(f"{name}.scale", steps),
@@ -73,7 +74,7 @@ class Graph:
         return self.op(name, "Reshape", x, self.ints(f"{name}.shape", size))
 
     def op(self, name: str, kind: str, *inputs: str, **attributes: Any) -> str:
-        """One node."""
+        """Add one node."""
         node = self.onnx.helper.make_node(kind, list(inputs), [name], name=name, **attributes)
         self.nodes.append(node)
         return name

@@ -32,7 +32,7 @@ def network_model(weights: SubnetWeights, batch: int, onnx: Any) -> Any:
 
 
 class _Network(Graph):
-    """The nodes of one subnet. Methods take and give names of tensors."""
+    """Builds the nodes of one subnet. Methods take and return names of tensors."""
 
     def __init__(self, weights: SubnetWeights, batch: int, onnx: Any) -> None:
         super().__init__(onnx)
@@ -71,7 +71,7 @@ class _Network(Graph):
         return self.op(f"{name}.added", "Add", residual, self.rounded(name, update))
 
     def rounded(self, name: str, x: str) -> str:
-        """On the grid of the residual stream."""
+        """x rounded to the grid of the residual stream."""
         step = self.w.residual_step.item()
         return self.quant(f"{name}.residual", x, step, bits=RESIDUAL_BITS, narrow=0)
 
@@ -107,7 +107,7 @@ class _Network(Graph):
         halved = self.op(f"{name}.halved", "Mul", x, half)
         gelu = self.op(f"{name}.gelu", "Mul", halved, self.op(f"{name}.cdf", "Add", erf, one))
         low, _ = hidden_bounds(self.w.log_steps[outer], act_max)
-        zero = -(low + act_max)  # integers low..low + 2 * act_max are activations around it
+        zero = -(low + act_max)  # the zero point of integers low..low + 2 * act_max
         return self.quant(outer, gelu, self.step(outer), bits=self.arch.activation_bits, zero=zero)
 
     def norm(self, name: str, x: str) -> str:
@@ -122,7 +122,7 @@ class _Network(Graph):
         return self.activation(name, y)
 
     def linear(self, name: str, x: str) -> str:
-        """x times the transposed matrix, scaled a row, plus bias."""
+        """x times the transposed matrix, scaled per row, plus bias."""
         matrix, scale = self.w.matrices[name], self.w.layer_scales.get(name)
         product = self.op(f"{name}.product", "MatMul", x, self.matrix(name, matrix))
         bias = matrix.bias
@@ -132,7 +132,8 @@ class _Network(Graph):
         return self.op(f"{name}.out", "Add", product, self.constant(f"{name}.bias", bias.numpy()))
 
     def matrix(self, name: str, matrix: MatrixWeights) -> str:
-        """(inner, rows): the rows of each width through a Quant of that width, in order again."""
+        """The transposed matrix (inner, rows): the rows of each width pass a Quant of that width
+        and are put back in order."""
         is_w8 = matrix.is_w8.numpy().astype(bool)
         parts, order = [], []
         for bits, rows in ((8, np.flatnonzero(is_w8)), (4, np.flatnonzero(~is_w8))):
@@ -146,7 +147,7 @@ class _Network(Graph):
         return self.op(f"{name}.ordered", "Gather", joined, back, axis=1)
 
     def rows(self, name: str, matrix: MatrixWeights, rows: NDArray[np.intp], *, bits: int) -> str:
-        """Rows of one width, on their grids: clipped to their bounds, which QONNX cannot say."""
+        """The quantized rows of one width; a Clip sets their bounds, which Quant cannot express."""
         picked = torch.from_numpy(rows)
         step = matrix.log_step[picked].exp()
         weight = torch.minimum(
@@ -160,7 +161,7 @@ class _Network(Graph):
         return self.quant(name, x, self.step(name), bits=self.arch.activation_bits)
 
     def nibbles(self, name: str, x: str) -> str:
-        """-119..119: the bounds by Clip."""
+        """x quantized to -119..119; a Clip sets the bounds."""
         step = self.step(name)
         limit = np.float32(num.NIBBLE_MAX * step)
         bounds = (

@@ -1,9 +1,9 @@
-"""A subnet as a standalone state dict in floating point: timm's names where timm can express it.
+"""A subnet as a standalone floating-point state dict, with timm's names if timm can express it.
 
-timm's `VisionTransformer` has one number of heads and one MLP width for all blocks, and heads that
-divide the embed dim. Layer scales are folded into the matrices before them; the class token lies in
-row 0 of the positions, so that `cls_token` is zero in timm's form. The weights are those that
-quantization starts from: quantized execution is what the integer network is for.
+timm's `VisionTransformer` has one number of heads and one MLP width for all blocks, and the number
+of heads divides the embed dim. Layer scales are folded into the matrices before them. Row 0 of the
+positions contains the class token, so that `cls_token` is zero in timm's form. The weights are not
+quantized: for quantized execution use the integer network.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from qnas.supernet.weights import SubnetWeights
 
 @dataclass(frozen=True, eq=False)
 class StateDict:
-    """Tensors, and what they are of.
+    """The tensors of a subnet, with its architecture.
 
-    `obstacles` say what timm cannot express: without any, the names are those of timm's
-    `VisionTransformer(**timm_arguments)`; else those of qnas (`block0.q.weight`).
+    `obstacles` are the properties that timm cannot express. Without obstacles, the names are those
+    of timm's `VisionTransformer(**timm_arguments)`, otherwise qnas's own (`block0.q.weight`).
     """
 
     architecture: Architecture
@@ -36,7 +36,7 @@ class StateDict:
 
     @property
     def timm_arguments(self) -> dict[str, int | float]:
-        """Arguments of timm's VisionTransformer; meaningless with obstacles."""
+        """Arguments of timm's VisionTransformer; valid only without obstacles."""
         arch = self.architecture
         return {
             "img_size": arch.image_size,
@@ -50,7 +50,8 @@ class StateDict:
         }
 
     def write(self, path: Path) -> None:
-        """A safetensors file, atomically; architecture, arguments and obstacles as metadata."""
+        """Write a safetensors file atomically, with architecture, arguments and obstacles as
+        metadata."""
         metadata = {
             "architecture": json.dumps(self.architecture.to_json()),
             "format": "qnas" if self.obstacles else "timm",
@@ -63,7 +64,7 @@ class StateDict:
 
 
 def state_dict(weights: SubnetWeights) -> StateDict:
-    """The standalone weights of a subnet, float32, layer scales folded."""
+    """Export the standalone weights of a subnet: float32, with folded layer scales."""
     obstacles = _obstacles(weights.architecture)
     tensors = _own_names(weights) if obstacles else _timm_names(weights)
     copies = {name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()}
