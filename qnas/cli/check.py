@@ -89,8 +89,8 @@ def _table(found: Feasibility) -> Table:
     )
     table = Table(title=escape(title), title_justify="left")
     table.add_column("subnet")
-    for corner in found.reference_subnets:
-        table.add_column(corner.name, justify="right")
+    for subnet in found.reference_subnets:
+        table.add_column(subnet.name, justify="right")
 
     def row(label: str, cells: list[str], *, end: bool = False) -> None:
         table.add_row(label, *cells, end_section=end)
@@ -119,23 +119,23 @@ def _size(arch: Architecture) -> str:
     return f"{arch.embed_dim} x {arch.depth}"
 
 
-def _folding(corner: ReferenceSubnet) -> str:
-    f = corner.folding
+def _folding(subnet: ReferenceSubnet) -> str:
+    f = subnet.folding
     return f"{f.tm} x {f.tt} x {f.tk}, {f.vl}" if f else "none"
 
 
-def _amount(corner: ReferenceSubnet, resource: str) -> str:
-    if corner.estimate is None:
+def _amount(subnet: ReferenceSubnet, resource: str) -> str:
+    if subnet.estimate is None:
         return "-"
-    used, limit = corner.used(resource), corner.limits[resource]  # type: ignore[arg-type,index]
+    used, limit = subnet.used(resource), subnet.limits[resource]  # type: ignore[arg-type,index]
     text = f"{used:,.0f} / {limit:,}"
     return f"[red]{text}[/red]" if used > limit else text
 
 
-def _binding(corner: ReferenceSubnet) -> str:
-    if corner.estimate is None:
+def _binding(subnet: ReferenceSubnet) -> str:
+    if subnet.estimate is None:
         return "number formats"
-    return ", ".join(r.upper() for r in corner.binding) or "the network"
+    return ", ".join(r.upper() for r in subnet.binding) or "the network"
 
 
 def _yes(holds: bool) -> str:

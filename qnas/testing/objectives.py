@@ -28,8 +28,8 @@ class ObjectiveContract:
     @pytest.fixture
     def candidates(self) -> Sequence[Candidate]:
         device = load_device("zcu102")
-        corners = load_space("digits").reference_subnets()
-        return [Candidate.modelled(arch, *best_plan(arch, device)) for arch in corners]
+        subnets = load_space("digits").reference_subnets()
+        return [Candidate.modelled(arch, *best_plan(arch, device)) for arch in subnets]
 
     def test_it_says_what_it_is(self, objective: Objective) -> None:
         assert objective.name and objective.unit

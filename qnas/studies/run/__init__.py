@@ -1,0 +1,1 @@
+"""The state of a run: `opening` opens a `run.Run`, whose files are in a `run_directory`."""

@@ -1,4 +1,4 @@
-"""A study's calibration: what measurements of its board make of estimates."""
+"""A study's calibration: corrections of estimates, fitted to measurements of its board."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def load_calibration(config: CalibrationConfig, device: Device) -> Calibration | None:
-    """None where the study names no file. CheckpointError for a damaged one, ConfigError for
-    measurements of another part or clock than the device's."""
+    """Load the study's calibration; None if the study names no file.
+
+    Raises CheckpointError for a damaged file, ConfigError for measurements of another part or
+    clock than the device's.
+    """
     if not config.file:
         return None
     from qnas.accel.calibration.designs import same_clock
@@ -37,8 +40,10 @@ def load_calibration(config: CalibrationConfig, device: Device) -> Calibration |
 
 
 def make_predictor(config: CalibrationConfig, device: Device) -> Predictor:
-    """What a study predicts by: the estimate, or what `[calibration]` makes of it. Raises as
-    `load_calibration`."""
+    """Make the study's predictor, which returns the estimate or its correction by `[calibration]`.
+
+    Raises as `load_calibration`.
+    """
     found = load_calibration(config, device)
     if found is None:
         return UNCALIBRATED

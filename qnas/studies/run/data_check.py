@@ -1,4 +1,4 @@
-"""Whether what a study reads is there and suits its space: before anything else."""
+"""Checks, before anything else, that a study's data exist and match its space."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from qnas.errors import ConfigError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
 
-FOLDER = "folder:"  # data that are augmented as files
+FOLDER = "folder:"  # prefix of data whose images are augmented as files
 
 
 def inspect_data(config: Study, space: SearchSpace) -> DataHeader | None:
-    """What headers, names and labels tell, in about a second; None of data that a function of the
-    user's makes, which is not called.
+    """Check headers, names and labels of the data, in about a second.
 
-    ConfigError for data that cannot be read, as far as that is seen, that are not for `space`,
-    that the study's splits do not divide, or that its augmentation is not for.
+    Returns None for data that a user's function makes, which is not called. Raises ConfigError for
+    data that cannot be read, that do not match `space`, that the study's splits cannot divide, or
+    that its augmentation does not support.
     """
     if config.data_name.startswith(FOLDER):
         config.train.check_channels(space.in_channels)
@@ -37,7 +37,7 @@ def inspect_data(config: Study, space: SearchSpace) -> DataHeader | None:
 
 def _header(config: Study, space: SearchSpace) -> DataHeader | None:
     if isinstance(config.data, GivenImages):
-        return None  # of a run that is there: they were looked at when it began
+        return None  # stored by an existing run, which checked them when it began
     if isinstance(config.data, ImageSet):
         remarks = (*config.data.remarks, *check_images(config.data))
         return replace(config.data.header, remarks=remarks)
@@ -48,9 +48,10 @@ def _header(config: Study, space: SearchSpace) -> DataHeader | None:
 def read_data(
     config: Study, space: SearchSpace, on_read: Callable[[int, int], None]
 ) -> tuple[DataHeader, tuple[str, ...]]:
-    """`inspect_data` with every image read; `on_read` is told how many of how many files are.
+    """Check the data as `inspect_data` does, and read every image.
 
-    Returns sentences on the images beside. ConfigError names the first file at fault.
+    `on_read` is called with the number of files read and the number of files. Returns the header
+    and remarks on the images. ConfigError names the first faulty file.
     """
     data = load_data(
         config.data_name, size=space.image_size, channels=space.in_channels, pixels=config.images
@@ -65,7 +66,7 @@ def read_data(
 
 
 def check_fit(space: SearchSpace, data: DataHeader) -> None:
-    """ConfigError unless the images are of the shape, and the labels of the classes, of `space`."""
+    """Raise ConfigError unless images and labels have the shape and the classes of `space`."""
     shape = (space.in_channels, space.image_size, space.image_size)
     for subject, needed, got in (
         ("images", shape, data.shape[1:]),
@@ -81,7 +82,8 @@ def check_fit(space: SearchSpace, data: DataHeader) -> None:
 
 
 def check_warm_start(config: Study, space: SearchSpace) -> None:
-    """ConfigError unless the run that `search.seed_from` names, if any, has subnets of `space`."""
+    """Raise ConfigError if the study names a run in `search.seed_from` without subnets of
+    `space`."""
     search = config.search
     if not search.seed_from:
         return  # without an import of Optuna

@@ -1,8 +1,8 @@
-"""Can a study be satisfied at all? Answered from its space's smallest, middle and largest subnet,
-before anything is trained: no torch, no optuna.
+"""Checks from the space's smallest, middle and largest subnet whether a study can be satisfied,
+before training and without importing torch or optuna.
 
-Cost grows with every elastic dimension of a space, so that what its smallest subnet cannot do on a
-device, no subnet can.
+Cost grows with every elastic dimension of a space: limits that the smallest subnet exceeds on a
+device, every subnet exceeds.
 """
 
 from __future__ import annotations
@@ -26,16 +26,23 @@ from qnas.studies.run.user_limits import CLOSE, LimitReach, LimitReaches, reach_
 from qnas.studies.search.evaluation import UserLimit
 
 REFERENCE_NAMES = ("smallest", "middle", "largest")
-WORTH_NAMING = 1.02  # a resource binds if the subnet were this many times as fast without its limit
+WORTH_NAMING = 1.02  # speedup without its limit from which a resource counts as binding
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSubnet:
     """One subnet at its fastest folding on the device.
 
-    `estimate` is of the folding that misses the limits by least if `fits` is false, and None if
-    the subnet has no plan at all, for the reason in `refusal`. `speedups`: how many times as fast
-    one that fits were without the limit of that one resource.
+    Attributes:
+        name: "smallest", "middle" or "largest".
+        architecture: The subnet.
+        folding: The fastest folding within the limits, or without one the folding that exceeds
+            them least; None if the subnet has no plan at all.
+        estimate: The estimate of `folding`.
+        limits: The device's limits by resource.
+        speedups: By resource, how many times as fast the subnet would be without that one limit.
+        needs: By resource, the predicted amount that is compared with the limit.
+        refusal: The reason why the subnet has no plan at all; "" if it has one.
     """
 
     name: str
@@ -49,7 +56,7 @@ class ReferenceSubnet:
 
     @property
     def over(self) -> tuple[Resource, ...]:
-        """The resources whose limit it exceeds, the worst first."""
+        """The resources whose limits the subnet exceeds, the worst first."""
         found = [r for r in RESOURCES if self.used(r) > self.limits[r]]
         return tuple(sorted(found, key=lambda r: -self.used(r) / max(self.limits[r], 1)))
 
@@ -60,14 +67,16 @@ class ReferenceSubnet:
 
     @property
     def binding(self) -> tuple[Resource, ...]:
-        """What keeps it from being faster, the tightest first: empty if nothing of the board."""
+        """The resources whose limits keep the subnet from being faster, the tightest first; empty
+        if no limit of the board does."""
         if not self.fits:
             return self.over
         found = [r for r, speedup in self.speedups.items() if speedup >= WORTH_NAMING]
         return tuple(sorted(found, key=lambda r: -self.speedups[r]))
 
     def used(self, resource: Resource) -> float:
-        """What must keep the limit: the prediction, or its upper end, as the study asks."""
+        """The amount compared with the limit: the prediction or its upper end, by the study's
+        [calibration]."""
         return self.needs.get(resource, 0.0)
 
     def reaches(self, fps: float) -> bool:
@@ -76,7 +85,7 @@ class ReferenceSubnet:
 
 @dataclass(frozen=True, slots=True)
 class Feasibility:
-    """What is known of a study before it runs."""
+    """The outcome of `assess`: a study's reference subnets on its device."""
 
     config: Study
     device: Device
@@ -84,13 +93,17 @@ class Feasibility:
     limits: LimitReaches = field(default_factory=LimitReaches)
 
     def reaching(self, target: int) -> tuple[str, ...]:
-        """Names of the corners that make `target` images a second."""
-        return tuple(corner.name for corner in self.reference_subnets if corner.reaches(target))
+        """Names of the reference subnets that reach `target` images per second."""
+        return tuple(subnet.name for subnet in self.reference_subnets if subnet.reaches(target))
 
     def require(self) -> None:
-        """CapacityError, with a remedy, if no subnet fits, or a target or limit is out of reach."""
+        """Raise an error, with a remedy, if the study cannot be satisfied.
+
+        Raises:
+            CapacityError: No subnet fits, or a target or limit is out of reach.
+        """
         smallest = self.reference_subnets[0]
-        if not any(corner.fits for corner in self.reference_subnets):
+        if not any(subnet.fits for subnet in self.reference_subnets):
             raise CapacityError(_misfit(smallest, self.device))
         missed = [t for t in self.config.fps_targets if not self.reaching(t)]
         if missed:
@@ -102,13 +115,13 @@ class Feasibility:
             raise CapacityError(_apart(self.limits.together))
 
     def remarks(self) -> tuple[str, ...]:
-        """What is worth knowing of a study that can be satisfied."""
+        """Remarks on a study that can be satisfied, one sentence each."""
         lines = []
-        for corner in self.reference_subnets:
-            if not corner.fits:
-                what = corner.refusal or f"exceeds {_amounts(corner)}"
+        for subnet in self.reference_subnets:
+            if not subnet.fits:
+                what = subnet.refusal or f"exceeds {_amounts(subnet)}"
                 lines.append(
-                    f"The {corner.name} subnet does not fit: {what}. The search drops such."
+                    f"The {subnet.name} subnet does not fit: {what}. The search drops such."
                 )
         for target in self.config.fps_targets:
             if self.reaching(target) == REFERENCE_NAMES[:1]:
@@ -130,7 +143,7 @@ class Feasibility:
 
 
 def assess(config: Study) -> Feasibility:
-    """Plan and price the reference subnets of the study's space on its device."""
+    """Plan the reference subnets of the study's space on its device, and estimate their cost."""
     space, device = config.search_space(), config.board()
     share = config.search.dsp_shares[-1]
     predictor = make_predictor(config.calibration, device)
@@ -228,22 +241,22 @@ def _value(reach: LimitReach) -> str:
     return f"{best} {reach.limit.objective.unit}"
 
 
-def limiting(corner: ReferenceSubnet) -> str:
-    """A sentence: what keeps a subnet that fits from being faster."""
-    if not corner.binding:
+def limiting(subnet: ReferenceSubnet) -> str:
+    """A sentence on what keeps a subnet that fits from being faster."""
+    if not subnet.binding:
         return "no resource of the board binds, but the network's own loops."
-    names = [f"{r.upper()} ({corner.speedups[r]:.2f}x without its limit)" for r in corner.binding]
+    names = [f"{r.upper()} ({subnet.speedups[r]:.2f}x without its limit)" for r in subnet.binding]
     return f"what binds is {', '.join(names)}."
 
 
-def _amounts(corner: ReferenceSubnet) -> str:
+def _amounts(subnet: ReferenceSubnet) -> str:
     return ", ".join(
-        f"{corner.used(r):,.0f} {r.upper()} of {corner.limits[r]:,} usable" for r in corner.over
+        f"{subnet.used(r):,.0f} {r.upper()} of {subnet.limits[r]:,} usable" for r in subnet.over
     )
 
 
 def _boards(arch: Architecture, serves: Callable[[Estimate], bool]) -> str:
-    """A sentence naming the shipped boards that hold `arch` and whose estimate `serves`."""
+    """A sentence naming the shipped boards that `arch` fits with an estimate that `serves`."""
     names = [name for name in device_names() if _holds(load_device(name), arch, serves)]
     return f"Boards that do it: {', '.join(names)}." if names else "No board of qnas does it."
 

@@ -1,4 +1,4 @@
-"""The manifest: what a run was made from, and the guard against mixing two studies."""
+"""The manifest: the inputs of a run, and the check that no other study is mixed into it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from qnas.space import SearchSpace
 from qnas.studies.config import Study
 
 PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
-# Picks follow from the front, and a longer search begins with the shorter one's trials, so
-# neither makes an existing run wrong; nor does another tuning, whose record knows its recipe. A
-# space, data and a device are compared by what they are, not by their names.
+# These keys may change without making an existing run wrong: picks follow from the front, a longer
+# search begins with the trials of a shorter one, and a tuning records its own recipe. Space, data
+# and device are compared by content, not by name.
 CHANGEABLE = ("fps_targets", "space", "data", "device", "tune")
 DIGESTS = ("space", "data", "splits", "device", "calibration")
 
 
 @dataclass(frozen=True, slots=True)
 class Named(Value):
-    """A space or a device, and what it was when the run began."""
+    """A space or a device: its name, and the digest of its content when the run began."""
 
     name: str
     digest: str
@@ -36,7 +36,7 @@ class Named(Value):
 
 @dataclass(frozen=True, slots=True)
 class NamedData(Value):
-    """The data, and how many images there are."""
+    """The data: name, digest and number of images."""
 
     name: str
     digest: str
@@ -45,7 +45,7 @@ class NamedData(Value):
 
 @dataclass(frozen=True, slots=True)
 class SplitSizes(Value):
-    """The splits, and how many images each has."""
+    """The splits: their digest, and the number of images of each."""
 
     digest: str
     train: int
@@ -55,7 +55,7 @@ class SplitSizes(Value):
 
 @dataclass(frozen=True, slots=True)
 class Manifest(Value):
-    """manifest.json."""
+    """The content of manifest.json."""
 
     format: int
     name: str
@@ -74,7 +74,7 @@ class Manifest(Value):
 def make_manifest(
     config: Study, *, space: SearchSpace, device: Device, images: ImageSet, splits: Splits
 ) -> Manifest:
-    """Versions, seeds, config, and the digests of everything that the run reads."""
+    """Make the manifest of a new run: versions, seeds, config, and digests of all inputs."""
     seeds = {"splits": config.seed, "train": config.seed, "search": config.seed}
     return Manifest(
         format=1,
@@ -97,28 +97,28 @@ def make_manifest(
 
 
 def space_of(config: Study, space: SearchSpace) -> Named:
-    """The study's space by its content."""
+    """The study's space: its name, and the digest of its content."""
     return Named(config.space if isinstance(config.space, str) else space.name, digest(space))
 
 
 def device_of(device: Device) -> Named:
-    """The device by its content."""
+    """The device: its name, and the digest of its content."""
     return Named(device.name, digest(device))
 
 
 def calibration_of(config: Study) -> Named:
-    """By its content, wherever the file lies."""
+    """The study's calibration by its content, independent of the file's location."""
     file = config.calibration.file
     return Named(Path(file).name, digest(read_json(Path(file)))) if file else Named("", "")
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest at `path`; CheckpointError if it is damaged."""
+    """Read the manifest at `path`; CheckpointError if it is damaged."""
     return read_value(Manifest, path)
 
 
 def merge(path: Path, fresh: Manifest) -> Manifest:
-    """The manifest to go on with: `fresh`, with what the one at `path` knows of its stages.
+    """The manifest `fresh`, with the stages that the existing manifest at `path` records.
 
     Raises ConfigError naming the section in which the two differ.
     """
@@ -129,7 +129,7 @@ def merge(path: Path, fresh: Manifest) -> Manifest:
 
 
 def refuse(changed: Sequence[str], folder: Path) -> None:
-    """ConfigError for the first section of a study that is not that of the run in `folder`."""
+    """Raise ConfigError for the first of the `changed` sections, if any, of the run in `folder`."""
     for section in changed:
         raise ConfigError(
             problem(
@@ -142,7 +142,7 @@ def refuse(changed: Sequence[str], folder: Path) -> None:
 
 
 def record_stage(path: Path, stage: str, facts: Mapping[str, float | int | str]) -> None:
-    """Add `facts` to what the manifest says of `stage`."""
+    """Add `facts` to the record of `stage` in the manifest."""
     manifest = read_manifest(path)
     known = manifest.stages.get(stage, {})
     stages = {**manifest.stages, stage: {**known, **facts}}
@@ -150,7 +150,7 @@ def record_stage(path: Path, stage: str, facts: Mapping[str, float | int | str])
 
 
 def changed_sections(old: Manifest, config: Study) -> list[str]:
-    """The keys and tables of a study that a run may not change, and that differ."""
+    """The keys and tables of a study that differ although a run may not change them."""
     configs = encode(old.config), encode(config.recorded())
     sections = [
         f"[{name}]" if isinstance(value, dict) else name
@@ -163,7 +163,7 @@ def changed_sections(old: Manifest, config: Study) -> list[str]:
 
 
 def _pinned(value: Any) -> Any:
-    """A config section without what may grow, or does not change what is found."""
+    """A section without the keys that may grow, and those that do not change the result."""
     free = ("trials", "stop_after")
     return {k: v for k, v in value.items() if k not in free} if isinstance(value, dict) else value
 

@@ -1,4 +1,4 @@
-"""Opening a run: to write, held for one process, or to read, beside whoever writes it."""
+"""Opening a run: for writing by one process, or for reading beside the process that writes."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ from qnas.studies.run.run_directory import RunDirectory, sweep
 
 @contextmanager
 def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run") -> Iterator[Run]:
-    """The run of `config` under `runs`, held for this process alone.
+    """Open the run of `config` under `runs` for writing, locked for this process.
 
-    Made if absent, for the stages that begin a run ("run" and "train"). Raises StageOrderError
-    for other stages without a run, UnknownNameError for names nobody knows, ConfigError for data
-    that the space is not for and if the run there was made from something else, and CapacityError
-    before a training of which no subnet would fit the device or reach an FPS target; and what
-    `check_weights` raises.
+    The stages that begin a run ("run" and "train") create the run if it is absent.
+
+    Raises StageOrderError for other stages without a run, UnknownNameError for unknown names,
+    ConfigError for data that do not match the space and for an existing run of another study, and
+    CapacityError, before a training, if no subnet would fit the device or reach an FPS target.
+    Raises also as `check_weights`.
     """
     config.check_names()
     run = Run(config, runs / config.name)
     if stage not in ("run", "train"):
         run.need(stage, run.files.manifest.exists(), "train")
-    # All before the directory: bad input leaves nothing behind.
+    # All checks precede the directory: bad input creates no file.
     _ = run.predictor
     if not run.trained():
         inspect_data(config, run.space)
@@ -62,15 +63,15 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
 
 
 def read_run(directory: Path, *, config: Study | None = None) -> Run:
-    """The run in `directory`, to read: see `readable_config`."""
+    """Open the run in `directory` read-only: see `readable_config`."""
     return Run(readable_config(directory, config=config), directory, read_only=True)
 
 
 def readable_config(directory: Path, *, config: Study | None = None) -> Study:
-    """The study to read the run in `directory` as: `config`, by default the one it was made from.
+    """The study of the run in `directory`: `config` if given, else the study in its manifest.
 
     Nothing is locked or written. Raises ConfigError for a directory that is no run, and for a
-    study that is not the run's.
+    `config` that differs from the run's study.
     """
     files = RunDirectory(directory)
     if not files.manifest.is_file():

@@ -1,4 +1,4 @@
-"""summary.json: the outcome of a run, for people's tables and other programs."""
+"""summary.json: the outcome of a run, for the tables of the command line and other programs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from qnas.studies.run.tuning_record import BeforeAfter
 
 @dataclass(frozen=True, slots=True)
 class AccuracyLadder(Value):
-    """Top-1 on the report split, as fractions: fake-quantized in PyTorch, of the integer
-    reference, and of the simulated C++."""
+    """Top-1 accuracy on the report split, as fractions 0..1.
+
+    Attributes:
+        fake_quant: Of the fake-quantized network in PyTorch.
+        integer: Of the integer reference.
+        hls: Of the simulated C++.
+    """
 
     fake_quant: float
     integer: float
@@ -21,7 +26,8 @@ class AccuracyLadder(Value):
 
 @dataclass(frozen=True, slots=True)
 class Check(Value):
-    """What the C simulation compared with the integer reference: `mismatches` of `values`."""
+    """The comparison of the C simulation with the integer reference: `mismatches` of `values`
+    compared values differ."""
 
     images: int
     stages: int
@@ -31,8 +37,18 @@ class Check(Value):
 
 @dataclass(frozen=True, slots=True)
 class RtlCheck(Value):
-    """What the kernel as RTL did in Verilator: values compared with the integer reference, cycles
-    of a call's first image and of each further one, and the images a second that these make."""
+    """The simulation of the kernel's RTL in Verilator.
+
+    Attributes:
+        images: Number of simulated images.
+        stages: Number of compared stages.
+        values: Number of values compared with the integer reference.
+        mismatches: Number of compared values that differ.
+        cycles_first: Cycles of a call's first image.
+        cycles_next: Cycles of each further image of a call.
+        fps: Images per second of a stream, from `cycles_next`.
+        first_mismatch: The first value that differs.
+    """
 
     images: int
     stages: int
@@ -46,7 +62,7 @@ class RtlCheck(Value):
 
 @dataclass(frozen=True, slots=True)
 class TunedPick(Value):
-    """Which weights a pick is made of, "tuned" or "inherited", and what tells so, by split."""
+    """The weights of a tuned pick, "tuned" or "inherited", and the accuracies of both by split."""
 
     weights: str
     search: BeforeAfter
@@ -55,9 +71,28 @@ class TunedPick(Value):
 
 @dataclass(frozen=True, slots=True)
 class PickSummary(Value):
-    """A verified pick. `w8_share` is the share of its weights in 8-bit rows; cycles (of a call's
-    first image, and of each further one), images a second of a stream and resources are predicted,
-    by the model and the study's calibration."""
+    """A verified pick.
+
+    The cost model and the study's calibration predict cycles, images per second and resources.
+
+    Attributes:
+        name: The pick's name, such as "knee".
+        key: Key of the subnet and its share of the DSPs.
+        w8_share: Share of the weights in 8-bit rows.
+        accuracy: Accuracies on the report split.
+        cycles: Cycles of each further image of a call.
+        cycles_first: Cycles of a call's first image.
+        fps: Images per second of a stream.
+        clock_mhz: Clock of the plan.
+        lut: Number of LUTs.
+        ff: Number of flip-flops.
+        dsp: Number of DSPs.
+        bram18: Number of 18 Kbit block RAMs.
+        uram: Number of UltraRAMs.
+        verification: The C simulation.
+        tuning: The fine-tuning of the pick, if there was one.
+        rtl: The RTL simulation of `verify --rtl`, if there was one.
+    """
 
     name: str
     key: str
@@ -74,13 +109,20 @@ class PickSummary(Value):
     uram: int
     verification: Check
     tuning: TunedPick | None = None
-    rtl: RtlCheck | None = None  # of `verify --rtl` alone
+    rtl: RtlCheck | None = None  # only after `verify --rtl`
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSummary(Value):
-    """What the search made: decided trials, distinct candidates, members of the front, the
-    hypervolume in units of the first generation's range, and seconds."""
+    """The outcome of the search.
+
+    Attributes:
+        trials: Number of decided trials.
+        distinct: Number of distinct candidates.
+        pareto: Number of members of the front.
+        hypervolume: Hypervolume, in units of the first generation's range.
+        seconds: Time of the search.
+    """
 
     trials: int
     distinct: int
@@ -91,8 +133,13 @@ class SearchSummary(Value):
 
 @dataclass(frozen=True, slots=True)
 class SupernetSummary(Value):
-    """Seconds of training, and top-1 on the report split of its largest and smallest subnet, as
-    fractions; None of what was not recorded."""
+    """The outcome of the training; None for values that were not recorded.
+
+    Attributes:
+        seconds: Time of the training.
+        largest_accuracy: Top-1 accuracy of the largest subnet on the report split, as a fraction.
+        smallest_accuracy: Top-1 accuracy of the smallest subnet on the report split, as a fraction.
+    """
 
     seconds: float | None
     largest_accuracy: float | None
@@ -101,7 +148,7 @@ class SupernetSummary(Value):
 
 @dataclass(frozen=True, slots=True)
 class Summary(Value):
-    """The outcome of a run: its verified picks, and what search and training came to."""
+    """The outcome of a run: its verified picks, its search and its training."""
 
     picks: tuple[PickSummary, ...]
     study: SearchSummary

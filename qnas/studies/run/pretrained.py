@@ -1,5 +1,4 @@
-"""The pretrained weights that a study names: what it says of them, and whether its space holds
-them."""
+"""The pretrained weights that a study names, and the check that its space contains them."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pretrained_of(config: Study) -> Pretrained:
-    """The weights that a study starts from, and what it says of them."""
+    """The weights that a study starts from, with the properties that the study states."""
     from qnas.supernet.pretrained import Pretrained
 
     return Pretrained(
@@ -31,10 +30,11 @@ def pretrained_of(config: Study) -> Pretrained:
 
 
 def check_weights(config: Study, space: SearchSpace) -> Imported | None:
-    """What a supernet of `space` would take of the study's file of weights. None if it names none;
-    weights that timm fetches are looked at when training begins.
+    """Report what a supernet of `space` would load from the study's file of weights.
 
-    Raises ConfigError for a file that is not there, a teacher's too, and as `load_pretrained`.
+    Returns None if the study names no file; weights that timm downloads are checked when training
+    begins. Raises ConfigError if the file, or a teacher's file, is missing, and as
+    `load_pretrained`.
     """
     for key, file in (
         ("pretrained", config.pretrained),
@@ -51,8 +51,8 @@ def check_weights(config: Study, space: SearchSpace) -> Imported | None:
 
 
 def other_pixels(config: Study, imported: Imported) -> tuple[str, ...]:
-    """A remark where the study normalises its images otherwise than those of the weights were, as
-    far as somebody knows them and `config.images` normalises the study's."""
+    """A remark if the study normalises its images differently from the images that the weights were
+    trained on, where both are known."""
     if not imported.mean or not config.data_name.startswith(("folder:", "idx:")):
         return ()
     own = config.images.statistics(imported.architecture.in_channels)

@@ -1,4 +1,4 @@
-"""Run: a study's parts, each loaded when a stage first asks for it."""
+"""Run: the parts of a study, each loaded on first use."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """What the stages of one run share. Open it with `writable_run`, or `read_run`.
+    """The parts that the stages of one run share. Open a run with `writable_run` or `read_run`.
 
-    One that is `read_only` holds no lock and writes nothing: another process may be searching it.
+    A `read_only` run holds no lock and writes nothing: another process may be searching it.
     """
 
     def __init__(self, config: Study, directory: Path, *, read_only: bool = False) -> None:
@@ -59,7 +59,7 @@ class Run:
 
     @cached_property
     def genome(self) -> Genome:
-        """The genes of the space, and the share of the DSPs."""
+        """The genes of the space, and the gene of the share of DSPs."""
         return Genome(self.space, self.config.search.dsp_shares)
 
     @cached_property
@@ -69,24 +69,24 @@ class Run:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """What `[calibration]` names, if it names anything."""
+        """The calibration that the study names; None if it names none."""
         return load_calibration(self.config.calibration, self.device)
 
     @cached_property
     def predictor(self) -> Predictor:
-        """What the study predicts by."""
+        """The predictor of the study: its calibration, or the plain estimate."""
         return make_predictor(self.config.calibration, self.device)
 
     @property
     def limits(self) -> Mapping[str, int]:
-        """The most of each resource that a plan may use."""
+        """The largest amount of each resource that a plan may use."""
         return {str(name): limit for name, limit in self.device.limits().items()}
 
     @cached_property
     def images(self) -> ImageSet:
         """The data of the study, in the size and the channels of its space.
 
-        ConfigError where a run that is only read was made from other data of that name.
+        Raises ConfigError if a read-only run was made from other data of the same name.
         """
         config, space = self.config, self.space
         if isinstance(config.data, ImageSet):
@@ -105,12 +105,12 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """What the run was made from, and what its stages recorded."""
+        """The manifest: the run's inputs, and the records of its stages."""
         return read_manifest(self.files.manifest)
 
     @cached_property
     def splits(self) -> Splits:
-        """Who sees which images: follows from the seed and the labels."""
+        """The train, search and report splits, which follow from the seed and the labels."""
         fractions = self.config.splits
         return Splits.make(
             self.images.labels,
@@ -141,9 +141,9 @@ class Run:
 
     @property
     def study(self) -> optuna.Study:
-        """The study in the run's journal; a copy of it, as it is now, where the run is only read.
+        """The Optuna study in the run's journal; for a read-only run a copy of its current state.
 
-        StageOrderError if there is nothing to read yet.
+        Raises StageOrderError if a read-only run has no journal yet.
         """
         if self.read_only:
             self.need("read", self.files.journal.exists(), "search")
@@ -173,7 +173,7 @@ class Run:
         )
 
     def records(self) -> StudyRecords:
-        """Every decided trial so far; read again only when there are more."""
+        """Every decided trial so far, read again only after new trials."""
         from qnas.studies.results.front import StudyRecords
         from qnas.studies.search.trials import decided_trials, read_records
 
@@ -195,7 +195,7 @@ class Run:
         return self._records
 
     def searched_records(self, stage: str) -> StudyRecords:
-        """`records`, of which there must be some: StageOrderError on behalf of `stage`."""
+        """`records`; StageOrderError, naming `stage`, if there is no trial yet."""
         found = self.records() if self.files.journal.exists() else None
         self.need(stage, found is not None and found.count > 0, "search")
         assert found is not None
@@ -204,15 +204,14 @@ class Run:
     def loaded_subset(
         self, name: str, *, at_most: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """At most `at_most` images of a split and their labels, in memory, spread evenly over
-        the split."""
+        """At most `at_most` images of a split, spread evenly over it, with labels, in memory."""
         indices = getattr(self.splits, name)
         places = np.linspace(0, len(indices) - 1, min(at_most, len(indices))).round().astype(int)
         images, labels = self.images.subset(indices[places])
         return images[:], labels
 
     def trained(self) -> bool:
-        """Whether a supernet is there."""
+        """Whether the supernet is trained."""
         return all(path.exists() for path in self.files.supernet)
 
     def supernet_digest(self) -> str:
@@ -220,7 +219,7 @@ class Run:
         return hashlib.sha256(self.files.supernet[0].read_bytes()).hexdigest()
 
     def make_manifest(self) -> Manifest:
-        """What the manifest of a run of this study, begun now, would say."""
+        """Make the manifest of a new run of this study."""
         return make_manifest(
             self.config,
             space=self.space,
@@ -230,7 +229,7 @@ class Run:
         )
 
     def stage_facts(self, stage: str) -> dict[str, Any]:
-        """What the manifest says of a stage; empty if nothing."""
+        """The facts that the manifest records of a stage; empty if there are none."""
         return dict(self.manifest.stages.get(stage, {}))
 
     def record_stage(self, stage: str, **facts: float | int | str) -> None:
@@ -238,7 +237,8 @@ class Run:
         record_stage(self.files.manifest, stage, facts)
 
     def need(self, stage: str, holds: bool, before: str) -> None:
-        """Raises StageOrderError unless what `stage` stands on `holds`."""
+        """Raise StageOrderError unless the precondition of `stage`, the result of `before`,
+        `holds`."""
         if not holds:
             raise StageOrderError(
                 problem(

@@ -1,4 +1,4 @@
-"""RunDirectory: where the files of a run lie. Other tools rely on these names."""
+"""RunDirectory: the paths of a run's files. Other tools rely on these names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qnas._util.serialization import read_json
 from qnas.accel.hls.emit.project import emitted_files
 from qnas.errors import CheckpointError, StageOrderError, problem
 
-# `.<name>.<random>`, where <name> is a file that is written whole and then renamed.
+# `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification|timing|tuning|start|together)\.json\."
     r"|\.front\.csv\.|\.report\.html\.|\.train\.jsonl\."
@@ -26,7 +26,7 @@ LEFTOVER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class KernelDirectory:
-    """The files of one kernel: its project, and what its verification found."""
+    """The files of one kernel: its project and its verification."""
 
     path: Path
 
@@ -36,7 +36,7 @@ class KernelDirectory:
 
     @property
     def timing(self) -> Path:
-        """Interval and depth of every loop, as they were analysed when the project was made."""
+        """Interval and depth of every loop, from the analysis of the exported project."""
         return self.path / "timing.json"
 
     @property
@@ -45,7 +45,7 @@ class KernelDirectory:
 
     @property
     def mismatch(self) -> Path:
-        """The first image that the C++ computed otherwise, if there is one: for its test bench."""
+        """The first image on which the C++ differs, for the project's test bench; may be absent."""
         return self.path / "mismatch.bin"
 
 
@@ -63,48 +63,48 @@ class PickDirectory(KernelDirectory):
 
     @property
     def network(self) -> Path:
-        """The integer reference that the project was made from."""
+        """The integer network that the project was made from."""
         return self.path / "network.safetensors"
 
     @property
     def weights(self) -> Path:
-        """The subnet in floating point: a state dict, timm's where timm can express it."""
+        """The floating-point state dict of the subnet, in timm's form if timm can express it."""
         return self.path / "weights.safetensors"
 
     @property
     def qonnx(self) -> Path:
-        """The subnet as QONNX, if it was asked for."""
+        """The subnet as QONNX; present only if requested."""
         return self.path / "model.qonnx"
 
 
 @dataclass(frozen=True, slots=True)
 class MultiNetworkDirectory(KernelDirectory):
-    """The files of the kernel that all picks share, if it was asked for."""
+    """The files of the kernel that runs all picks; present only if requested."""
 
     @property
     def facts(self) -> Path:
-        """What the networks share, and what each gives up for it: written last."""
+        """The comparison of the multi-network kernel with each pick's own; written last."""
         return self.path / "together.json"
 
 
 @dataclass(frozen=True, slots=True)
 class TunedDirectory:
-    """The files of one subnet that was trained on alone."""
+    """The files of one fine-tuned subnet."""
 
     path: Path
 
     @property
     def start(self) -> Path:
-        """Digest of what the training here began with."""
+        """Digest of the inputs of the fine-tuning."""
         return self.path / "start.json"
 
     @property
     def record(self) -> Path:
-        """What tuning gave: written last, so where it lies the training is complete."""
+        """The outcome of the fine-tuning; written last, so that its presence marks completion."""
         return self.path / "tuning.json"
 
     def begun_with(self, start: str) -> bool:
-        """Whether a checkpoint that may lie here is one of a training that began with `start`."""
+        """Whether a checkpoint here belongs to a fine-tuning with inputs of digest `start`."""
         try:
             return bool(read_json(self.start) == start)
         except CheckpointError:
@@ -127,7 +127,7 @@ class RunDirectory:
 
     @property
     def images(self) -> Path:
-        """The images of a study that was given arrays rather than a name."""
+        """The images of a study whose data were given as arrays."""
         return self.path / "images.safetensors"
 
     @property
@@ -141,7 +141,7 @@ class RunDirectory:
 
     @property
     def leases(self) -> Path:
-        """Which worker evaluates what: there while several search."""
+        """The lease table of the workers; present while several workers search."""
         return self.path / "claims.journal"
 
     @property
@@ -150,7 +150,7 @@ class RunDirectory:
 
     @property
     def figures(self) -> Path:
-        """The report's figures as PNG files, if they were asked for."""
+        """The report's figures as PNG files; present only if requested."""
         return self.path / "figures"
 
     @property
@@ -174,14 +174,15 @@ class RunDirectory:
         return MultiNetworkDirectory(self.path / "together")
 
     def tuned(self, key: str) -> TunedDirectory:
-        """Of the subnet whose architecture has this key."""
+        """The fine-tuning files of the subnet whose architecture has this key."""
         return TunedDirectory(self.path / "tuned" / key)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory: one process a run. The kernel lets go when the process dies.
+        """Lock the directory for this process. The operating system drops the lock when the process
+        dies.
 
-        Raises StageOrderError if another process holds it.
+        Raises StageOrderError if another process holds the lock.
         """
         handle = os.open(self.path, os.O_RDONLY)
         try:
@@ -203,9 +204,9 @@ class RunDirectory:
 
 
 def sweep(run: RunDirectory) -> None:
-    """Remove what killed writers left beside the files they were about to replace.
+    """Remove the temporary files of killed writers.
 
-    Only for the holder of the run: nobody else may be writing.
+    Call it only while holding the run's lock, so that no other process is writing.
     """
     below = (path for name in ("together", "picks/*", "tuned/*") for path in run.path.glob(name))
     for folder in (run.path, *below):
@@ -219,9 +220,9 @@ def sweep(run: RunDirectory) -> None:
 
 
 def project_digest(project: Path, *, networks: int = 1) -> str:
-    """SHA-256 over names and contents of the files that were emitted, in sorted order.
+    """SHA-256 over names and contents of the emitted files, in sorted order.
 
-    What else lies there, like the `build` folder of `make check`, changes nothing.
+    Other files in the folder, such as `build` of `make check`, do not change the digest.
     """
     sha = hashlib.sha256()
     for name in emitted_files(networks):

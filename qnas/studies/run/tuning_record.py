@@ -1,4 +1,4 @@
-"""tuning.json: what training a subnet alone gave, and the weights that its picks are made of."""
+"""tuning.json: the outcome of fine-tuning a subnet, which decides the weights of its picks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BeforeAfter(Value):
-    """Top-1 on one split, as fractions, with inherited and with tuned weights."""
+    """Top-1 accuracy on one split, as fractions, with inherited and with tuned weights."""
 
     inherited: float
     tuned: float
@@ -24,9 +24,9 @@ class BeforeAfter(Value):
 
 @dataclass(frozen=True, slots=True)
 class Tuning(Value):
-    """Digests of the supernet and the recipe that a subnet was tuned with, and its accuracies.
+    """Digests of the supernet and the recipe of a fine-tuning, and the subnet's accuracies.
 
-    The search split decides; the report split is only quoted.
+    The search split decides which weights are used; the report split is only reported.
     """
 
     supernet: str
@@ -36,14 +36,14 @@ class Tuning(Value):
 
     @property
     def better(self) -> bool:
-        """Whether picks are made of the tuned weights. A tie changes nothing."""
+        """Whether picks use the tuned weights; on a tie they keep the inherited ones."""
         return self.search.tuned > self.search.inherited
 
 
 def tuning_of(run: Run, architecture: Architecture) -> Tuning | None:
-    """What is known of a subnet's tuning from the supernet of today; None if nothing is.
+    """The record of a subnet's fine-tuning from the current supernet; None without one.
 
-    Raises CheckpointError if its record is damaged.
+    Raises CheckpointError if the record is damaged.
     """
     record = run.files.tuned(architecture.key).record
     if not record.exists():
@@ -53,7 +53,7 @@ def tuning_of(run: Run, architecture: Architecture) -> Tuning | None:
 
 
 def supernet_of(run: Run, architecture: Architecture) -> Supernet:
-    """The supernet that a subnet's weights come from: its own if tuning made it better."""
+    """The supernet with a subnet's weights: the tuned one if tuning made the subnet better."""
     from qnas.supernet.storage import load_supernet
 
     tuning = tuning_of(run, architecture)
@@ -63,8 +63,8 @@ def supernet_of(run: Run, architecture: Architecture) -> Supernet:
 
 
 def search_accuracy(run: Run, trial: TrialRecord) -> float | None:
-    """Top-1 on the search split, as a fraction, of the weights that a pick of `trial` is made of;
-    None if the study has no such objective."""
+    """Top-1 accuracy on the search split, as a fraction, of the weights that a pick of `trial`
+    uses; None if the study has no such objective."""
     tuning = tuning_of(run, trial.architecture)
     if tuning is not None and tuning.better:
         return tuning.search.tuned

@@ -1,4 +1,4 @@
-"""Whether the limits that a study sets itself can be kept, as far as plans alone tell."""
+"""Checks, from plans alone, whether the study's own limits can be kept."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from qnas.errors import CapacityError, ConfigError
 from qnas.objectives.base import Candidate
 from qnas.studies.search.evaluation import UserLimit, constraints
 
-CLOSE = 0.1  # a subnet between those that are tried may come nearer by as much
+CLOSE = 0.1  # a subnet between the tried ones may come nearer to a limit by this much
 
 
 @dataclass(frozen=True, slots=True)
 class LimitReach:
-    """The best that is found of a limited objective: `violation` is 0 or less where the limit is
-    kept, 1.0 where it is missed by as much as it is."""
+    """The best value found of a limited objective. `violation` is relative to the limit: 0 or less
+    if the limit is kept, 1.0 if it is missed by its own size."""
 
     limit: UserLimit
     best: float
@@ -32,7 +32,7 @@ class LimitReach:
 
 @dataclass(frozen=True, slots=True)
 class LimitReaches:
-    """How near the subnets that were tried come to each limit alone, and to all at once."""
+    """How near the tried subnets come to each limit alone, and to all limits at once."""
 
     each: tuple[LimitReach, ...] = ()
     together: tuple[LimitReach, ...] = ()
@@ -51,7 +51,8 @@ def reach_limits(
     dsp_shares: Sequence[float],
     predictor: Predictor,
 ) -> LimitReaches:
-    """`archs` at every share of the DSPs, until one keeps all `limits` on modelled objectives."""
+    """Try `archs` at every share of the DSPs, until one keeps all `limits` on modelled
+    objectives."""
     best: dict[str, LimitReach] = {}
     together: tuple[LimitReach, ...] = ()
     for arch in archs if limits else ():
@@ -81,7 +82,7 @@ def _worst(reaches: tuple[LimitReach, ...]) -> float:
 def _candidate(
     arch: Architecture, device: Device, share: float, predictor: Predictor
 ) -> Candidate | None:
-    """The plan that a search would find; None of one that does not fit the device."""
+    """The candidate that a search would evaluate; None if its plan does not fit the device."""
     try:
         plan, estimate = best_plan(arch, device, share, predictor=predictor)
     except (CapacityError, ConfigError):

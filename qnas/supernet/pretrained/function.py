@@ -1,8 +1,8 @@
-"""What the tensors of a ViT do not show of the function that it computes, and who says it.
+"""The properties of a ViT's function that its tensors do not determine, and the sources of these.
 
-Heads, activation, LayerNorm's epsilon, norms of queries and keys, pooling: from timm's name of the
-model, from what its trainer or a config.json says, or from the study; never guessed. Two that
-contradict each other are an error.
+The number of heads, the activation, LayerNorm's epsilon, norms of queries and keys, and pooling
+come from timm's model name, from the trainer's settings, from a config.json or from the study.
+They are never guessed, and two sources that contradict each other are an error.
 """
 
 from __future__ import annotations
@@ -16,18 +16,26 @@ from qnas.errors import CheckpointError, ConfigError, problem
 from qnas.supernet.forward import NORM_EPSILON
 from qnas.supernet.pretrained.stored import plain
 
-# GELU by another formula: at most 0.0005 away from the exact one.
+# Names of GELU's tanh approximation, which differs from the exact GELU by at most 0.0005.
 TANH_GELU = ("gelu_tanh", "gelu_pytorch_tanh", "gelu_new", "gelu_fast")
-MAX_EPSILON = 1e-5  # beyond it, epsilon is no longer small beside the variance of what is normed
+MAX_EPSILON = 1e-5  # a larger epsilon is not negligible beside the variance of the normed tensor
 CLASS_TOKEN = ("token", "cls", "class_token")
 
 
 @dataclass(frozen=True, slots=True)
 class Pretrained(Value):
-    """Weights to start from: `source` is the name of a model of timm's, a file, or a folder with
-    one. The others say what a file does not: the name in timm of the `model` that its weights are
-    of, or its number of `heads`, the `activation` of its MLPs, the `epsilon` of its LayerNorms,
-    whether queries and keys are normed (`qk_norm`), and its `pooling` ("token" or "avg")."""
+    """Weights that a training starts from.
+
+    Attributes:
+        source: A timm model's name, a file of weights, or a folder with one.
+        model: timm's name of the model in the file; it determines all properties below. Give it,
+            or the other properties, if the file does not.
+        heads: Number of heads.
+        activation: Activation of the MLPs.
+        epsilon: Epsilon of the LayerNorms.
+        qk_norm: Whether queries and keys are normalised.
+        pooling: "token" or "avg".
+    """
 
     source: str
     model: str = ""
@@ -40,7 +48,7 @@ class Pretrained(Value):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What somebody (`by`) says of the function. None: nothing."""
+    """The properties that one source, named in `by`, states; None for those it does not state."""
 
     by: str
     heads: int | None = None
@@ -51,7 +59,7 @@ class Function:
 
 
 FACTS = tuple(field.name for field in fields(Function) if field.name != "by")
-# What a study writes for a plain ViT: DeiT-S, say.
+# The keys of a study for a plain ViT, such as DeiT-S.
 USUAL = {
     "heads": "N",
     "activation": '"gelu"',
@@ -62,7 +70,7 @@ USUAL = {
 
 
 def of_study(given: Pretrained) -> Function:
-    """What the keys of a study say."""
+    """The properties that a study states."""
     return Function(
         by="the study",
         heads=given.heads or None,
@@ -74,7 +82,7 @@ def of_study(given: Pretrained) -> Function:
 
 
 def of_hugging_face(config: Mapping[str, Any], by: str) -> Function:
-    """What a config.json of the transformers package says of its ViT."""
+    """The properties of a ViT in a config.json of the transformers package."""
     return Function(
         by=by,
         heads=_typed(config, "num_attention_heads", int),
@@ -93,10 +101,11 @@ def _typed(config: Mapping[str, Any], key: str, kind: type) -> Any:
 def settled(
     told: Sequence[Function], *, source: str, needed: Sequence[str], remarks: Sequence[str]
 ) -> Function:
-    """All facts in one, `by` those who said them. `remarks` are on who was not believed.
+    """Merge the properties of all sources; `by` then names the sources. `remarks` list the sources
+    that were ignored.
 
-    Raises CheckpointError where two contradict each other, ConfigError where nobody says what is
-    `needed`.
+    Raises CheckpointError for sources that contradict each other, ConfigError if no source states
+    one of the properties `needed`.
     """
     values: dict[str, Any] = {}
     for fact in FACTS:
@@ -125,7 +134,7 @@ def settled(
 
 
 def _same(value: object) -> object:
-    """One word for what means the same."""
+    """The common form of values with the same meaning."""
     return "token" if value in CLASS_TOKEN else value
 
 
@@ -134,8 +143,11 @@ def _listed(facts: Sequence[str]) -> str:
 
 
 def check_function(function: Function, *, source: str, head: bool) -> list[str]:
-    """CheckpointError for a function that no supernet computes; remarks on what is computed
-    otherwise. Pooling matters where a head is loaded."""
+    """Check that a supernet can compute the function, and return remarks on differences.
+
+    Raises CheckpointError if no supernet computes it. The pooling matters only if the head is
+    loaded.
+    """
     epsilon, activation = function.epsilon, function.activation
     pooled = function.pooling in (*CLASS_TOKEN, None)
     plain_gelu = activation in ("gelu", None)

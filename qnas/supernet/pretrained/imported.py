@@ -1,4 +1,4 @@
-"""Imported: a checkpoint beside a space, what of it the space takes, and what it does not."""
+"""Imported: a pretrained checkpoint matched with a space, and the record of what is loaded."""
 
 from __future__ import annotations
 
@@ -23,12 +23,22 @@ from qnas.supernet.pretrained.stored import plain
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Weights of a plain ViT from `source`, and what was done with them.
+    """The record of a plain ViT's weights loaded into a supernet.
 
-    `architecture` is the subnet that equals it with quantization off: all rows in 8 bits. `grid`
-    is the number of patches along an edge that it has positions for. `head` says whether its head
-    is loaded, `outside` why that subnet is none of the space, if it is none.
-    `mean` and `std` are those of the images that it was trained on, where somebody knows them.
+    Attributes:
+        source: The timm name, file or folder.
+        sha256: SHA-256 of the weights.
+        where: Position of the tensors inside the file; "" for the whole file.
+        function: The properties of the ViT's function, with their sources.
+        architecture: The subnet that equals the ViT with quantization off; all its rows are 8-bit.
+        grid: Number of patches along an image edge that the ViT has positions for.
+        head: Whether the classification head is loaded.
+        left_out: Names of tensors that are not loaded.
+        resampled: A sentence on interpolated positions; "" if they match.
+        outside: The reason why `architecture` is not in the space; "" if it is.
+        remarks: Sentences on differences from the source.
+        mean: Mean of the ViT's training images by channel, if known.
+        std: Standard deviation of the ViT's training images by channel, if known.
     """
 
     source: str
@@ -46,7 +56,8 @@ class Imported:
     std: tuple[float, ...] = ()
 
     def lines(self) -> list[str]:
-        """For people: what was loaded, who said what of it, and what is not as in the source."""
+        """Lines for the console: what was loaded, the sources of its properties, and the
+        differences from the source."""
         arch, block = self.architecture, self.architecture.blocks[0]
         patch, grid = arch.patch_size, self.grid
         return [
@@ -62,7 +73,8 @@ class Imported:
 
 
 def read_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> tuple[State, Imported]:
-    """The tensors by timm's names, and what `space` takes of them. Raises as `load_pretrained`."""
+    """Read the tensors by timm's names, and match them with `space`. Raises as
+    `load_pretrained`."""
     found, source = read(given), given.source
     for subject, rule, value, holds in _rules(found.shape, space):
         _require(f"{source}: {subject}", rule, value, holds)
@@ -161,7 +173,7 @@ def _resampled(found: Shape, arch: Architecture) -> str:
 
 
 def _outside(space: SearchSpace | Singleton, arch: Architecture) -> Iterator[str]:
-    """Which sizes of `arch` are no choice of the space."""
+    """The sizes of `arch` that are not among the space's choices."""
     if isinstance(space, Singleton):
         return
     block = arch.blocks[0]

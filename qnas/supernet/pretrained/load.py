@@ -1,15 +1,16 @@
-"""Start a supernet from a pretrained ViT: the matching subnet computes what that computes.
+"""Start a supernet from a pretrained ViT: the matching subnet computes the ViT's function.
 
-DeiT and ViT of timm's `VisionTransformer` with a class token and learned positions. Rules:
+Supported are DeiT and ViT models of timm's `VisionTransformer` with a class token and learned
+positions. Rules:
 
-- Channels, hidden units, heads and blocks of the checkpoint become the first of the supernet's.
-- Blocks beyond its depth begin with layer scales of 1/100: nearly the identity.
-- Weights between it and wider channels begin ten times smaller than usual, so that a wider subnet
-  begin near it, too.
-- Positions of another grid are interpolated (bicubic, antialiased: timm's own rule).
-- A head for other classes is left out: the supernet keeps its own.
-- A checkpoint wider or deeper than the supernet, with heads of other sizes, other patches, other
-  channels or of another function is refused.
+- The checkpoint's channels, hidden units, heads and blocks become the supernet's first ones.
+- Blocks beyond the checkpoint's depth start with layer scales of 1/100: nearly the identity.
+- Weights from and to the supernet's further channels start ten times smaller than usual, so that a
+  wider subnet also starts near the checkpoint's function.
+- Positions of another grid are interpolated (bicubic and antialiased, as in timm).
+- A head for other classes is not loaded: the supernet keeps its own.
+- A checkpoint is refused if it is wider or deeper than the supernet, or if its head size, patches,
+  channels or function differ.
 """
 
 from __future__ import annotations
@@ -33,18 +34,25 @@ NEW_BLOCKS = 0.01
 
 
 def check_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> Imported:
-    """What `load_pretrained` would do to a supernet of `space`; raises what it raises."""
+    """Report what `load_pretrained` would load into a supernet of `space`, with the same errors."""
     return read_pretrained(space, given)[1]
 
 
 def load_pretrained(supernet: Supernet, given: Pretrained) -> Imported:
-    """Fill `supernet` with the weights of a timm model or file, and say what was done. The subnet
-    `architecture` equals the checkpoint with quantization off.
+    """Load the weights of a timm model or a file into `supernet`.
 
-    Row steps follow the loaded weights; activation steps (`initialise_steps`) and the ranking
-    (`rerank`) are for the caller, who has images. Raises CheckpointError for a file that holds no
-    such weights or a model that the supernet cannot hold, ConfigError for weights that cannot be
-    fetched or whose function nobody says, UnknownNameError for a name that timm does not know.
+    The row steps are computed from the loaded weights. The caller, who has images, sets the
+    activation steps (`initialise_steps`) and ranks the rows (`rerank`).
+
+    Returns:
+        The record of the loaded weights. Its subnet `architecture` equals the checkpoint with
+        quantization off.
+
+    Raises:
+        CheckpointError: The file contains no ViT, or a ViT that the supernet cannot contain.
+        ConfigError: The weights cannot be downloaded, or no source states a property of the
+            function.
+        UnknownNameError: timm has no model of this name.
     """
     state, imported = read_pretrained(supernet.space, given)
     with torch.no_grad():
@@ -67,9 +75,9 @@ def _fill(supernet: Supernet, state: State, imported: Imported) -> None:
 
 
 def _fill_position(supernet: Supernet, state: Mapping[str, Tensor]) -> None:
-    """Class token and positions in one tensor, as the supernet holds them."""
+    """Load class token and positions into one tensor, the supernet's form."""
     position, token = state["pos_embed"], state["cls_token"]
-    if position.shape[1] == math.isqrt(position.shape[1]) ** 2:  # the class token has none
+    if position.shape[1] == math.isqrt(position.shape[1]) ** 2:  # no position for the class token
         position = torch.cat([torch.zeros_like(token), position], dim=1)
     side = math.isqrt(len(supernet.position) - 1)
     layers = import_timm("timm.layers")

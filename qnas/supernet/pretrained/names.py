@@ -1,6 +1,6 @@
-"""The tensors of a vision transformer among all that a file holds, under the names of timm.
+"""Finds the tensors of a vision transformer in a file, and renames them to timm's names.
 
-Trainers wrap state dicts in dictionaries, and models in modules whose names they put in front.
+Trainers nest state dicts in dictionaries, and wrap models in modules, which prefixes the names.
 Hugging Face's and torchvision's vision transformers have the same tensors under other names.
 """
 
@@ -21,16 +21,16 @@ Pairs = tuple[tuple[str, str], ...]
 
 # Parts of names that wrappers insert: DataParallel, torch.compile, FSDP, activation checkpoints.
 INSERTED = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-# Where trainers keep the averaged weights, and where the last ones. timm reads the former first.
+# Keys of averaged weights and of last weights in trainers' files. timm reads averaged ones first.
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "ema_model", "params_ema")
 LAST = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "params")
 BESIDE = {"optimizer", "optimizer_states", "lr_scheduler", "lr_schedulers", "scaler", "callbacks"}
 SEVERAL = "several networks"
-DEPTH = 3  # of dictionaries in dictionaries
+DEPTH = 3  # levels of nested dictionaries to search
 STEM = "patch_embed.proj.weight"
 
-# (pattern, replacement) from the beginning of a name or behind a dot; the first that fits.
-# transformers names a layer of its ViT in one way in its files, in another in its version 5.
+# (pattern, replacement) at the beginning of a name or after a dot; the first match applies.
+# The transformers package names a ViT's layers differently in files and since its version 5.
 LAYER = r"(?:encoder\.layer|layers)\.(\d+)"
 HUGGING_FACE = (
     (r"embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
@@ -59,14 +59,14 @@ TORCHVISION = (
     (r"encoder\.ln\.", "norm."),
     (r"heads\.head\.", "head."),
 )
-# The DeiT project's own third version.
+# DeiT III, in the DeiT project's own code.
 DEIT = ((r"blocks\.(\d+)\.gamma_(\d)$", r"blocks.\1.ls\2.gamma"),)
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A vision transformer in a file: `tensors` by timm's names, `where` it was (empty: the whole
-    file), and the names of the `others` beside it, which belong to no part of it."""
+    """A vision transformer in a file: `tensors` by timm's names, its position `where` in the file
+    ("" for the whole file), and the names of `others`, tensors that are not part of it."""
 
     tensors: State
     where: str
@@ -74,12 +74,12 @@ class Found:
 
     @property
     def averaged(self) -> bool:
-        """Whether these are averages over training rather than the last weights."""
+        """Whether these are averages over training, and not the last weights."""
         return "ema" in re.split(r"[._ ]", self.where)
 
 
 def state_of(content: Any) -> State:
-    """The state dict of any network in `content`; ValueError where there is none."""
+    """The state dict of any network in `content`; ValueError if there is none."""
     states = dict(_states(content))
     for where in (*AVERAGED, *LAST, ""):
         if where in states:
@@ -90,7 +90,7 @@ def state_of(content: Any) -> State:
 
 
 def find_vit(content: Any) -> Found:
-    """The one vision transformer in `content`; ValueError where there is none, or no one."""
+    """The vision transformer in `content`; ValueError if there is none, or more than one."""
     states = {where: _cleaned(state) for where, state in _states(content)}
     if not states:
         raise ValueError(_without_tensors(content))
@@ -104,7 +104,7 @@ def find_vit(content: Any) -> Found:
 
 
 def _preferred(found: list[Found]) -> list[Found]:
-    """Of several, the averaged one; else the one at a usual place."""
+    """The preferred ones of several: averaged weights, or else those under a usual key."""
     averaged = [vit for vit in found if vit.averaged]
     last = [vit for vit in found if vit.where.split(".")[0] in LAST]
     for chosen in (averaged, last):
@@ -119,7 +119,7 @@ def _several(places: list[str]) -> str:
 
 
 def _states(content: Any, where: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
-    """Every dictionary with tensors by name, and where it lies."""
+    """Every dictionary of tensors by name, with its position in the file."""
     if not isinstance(content, Mapping) or depth > DEPTH:
         return
     named = {key: value for key, value in content.items() if isinstance(key, str)}
@@ -137,7 +137,7 @@ def _without_tensors(content: Any) -> str:
 
 
 def _cleaned(state: State) -> State:
-    """Without what wrappers insert; ValueError where two names become one."""
+    """`state` without the parts of names that wrappers insert; ValueError if names collide."""
     cleaned: State = {}
     for name, tensor in state.items():
         clean = ".".join(part for part in name.split(".") if part not in INSERTED)
@@ -148,7 +148,7 @@ def _cleaned(state: State) -> State:
 
 
 def _vits(where: str, state: State) -> Iterator[Found]:
-    """Every vision transformer of a state dict: it lies where its stem lies."""
+    """Every vision transformer of a state dict, found by its patch embedding."""
     renamed = _renamed(state)
     for stem in [name for name in renamed if name == STEM or name.endswith(f".{STEM}")]:
         prefix = stem.removesuffix(STEM)
@@ -159,7 +159,7 @@ def _vits(where: str, state: State) -> Iterator[Found]:
 
 
 def _renamed(state: State) -> State:
-    """By timm's names, where those are of a scheme that is known; else as they are."""
+    """`state` by timm's names if its naming scheme is known, otherwise unchanged."""
     names = list(state)
     rules: Pairs
     roots: Pairs
@@ -183,7 +183,7 @@ def _renamed(state: State) -> State:
 
 
 def _joined(state: State) -> State:
-    """With queries, keys and values in one tensor, as timm has them."""
+    """`state` with queries, keys and values joined in one tensor, as in timm."""
     joined = dict(state)
     for name in state:
         if match := re.fullmatch(r"(blocks\.\d+\.attn)\.q\.(weight|bias)", name):

@@ -1,4 +1,4 @@
-"""Notes on the function of a ViT: in its file, as trainers leave them, and in a config.json."""
+"""Notes on the function of a ViT: a trainer's settings in its file, and a config.json beside it."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from qnas.supernet.pretrained.timm_models import (
     of_export,
 )
 
-# Where trainers note the name in timm of the model that they train.
+# Keys under which trainers store timm's name of the model.
 NAMES = ("arch", "architecture", "model", "model_name", "backbone", "timm_model")
-# Arguments of a timm model that say what it computes, and that a file may give.
+# Arguments of a timm model that determine its function, and that a file may give.
 ARGUMENTS = {"img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "qkv_bias"}
 ARGUMENTS |= {"qk_norm", "init_values", "class_token", "no_embed_class", "reg_tokens", "pre_norm"}
 ARGUMENTS |= {"fc_norm", "global_pool", "act_layer", "norm_layer", "proj_bias"}
-# Those that say nothing of it once it is trained.
+# Arguments without effect on a trained model.
 OF_TRAINING = {"num_classes", "in_chans", "drop_rate", "drop_path_rate", "proj_drop_rate"}
 OF_TRAINING |= {"attn_drop_rate", "pos_drop_rate", "patch_drop_rate", "weight_init", "fix_init"}
 OF_TRAINING |= {"dynamic_img_size", "dynamic_img_pad"}
-LARGEST = 1 << 16  # of a size that a file may ask for
+LARGEST = 1 << 16  # largest size that a file may request
 HUGGING_FACE = ("hidden_size", "num_hidden_layers", "intermediate_size", "patch_size")
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What is noted of a ViT of these `sizes`: `models` that it may be, and in `unused` the notes
-    that are of no plain ViT of these sizes."""
+    """The notes on a ViT of these `sizes`: `models` that it may be, and in `unused` the notes that
+    match no plain ViT of these sizes."""
 
     sizes: tuple[int, int, int, int]
     models: list[KnownModel] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
 
     def read_file(self, stored: Stored) -> None:
-        """Those inside a file: the metadata of an export, the settings of a trainer."""
+        """Read the notes inside a file: the metadata of an export, or the settings of a trainer."""
         exported = of_export(_json(stored.metadata.get("VisionTransformer")), "its metadata")
         self.models.extend([KnownModel(exported, self.sizes)] if exported else [])
         settings = settings_in(stored.content)
         for key, name in settings.items():
             holder, _, last = key.rpartition(".")
-            # timm's trainer notes a name twice: alone, and among all arguments.
+            # timm's trainer stores the name twice: alone, and among all arguments.
             again = not holder and "args.model" in settings
             if last in NAMES and is_timm_name(name) and not again:
                 pool = settings.get(f"{holder}.gp") or settings.get(f"{holder}.global_pool")
@@ -58,7 +58,7 @@ class Notes:
                 self._add(name, arguments, by=f"{key} in the file, {name}")
 
     def read_beside(self, path: Path) -> None:
-        """config.json beside a file, as timm or Hugging Face's transformers write it."""
+        """Read a config.json beside the file, as timm or Hugging Face's transformers write it."""
         config = read_json_beside(path) or {}
         name, trained = str(config.get("architecture")), config.get("pretrained_cfg")
         if is_timm_name(name):
@@ -77,7 +77,7 @@ class Notes:
         by: str,
         statistics: Mapping[str, Any] | None = None,
     ) -> None:
-        """timm's model of that name, as far as its arguments can be trusted."""
+        """Add timm's model of this name, if its arguments can be trusted."""
         depth = self.sizes[1]
         sizes = [value for value in arguments.values() if isinstance(value, int | float)]
         sound = set(arguments) <= ARGUMENTS and all(abs(size) <= LARGEST for size in sizes)
@@ -97,7 +97,7 @@ class Notes:
 
 
 def _arguments(given: Any, pool: Any) -> dict[str, Any]:
-    """Arguments of a timm model that say what it computes; `pool` goes by its own name."""
+    """The arguments of a timm model that determine its function; `pool` has its own key."""
     found = dict(given) if isinstance(given, Mapping) else {}
     found |= {"global_pool": pool} if isinstance(pool, str) else {}
     return {key: value for key, value in found.items() if key not in OF_TRAINING}

@@ -1,4 +1,4 @@
-"""A pretrained ViT, read: its tensors, its shape, and all that is said of its function."""
+"""Reading a pretrained ViT: its tensors, its shape, and all statements on its function."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from qnas.supernet.pretrained.timm_models import KnownModel, check_name, fetched
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """`tensors` of a ViT by timm's names, `where` they were in the source, what was `left_out`,
-    all that is `told` of its function, and the statistics of its images."""
+    """A pretrained ViT: `tensors` by timm's names, their position `where` in the source, the names
+    `left_out`, the sources' statements `told` on its function, and the statistics of its images."""
 
     tensors: State
     shape: Shape
@@ -33,7 +33,8 @@ class Read:
 
 
 def read(given: Pretrained) -> Read:
-    """Raises CheckpointError for a source that holds no plain ViT, and what `fetched` raises."""
+    """Read a pretrained ViT; CheckpointError if the source contains no plain ViT, and errors as
+    `fetched`."""
     if is_weights_file(given.source):
         path = weights_in(Path(given.source))
         stored, sha256 = read_stored(path), digest_of(path)
@@ -65,7 +66,7 @@ def read(given: Pretrained) -> Read:
 
 
 def read_state_dict(path: Path) -> State:
-    """The state dict of any network in a file; CheckpointError where there is none."""
+    """The state dict of any network in a file; CheckpointError if there is none."""
     try:
         return state_of(read_stored(path).content)
     except ValueError as error:
@@ -76,7 +77,7 @@ def read_state_dict(path: Path) -> State:
 
 
 def _plain_vit(source: str, find: Callable[[], Found]) -> tuple[Found, Shape, list[str]]:
-    """The ViT, its shape, and what lies beside it; CheckpointError unless it is a plain one."""
+    """The ViT, its shape, and the names beside it; CheckpointError unless it is a plain ViT."""
     missing: list[str] = []
     try:
         found = find()
@@ -116,7 +117,7 @@ def _sizes(shape: Shape) -> tuple[int, int, int, int]:
 
 
 def _of_study(name: str, shape: Shape) -> KnownModel:
-    """What timm's model of a name that the study gives says; CheckpointError for other sizes."""
+    """timm's model of a name that the study gives; CheckpointError if its sizes differ."""
     check_name(name, "pretrained_model", "must be a model of timm's")
     model = named(name, {}, by=f"pretrained_model {name}")
     if model.sizes != _sizes(shape):

@@ -1,5 +1,4 @@
-"""The settings that trainers store beside weights: what of them is read, and how, without their
-classes."""
+"""The settings that trainers store beside weights, read without importing their classes."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from typing import Any
 
 
 class Ignored:
-    """Stands for an object beside the weights: made without its class, and without its content."""
+    """A placeholder for an object beside the weights, made without its class and content."""
 
     def __new__(cls, *_: Any) -> Ignored:
         return object.__new__(cls)
@@ -42,10 +41,10 @@ _IGNORED = {
     "typing": "Any",
     "uuid": "UUID",
 }
-# Each of these names in a file is read as what stands here, never as what has that name; a file
-# with any other is refused.
+# Each of these class names in a file is read as the class given here, never imported by name; a
+# file with any other name is refused.
 ALLOWED: dict[str, Any] = {
-    "argparse.Namespace": argparse.Namespace,  # has attributes, and no code
+    "argparse.Namespace": argparse.Namespace,  # has attributes and runs no code
     "types.SimpleNamespace": argparse.Namespace,
     "collections.defaultdict": _mapping,
     "lightning.fabric.utilities.data.AttributeDict": OrderedDict,
@@ -59,7 +58,7 @@ ALLOWED: dict[str, Any] = {
 
 
 def settings_in(content: Any) -> dict[str, Any]:
-    """What a trainer stored beside the weights, by its name: plain values alone."""
+    """The plain values that a trainer stored beside the weights, by name."""
     if not isinstance(content, Mapping):
         return {}
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The shape of a plain vision transformer, read from its tensors: every one of them is checked."""
+"""The shape of a plain vision transformer, computed from its tensors, which are all checked."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from qnas.supernet.pretrained.names import STEM, State
 from qnas.supernet.pretrained.stored import plain
 
 MATRICES = ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
-# Of matrices: a norm without a bias may be another norm (RMSNorm).
+# Biases of matrices only: a norm without a bias may be another norm (RMSNorm).
 BIAS = re.compile(r"(qkv|proj|fc1|fc2|head)\.bias$")
-# Of training alone: MAE's decoder, heads of self-supervision, counters of averages.
+# Tensors used only in training: MAE's decoder, self-supervision heads, counters of averages.
 LEFT_OUT = re.compile(
     r"decoder_|decoder\.|mask_token$|n_averaged$|pooler\.|head\.(?!weight$|bias$)"
 )
-# What tensors of these names mean.
+# Properties that the presence of these tensors indicates.
 FOREIGN = (
     (r"dist_token|head_dist", "a distilled DeiT, which has a second class token"),
     (r"reg_token|register_tokens", "register tokens"),
@@ -38,8 +38,8 @@ FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Of a ViT. `side`: patches along an edge; `classes`: 0 without a head; `class_position`:
-    whether the class token has a position."""
+    """The shape of a ViT. `side` is the number of patches along an edge, `classes` 0 without a
+    head, and `class_position` whether the class token has a position."""
 
     embed_dim: int
     depth: int
@@ -53,9 +53,9 @@ class Shape:
 
 
 def shape_of(tensors: State, missing: list[str]) -> Shape:
-    """The shape; ValueError unless the tensors are those of a plain ViT, all of the right shape.
+    """Compute the shape; ValueError unless the tensors are those of a plain ViT in that shape.
 
-    Biases that a whole kind of matrix lacks are filled in as zeros, and their kinds added to
+    If all matrices of a kind lack a bias, zero biases are added, and the kind is added to
     `missing`.
     """
     stem = tensors[STEM]
@@ -86,7 +86,7 @@ def shape_of(tensors: State, missing: list[str]) -> Shape:
 
 
 def left_out(tensors: State) -> list[str]:
-    """Names that no ViT needs once it is trained; they are taken out of `tensors`."""
+    """Remove tensors that a trained ViT does not need from `tensors`; return their names."""
     names = sorted(name for name in tensors if LEFT_OUT.match(name))
     for name in names:
         del tensors[name]
@@ -103,7 +103,7 @@ def _depth(tensors: State) -> int:
 
 
 def _grid(tensors: State) -> tuple[int, bool]:
-    """Patches along an edge, and whether there is a position more, for the class token."""
+    """Patches along an edge, and whether there is one more position, for the class token."""
     for name in ("cls_token", "pos_embed"):
         if name not in tensors:
             raise ValueError(f"no {name}{_meaning(tensors)}")
@@ -124,7 +124,7 @@ def _length(tensors: State, name: str) -> int:
 
 
 def _expected(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name and shape of every tensor."""
+    """Name and shape of every tensor of a plain ViT."""
     dim, hidden = shape.embed_dim, shape.mlp_hidden
     sizes = {
         "attn.qkv": (3 * dim, dim),
@@ -174,7 +174,7 @@ def _meaning(names: object) -> str:
 
 
 def _fill_biases(tensors: State, expected: dict[str, tuple[int, ...]], missing: list[str]) -> None:
-    """Zeros for a kind of bias that no block has; ValueError where some have it."""
+    """Add zero biases of a kind that no block has; ValueError if only some blocks have it."""
     lacking = [name for name in expected if name not in tensors]
     for kind in dict.fromkeys(_kind(name) for name in lacking):
         names = [name for name in expected if _kind(name) == kind]
@@ -205,7 +205,7 @@ def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def check_values(tensors: State) -> None:
-    """ValueError where a weight is no number in single precision, or a matrix nothing but zeros."""
+    """Raise ValueError if a weight is not finite in single precision, or a matrix is all zero."""
     for name, tensor in tensors.items():
         wrong = int((~tensor.float().isfinite()).sum())
         if wrong:

@@ -1,4 +1,4 @@
-"""What a file of weights holds, read without running any code of it."""
+"""Reads the content of a file of weights without running code from the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from qnas.supernet.pretrained.settings import ALLOWED
 SHOWN = 80  # characters of a file's own text that a message quotes
 IN_FOLDER = ("model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 
-# What other programs leave where a file of weights should be: how it begins, and the remedy.
+# First bytes of files that other programs leave in place of a file of weights, and the remedy.
 IMPOSTORS = (
     (b"version https://git-lfs", "a pointer of Git LFS", "Run `git lfs pull` in its repository."),
     (b"<", "a web page or XML", "Download the file itself."),
@@ -41,8 +41,8 @@ OF_THE_FILE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EIO, errno.ENOENT)
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """`content` of a file: plain containers of tensors and settings. `metadata` of safetensors.
-    `remarks` on the file."""
+    """A file's `content` (plain containers of tensors and settings), the `metadata` of a
+    safetensors file, and `remarks` on the file."""
 
     content: Any
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -50,13 +50,13 @@ class Stored:
 
 
 def plain(text: object, limit: int = SHOWN) -> str:
-    """A file's own text for a message: one line, without control characters, cut short."""
+    """Text of a file for a message: one line, without control characters, truncated."""
     shown = printable(str(text))
     return shown if len(shown) <= limit else f"{shown[:limit]}..."
 
 
 def weights_in(path: Path) -> Path:
-    """The file of weights that a path names: itself, or the one in its folder."""
+    """The file of weights at `path`: the file itself, or the one in a folder."""
     if not path.is_dir():
         return path
     found = [path / name for name in IN_FOLDER if (path / name).is_file()]
@@ -67,15 +67,15 @@ def weights_in(path: Path) -> Path:
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of the file of weights that a path names."""
+    """SHA-256 of the file of weights at `path`, a file or a folder."""
     return hashlib.sha256(weights_in(path).read_bytes()).hexdigest()
 
 
 def read_stored(path: Path) -> Stored:
-    """The content of a safetensors file or of one that torch.save wrote, whatever its ending.
+    """Read a safetensors file or a file of torch.save; the file's suffix does not matter.
 
-    Raises CheckpointError for anything else, for a damaged file, and for one that holds objects
-    which only their own code could read.
+    Raises CheckpointError for other files, for damaged files, and for files with objects that need
+    their own code to be read.
     """
     remedy = "Save model.state_dict() as safetensors."
     try:
@@ -94,7 +94,7 @@ def read_stored(path: Path) -> Stored:
         reason, remedy = known or _damaged(error), "Check the file."
     except SafetensorError:
         reason = "a safetensors file that is damaged or cut short"
-    except Exception as error:  # of torch's reader, which raises all kinds for damaged files
+    except Exception as error:  # torch's reader raises many types for damaged files
         reason = _damaged(error)
     rule = "must be a state dict, in safetensors or as torch.save writes one"
     raise CheckpointError(problem(str(path), rule, reason, remedy))
@@ -109,7 +109,7 @@ def _impostor(path: Path) -> tuple[str, str] | None:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """By its content: a length, then JSON. An ending promises as much."""
+    """Whether the file begins as a safetensors file (a length, then JSON) or has its suffix."""
     with path.open("rb") as stream:
         head = stream.read(9)
     length = int.from_bytes(head[:8], "little")
@@ -129,12 +129,12 @@ def _read_safetensors(path: Path) -> Stored:
 def _read_torch(path: Path) -> Any:
     allowed: list[Any] = [(stand_in, name) for name, stand_in in ALLOWED.items()]
     with warnings.catch_warnings(), torch.serialization.safe_globals(allowed):
-        warnings.simplefilter("ignore")  # of formats that torch will not write any more
+        warnings.simplefilter("ignore")  # warnings about formats that torch no longer writes
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _unlike_checksum(path: Path) -> Iterator[str]:
-    """A remark where a part of an archive is not what its checksum says, which torch ignores."""
+    """A remark if a part of an archive does not match its checksum, which torch ignores."""
     try:
         with zipfile.ZipFile(path) as archive:
             if part := archive.testzip():
@@ -142,7 +142,7 @@ def _unlike_checksum(path: Path) -> Iterator[str]:
                     f"{plain(part)} in the file has another checksum than it says: it is damaged, "
                     "or was saved without checksums"
                 )
-    except (zipfile.BadZipFile, OSError, NotImplementedError):  # the older format has none
+    except (zipfile.BadZipFile, OSError, NotImplementedError):  # the older format has no checksums
         return
 
 
@@ -163,7 +163,7 @@ def _damaged(error: Exception) -> str:
 
 
 def read_json_beside(path: Path) -> dict[str, Any] | None:
-    """`config.json` beside a file of weights; None without one, or if it is no JSON object."""
+    """The `config.json` beside a file of weights; None if absent or no JSON object."""
     try:
         found = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What timm knows of a ViT by its name: its function, its weights, the images it was trained on."""
+"""timm's models by name: function, weights, and statistics of the training images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qnas.supernet.pretrained.function import Function
 from qnas.supernet.pretrained.stored import plain
 
 ARGUMENTS = {"img_size", "patch_size", "in_chans", "num_classes", "embed_dim", "depth"}
-ARGUMENTS |= {"num_heads", "mlp_ratio"}  # of a model that qnas exported
+ARGUMENTS |= {"num_heads", "mlp_ratio"}  # arguments of a model that qnas exported
 
 
 PLAIN_VITS = "DeiT (not distilled) and ViT are such models."
@@ -24,8 +24,8 @@ PLAIN_VITS = "DeiT (not distilled) and ViT are such models."
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A plain ViT of timm's. `sizes`: embed dim, depth, MLP width, patch size. `mean` and `std` of
-    the images that its weights were trained on, if timm knows them."""
+    """A plain ViT of timm. `sizes` are embed dim, depth, MLP width and patch size; `mean` and `std`
+    are those of its training images, if timm knows them."""
 
     function: Function
     sizes: tuple[int, int, int, int]
@@ -34,23 +34,23 @@ class KnownModel:
 
 
 def is_timm_name(name: object) -> bool:
-    """Whether timm has a model of that name, with or without a tag."""
+    """Whether timm has a model of this name, with or without a tag."""
     models = import_timm().list_models
     return isinstance(name, str) and name.split(".")[0] in models()
 
 
 def fetched(name: str) -> tuple[dict[str, Tensor], KnownModel]:
-    """Weights of a model of timm's, which fetches them.
+    """Download the weights of a timm model.
 
     Raises UnknownNameError for a name that timm does not know, ConfigError for weights that cannot
-    be fetched, CheckpointError for a model that is no plain ViT.
+    be downloaded, CheckpointError for a model that is no plain ViT.
     """
     timm = import_timm()
     if not name.startswith(HUBS):
         check_name(name, "pretrained", "must be a model of timm's, or a file of weights")
     try:
         model = timm.create_model(name, pretrained=True)
-    except Exception as error:  # the hub's errors are of many libraries
+    except Exception as error:  # the hub raises exceptions of many libraries
         rule = "must be fetched with its weights"
         remedy = "Go online for the first run, or give a file of its weights (.safetensors, .pth)."
         reason = plain(" ".join(str(error).split()) or type(error).__name__, 200)
@@ -70,21 +70,21 @@ def check_name(name: str, key: str, rule: str) -> None:
 
 
 def named(name: str, arguments: Mapping[str, Any], by: str) -> KnownModel:
-    """The model of that name, made without memory for its weights.
+    """Build the named model without memory for its weights.
 
-    Raises CheckpointError for one that is no plain ViT or cannot be made with these `arguments`.
+    Raises CheckpointError for a model that is no plain ViT or cannot be built with `arguments`.
     """
     try:
         with torch.device("meta"):
             model = import_timm().create_model(name, pretrained=False, **arguments)
-    except Exception as error:  # of timm's, for arguments that do not suit the model
+    except Exception as error:  # timm raises many types for unsuitable arguments
         rule = "must be a model that timm can make"
         raise CheckpointError(problem(by, rule, type(error).__name__, PLAIN_VITS)) from None
     return known_model(model, by)
 
 
 def known_model(model: Any, by: str) -> KnownModel:
-    """What can be said of `model`; CheckpointError unless it is a plain ViT."""
+    """The properties of a timm `model`; CheckpointError unless it is a plain ViT."""
     vit = import_timm("timm.models.vision_transformer")
     blocks = list(getattr(model, "blocks", []))
     if type(model) is not vit.VisionTransformer or {type(b) for b in blocks} != {vit.Block}:
@@ -127,7 +127,7 @@ def _what(model: nn.Module) -> str:
 
 
 def _activation(act: nn.Module) -> str:
-    """timm's word for it."""
+    """timm's name of the activation."""
     if isinstance(act, nn.GELU):
         return "gelu" if act.approximate == "none" else "gelu_tanh"
     names = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "QuickGELU": "quick_gelu"}
@@ -135,7 +135,7 @@ def _activation(act: nn.Module) -> str:
 
 
 def of_export(arguments: Any, by: str) -> Function | None:
-    """What qnas wrote of a model that it exported: a plain `VisionTransformer`."""
+    """The properties that qnas's export recorded: those of a plain `VisionTransformer`."""
     if not isinstance(arguments, dict) or set(arguments) != ARGUMENTS:
         return None
     heads = arguments["num_heads"]
