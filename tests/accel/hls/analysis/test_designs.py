@@ -63,13 +63,11 @@ def slow_loop(tmp_path: Path, *changes: tuple[str, str, str]) -> LoopTiming:
     return loop
 
 
-DRAIN = """        if (pending) {
-            drain_step(stage, draining, drained, drain, held, row_param, query_scale, gelu, act,
-                       key, score, residual, logit);
-            ++drained;
-        }
+DRAIN = """        if (turn.draining)
+            drain_step(stage, at.draining, at.drained, drain, held, row_param, query_scale, gelu,
+                       act, key, score, residual, logit);
 """
-MULTIPLY = """        if (beat)
+MULTIPLY = """        if (turn.beat)
             multiply_accumulate("""
 INTRA = "#pragma HLS DEPENDENCE variable=act intra false\n"
 
