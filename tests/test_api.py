@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -182,9 +183,16 @@ def test_a_study_of_objects_travels_as_data() -> None:
     assert by_name.recorded() == by_name
 
 
-def test_a_sampler_of_the_user_s_proposes(tmp_path: Path) -> None:
+def test_a_sampler_of_the_user_s_proposes_and_paths_are_kept_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ROOT / "qnas/accel/devices/zcu102.toml", tmp_path / "board.toml")
+    monkeypatch.chdir(tmp_path)
     search = qnas.SearchConfig(trials=6, population=3, sampler=make_sampler)
-    run = qnas.run(tiny(search=search), runs=tmp_path, until="search")
+    run = qnas.run(tiny(search=search, device="board.toml"), runs=tmp_path, until="search")
+    assert run.path.name == "tiny_board"
+    monkeypatch.chdir("/")
+    assert qnas.open_run(run.path).device.name == "zcu102"
     named = dataclasses.replace(search, sampler=RandomSampler)
     other = qnas.run(tiny(search=named, name="named"), runs=tmp_path, until="search")
     assert [t.params for t in run.study.trials] == [t.params for t in other.study.trials]

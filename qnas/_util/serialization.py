@@ -163,12 +163,27 @@ def write_json(path: Path, value: Any) -> None:
 
 def _explain(cls: type, error: Any, subject: str) -> str:
     """One sentence per fault in pydantic's error."""
-    return " ".join(_sentence(cls, fault, subject) for fault in error.errors()[:4])
+    faults = [fault for fault in error.errors() if not _is_of_other_kind(fault)]
+    return " ".join(_sentence(cls, fault, subject) for fault in faults[:4])
+
+
+def _is_of_other_kind(fault: Mapping[str, Any]) -> bool:
+    """Whether a value that may be a name or a table is judged as the one that it is not."""
+    kind, is_table = fault["loc"][-1:], isinstance(fault["input"], dict)
+    if kind == ("str",):
+        return is_table
+    return fault["type"] == "dataclass_type" and _is_class(*kind) and not is_table
+
+
+def _is_class(part: object = "") -> bool:
+    """Whether a part of pydantic's location is a class among alternatives, and no key."""
+    return str(part)[:1].isupper()
 
 
 def _sentence(cls: type, fault: Mapping[str, Any], subject: str) -> str:
     location = tuple(fault["loc"])
-    key = ".".join(str(part) for part in location) or "value"
+    parts = [str(part) for part in location if not _is_class(part)]
+    key = ".".join(parts).removesuffix(".str") or "value"
     where = f"{subject}: {key}"
     original = fault.get("ctx", {}).get("error")
     if isinstance(original, QnasError):

@@ -16,7 +16,7 @@ from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
-from qnas.studies.config import Study, load_config
+from qnas.studies.config import Study, load_config, resolved
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.report.explanation import Explanation, explain
 from qnas.studies.results.picks import Pick
@@ -206,7 +206,8 @@ def run(
     The run's directory is `runs`/NAME. A run that was interrupted resumes where it stopped.
 
     Args:
-        study: A Study, a TOML file, or the name of a study that comes with qnas.
+        study: A Study, whose relative paths are looked up from the working directory; a TOML file;
+            or the name of a study that comes with qnas.
         runs: Folder of the run directories.
         until: The last stage to run.
         workers: Number of search processes on this machine.
@@ -230,7 +231,7 @@ def run(
     if until not in get_args(Stage):
         remedy = nearest(str(until), get_args(Stage))
         raise UnknownNameError(problem("until", "must be a stage", repr(until), remedy))
-    config = study if isinstance(study, Study) else load_config(study)
+    config = resolved(study, Path.cwd()) if isinstance(study, Study) else load_config(study)
     pool = WorkerPool(workers, storage)
     pool.check()
     with writable_run(config, runs=Path(runs)) as opened:

@@ -283,12 +283,12 @@ def load_config(source: str | Path) -> Study:
     """
     path = _find(source)
     found = decode(Study, read_toml(path), subject=path.name)
-    config = _resolved(found, path.resolve().parent)
+    config = resolved(found, path.resolve().parent)
     config.check_names()
     return config
 
 
-def _resolved(config: Study, folder: Path) -> Study:
+def resolved(config: Study, folder: Path) -> Study:
     """`config` with its relative paths resolved from `folder`, and its names unchanged."""
     from qnas.data import resolve_data
 

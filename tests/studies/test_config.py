@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from qnas._util.serialization import decode, encode
 from qnas.errors import ConfigError, QnasError, UnknownNameError
 from qnas.studies.config import SearchConfig, Study, load_config, shipped_studies
+from tests.tiny import TINY
 
 GOOD = """
 name = "mine"
@@ -36,6 +37,21 @@ def test_defaults(tmp_path: Path) -> None:
 def test_a_study_without_a_name_is_called_after_its_space_and_device(tmp_path: Path) -> None:
     nameless = "\n".join(line for line in GOOD.splitlines() if not line.startswith("name"))
     assert load_config(write(tmp_path, nameless)).name == "digits_zcu102"
+
+
+def test_a_space_may_stand_in_the_study_itself(tmp_path: Path) -> None:
+    table = "\n".join(f"{k} = {json.dumps(v)}" for k, v in encode(TINY).items())
+    text = GOOD.replace('space = "digits"\n', "") + f"[space]\n{table}\n"
+    assert load_config(write(tmp_path, text)).search_space() == TINY
+    with pytest.raises(ConfigError, match="embed_dims"):
+        load_config(write(tmp_path, text.replace("embed_dims = [16", "embed_dims = [-16")))
+    with pytest.raises(ConfigError) as both:
+        load_config(write(tmp_path, GOOD.replace('"zcu102"', "5")))
+    assert str(both.value) == (
+        "`study.toml: device` must be a valid string; got 5. Correct the value."
+    )
+    with pytest.raises(ConfigError, match="Did you mean 'depths'"):
+        load_config(write(tmp_path, text.replace("depths =", "depth =")))
 
 
 def test_every_shipped_study_loads_by_its_bare_name() -> None:
