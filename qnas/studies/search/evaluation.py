@@ -1,4 +1,4 @@
-"""Evaluation of proposals: plan, constraints, objective values; or the reason why not."""
+"""Evaluation of proposals: plan, constraints and objective values, or the reason of a failure."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ Planner = Callable[[Architecture, float], tuple[HardwarePlan, Estimate]]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One value an objective, in the study's order; one constraint a resource, met if <= 0."""
+    """The outcome of an evaluated proposal: one value per objective, in the study's order, and
+    constraints by resource and limit, met if <= 0."""
 
     values: tuple[float, ...]
     constraints: Mapping[str, float]
     estimate: Estimate
     predicted: Prediction
-    wrong: str = ""  # in a race: which images, a bit each
+    wrong: str = ""  # with racing: one bit per image, set if misclassified
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyStopped:
     """A proposal that is certain to be dominated after `errors` errors on `images` images.
 
-    `bound` are its values, but for an error that is the least it can be: what a search may breed
-    by, and never a value of the trial.
+    `bound` is the tuple of its objective values, with a lower bound in place of the error. The
+    selection of parents uses `bound`; it is never the value of the trial.
     """
 
     constraints: Mapping[str, float]
@@ -47,7 +48,7 @@ class EarlyStopped:
 
 @dataclass(frozen=True, slots=True)
 class Infeasible:
-    """A proposal beyond a limit that its plan already tells: no image was spent on it."""
+    """A proposal whose plan alone exceeds a limit, so that no image was evaluated."""
 
     constraints: Mapping[str, float]
     estimate: Estimate
@@ -56,8 +57,8 @@ class Infeasible:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A proposal that could not be evaluated, with the traceback of an exception, if it was one.
-    Nothing stands in for its values."""
+    """A proposal that could not be evaluated, with the traceback if an exception was the reason.
+    The trial has no values."""
 
     reason: str
     traceback: str = ""
@@ -69,7 +70,8 @@ Evaluate = Callable[[Sequence[Proposal]], list[Result]]
 
 @dataclass(frozen=True, slots=True)
 class UserLimit:
-    """A limit of the study's own on an objective: the most of one to minimise, else the least."""
+    """A study's own limit on an objective: the largest value if it is minimised, else the
+    smallest."""
 
     objective: Objective
     limit: float
@@ -79,16 +81,17 @@ class UserLimit:
         return f"{'max' if self.objective.direction == 'minimize' else 'min'}_{self.objective.name}"
 
     def violation(self, value: float) -> float:
-        """value / limit - 1 of a maximum, 1 - value / limit of a minimum: met if <= 0."""
+        """Relative violation, met if <= 0: value / limit - 1 of an upper limit, 1 - value / limit
+        of a lower one."""
         excess = value / self.limit - 1.0
         return excess if self.objective.direction == "minimize" else -excess
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Evaluates a generation at a time, what costs nothing first.
+    """Evaluates a generation at a time, the modelled objectives before those that need images.
 
-    `planner` maps an architecture and a share of the DSPs to its plan and estimate; `limits` are
+    `planner` maps an architecture and a share of the DSPs to a plan and its estimate; `limits` are
     the usable amounts of each resource, `bounds` the study's own limits.
     """
 
@@ -99,7 +102,8 @@ class Evaluator:
     predictor: Predictor = UNCALIBRATED
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
-        """One result a proposal, in order. Exceptions become Failures, interrupts do not."""
+        """Evaluate `proposals` and return one result each, in order. Exceptions become Failures,
+        interrupts do not."""
         planned = [self.planned(proposal) for proposal in proposals]
         candidates = [c for c in planned if isinstance(c, Candidate)]
         found = self.values(candidates, [o for o in self.wanted() if not isinstance(o, MODELLED)])
@@ -110,12 +114,12 @@ class Evaluator:
         ]
 
     def wanted(self) -> list[Objective]:
-        """Objectives, and those that are only bounded."""
+        """The objectives, and those that only have a limit."""
         bounded = {bound.objective.name: bound.objective for bound in self.bounds}
         return list({**bounded, **{o.name: o for o in self.objectives}}.values())
 
     def planned(self, proposal: Proposal) -> Candidate | Infeasible | Failure:
-        """The candidate, unless its plan alone breaks a limit."""
+        """The candidate of a proposal; Infeasible if its plan alone exceeds a limit."""
         try:
             plan, estimate = self.planner(proposal.architecture, proposal.dsp_share)
         except Exception as error:
@@ -132,7 +136,7 @@ class Evaluator:
     def values(
         self, candidates: Sequence[Candidate], objectives: Sequence[Objective]
     ) -> list[dict[str, float] | Failure]:
-        """Of each candidate, the values of `objectives` by name."""
+        """The values of `objectives` by name, for each candidate."""
         if not candidates:
             return []
         try:
@@ -143,13 +147,13 @@ class Evaluator:
                 return [failure("objective", error)]
         else:
             return [_finite(row) for row in rows]
-        # One candidate must not fail its whole generation: find out which it is.
+        # One candidate must not fail its whole generation: evaluate one at a time to find it.
         return [self.values([candidate], objectives)[0] for candidate in candidates]
 
     def constraints(
         self, proposal: Proposal, predicted: Prediction, values: Mapping[str, float]
     ) -> dict[str, float]:
-        """Of every resource, and of every bound whose value is known."""
+        """The constraint of every resource, and of every limit whose value is in `values`."""
         own = {
             b.name: b.violation(values[b.objective.name])
             for b in self.bounds
@@ -164,7 +168,7 @@ class Evaluator:
     def evaluation(
         self, proposal: Proposal, candidate: Candidate, found: dict[str, float] | Failure
     ) -> Evaluation | Failure:
-        """`found` are the values that are not modelled, by name."""
+        """The result of a candidate; `found` has the values that are not modelled, by name."""
         told_by_plan = [o for o in self.wanted() if isinstance(o, MODELLED)]
         (modelled,) = self.values([candidate], told_by_plan)
         if isinstance(found, Failure):
@@ -194,12 +198,13 @@ def constraints(
     dsp_share: float = 1.0,
     predictor: Predictor = UNCALIBRATED,
 ) -> dict[str, float]:
-    """used / limit - 1 of every resource: comparable, since NSGA-II adds violations up.
+    """Compute used / limit - 1 of every resource, a relative number because NSGA-II adds up
+    violations.
 
-    What is used is what `predictor` counts of the prediction. DSPs beyond the proposal's own share
-    are a violation of that share; within it, they are compared with the device's limit, as the
-    other resources are. Of a resource that the device lacks (limit 0), the amount used, so that
-    none is feasible.
+    `predictor` decides whether the predicted value or its upper end counts as used. DSPs beyond the
+    proposal's own share violate that share; within the share they are compared with the device's
+    limit, as the other resources are. For a resource that the device lacks (limit 0) the constraint
+    is the amount used, so that a plan that uses it is infeasible.
     """
     used = {name: predictor.counted(predicted[name]) for name in RESOURCES}
     budget = math.floor(dsp_share * limits["dsp"])
@@ -211,6 +216,6 @@ def constraints(
 
 
 def failure(where: str, error: Exception) -> Failure:
-    """What an exception is to a trial."""
+    """The Failure of an exception raised by `where`."""
     text = "".join(traceback.format_exception(error))
     return Failure(f"{where}: {type(error).__name__}: {error}", text)

@@ -1,4 +1,4 @@
-"""Genome: an Optuna parameter set as a subnet and its share of the device's DSPs."""
+"""Genome: the mapping from Optuna parameters to a subnet and its share of the device's DSPs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ DSP_SHARE = "dsp_share"
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What one trial proposes. Two parameter sets that differ in inactive genes are equal here."""
+    """A subnet and its share of the DSPs. Parameter sets that differ only in inactive genes give
+    equal proposals."""
 
     architecture: Architecture
     dsp_share: float
 
     @property
     def key(self) -> str:
-        """Names the proposal: subnet's key and the share."""
+        """The proposal's identifier: the subnet's key and the share."""
         return f"{self.architecture.key}:{self.dsp_share:g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Genome:
-    """Fixed-length superset of every proposal: the space's genes, then the hardware's one.
+    """The parameters of all proposals: the space's genes, then the gene of the share of DSPs.
 
-    Fixed because Optuna's NSGA-II crosses over only parameters that every trial has.
+    The length is fixed because Optuna's NSGA-II crosses over only parameters that every trial has.
     """
 
     space: SearchSpace
@@ -45,5 +46,5 @@ class Genome:
         return {**genes, DSP_SHARE: CategoricalDistribution(self.dsp_shares)}
 
     def decode(self, params: Mapping[str, Any]) -> Proposal:
-        """The proposal of `params`; ConfigError if they are not of this genome."""
+        """Decode `params`; ConfigError if they are not parameters of this genome."""
         return Proposal(self.space.decode(params), float(params[DSP_SHARE]))

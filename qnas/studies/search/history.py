@@ -1,4 +1,4 @@
-"""History: the trials of a search by generation, read from the study as they come."""
+"""History: the trials of a search by generation, read incrementally from the study."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ GIVE_UP_AFTER = 5  # generations
 
 
 class History:
-    """What `study` holds of the search. `update` reads on from where it left off.
+    """The search's trials in `study`; `update` reads the new ones.
 
-    A place (generation, slot) has one trial: the first that was finished. A worker that was taken
-    for dead may write another, which is of no account.
+    Each position (generation, slot) has one trial, the first that finished. A worker that was taken
+    for dead may write a second one, which is ignored.
     """
 
     def __init__(self, study: optuna.Study) -> None:
@@ -25,7 +25,8 @@ class History:
         self.decided = self.feasible = self.failed = 0
 
     def update(self) -> list[FrozenTrial]:
-        """Take in the trials that were added; returns those that count, by number."""
+        """Read the trials added since the last call; return those that are not ignored, by
+        number."""
         trials = self._study.get_trials(deepcopy=False)[self._seen :]
         self._seen += len(trials)
         return [trial for trial in trials if self._take_in(trial)]
@@ -49,15 +50,15 @@ class History:
         return [trial for _, trial in slots if trial.state != TrialState.FAIL]
 
     def before(self, generation: int) -> list[FrozenTrial]:
-        """The decided trials of the generations before one, by place."""
+        """The decided trials of the generations before `generation`, by position."""
         return [trial for earlier in range(generation) for trial in self.generation(earlier)]
 
     def open_slots(self, population: int, trials: int) -> tuple[int, list[int]]:
-        """The generation to fill, and its slots that have no trial yet; none if all is done.
+        """The generation to fill, and its slots without a trial; no slots if the search is done.
 
-        A generation is over when it has `population` decided trials, the last one when there are
-        `trials` in all. A failed trial uses up its slot, and another slot is opened. Who evaluates
-        which slot, and in what order, makes no difference.
+        A generation is complete when it has `population` decided trials, the last one when there
+        are `trials` in all. A failed trial uses up its slot, and one more slot is opened. The
+        result does not depend on which worker evaluates which slot, or in what order.
         """
         generation, left = 0, trials
         while left > 0:
@@ -75,10 +76,10 @@ class History:
 
 
 def no_feasible_candidate(history: History, generation: int) -> bool:
-    """Whether GIVE_UP_AFTER generations before the last went by, of which `generation` would be
-    the next, without one candidate within the limits.
+    """Whether GIVE_UP_AFTER complete generations before `generation` have no feasible candidate.
 
-    The selection breeds from the least violations, so that by then they have been pressed.
+    The selection prefers the smallest violations, so that these generations have reduced them as
+    far as they could.
     """
-    nothing = history.feasible == history.failed == 0  # what fails was within the plan's limits
+    nothing = history.feasible == history.failed == 0  # a failed trial's plan was within the limits
     return nothing and generation > GIVE_UP_AFTER

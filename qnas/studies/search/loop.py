@@ -1,4 +1,4 @@
-"""The search: a generation at a time, resumable at any point with the same outcome."""
+"""The search loop: a generation at a time, resumable at any point with the same outcome."""
 
 from __future__ import annotations
 
@@ -37,16 +37,28 @@ Callback = Callable[[optuna.Study, FrozenTrial], None]
 
 @dataclass
 class SearchLoop:
-    """Drives `study` to `search.trials` decided trials.
+    """Runs `study` until it has `search.trials` decided trials.
 
-    What a generation proposes follows from the generations before it, so that any number of
-    loops may fill it together: `leases` says who evaluates which slot. What a loop has claimed
-    is evaluated and written as a whole: a kill loses at most that. Duplicates of an earlier trial
-    are answered from memory. With `race`, which is told the decided trials of the generations
-    before and says how to evaluate against them, that takes the place of `evaluate`. With
-    `targets`, every `search.focus_every`-th generation looks near the best that reach them.
-    `callbacks` are told each trial that is finished, by whomever; a `study.stop()` ends the search.
-    `log` is a file to which tracebacks of failed trials are added.
+    The proposals of a generation follow from the generations before it, so that several loops can
+    fill a generation at once: `leases` assigns slots to loops. A loop evaluates and writes its
+    leased slots as one batch; killing the loop loses at most this batch. A duplicate of an earlier
+    trial gets that trial's result without an evaluation.
+
+    Attributes:
+        study: The Optuna study to add trials to.
+        genome: Decodes parameters to proposals.
+        search: Budget and sampler.
+        seed: Seed of every random choice.
+        evaluate: Evaluates proposals.
+        progress: Listener to the progress.
+        warm_start: Parameters for the first slots.
+        leases: Assigns slots to loops.
+        targets: FPS targets: every `search.focus_every`-th generation mutates the most accurate
+            candidates that reach a target.
+        race: Makes, from the decided trials of earlier generations, the racing evaluator that
+            replaces `evaluate`.
+        callbacks: Called with every finished trial of any worker; `study.stop()` ends the search.
+        log: File to which the tracebacks of failed trials are appended.
     """
 
     study: optuna.Study
@@ -63,7 +75,8 @@ class SearchLoop:
     log: Path | None = None
 
     def run(self) -> None:
-        """Ends early if the study is stopped, or its history is `no_feasible_candidate`.
+        """Run the search. It ends early if the study is stopped, or if its history has
+        `no_feasible_candidate`.
 
         Raises EvaluationError after `search.stop_after` failed trials in a row.
         """
@@ -72,14 +85,15 @@ class SearchLoop:
         self._history = History(self.study)
         self._memory: dict[str, FrozenTrial] = {}
         self._remember(self._history.update())
-        self._failures = 0  # in a row, since this run began: it may be after a repair
+        self._failures = 0  # in a row, in this process: a resumed search may have been repaired
         before, start = self.study.user_attrs.get(SECONDS, 0.0), time.perf_counter()
         while self._step():
             seconds = before + time.perf_counter() - start
             self.study.set_user_attr(SECONDS, round(seconds, 3))
 
     def _step(self) -> bool:
-        """Evaluate what of the current generation is nobody else's; False when all is done."""
+        """Evaluate the slots of the current generation that this loop can lease; False when the
+        search is done."""
         generation, slots = self._open()
         nothing = no_feasible_candidate(self._history, generation)
         if not slots or nothing or is_stopped(self.study):
@@ -115,7 +129,7 @@ class SearchLoop:
         return self._history.open_slots(self.search.population, self.search.trials)
 
     def _fill(self, generation: int, proposed: dict[int, Params]) -> None:
-        """Evaluate each key once, unless it is known, and write a trial for every slot."""
+        """Evaluate each new key once, and write a trial for every slot."""
         begun = datetime.now()
         proposals = {slot: self.genome.decode(params) for slot, params in proposed.items()}
         fresh = {p.key: p for p in proposals.values() if p.key not in self._memory}
@@ -143,7 +157,7 @@ class SearchLoop:
         return self.genome.decode(params).key
 
     def _record(self, trials: Sequence[FrozenTrial]) -> None:
-        """In slot order, and no more than it takes to see that the search must stop."""
+        """Add `trials` in slot order, up to the one after which the search must stop."""
         row = self._failures
         for count, trial in enumerate(trials, start=1):
             row = _row_after(row, trial)
@@ -155,7 +169,7 @@ class SearchLoop:
             add_failures(self.log, trials)
 
     def _take_in(self) -> None:
-        """Read what was written since, by whomever. Raises EvaluationError: see `run`."""
+        """Read the new trials of all workers. Raises EvaluationError as `run`."""
         found = self._history.update()
         self._remember(found)
         for trial in found:
@@ -179,14 +193,15 @@ class SearchLoop:
 
 
 def _row_after(row: int, trial: FrozenTrial) -> int:
-    """Failures in a row after `trial`; a refusal tells nothing of the evaluation."""
+    """Failures in a row after `trial`; an infeasible trial neither adds to nor ends a row."""
     if trial.state == TrialState.PRUNED:
         return row
     return row + 1 if trial.state == TrialState.FAIL else 0
 
 
 def add_failures(log: Path, trials: Sequence[FrozenTrial]) -> None:
-    """Add to the file `log` what failed of `trials`, and where: one write, for several workers."""
+    """Append the failures among `trials`, with tracebacks, to the file `log` in one write, since
+    several workers append to it."""
     texts = [
         f"{trial.datetime_complete:%Y-%m-%d %H:%M:%S}  generation {place_of(trial)[0]},"
         f" slot {place_of(trial)[1]}, {trial.user_attrs[KEY]}: {trial.user_attrs[REASON]}\n"

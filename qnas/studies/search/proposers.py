@@ -1,4 +1,4 @@
-"""Proposers: what a generation's slots are filled with, a function of the trials before it."""
+"""Proposers: they compute the parameters of a generation's slots from the earlier trials."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ Identify = Callable[[Params], str]
 
 
 class Proposer(Protocol):
-    """Proposes by generation and slot, from the decided trials of earlier generations alone."""
+    """Proposes parameters by generation and slot, from the decided trials of earlier
+    generations only."""
 
     def propose(self, history: History, generation: int, slots: range) -> list[Params]:
-        """Parameters of `slots`: the same whenever, and by whomever, they are asked for."""
+        """Parameters of `slots`, the same in every call and in every process."""
         ...
 
 
 class Evolution:
-    """NSGA-II. `identify` maps parameters to the key of what they describe.
+    """Proposes by NSGA-II. `identify` maps parameters to the key of their proposal.
 
-    A child that is known, from an earlier generation or an earlier slot, is bred again, up to
-    ATTEMPTS times; then it stands, and is answered from memory. `seeds` fill the first slots.
+    A child whose key an earlier generation or slot has is bred again, up to ATTEMPTS times; after
+    that the duplicate is kept and gets the earlier result. `warm_start` fills the first slots.
     """
 
     def __init__(
@@ -56,9 +57,9 @@ class Evolution:
         self._settings: dict[str, Any] = {**search.settings, "population_size": search.population}
         self._selection = ParentSelection(**self._settings)
         self._warm_start = list(warm_start)
-        self._parents: list[list[FrozenTrial]] = [[]]  # of each generation
-        self._known: set[str] = set()  # of the generations before the last of `_parents`
-        self._current: list[Params] = []  # proposed so far of that generation
+        self._parents: list[list[FrozenTrial]] = [[]]  # by generation
+        self._known: set[str] = set()  # keys of the generations before the last of `_parents`
+        self._current: list[Params] = []  # parameters proposed so far for that generation
 
     def propose(self, history: History, generation: int, slots: range) -> list[Params]:
         if generation != len(self._parents) - 1 or not self._current:
@@ -68,7 +69,7 @@ class Evolution:
         return self._current[slots.start : slots.stop]
 
     def _advance(self, history: History, generation: int) -> None:
-        """Parents of every generation up to this one; what was proposed before it is known."""
+        """Select the parents of every generation up to this one, and collect the known keys."""
         for last in range(len(self._parents) - 1, generation):
             pool = history.generation(last)
             self._known.update(trial.user_attrs[KEY] for trial in pool)
@@ -97,10 +98,11 @@ class Evolution:
 
 
 class Sampling:
-    """Any other sampler of Optuna's, a batch of `population` at a time.
+    """Proposes by any other sampler of Optuna, a batch of `population` at a time.
 
-    A fresh sampler each generation, seeded by (seed, generation), on a copy in memory of the
-    trials before it: slower than one that lives on, but the same after any interruption.
+    Each generation gets a new sampler, seeded by (seed, generation), on an in-memory copy of the
+    earlier trials. This is slower than one persistent sampler, but gives the same proposals after
+    an interruption.
     """
 
     def __init__(
@@ -127,7 +129,7 @@ class Sampling:
         return study
 
     def _marked(self, trial: FrozenTrial) -> FrozenTrial:
-        """`trial` with its generation where a genetic sampler of Optuna's looks for it."""
+        """`trial` with its generation in the attribute that Optuna's genetic samplers read."""
         marked = copy.copy(trial)
         key = f"{self._search.sampler_name}:generation"
         marked.system_attrs = {**trial.system_attrs, key: place_of(trial)[0]}
@@ -143,7 +145,7 @@ def make_proposer(
     identify: Identify,
     warm_start: Sequence[Params] = (),
 ) -> Proposer:
-    """The proposer of the sampler that `search` names."""
+    """Make the proposer for the sampler that `search` names."""
     if search.sampler_name == DEFAULT_SAMPLER:
         return Evolution(
             study, distributions, search, seed, identify=identify, warm_start=warm_start

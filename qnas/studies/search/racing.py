@@ -1,11 +1,11 @@
-"""Racing: a candidate is shown no more images once it is certain that another dominates it.
+"""Racing: the evaluation of a candidate stops once another candidate certainly dominates it.
 
-The search split's images are put in the order of how many subnets of earlier generations got them
-wrong, so that whoever is going to err does so early. A candidate is dominated, whatever it does on
-the rest, as soon as it has made as many errors as a rival makes on the whole split that is no
-worse in every other objective. That is a comparison on the same images, and a certain one: no
-member of the front is ever lost to it. (Tests between the errors of pairs, at 95 % confidence,
-saved little on a split of 360 images on which good subnets differ by three.)
+The images of the search split are sorted by how many subnets of earlier generations misclassified
+them, so that errors appear early. Consider a rival that is at least as good in every other
+objective. As soon as the candidate has made as many errors as the rival makes on the whole split,
+the rival dominates it, whatever the remaining images give. The comparison is exact and on the same
+images: no member of the front is ever lost. (Statistical tests on pairs of subnets, at 95 %
+confidence, saved little on a split of 360 images on which good subnets differ by three.)
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """The field that candidates run against: `trials` of earlier generations.
+    """The trials of earlier generations that candidates are compared with.
 
-    `order` (n,) are the images, the hardest first; `wrong` maps a proposal's architecture to what
-    it got wrong.
+    `order` (n,) has the indices of the images, the hardest first; `wrong` maps an architecture's
+    key to the flags of its misclassified images.
     """
 
     order: NDArray[np.int64]
@@ -51,8 +51,8 @@ class Race:
     def against(
         cls, trials: Sequence[FrozenTrial], images: int, *, error: int, signs: Sequence[float]
     ) -> Race:
-        """`error` is the place of the error among a trial's values, `signs` are -1 for those to
-        maximise."""
+        """Make a race against `trials`. `error` is the index of the error among a trial's values;
+        `signs` are -1 for objectives to maximise, else 1."""
         looked = [t for t in trials if t.state == TrialState.COMPLETE]
         wrong = {
             t.user_attrs[KEY].split(":")[0]: unpack(t.user_attrs[WRONG], images) for t in looked
@@ -68,8 +68,11 @@ class Race:
         )
 
     def limit(self, costs: Sequence[float]) -> int | None:
-        """The number of errors with which a candidate of these costs (each to be minimised) is
-        dominated: a rival's, or one more than those of a rival that costs just the same."""
+        """The number of errors at which a candidate of these costs (minimised) is dominated.
+
+        This is the error count of a rival with costs no higher, or that count plus one if the costs
+        are equal; None without such a rival.
+        """
         own = np.asarray(costs)
         no_worse = (self.costs <= own).all(axis=1)
         if not no_worse.any():
@@ -80,7 +83,7 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class RacingEvaluator:
-    """Evaluates as `evaluator` does, but what is certain to be dominated no further."""
+    """Evaluates as `evaluator` does, but stops at candidates that are certain to be dominated."""
 
     evaluator: Evaluator
     error: ImageObjective
@@ -135,11 +138,11 @@ class RacingEvaluator:
 
 
 def pack(flags: Flags) -> str:
-    """A bit an image, base64: 60 characters for 360."""
+    """Encode flags as one bit per image in base64: 60 characters for 360 images."""
     return base64.b64encode(np.packbits(flags).tobytes()).decode()
 
 
 def unpack(text: str, count: int) -> Flags:
-    """Inverse of `pack`."""
+    """Decode `count` flags from the text of `pack`."""
     data = np.frombuffer(base64.b64decode(text), dtype=np.uint8)
     return np.unpackbits(data, count=count).astype(bool)

@@ -1,4 +1,5 @@
-"""NSGA-II for `study.optimize` that proposes the same whatever happens to its workers."""
+"""NSGA-II for `study.optimize` whose proposals do not depend on the number of workers or on
+interruptions."""
 
 from __future__ import annotations
 
@@ -37,36 +38,36 @@ DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class ReproducibleNSGAIISampler(BaseSampler):
-    """NSGA-II whose trials follow from `seed` and the values before them alone.
+    """NSGA-II whose proposals depend only on `seed` and the values of earlier generations.
 
         study = optuna.create_study(
             directions=["minimize", "maximize"], sampler=qnas.ReproducibleNSGAIISampler(seed=1)
         )
         study.optimize(objective, n_trials=500, n_jobs=4)
 
-    Optuna's own sampler keeps one random state, which a killed process loses and threads share.
-    Here each trial has a place, a slot of a generation of `population_size`, and a random state of
-    its own, (seed, generation, slot, attempt); its parents are selected when the generation before
-    is complete, for which it waits. So these find the same parameters at the same places: one
-    process or many, on any storage that they share, `n_jobs` of any number, in one go or killed
-    and resumed. Trials' numbers, and which are made twice, may differ.
+    Optuna's own sampler keeps one random state, which threads share and a killed process loses.
+    Here each trial has a position, a slot in a generation of `population_size`, and its own random
+    state, (seed, generation, slot, attempt). Its parents are selected when the previous generation
+    is complete; the sampler waits for that. The parameters at each position are therefore the same
+    for one process or many on a shared storage, for any `n_jobs`, and for a study that was killed
+    and resumed. The numbers of the trials, and which trials are repeated, may differ.
 
-    Selection, crossover and mutation are Optuna's; a trial within its constraints
-    (`trial.set_constraint`) comes before one that is not. What a process of this machine left
-    running when it was killed is proposed again; after the death of another machine,
-    `study.tell(number, state=TrialState.FAIL)` frees the slot. The objective must give the same
+    Selection, crossover and mutation are Optuna's. A trial that keeps its constraints
+    (`trial.set_constraint`) ranks before one that does not. A trial of a killed process of this
+    machine is proposed again; if another machine dies,
+    `study.tell(number, state=TrialState.FAIL)` frees the slot. The objective must return the same
     values for the same parameters.
 
     Args:
-        seed: Of everything that is drawn.
-        population_size: Trials of a generation.
-        mutation: As of `optuna.samplers.NSGAIISampler`, and so are those that follow.
-        mutation_prob: See there.
-        crossover: See there.
-        crossover_prob: See there.
-        swapping_prob: See there.
-        retries: How often a trial that fails is proposed again, the same, before another child
-            takes its slot.
+        seed: Seed of every random choice.
+        population_size: Trials per generation.
+        mutation: The argument of `optuna.samplers.NSGAIISampler` of this name.
+        mutation_prob: The argument of `optuna.samplers.NSGAIISampler` of this name.
+        crossover: The argument of `optuna.samplers.NSGAIISampler` of this name.
+        crossover_prob: The argument of `optuna.samplers.NSGAIISampler` of this name.
+        swapping_prob: The argument of `optuna.samplers.NSGAIISampler` of this name.
+        retries: How often a failed trial is proposed again with the same parameters, before its
+            slot gets other parameters.
     """
 
     def __init__(
@@ -89,26 +90,26 @@ class ReproducibleNSGAIISampler(BaseSampler):
             "crossover_prob": crossover_prob,
             "swapping_prob": swapping_prob,
         }
-        self._selection = ParentSelection(**self._settings)  # refuses what Optuna refuses
+        self._selection = ParentSelection(**self._settings)  # raises as Optuna for bad arguments
         self._seed, self._retries = seed, retries
-        self._parents: list[list[FrozenTrial]] = [[]]  # of each generation
-        self._placed: dict[int, PlacedSampler] = {}  # by number, of the trials that run here
-        self._asked_by: dict[int, int] = {}  # the thread of each
+        self._parents: list[list[FrozenTrial]] = [[]]  # by generation
+        self._placed: dict[int, PlacedSampler] = {}  # by trial number, for trials running here
+        self._asked_by: dict[int, int] = {}  # the thread of each trial
         self._lock = threading.RLock()
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
 
     def reseed_rng(self) -> None:
-        """Nothing: no state is shared by threads or processes."""
+        """Do nothing: threads and processes share no random state."""
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Give the trial its place; waits while the generation before is evaluated elsewhere."""
+        """Give the trial its position; wait while others evaluate the previous generation."""
         while not self._take_place(study, trial):
             time.sleep(PAUSE_S)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """What all parents of the trial have in common."""
+        """The parameters that all parents of the trial have in common."""
         return self._sampler_of(study, trial).evolved
 
     def sample_relative(
@@ -124,7 +125,8 @@ class ReproducibleNSGAIISampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """At random: in the first generation, after a mutation, and of what parents lack."""
+        """Sample at random: in the first generation, after a mutation, and for parameters that the
+        parents lack."""
         sampler = self._sampler_of(study, trial)
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
@@ -135,13 +137,13 @@ class ReproducibleNSGAIISampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Forget the trial: it runs no more."""
+        """Remove the finished trial from the running ones."""
         with self._lock:
             self._placed.pop(trial.number, None)
             self._asked_by.pop(trial.number, None)
 
     def _sampler_of(self, study: optuna.Study, trial: FrozenTrial) -> PlacedSampler:
-        if trial.number not in self._placed:  # placed by another sampler, and handed over
+        if trial.number not in self._placed:  # a trial that another sampler began
             (mine,) = (t for t in study.get_trials(deepcopy=False) if t.number == trial.number)
             generation, slot = place_of(mine)
             slots = self._generations(study)[generation]
@@ -150,7 +152,7 @@ class ReproducibleNSGAIISampler(BaseSampler):
         return self._placed[trial.number]
 
     def _take_place(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """The first slot that nobody has; False if the generation must be waited for."""
+        """Take the first free slot; False if the trial must wait for the generation."""
         with self._lock:
             generation, slots = self._open(study, trial)
             free = [slot for slot in range(self._size) if slots[slot].free]
@@ -173,7 +175,7 @@ class ReproducibleNSGAIISampler(BaseSampler):
         return int(self._settings["population_size"])
 
     def _open(self, study: optuna.Study, trial: FrozenTrial) -> tuple[int, dict[int, _Slot]]:
-        """The first generation that is not complete; selects the parents of those up to it."""
+        """The first incomplete generation and its slots; selects the parents up to it."""
         generations = self._generations(study, but=trial.number)
         generation = 0
         while all(generations[generation][slot].done for slot in range(self._size)):
@@ -187,7 +189,7 @@ class ReproducibleNSGAIISampler(BaseSampler):
     def _generations(
         self, study: optuna.Study, *, but: int = -1
     ) -> defaultdict[int, defaultdict[int, _Slot]]:
-        """The slots of every generation as they are now, without the trial of the number `but`."""
+        """The current slots of every generation, without the trial of number `but`."""
         found: defaultdict[int, defaultdict[int, _Slot]] = defaultdict(lambda: defaultdict(_Slot))
         for trial in study.get_trials(deepcopy=False):
             if is_ours(trial) and trial.number != but:
@@ -209,7 +211,7 @@ class ReproducibleNSGAIISampler(BaseSampler):
         self._placed[trial.number] = sampler
 
     def _check_hope(self, slots: dict[int, _Slot]) -> None:
-        """EvaluationError if all that is waited for was asked by this very thread."""
+        """Raise EvaluationError if this thread itself runs all trials that it would wait for."""
         me = threading.get_ident()
         waited = [n for slot in slots.values() if not slot.done for n in slot.running]
         if all(self._asked_by.get(number) == me for number in waited):
@@ -220,7 +222,7 @@ class ReproducibleNSGAIISampler(BaseSampler):
 
 
 class _Slot:
-    """The trials at one place: `done`, `failed`, and the numbers of those that still run."""
+    """The trials at one position: `done`, `failed`, and the numbers of those still running."""
 
     def __init__(self) -> None:
         self.done: list[FrozenTrial] = []
@@ -241,13 +243,14 @@ class _Slot:
 
 
 def _is_alive(worker: str) -> bool:
-    """Whether a process lives, as far as this machine can tell: of others it cannot."""
+    """Whether a worker's process is alive; true for workers of other machines, which cannot be
+    checked."""
     host, pid, started = worker.rsplit(":", 2)
     return host != socket.gethostname() or _started(int(pid)) == started
 
 
 def _started(pid: int) -> str:
-    """When a process was started, in the kernel's ticks; "" if there is none, or no /proc."""
+    """The start time of a process, in kernel ticks; "" without the process or without /proc."""
     try:
         # Behind the command, which is in parentheses and may hold anything.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

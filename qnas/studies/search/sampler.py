@@ -1,10 +1,10 @@
-"""NSGA-II whose every child depends on (seed, generation, slot, attempt) and its parents alone.
+"""NSGA-II whose every child depends only on (seed, generation, slot, attempt) and its parents.
 
-Optuna's sampler keeps one random state for its lifetime, which a killed process loses, and looks
-through all trials at each ask. Here each slot of each generation has a state of its own and is
-told its parents, so that a resumed study proposes exactly what the uninterrupted one would have, a
-longer study begins with the shorter one's trials, and the hundredth generation costs what the
-first does. How parents are selected, crossed over and mutated is Optuna's own code.
+Optuna's sampler keeps one random state for its lifetime, which a killed process loses, and reads
+all trials at each ask. Here each slot of each generation has its own random state and is given its
+parents. A resumed study therefore proposes exactly the trials of an uninterrupted one, a longer
+study begins with the trials of a shorter one, and every generation takes the same time. Selection,
+crossover and mutation are Optuna's own code.
 """
 
 from __future__ import annotations
@@ -23,26 +23,25 @@ from qnas.studies.optuna_internals import set_random_state
 Distributions = dict[str, BaseDistribution]
 Params = dict[str, Any]
 
-GENERATION = "NSGAIISampler:generation"  # where the stock sampler looks for it too
+GENERATION = "NSGAIISampler:generation"  # the attribute that Optuna's own sampler reads
 SLOT = "qnas:slot"
-EARLY_STOPPED = (
-    "dominated"  # of a race: after how many images, and the least that the values can be
-)
+EARLY_STOPPED = "dominated"  # by racing: the number of images, and lower bounds of the values
 
 
 def is_ours(trial: FrozenTrial) -> bool:
-    """Whether `trial` belongs to the search, rather than being made elsewhere."""
+    """Whether the search made `trial`, and not another program."""
     return SLOT in trial.system_attrs
 
 
 def place_of(trial: FrozenTrial) -> tuple[int, int]:
-    """Generation and slot of one of ours: what counts, since numbers depend on who was first."""
+    """Generation and slot of a trial of the search. They identify the trial: its number depends on
+    the timing of the workers."""
     return int(trial.system_attrs[GENERATION]), int(trial.system_attrs[SLOT])
 
 
 class PlacedSampler(NSGAIISampler):
-    """Stock NSGA-II for trials of `generation`, told its parents; `evolved` are the parameters of
-    `distributions` that a child has of them."""
+    """Optuna's NSGA-II for trials of `generation` with given parents; `evolved` are the parameters
+    of `distributions` that a child inherits."""
 
     def __init__(
         self,
@@ -57,7 +56,7 @@ class PlacedSampler(NSGAIISampler):
         self.evolved = {name: d for name, d in sorted(distributions.items()) if not d.single()}
 
     def begin(self, state: Sequence[int]) -> None:
-        """Take up the random state of one trial."""
+        """Set the random state of one trial."""
         set_random_state(self, state)
 
     def get_trial_generation(self, study: optuna.Study, trial: FrozenTrial) -> int:
@@ -83,7 +82,7 @@ class SlotSampler(PlacedSampler):
         self._trial = create_trial(state=TrialState.RUNNING)
 
     def propose(self, study: optuna.Study, state: Sequence[int]) -> Params:
-        """Parameters of one child: what `study.ask` would do, without a trial in the storage."""
+        """Parameters of one child, as `study.ask` would give, without a trial in the storage."""
         self.begin(state)
         params = self.sample_relative(study, self._trial, self.evolved)
         return {
@@ -95,13 +94,13 @@ class SlotSampler(PlacedSampler):
 
 
 class ParentSelection(NSGAIISampler):
-    """Stock NSGA-II's selection of parents among trials that it is given."""
+    """Optuna's NSGA-II selection of parents among given trials."""
 
     def select(self, study: optuna.Study, pool: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-        """The survivors of `pool`, by place, at most the population.
+        """The survivors of `pool`, by position, at most the population.
 
-        What was dropped from a race counts by its bound, which a rival dominates. Trials without
-        values, refused for a limit, follow those with, the least violation first.
+        An early-stopped trial is ranked by its bound, which a rival dominates. Infeasible trials,
+        which have no values, rank after those with values, the smallest violation first.
         """
         bounded = [_with_bound(t) if is_early_stopped(t) else t for t in pool]
         self._pool = [t for t in bounded if t.state == TrialState.COMPLETE]
@@ -121,13 +120,13 @@ class ParentSelection(NSGAIISampler):
 
 
 def is_early_stopped(trial: FrozenTrial) -> bool:
-    """Whether a race ended before the trial had seen every image."""
+    """Whether racing stopped the trial before every image was evaluated."""
     found = trial.user_attrs.get(EARLY_STOPPED)
     return isinstance(found, Mapping) and "bound" in found
 
 
 def _with_bound(trial: FrozenTrial) -> FrozenTrial:
-    """A copy of a dropped trial that is COMPLETE with its bound, for the selection alone."""
+    """A copy of an early-stopped trial that is COMPLETE with its bound, for the selection only."""
     bounded = copy.copy(trial)
     bounded.values = trial.user_attrs[EARLY_STOPPED]["bound"]
     bounded.state = TrialState.COMPLETE

@@ -1,4 +1,4 @@
-"""Target local search: every few generations, a search near the best subnets of each target."""
+"""Target local search: every few generations, mutants of the best candidates of each target."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from qnas.studies.search.proposers import Identify, Proposer
 from qnas.studies.search.sampler import Distributions, Params, place_of
 from qnas.studies.search.trials import KEY, predicted_of
 
-PARENTS = 5  # of each target
+PARENTS = 5  # per target
 ATTEMPTS = 30
-MUTATIONS = 2.0  # genes of a child that are drawn anew, on average; one at least
-NEAR = 0.5  # how often a gene moves to a choice beside its own, rather than to any
+MUTATIONS = 2.0  # mean number of mutated genes of a child; at least one
+NEAR = 0.5  # probability that a mutated gene moves to a neighbouring choice, not to a random one
 
-# Images a second of a proposal whose plan keeps every limit, else None.
+# Images per second of a proposal whose plan keeps every limit, else None.
 Speed = Callable[[Params], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class FpsTargets:
-    """Images a second to reach, how to tell what a proposal makes, and the place of the error among
-    a trial's values."""
+    """Images per second to reach, the function that computes a proposal's speed, and the index of
+    the error among a trial's values."""
 
     fps: tuple[int, ...]
     speed: Speed
@@ -36,13 +36,13 @@ class FpsTargets:
 
 @dataclass
 class TargetLocalSearch:
-    """Fills every `every`-th generation with mutants of the most accurate candidates that reach
-    one of the targets, and that reach it themselves; the others are `inner`'s.
+    """Fills every `every`-th generation with mutants of the most accurate candidates that reach a
+    target; `inner` proposes the other generations.
 
-    Slots go round the targets. A child is a function of the seed, its place and the generations
-    before. What does not reach the target, or is known, is drawn again at no cost in images, up to
-    ATTEMPTS times. Until somebody reaches a target, the fastest there are breed for it. `inner`
-    selects its parents from these generations as from its own.
+    The slots alternate between the targets. A child depends only on the seed, its position and the
+    earlier generations. A mutant that misses the target or is known is drawn again, up to ATTEMPTS
+    times, without evaluating images. While no candidate reaches a target, the fastest candidates
+    are the parents. `inner` selects its parents from these generations as from its own.
     """
 
     inner: Proposer
@@ -53,7 +53,7 @@ class TargetLocalSearch:
     identify: Identify
 
     def __post_init__(self) -> None:
-        self._generation = -1  # of what follows
+        self._generation = -1  # generation of the fields below
         self._taken: set[str] = set()
         self._breeders: list[list[Params]] = []
         self._children: list[Params] = []
@@ -63,7 +63,7 @@ class TargetLocalSearch:
             return self.inner.propose(history, generation, slots)
         if generation != self._generation:
             self._advance(history, generation)
-        if not all(self._breeders):  # nothing fits so far: there is nothing to be near to
+        if not all(self._breeders):  # no candidate fits so far: there are no parents
             return self.inner.propose(history, generation, slots)
         while len(self._children) < slots.stop:
             self._children.append(self._child(len(self._children)))
@@ -77,7 +77,7 @@ class TargetLocalSearch:
         self._breeders = [self._parents(earlier, target) for target in self.targets.fps]
 
     def _parents(self, trials: Sequence[FrozenTrial], target: int) -> list[Params]:
-        """The most accurate that reach `target` within every limit; else the fastest."""
+        """The most accurate candidates that reach `target` within every limit; else the fastest."""
         fit = [
             trial
             for trial in trials
@@ -92,7 +92,7 @@ class TargetLocalSearch:
         return [trial.params for trial in best[:PARENTS]]
 
     def _child(self, slot: int) -> Params:
-        """The first mutant that is new and reaches the target; the fastest new one if none does."""
+        """The first new mutant that reaches the target, or else the fastest new one."""
         which = slot % len(self.targets.fps)
         parents, target = self._breeders[which], self.targets.fps[which]
         random = Random(f"{self.seed} {self._generation} {slot}")

@@ -1,4 +1,4 @@
-"""Trials of a study: how an outcome is written as one of Optuna's, and read back as a record."""
+"""Trials of a study: outcomes written as Optuna trials, and read back as records."""
 
 from __future__ import annotations
 
@@ -27,12 +27,23 @@ from qnas.studies.search.sampler import (
 from qnas.studies.storage.shared import IDENTITY
 
 ESTIMATE, PREDICTED, KEY, REASON, TRACEBACK = "estimate", "predicted", "key", "reason", "traceback"
-WRONG = "wrong"  # of a race
+WRONG = "wrong"  # with racing: the flags of the misclassified images
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """A COMPLETE trial: what was proposed, and what came of it."""
+    """An evaluated trial: its proposal and its outcome.
+
+    Attributes:
+        number: Optuna's number of the trial; it depends on the timing of the workers.
+        generation: Generation of the trial, from 0.
+        slot: Slot of the trial in its generation, from 0.
+        proposal: The subnet and its share of the DSPs.
+        values: Objective values by name, in the objectives' units.
+        constraints: Relative violations by resource and limit, met if <= 0.
+        estimate: The cost model's amounts.
+        predicted: The estimate after the study's calibration.
+    """
 
     number: int
     generation: int
@@ -50,38 +61,39 @@ class TrialRecord:
 
     @property
     def key(self) -> str:
-        """Of the subnet and its share of the DSPs."""
+        """The identifier of the subnet and its share of the DSPs."""
         return self.proposal.key
 
     @property
     def place(self) -> tuple[int, int]:
-        """Its order in the study, whoever evaluated it and when."""
+        """Generation and slot: the trial's order in the study, independent of the workers."""
         return self.generation, self.slot
 
     @property
     def feasible(self) -> bool:
-        """Whether it keeps every limit."""
+        """Whether the trial keeps every limit."""
         return all(value <= 0 for value in self.constraints.values())
 
     @property
     def accuracy(self) -> float | None:
-        """Top-1 on the search split, as a fraction; the objective `error` is in percent."""
+        """Top-1 accuracy on the search split, as a fraction; None without the objective `error`,
+        which is in percent."""
         error_percent = self.values.get("error")
         return None if error_percent is None else 1 - error_percent / 100
 
     def amount(self, name: str) -> float:
-        """An objective's value; else what is predicted of one of AMOUNTS or "cycles"."""
+        """The value of an objective, or the predicted amount of one of AMOUNTS or "cycles"."""
         return self.values[name] if name in self.values else self.predicted.value(name)
 
     @property
     def fps(self) -> float:
-        """Images a second, predicted."""
+        """Predicted images per second."""
         return self.predicted.value("fps")
 
 
 @dataclass(frozen=True, slots=True)
 class TrialPosition:
-    """Where a proposal stands in a study."""
+    """The position of a proposal in a study."""
 
     generation: int
     slot: int
@@ -96,10 +108,12 @@ def make_trial(
     result: Result,
     begun: datetime,
 ) -> FrozenTrial:
-    """An ordinary Optuna trial: COMPLETE; PRUNED, with its constraints and without values, if it
-    was refused for a limit or dropped from a race; FAIL with its reason and traceback.
+    """Make an ordinary Optuna trial of an outcome.
 
-    It took from `begun` until now: trials that were evaluated together took the same time."""
+    The state is COMPLETE for an Evaluation; PRUNED, with constraints and without values, for an
+    infeasible or early-stopped proposal; FAIL, with reason and traceback, for a failure. The trial
+    lasts from `begun` to now, the same for all trials of a batch.
+    """
     attrs: dict[str, object] = {KEY: key}
     if isinstance(result, Failure):
         attrs[REASON] = result.reason
@@ -137,7 +151,7 @@ def make_trial(
 
 
 def read_result(trial: FrozenTrial) -> Evaluation | EarlyStopped | Infeasible:
-    """Inverse of `make_trial` for a decided trial; floats come back exactly."""
+    """Read the outcome of a decided trial that `make_trial` made; floats are exact."""
     estimate = decode(Estimate, trial.user_attrs[ESTIMATE], subject=f"trial {trial.number}")
     attrs, predicted = trial.user_attrs, predicted_of(trial)
     if EARLY_STOPPED in attrs:
@@ -159,7 +173,7 @@ def read_result(trial: FrozenTrial) -> Evaluation | EarlyStopped | Infeasible:
 
 
 def predicted_of(trial: FrozenTrial) -> Prediction:
-    """What was predicted of a decided trial: its estimate, unless a calibration said otherwise."""
+    """The prediction of a decided trial: its estimate, or the calibrated amounts."""
     subject = f"trial {trial.number}"
     if PREDICTED in trial.user_attrs:
         return decode(Prediction, trial.user_attrs[PREDICTED], subject=subject)
@@ -167,7 +181,7 @@ def predicted_of(trial: FrozenTrial) -> Prediction:
 
 
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """The search's trials that are over, one a place, by place: see `History`."""
+    """The finished trials of the search, one per position, by position: see `History`."""
     first: dict[tuple[int, int], FrozenTrial] = {}
     for trial in study.get_trials(deepcopy=False):
         if trial.state.is_finished() and is_ours(trial):
@@ -176,12 +190,12 @@ def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def decided_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """The search's trials with an outcome, by place: evaluated, or refused for a limit."""
+    """The decided trials of the search, by position: evaluated, infeasible or early-stopped."""
     return [trial for trial in finished_trials(study) if trial.state != TrialState.FAIL]
 
 
 def copy_missing(source: optuna.Study, target: optuna.Study) -> None:
-    """Add to `target`, by place, the search's trials that it lacks, and the facts about it."""
+    """Add the search's trials that `target` lacks, by position, and the study's attributes."""
     have = {place_of(trial) for trial in finished_trials(target)}
     target.add_trials(t for t in finished_trials(source) if place_of(t) not in have)
     known = target.user_attrs
@@ -193,7 +207,8 @@ def copy_missing(source: optuna.Study, target: optuna.Study) -> None:
 def read_records(
     study: optuna.Study, genome: Genome, objectives: Sequence[str]
 ) -> list[TrialRecord]:
-    """Every decided trial of `study`, by place; those refused have no values."""
+    """Read every decided trial of `study`, by position; infeasible and early-stopped trials have no
+    values."""
     return [_record(trial, genome, objectives) for trial in decided_trials(study)]
 
 

@@ -1,4 +1,4 @@
-"""Seeds: the front of an earlier run as the first slots of a search, hence as parents."""
+"""Warm start: the front of an earlier run fills the first slots of a search."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qnas.studies.search.sampler import Params
 
 
 def read_warm_start(front: Path, genome: Genome, *, most: int) -> list[Params]:
-    """Parameters of at most `most` rows of a front.csv, spread evenly over it (by error).
+    """Read the parameters of at most `most` rows of a front.csv, spread evenly over it (by error).
 
-    Architectures of other spaces are left out, DSP shares go to the nearest of the genome's.
-    ConfigError if the file is no front.csv or none of it belongs to the genome's space.
+    Architectures of other spaces are skipped; a DSP share becomes the nearest choice of the genome.
+    Raises ConfigError if the file is no front.csv or has no row in the genome's space.
     """
     try:
         with front.open(newline="", encoding="utf-8") as stream:

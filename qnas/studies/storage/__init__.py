@@ -1,0 +1,1 @@
+"""Storage of studies: `journal` on disk, `shared` between machines, `leases` of slots."""

@@ -1,4 +1,4 @@
-"""The study on disk: Optuna's journal, opened so that a killed writer harms nobody."""
+"""The study on disk: Optuna's journal, made safe against killed writers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 
 
 class KernelLock(JournalFileOpenLock):
-    """An flock on the journal itself: the kernel drops it when its holder dies.
+    """An flock on the journal itself, which the operating system drops when its holder dies.
 
-    Optuna's own locks are files, which a killed process leaves behind; the next one would wait
-    half a minute for their grace period.
+    Optuna's own locks are files. A killed process leaves its lock file behind, and the next process
+    would wait for its grace period of half a minute.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,8 +44,8 @@ class KernelLock(JournalFileOpenLock):
 class Journal(JournalFileBackend):
     """Optuna's journal file, to which a whole generation can be appended in one write.
 
-    There is no flush to disk: what a process wrote is the kernel's, and survives the process. Only
-    the end of the machine may cost the last entries, whose trials are then made again.
+    Writes are not flushed to disk: the operating system keeps them when the process dies. Only a
+    crash of the machine can lose the last entries, whose trials are then made again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,10 +55,10 @@ class Journal(JournalFileBackend):
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Keep what is appended, and write it at the end; nobody else writes meanwhile.
+        """Collect the appended entries and write them at the end of the block, under the lock.
 
-        Once the batch has entries, they are what there is to read: before the first, the storage
-        must have read the file.
+        After the first entry, reading returns only the batch's entries: the storage must have read
+        the file before.
         """
         self._kernel_lock.acquire()
         self._batch, self._batch_start = [], 0
@@ -93,7 +93,7 @@ class Journal(JournalFileBackend):
 
 
 class JournalStudy(StoppableStudy):
-    """An Optuna study in a journal file; trials that are added together are written together."""
+    """An Optuna study in a journal file, which writes trials added together in one write."""
 
     def __init__(self, name: str, journal: Journal, storage: JournalStorage) -> None:
         self._journal = journal
@@ -101,15 +101,15 @@ class JournalStudy(StoppableStudy):
 
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
         with self._journal.batch():
-            self.get_trials(deepcopy=False, states=())  # reads what others wrote
+            self.get_trials(deepcopy=False, states=())  # reads the entries of other processes
             super().add_trials(trials)
 
 
 def open_study(
     path: Path, *, name: str, directions: Sequence[Direction], metric_names: Sequence[str] = ()
 ) -> optuna.Study:
-    """The study in the journal at `path`, made if it is absent; `metric_names` are what Optuna's
-    plots call its objectives.
+    """Open the study in the journal at `path`, or create it; `metric_names` label the objectives in
+    Optuna's plots.
 
     Raises CheckpointError if the journal is damaged or has other directions.
     """
@@ -140,7 +140,7 @@ def open_study(
 
 
 def check_directions(study: optuna.Study, directions: Sequence[Direction], *, where: str) -> None:
-    """CheckpointError unless `study` has just these."""
+    """Raise CheckpointError unless `study` has these directions."""
     if [d.name.lower() for d in study.directions] != list(directions):
         raise CheckpointError(
             problem(
@@ -153,12 +153,12 @@ def check_directions(study: optuna.Study, directions: Sequence[Direction], *, wh
 
 
 def _drop_torn_line(path: Path) -> None:
-    """Cut what follows the last newline: an append that was never finished was never made.
-    ValueError for a line that is no object."""
+    """Remove the text after the last newline, an append that was not completed. ValueError for a
+    line that is no object."""
     if not path.exists():
         return
     with path.open("r+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # nobody is in the middle of one
+        fcntl.flock(stream, fcntl.LOCK_EX)  # no append is in progress
         content = stream.read()
         whole = content.rfind(b"\n") + 1
         # Optuna would write into a file of something else before it notices.

@@ -1,4 +1,4 @@
-"""Leases: which of several workers evaluates which slots of a generation."""
+"""Leases: the assignment of a generation's slots to workers."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ BEATS_PER_PATIENCE = 6
 
 
 class Leases(Protocol):
-    """Told the slots that have no trial yet, says which of them to evaluate."""
+    """Assigns slots without a trial to a worker."""
 
     def acquire(self, generation: int, slots: Sequence[int]) -> list[int]:
-        """Those of `slots` that are the caller's now; none if others have them all."""
+        """Lease some of `slots` to the caller; empty if other workers hold all of them."""
         ...
 
     def wait(self) -> None:
-        """Until it is worth looking again."""
+        """Wait a while before the next `acquire`."""
         ...
 
 
 class SoleWorker:
-    """Nobody else is there: all slots are the caller's."""
+    """Leases of a single worker, which gets all slots."""
 
     def acquire(self, generation: int, slots: Sequence[int]) -> list[int]:
         return list(slots)
@@ -41,18 +41,19 @@ class SoleWorker:
 
 
 def none_known_dead() -> Collection[str]:
-    """Workers that are known to have died, other than by their silence: none."""
+    """The default of `LeaseTable`: no worker is known to have died."""
     return ()
 
 
 class LeaseTable:
-    """Leases as trials of an Optuna study of their own, beside the search's in any storage.
+    """Leases stored as trials of a separate Optuna study, in the same storage as the search.
 
-    The storage numbers trials in the order in which they are made, which is all that it takes: a
-    slot belongs to the first claim on it whose worker lives. Workers count up an attribute of that
-    study. Whoever sees one stand still for `patience_s`, by its own clock, writes that the worker
-    is dead, and the slots that it had not written are free. If it lives on (a laptop was shut), it
-    goes on under another name; what it still writes of the old slots is of no account.
+    The storage numbers the trials in the order of their creation, which decides between leases: a
+    slot belongs to its first lease whose worker is alive. Each worker sends heartbeats by
+    incrementing its attribute of that study. A worker that sees no heartbeat of another one for
+    `patience_s`, by its own clock, marks that one as dead, and its unfinished slots become free. If
+    the marked worker is still alive (on a suspended laptop, say), it continues under a new name;
+    its results for the old slots are ignored.
     """
 
     def __init__(
@@ -70,11 +71,12 @@ class LeaseTable:
         self._patience_s, self._pause_s = patience_s, pause_s
         self.dead_workers: Callable[[], Collection[str]] = none_known_dead
         self._worker = worker or uuid.uuid4().hex
-        self._seen: dict[str, tuple[int, float]] = {}  # a worker's count, and since when
+        self._seen: dict[str, tuple[int, float]] = {}  # last count, and when first seen
         self._dead: set[str] = set()
 
     def acquire(self, generation: int, slots: Sequence[int]) -> list[int]:
-        """Half of an even share of what is free: much at first, little towards the end."""
+        """Lease half of an even share of the free slots: large batches first, small ones at the
+        end."""
         living = self._count_the_living()
         owners = self._owners(generation)
         own = [slot for slot in slots if owners.get(slot) == self._worker]
@@ -92,7 +94,7 @@ class LeaseTable:
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
-        """Be seen to live, from a thread of its own: an evaluation may take long."""
+        """Send heartbeats from a background thread, since an evaluation may take long."""
         over, counts = threading.Event(), itertools.count(1)
 
         def beat() -> None:
@@ -100,7 +102,7 @@ class LeaseTable:
 
         def beat_on() -> None:
             while not over.wait(self._patience_s / BEATS_PER_PATIENCE):
-                # If the storage is gone for good, the search itself fails of it.
+                # If the storage stays unreachable, the search itself fails.
                 with suppress(Exception):
                     beat()
 
@@ -114,7 +116,7 @@ class LeaseTable:
             thread.join()
 
     def _count_the_living(self) -> int:
-        """Workers that are not dead, this one among them; marks those found dead."""
+        """Count the workers that are alive, including this one; mark the dead ones."""
         attrs, now = self._study.user_attrs, time.monotonic()
         self._dead = {key.removeprefix(DEAD) for key in attrs if key.startswith(DEAD)}
         if self._worker in self._dead:
@@ -130,7 +132,7 @@ class LeaseTable:
         return len(beats.keys() - self._dead | {self._worker})
 
     def _owners(self, generation: int) -> dict[int, str]:
-        """Of each slot, the worker of the first claim by one that is not dead."""
+        """The owner of each slot: the worker of its first lease whose worker is not dead."""
         owners: dict[int, str] = {}
         for acquire in self._study.get_trials(deepcopy=False):
             attrs = acquire.user_attrs

@@ -1,4 +1,4 @@
-"""A study as it is at this moment, read beside the run that may be writing it."""
+"""A read-only copy of a study's current state, also while another process writes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qnas.studies.storage.stoppable import name_metrics
 
 
 class JournalReader:
-    """Reads a journal that another process may be writing: it is neither locked nor mended."""
+    """Reads a journal that another process may be writing, without locking or repairing it."""
 
     def __init__(
         self, journal: Path, *, name: str, directions: Sequence[Direction], metrics: Sequence[str]
@@ -26,7 +26,7 @@ class JournalReader:
         self._study: optuna.Study | None = None
 
     def study(self) -> optuna.Study:
-        """A copy in memory of the study as it is now; the same one until the journal grows.
+        """An in-memory copy of the study's current state; cached until the journal grows.
 
         Raises CheckpointError as `open_study` does.
         """

@@ -1,4 +1,4 @@
-"""A study in a storage that many machines reach: PostgreSQL, MySQL, or Optuna's gRPC proxy."""
+"""A study in a storage shared by several machines: PostgreSQL, MySQL, or Optuna's gRPC proxy."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 IDENTITY = "qnas:study"
 GRPC, GRPC_PORT = "grpc", 13000
 REACH_S = 5
-TABLES_S = 0.2, 1.0, 3.0  # pauses, while another machine makes the tables
+TABLES_S = 0.2, 1.0, 3.0  # pauses while another machine creates the tables
 
 
 @contextmanager
 def open_storage(url: str) -> Iterator[BaseStorage]:
-    """The Optuna storage at `url`, `grpc://HOST:PORT` or SQLAlchemy's for a database, and its
-    connections closed in the end.
+    """Open the Optuna storage at `url`, and close its connections at the end of the block.
 
-    ConfigError, without the password, if there is none; DependencyError without its driver.
+    `url` is `grpc://HOST:PORT`, or a database URL of SQLAlchemy. Raises ConfigError, without the
+    password in its message, if the storage cannot be reached; DependencyError without its driver.
     """
     try:
         if urlsplit(url).scheme == GRPC:
@@ -40,7 +40,7 @@ def open_storage(url: str) -> Iterator[BaseStorage]:
         extra = "grpc" if url.startswith(GRPC) else "postgres"
         rule, remedy = "needs its driver", f"pip install 'qnas-fpga[{extra}]'"
         raise DependencyError(problem("--storage", rule, error, remedy)) from None
-    except Exception as error:  # of SQLAlchemy, the driver or gRPC: it cannot be reached
+    except Exception as error:  # SQLAlchemy, the driver and gRPC raise many types
         found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         rule = f"must reach an Optuna storage at {_public(url)}"
         remedy = "Write postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT."
@@ -65,7 +65,7 @@ def _proxy(url: str) -> tuple[BaseStorage, Callable[[], None]]:
 
 
 def _database(url: str) -> tuple[BaseStorage, Callable[[], None]]:
-    """Two machines that come first both make the tables; one of them fails, and looks again."""
+    """Open a database. If two machines create its tables at once, one of them fails and retries."""
     for pause in (*TABLES_S, None):
         try:
             database = RDBStorage(url)
@@ -95,9 +95,9 @@ def shared_study(
     identity: str,
     metric_names: Sequence[str] = (),
 ) -> optuna.Study:
-    """The study `name` in `storage`, made if it is absent; `metric_names` as in `open_study`.
+    """Open the study `name` in `storage`, or create it; `metric_names` as in `open_study`.
 
-    CheckpointError if it has other directions or is of something else than `identity`.
+    Raises CheckpointError if it has other directions or another `identity`.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna.create_study(

@@ -1,4 +1,4 @@
-"""A study that anyone may stop: a callback here, or a worker of another process."""
+"""A study that a callback of any worker process can stop."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
-STOPPED = "stopped"  # a user attribute, so that every worker sees it
+STOPPED = "stopped"  # a user attribute, which every worker reads
 
 
 class StoppableStudy(optuna.Study):
-    """An Optuna study whose `stop` ends a search by qnas, in every process that takes part."""
+    """An Optuna study whose `stop` ends the search of qnas in every worker process."""
 
     def stop(self) -> None:
-        """End the search as soon as what is being evaluated is written."""
+        """End the search after the batches that are being evaluated."""
         self.set_user_attr(STOPPED, True)
 
 
@@ -25,7 +25,7 @@ def is_stopped(study: optuna.Study) -> bool:
 
 
 def start_again(study: optuna.Study) -> None:
-    """Forget an earlier `stop`."""
+    """Reset an earlier `stop`."""
     if is_stopped(study):
         study.set_user_attr(STOPPED, False)
 

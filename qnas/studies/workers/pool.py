@@ -1,4 +1,4 @@
-"""WorkerPool: who searches. Processes of this machine, and whoever else uses the same storage."""
+"""WorkerPool: the search processes of this machine, and others that share the same storage."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOCAL_PAUSE_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """`workers` processes here. `storage` is the URL of an Optuna storage; the run's own journal
-    without one."""
+    """`workers` search processes on this machine. `storage` is the URL of a shared Optuna storage;
+    "" for the run's own journal."""
 
     workers: int = 1
     storage: str = ""
@@ -39,7 +39,7 @@ class WorkerPool:
             raise ConfigError(problem("--workers", "must be at least 1", self.workers, "Try 2."))
 
     def check(self) -> None:
-        """ConfigError unless the storage can be reached: before a training, not after it."""
+        """Raise ConfigError unless the storage can be reached. Call it before a training."""
         if self.storage:
             with open_storage(self.storage):
                 pass
@@ -54,7 +54,7 @@ def open_pool(run: Run, pool: WorkerPool) -> Iterator[tuple[optuna.Study, Leases
     if pool.workers == 1 and not pool.storage:
         yield run.study, SoleWorker()
         return
-    run.files.leases.unlink(missing_ok=True)  # nobody else holds the run: those are dead
+    run.files.leases.unlink(missing_ok=True)  # this process holds the run: other workers are dead
     names = [uuid.uuid4().hex for _ in range(pool.workers - 1)]
     others = {name: _start(run, pool, name) for name in names}
 
@@ -67,7 +67,7 @@ def open_pool(run: Run, pool: WorkerPool) -> Iterator[tuple[optuna.Study, Leases
             yield study, leases
     finally:
         for process in others.values():
-            process.communicate()  # the end of its input is the end of it
+            process.communicate()  # closes its stdin, which ends it
         run.files.leases.unlink(missing_ok=True)
 
 
@@ -75,7 +75,8 @@ def open_pool(run: Run, pool: WorkerPool) -> Iterator[tuple[optuna.Study, Leases
 def join_pool(
     run: Run, storage: str, *, worker: str = ""
 ) -> Iterator[tuple[optuna.Study, LeaseTable]]:
-    """One more worker, alive: the study in `storage`, or in the run's journal, and its claims."""
+    """Join as one more worker, with heartbeats: yields the study in `storage`, or in the run's
+    journal, and the worker's leases."""
     name = run.config.name
     if not storage:
         study, journal = run.study, JournalStorage(Journal(run.files.leases))
@@ -97,7 +98,7 @@ def join_pool(
 
 
 def identity_of(run: Run) -> str:
-    """Digest of all that a search's trials follow from, wherever its files lie."""
+    """Digest of everything that determines a search's trials, independent of file locations."""
     manifest, config = run.manifest, run.config
     search: dict[str, Any] = encode(config.search)
     for free in ("trials", "stop_after", "seed_from"):
@@ -120,11 +121,11 @@ def _portable(name: str) -> str:
 
 
 def _start(run: Run, pool: WorkerPool, name: str) -> subprocess.Popen[str]:
-    """A worker: it ends when its input does, and so never outlives this process."""
+    """Start a worker. It exits when its stdin closes, and so never outlives this process."""
     command = [sys.executable, "-m", "qnas.studies.workers.worker"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
     assert process.stdin is not None
     order = {"run": str(run.files.path), "storage": pool.storage, "worker": name}
-    process.stdin.write(json.dumps(order) + "\n")  # not in the command: it may hold a password
+    process.stdin.write(json.dumps(order) + "\n")  # not an argument: the URL may contain a password
     process.stdin.flush()
     return process

@@ -1,4 +1,4 @@
-"""One worker of the search of a run: its loop, and the evaluator that reads the run."""
+"""The search loop of one worker of a run, and its evaluator."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make_search_loop(
     *,
     callbacks: Sequence[Callback] = (),
 ) -> SearchLoop:
-    """One worker of the search of `run` in `study`."""
+    """Make the search loop of one worker of `run`, which adds trials to `study`."""
     evaluate = _LazyEvaluator(run)
     return SearchLoop(
         study=study,
@@ -66,7 +66,8 @@ def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:
 
 
 def _warm_start(run: Run, study: optuna.Study) -> list[Params]:
-    """Those the study began with; for a new one, from the run that it is seeded from."""
+    """The warm-start parameters that the study began with; for a new study, read from the run that
+    `search.seed_from` names."""
     search = run.config.search
     if not search.seed_from:
         return []
@@ -78,7 +79,7 @@ def _warm_start(run: Run, study: optuna.Study) -> list[Params]:
 
 
 class _LazyEvaluator:
-    """Loads the supernet only when a proposal is new to the study."""
+    """An evaluator that loads the supernet only when a proposal is new to the study."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -87,12 +88,12 @@ class _LazyEvaluator:
         return self._evaluator(proposals) if proposals else []
 
     def fps(self, proposal: Proposal) -> float | None:
-        """Images a second of a proposal that keeps every limit; None of others."""
+        """Images per second of a proposal that keeps every limit, else None."""
         planned = self._evaluator.planned(proposal)
         return planned.predicted.value("fps") if isinstance(planned, Candidate) else None
 
     def against(self, trials: Sequence[FrozenTrial]) -> RacingEvaluator:
-        """Races against earlier trials."""
+        """The racing evaluator against earlier trials."""
         evaluator = self._evaluator
         names = [objective.name for objective in evaluator.objectives]
         error = evaluator.objectives[names.index("error")]
@@ -107,7 +108,8 @@ class _LazyEvaluator:
 
 
 def _make_evaluator(run: Run) -> Evaluator:
-    """The study's objectives; accuracy on the search split, never on the report's."""
+    """Make the evaluator of the study's objectives; accuracy is on the search split, never on the
+    report split."""
     from qnas.objectives.accuracy import AccuracyEvaluator
     from qnas.objectives.registry import make_objectives
 

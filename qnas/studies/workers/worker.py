@@ -1,4 +1,4 @@
-"""A worker's process: reads one JSON line, which run to search in, from stdin; exits when stdin
+"""A worker's process. It reads one JSON line, the run to search in, from stdin; it exits when stdin
 closes."""
 
 from __future__ import annotations
