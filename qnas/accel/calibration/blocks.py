@@ -1,4 +1,4 @@
-"""Measured blocks of the RTL twin teach what is wrong with their estimates.
+"""Corrections of the estimates of RTL blocks, learned from measured blocks.
 
 Gaussian processes over (kind, family, logarithms of parameters) learn the log residuals of LUTs and
 FFs. DSP and block RAM are counted, not learned.

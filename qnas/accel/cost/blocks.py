@@ -1,4 +1,4 @@
-"""What the analytic model says of a block of the RTL twin: the formulas that price plans, applied
+"""The analytic model applied to a block of the RTL: the formulas that price plans, applied
 to the block's parameters. Measured blocks teach what is wrong with them."""
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class RtlBlock(Value):
 class Vectors:
     """Stimuli and the integer reference's answers: (vectors, bits) each.
 
-    `busy_cycles`: what the plan says the block is busy for; None where it is no loop's twin.
+    `busy_cycles`: what the plan says the block is busy for; None of a block that
+    does not carry out a loop.
     """
 
     inputs: Bits

@@ -13,7 +13,7 @@ ACTIVATION_BITS = 6
 def blocks_of(plan: HardwarePlan) -> tuple[RtlBlock, ...]:
     """The array, a requantizer a token lane, the vector unit, and every memory; each block once.
 
-    Of devices of the 7 series the vector unit is left out, for which the twin has none; of
+    The vector unit is left out for devices of the 7 series, for which no blocks of it exist; of
     activations of 8 bits the table of GELU.
     """
     f, family = plan.folding, family_of(plan)

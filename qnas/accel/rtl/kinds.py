@@ -1,4 +1,4 @@
-"""Every kind of block that the twin has."""
+"""The kinds of RTL blocks."""
 
 from __future__ import annotations
 

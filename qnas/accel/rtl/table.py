@@ -3,8 +3,8 @@
 CSV with a header. Columns: `kind`, `family`, `parameters` (`name=value` apart by spaces, names in
 order), the resources (`lut` raw, `lut_paired`, `ff`, `dsp`, `bram18`, `uram`), `vectors` compared
 with the integer reference, `latency_cycles` from the first vector in to the last answer out,
-`busy_cycles` (of loops' twins: the plan's iterations and the pipeline's depth, else 0), `seconds`,
-`tools`, and `digest`: of the block, its sources and the tools. Yosys synthesis of an RTL twin:
+`busy_cycles` (of blocks that carry out a loop: the plan's iterations and the pipeline's depth, else
+0), `seconds`, `tools`, and `digest`: of the block, its sources and the tools. Synthesis is Yosys's:
 no place and route, no timing.
 """
 
