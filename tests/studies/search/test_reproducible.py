@@ -98,19 +98,17 @@ def test_it_searches(whole: Found) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 5, 8, 27])
-def test_what_is_interrupted_goes_on_with_the_same(at: int, whole: Found, tmp_path: Path) -> None:
+def test_what_is_interrupted_goes_on_with_the_same(at: int, whole: Found) -> None:
     def interrupted(trial: optuna.Trial) -> tuple[float, float]:
         values = problem(trial)
         if trial.number == at:
             raise KeyboardInterrupt
         return values
 
-    def storage() -> BaseStorage:
-        return JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
-
+    storage = InMemoryStorage()
     with pytest.raises(KeyboardInterrupt):
-        study(storage()).optimize(interrupted, n_trials=40)
-    again = study(storage())
+        study(storage).optimize(interrupted, n_trials=40)
+    again = study(storage)
     again.optimize(problem, n_trials=40 - at)
     assert found(again) == whole
 
