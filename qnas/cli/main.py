@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from importlib import import_module
+from types import FrameType
 
 import click
 
@@ -93,8 +95,13 @@ def cli() -> None:
     """
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    """Entry point of the `qnas` program."""
+    """Entry point of the `qnas` program. SIGTERM ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(cli())
 
 

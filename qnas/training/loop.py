@@ -60,8 +60,10 @@ def train_supernet(
 
     Raises:
         TrainingError: The loss or a weight became NaN or infinite; the last checkpoint is kept.
+        KeyboardInterrupt: SIGINT came; a checkpoint was written. SIGTERM is handled as before the
+            call, once a checkpoint was written.
     """
-    parts = [encode(space), encode(recipe), seed, input_step, source.digest]
+    parts = [encode(space), recipe.determining(), seed, input_step, source.digest]
     if start:
         parts.append(_fingerprint(start))
     name = space.name if isinstance(space, SearchSpace) else space.architecture.key

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from qnas._util.field_types import normalise_fields
-from qnas._util.serialization import Value
+from qnas._util.serialization import Value, encode
 from qnas.errors import ConfigError, problem
 
 
@@ -58,6 +59,8 @@ class Recipe(Value):
         teacher_temperature: Temperature of the teacher's softened logits.
         checkpoint_epochs: Epochs between checkpoints.
         checkpoint_steps: Steps between further checkpoints; 0 for none.
+        checkpoint_minutes: Minutes after which a further checkpoint is written; 0 for none. An
+            interrupt (Ctrl-C, SIGTERM) writes one as well.
         log_steps: Steps between lines of the log, beside one per epoch; 0 for none.
         tensorboard: Whether to write a TensorBoard log as well.
         threads: Threads of torch; one is fastest for tiny models.
@@ -98,6 +101,7 @@ class Recipe(Value):
     teacher_temperature: float = 1.0
     checkpoint_epochs: int = 10
     checkpoint_steps: int = 0
+    checkpoint_minutes: float = 2.0
     log_steps: int = 0
     tensorboard: bool = False
     threads: int = 1
@@ -121,6 +125,13 @@ class Recipe(Value):
             raise ConfigError(
                 problem("train.teacher_file", rule, self.teacher_file, "Name the model.")
             )
+
+    def determining(self) -> dict[str, Any]:
+        """The settings that a checkpoint must have been made with, as plain data.
+
+        The time between checkpoints is none of them: it changes no weight.
+        """
+        return {k: v for k, v in encode(self).items() if k != "checkpoint_minutes"}
 
     def check_channels(self, channels: int) -> None:
         """Raise ConfigError for a timm policy on image files without three channels."""

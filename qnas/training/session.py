@@ -25,6 +25,7 @@ from qnas.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from qnas.training.interruption import Interruption
 from qnas.training.logs import Interval, OnInterval, TrainingLog
 from qnas.training.optimizing import WeightAverage, make_optimizer, make_schedule
 from qnas.training.processes import Processes
@@ -34,6 +35,7 @@ from qnas.training.step import Stepper
 from qnas.training.teacher import load_teacher
 
 CALIBRATION_IMAGES = 512
+AGREEMENT_STEPS = 8  # between two agreements of several processes on what is due
 
 
 class Session:
@@ -70,6 +72,7 @@ class Session:
         )
         self.state = State(supernet, optimizer, average)
         self.place = self.noted(load_checkpoint(directory, self.state, run=run))
+        self.interruption, self.saved = Interruption(), time.monotonic()
         self.clock = time.perf_counter()  # time of the last update of `place.seconds`
         self.unread = torch.zeros((), device=processes.device)  # sum of losses not read back yet
 
@@ -91,12 +94,13 @@ class Session:
             done=self.place.step,
         )
         try:
-            for step, parts in self.batches():
-                self.unread += self.stepper.step(step, parts)
-                self.place = replace(
-                    self.place, step=step + 1, loss_steps=self.place.loss_steps + 1
-                )
-                self.after_step(log, on_interval)
+            with self.interruption:
+                for step, parts in self.batches():
+                    self.unread += self.stepper.step(step, parts)
+                    self.place = replace(
+                        self.place, step=step + 1, loss_steps=self.place.loss_steps + 1
+                    )
+                    self.after_step(log, on_interval)
         finally:
             log.close()
 
@@ -129,15 +133,14 @@ class Session:
             self.processes.same_as_first(self.supernet)
 
     def after_step(self, log: TrainingLog, on_interval: OnInterval) -> None:
-        """Write a line of the log, and a checkpoint, if they are due."""
+        """Write a line of the log, and a checkpoint, if they are due; end if a signal came."""
         step, recipe = self.place.step, self.recipe
         epoch, within = divmod(step, self.per_epoch)
         due_log = not within or _every(step, recipe.log_steps)
         due_save = not within and _every(epoch, recipe.checkpoint_epochs)
         due_save = due_save or _every(step, recipe.checkpoint_steps)
-        if due_log or due_save:
-            self.read_losses()
         if due_log:
+            self.read_losses()
             interval = self.interval()
             log.add(interval)
             self.place = replace(
@@ -145,8 +148,30 @@ class Session:
             )
             if self.processes.writes:
                 on_interval(interval)
-        if due_save and step < self.steps:
+        late, stopping = self.late_or_stopping()
+        if stopping or (step < self.steps and (due_save or late)):
+            self.read_losses()
             self.save()
+        if stopping:
+            self.processes.wait()  # for the checkpoint: the end of one process is that of all
+            self.interruption.deliver()
+
+    def late_or_stopping(self) -> tuple[bool, bool]:
+        """Whether the last checkpoint is too long ago, and whether a signal came to any process.
+
+        Both are equal in all processes.
+        """
+        limit_s = 60 * self.recipe.checkpoint_minutes
+        late = 0 < limit_s <= time.monotonic() - self.saved
+        stopping = self.interruption.received is not None
+        if self.processes.count == 1:
+            return late, stopping
+        if self.place.step % AGREEMENT_STEPS and self.place.step < self.steps:
+            return False, False
+        flags = torch.tensor([float(late), float(stopping)], device=self.processes.device)
+        self.processes.add_up([flags])
+        late, stopping = (flag > 0 for flag in flags.tolist())
+        return late, stopping
 
     def read_losses(self) -> None:
         """Wait for the device and add the losses since the last call to the total."""
@@ -193,6 +218,7 @@ class Session:
     def save(self) -> None:
         if self.processes.writes:
             save_checkpoint(self.directory, self.state, place=self.place, run=self.run)
+        self.saved = time.monotonic()
 
     def finish(self, training: dict[str, object]) -> None:
         """Replace the weights by their average, fit the residual grid, and save everything."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +127,49 @@ def test_a_fault_of_a_probe_is_a_failure_by_name(copy: Path) -> None:
     assert result.exit_code == 1 and "faults" in result.stdout
     said = " ".join(result.stderr.split())
     assert "memory `weight`: the DEPENDENCE claim at src/gemm.hpp:" in said and "RAW occurs" in said
+
+
+def processes_with(text: str) -> list[str]:
+    """The programs in whose environment `text` is."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if text.encode() in (folder / "environ").read_bytes():
+                found.append((folder / "comm").read_text().strip())
+        except OSError:  # it has ended, or is another user's
+            continue
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_sigterm_in_verify_ends_the_compilers_and_leaves_no_file(
+    copy: Path, tmp_path: Path
+) -> None:
+    (copy / "runs/tiny/picks/knee/verification.json").unlink()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "qnas", "verify", str(copy / "study.toml")]
+    process = subprocess.Popen(
+        [*command, "--runs", str(copy / "runs")],
+        env={**os.environ, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: any(temporary.glob("qnas-verify-*")))
+    wait_for(lambda: "cc1plus" in processes_with(str(temporary)))
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and "qnas: interrupted." in stderr
+    wait_for(lambda: not processes_with(str(temporary)))
+    assert not list(temporary.iterdir())
+    assert not (copy / "runs/tiny/picks/knee/verification.json").exists()
 
 
 def test_a_build_in_a_project_changes_nothing(copy: Path) -> None:

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +70,77 @@ def test_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path: Pa
     assert not (tmp_path / "parts" / "supernet.json").exists()
     train(tmp_path / "parts")
     assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
+
+
+@contextmanager
+def handled(number: int) -> Iterator[None]:
+    """The signal raises Killed, as an entry point may have it."""
+
+    def handler(*_: object) -> None:
+        raise Killed
+
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        assert signal.signal(number, before) is handler  # the training put it back
+
+
+def interrupted(directory: Path, *, number: int, step: int) -> None:
+    """Train until a signal comes in the middle of the given step."""
+
+    def on_interval(now: Interval) -> None:
+        if now.step == step:
+            signal.raise_signal(number)
+
+    train_supernet(
+        TINY,
+        source(96),
+        recipe=replace(RECIPE, log_steps=1, checkpoint_epochs=10),
+        seed=0,
+        input_step=1 / 31,
+        directory=directory,
+        on_interval=on_interval,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [(signal.SIGTERM, 2), (signal.SIGINT, 4), (signal.SIGTERM, 18)],  # of 18
+)
+def test_a_signal_writes_a_checkpoint_from_which_it_goes_on(
+    number: int, step: int, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, log_steps=1, checkpoint_epochs=10)
+    train(tmp_path / "whole", recipe=recipe)
+    with handled(number), pytest.raises(Killed):
+        interrupted(tmp_path / "parts", number=number, step=step)
+    assert not (tmp_path / "parts" / "supernet.json").exists()
+    steps: list[int] = []
+    resumed = train_supernet(
+        TINY,
+        source(96),
+        recipe=recipe,
+        seed=0,
+        input_step=1 / 31,
+        directory=tmp_path / "parts",
+        on_interval=lambda now: steps.append(now.step),
+    )
+    assert not resumed.training and steps == list(range(step + 1, 19))
+    assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
+
+
+def test_a_checkpoint_is_written_after_so_many_minutes(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, checkpoint_epochs=10)
+    often = replace(recipe, checkpoint_minutes=1e-9)
+    train(tmp_path / "whole", recipe=recipe)
+    for directory, given in (("seldom", recipe), ("often", often)):
+        with pytest.raises(Killed):
+            train(tmp_path / directory, recipe=given, stop=2)
+    assert not (tmp_path / "seldom" / "checkpoint.safetensors").exists()
+    assert (tmp_path / "often" / "checkpoint.safetensors").exists()
+    train(tmp_path / "often", recipe=recipe)  # how often is no part of what was trained
+    assert digest(tmp_path / "often") == digest(tmp_path / "whole")
 
 
 def test_kill_minus_nine_and_resume(tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qnas._util.children import Children
 from qnas.accel.csim.toolchain import LOG_LINES
 from qnas.accel.hls.emit.bench import Input, vectors, vectors_header
 from qnas.errors import VerificationError
@@ -30,6 +30,7 @@ class Simulation:
     project: Path
     work: Path
     packed_images: int
+    children: Children
 
     def probe_path(self, job: int) -> Path:
         """Where process number `job` writes what its probe found, if it has one."""
@@ -52,12 +53,13 @@ def run_parts(
         write_vectors(vectors_path, inputs, labels, images=images)
         try:
             files = (run.program.result(), run.project, vectors_path, result_path)
-            _simulate([*map(str, files), str(run.packed_images)], probe=run.probe_path(job))
+            command = [*map(str, files), str(run.packed_images)]
+            _simulate(command, run.children, probe=run.probe_path(job))
         finally:
             vectors_path.unlink()
         return bounds[job], json.loads(result_path.read_text())
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool, run.children:
         return list(pool.map(part, range(jobs)))
 
 
@@ -73,9 +75,9 @@ def write_vectors(path: Path, inputs: Sequence[Input], labels: Ints, *, images: 
             out.writelines(vectors(inputs, slice(begin, min(begin + step, last))))
 
 
-def _simulate(command: list[str], *, probe: Path) -> None:
+def _simulate(command: list[str], children: Children, *, probe: Path) -> None:
     environment = {**os.environ, PROBE_RESULT: str(probe)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = children.run(command, env=environment)
     if done.returncode not in (EQUAL, UNEQUAL):
         tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:]) or f"status {done.returncode}"
         raise VerificationError(f"C simulation broke down: {tail}")

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from qnas._util.cache import kept, user_cache
+from qnas._util.children import Children
 from qnas.errors import CompileError, ToolMissingError, problem
 
 SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
@@ -39,40 +40,43 @@ class Toolchain:
         done = subprocess.run([self.command, "--version"], capture_output=True, text=True)
         return done.stdout.splitlines()[0] if done.stdout else self.command
 
-    def compile(self, project: Path, build: Path) -> Path:
+    def compile(self, project: Path, build: Path, *, children: Children | None = None) -> Path:
         """Compile `project` into `build`, as far as the cache has no object of the same content;
-        returns the program.
+        returns the program. The compilers are started among `children`.
 
         Raises ToolMissingError without a compiler, CompileError with the log's end when the sources
         do not compile.
         """
-        compiler = self.version()
+        compiler, children = self.version(), children or Children()
         build.mkdir(parents=True, exist_ok=True)
         folder = (self.cache or user_cache()) / "csim"
 
         def made(source: str) -> Path:
             target = build / Path(source).with_suffix(".o").name
-            target.write_bytes(self._object(project, source, folder, compiler))
+            target.write_bytes(self._object(project, source, folder, compiler, children))
             return target
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool, children:
             objects = list(pool.map(made, SOURCES))
         program = build / "csim"
-        _run([self.command, *self.flags, *map(str, objects), "-o", str(program)])
+        command = [self.command, *self.flags, *map(str, objects), "-o", str(program)]
+        _run(command, children)
         _keep_newest(folder, KEPT_OBJECTS)
         return program
 
-    def _object(self, project: Path, source: str, folder: Path, compiler: str) -> bytes:
+    def _object(
+        self, project: Path, source: str, folder: Path, compiler: str, children: Children
+    ) -> bytes:
         """The object of one source: from the cache if its text with all headers, the compiler and
         the flags are those of an undamaged object there."""
         headers = self.ap_int or project / "sim"
         includes = [f"-I{path}" for path in (headers, project / "src", project / "tb")]
         options = ["-std=c++14", *self.flags, "-DQNAS_TRACE", "-Wno-unknown-pragmas", *includes]
-        text = _run([self.command, *options, "-E", "-P", str(project / source)])
+        text = _run([self.command, *options, "-E", "-P", str(project / source)], children)
         key = "\0".join((compiler, self.command, *self.flags, text))
         target = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.o"
         command = [self.command, *options, "-c", str(project / source), "-o"]
-        content = kept(target, lambda fresh: _run([*command, str(fresh)]))
+        content = kept(target, lambda fresh: _run([*command, str(fresh)], children))
         with suppress(OSError):
             os.utime(target)  # used just now: `_keep_newest` deletes others first
         return content
@@ -87,9 +91,9 @@ class Toolchain:
             )
 
 
-def _run(command: list[str]) -> str:
+def _run(command: list[str], children: Children) -> str:
     """Standard output of a compiler; CompileError if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    done = children.run(command)
     if done.returncode:
         tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:])
         rule, remedy = "must compile for C simulation", "Delete the project and export it again."

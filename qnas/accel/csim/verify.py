@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.children import Children
 from qnas.accel.csim.probe import instrumented, probe_of
 from qnas.accel.csim.simulation import Simulation, run_parts
 from qnas.accel.csim.toolchain import Toolchain
@@ -66,15 +67,16 @@ def verify_project(
     with (
         tempfile.TemporaryDirectory(prefix="qnas-verify-") as temporary,
         ThreadPoolExecutor(1) as compiling,
+        Children() as children,
     ):
         work = Path(temporary) if workdir is None else workdir
         work.mkdir(parents=True, exist_ok=True)
         copy = Path(temporary) / "instrumented"
         loops = instrumented(directory, copy) if probe else ()
         sources = copy if probe else directory.resolve()
-        program = compiling.submit(toolchain.compile, sources, work)
+        program = compiling.submit(toolchain.compile, sources, work, children=children)
         packed = len(images) if packed_images is None else packed_images
-        run = Simulation(program, directory.resolve(), work, packed)
+        run = Simulation(program, directory.resolve(), work, packed, children)
         parts = run_parts(run, inputs_of(networks, images), np.asarray(labels))
         recorded = [
             json.loads(run.probe_path(job).read_text()) for job in range(len(parts) * probe)

@@ -164,7 +164,7 @@ def changed_sections(old: Manifest, config: Study) -> list[str]:
 
 def _pinned(value: Any) -> Any:
     """A section without the keys that may grow, and those that do not change the result."""
-    free = ("trials", "stop_after")
+    free = ("trials", "stop_after", "checkpoint_minutes")
     return {k: v for k, v in value.items() if k not in free} if isinstance(value, dict) else value
 
 

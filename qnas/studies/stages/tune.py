@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qnas._util.serialization import digest, encode, write_json
+from qnas._util.serialization import digest, write_json
 from qnas.architecture import Architecture
 from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
@@ -45,12 +45,12 @@ def recipe_of(run: Run) -> Recipe:
 
 def _tuned(run: Run, arch: Architecture) -> bool:
     known = tuning_of(run, arch)
-    return known is not None and known.recipe == digest(encode(recipe_of(run)))
+    return known is not None and known.recipe == digest(recipe_of(run).determining())
 
 
 def _tune(run: Run, arch: Architecture, progress: Progress) -> None:
     """Train, measure, record. What was exported before is another network's from here on."""
-    files, recipe = run.files.tuned(arch.key), digest(encode(recipe_of(run)))
+    files, recipe = run.files.tuned(arch.key), digest(recipe_of(run).determining())
     for pick in picks(run):
         if pick.trial.architecture == arch:
             run.files.pick(pick.name).architecture.unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""Children: the external programs that threads of this process wait for, ended together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+
+GRACE_S = 5.0  # between SIGTERM, upon which g++ deletes its temporary files, and SIGKILL
+
+
+class Children:
+    """Programs that end when the block they are used in is left by an error or an interrupt.
+
+    `subprocess.run` in a thread goes on after an interrupt of the main thread, and ends only the
+    program itself, not those it started. Here each program has a process group of its own. Enter
+    this as the innermost of several contexts: an executor's waits for its threads.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.stop()
+
+    def run(
+        self, command: Sequence[str], *, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `command` to its end, with what it prints as text.
+
+        Raises InterruptedError once `stop` was called.
+        """
+        with self._lock:
+            if self._stopped:
+                raise InterruptedError(f"{command[0]} is not started: the others were stopped")
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env=env,
+                process_group=0,
+            )
+            self._running.add(process)
+        try:
+            out, err = process.communicate()
+        finally:
+            with self._lock:
+                self._running.discard(process)
+            _signal(process, signal.SIGKILL)  # none is left, but after an error of this thread
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def stop(self) -> None:
+        """End all programs, and start no more."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        for process in running:
+            _signal(process, signal.SIGTERM)
+        for process in running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+            _signal(process, signal.SIGKILL)
+
+
+def _signal(process: subprocess.Popen[str], number: int) -> None:
+    """Send a signal to a program and to all that it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
