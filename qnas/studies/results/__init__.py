@@ -1,0 +1,1 @@
+"""Results of a search: `front`, `picks`, `selection` by requirements, `importance` of genes."""

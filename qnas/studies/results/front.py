@@ -55,14 +55,14 @@ class StudyRecords:
         return points
 
     def distinct(self) -> list[TrialRecord]:
-        """The first trial of each key."""
+        """The first trial of each distinct candidate."""
         first: dict[str, TrialRecord] = {}
         for trial in self.trials:
             first.setdefault(trial.key, trial)
         return list(first.values())
 
     def front(self) -> tuple[TrialRecord, ...]:
-        """Feasible, non-dominated, distinct trials by rising error, then place.
+        """Feasible, non-dominated, distinct trials, by rising error, then by position.
 
         Raises CapacityError if no trial fits the device.
         """
@@ -72,7 +72,7 @@ class StudyRecords:
         return self.front_of(feasible)
 
     def front_of(self, trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
-        """Those of `trials` that no other of them dominates, by rising error, then place."""
+        """The non-dominated trials among `trials`, by rising error, then by position."""
         mask = nondominated(self.minimised(trials))
         members = [trial for trial, keep in zip(trials, mask, strict=True) if keep]
         return tuple(sorted(members, key=lambda t: (t.values["error"], t.place)))
@@ -85,8 +85,8 @@ class StudyRecords:
     def box(self) -> Box:
         """The unit of hypervolume: the range of the first generation's trials, feasible or not.
 
-        Fixed once that generation is complete, hence comparable between generations of a study
-        and between runs of equal seeds.
+        The unit is fixed once that generation is complete, so that hypervolumes are comparable
+        between generations of a study and between runs of equal seeds.
         """
         first = [trial for trial in self.trials if trial.generation == self.trials[0].generation]
         return Box.around(self.minimised(first))
@@ -116,11 +116,12 @@ class StudyRecords:
 
 
 def front_csv(records: StudyRecords) -> str:
-    """A row a Pareto trial: trial, key, objectives, constraints, estimate, architecture (JSON).
+    """The text of front.csv, one row per member of the front: trial, key, objectives, constraints,
+    estimate, architecture (JSON).
 
     Objectives are in their own units, `<resource>_violation` is used / limit - 1, and the
-    estimate's columns are cycles, images a second and amounts; where a calibration predicts
-    something else, `predicted_<resource>` follow. Floats are exact.
+    estimate's columns are cycles, images per second and amounts. With a calibration,
+    `predicted_<resource>` follow. Floats are exact.
     """
     stream = io.StringIO()
     rows = [_row(trial, records.objectives) for trial in records.front()]

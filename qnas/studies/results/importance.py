@@ -14,7 +14,7 @@ from qnas.space import MATRIX_KINDS
 from qnas.studies.search.trials import TrialRecord
 
 Floats = NDArray[np.float64]
-LEAST, MOST = 40, 2000  # candidates: below, no tree is worth asking; above, an even choice of them
+LEAST, MOST = 40, 2000  # candidates: too few for trees below; above, an even selection
 FOLDS, TREES, SHUFFLES = 3, 60, 5
 NETWORK = ("embed dim", "depth", "share of DSPs")
 BLOCK = ("heads", "MLP ratio", *(f"8-bit rows of {kind}" for kind in MATRIX_KINDS))
@@ -22,10 +22,12 @@ BLOCK = ("heads", "MLP ratio", *(f"8-bit rows of {kind}" for kind in MATRIX_KIND
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """Of one objective. `share`: by kind of gene, the share of the objective's variance that
-    changes with that gene, in all blocks at once and with all it does together with others.
-    `explained`: the share that the trees predict (R squared), on candidates left out of their
-    training."""
+    """The importance of genes for one objective.
+
+    `share` has, by kind of gene, the share of the objective's variance that depends on that gene in
+    all blocks at once, including its interactions with other genes. `explained` is the share of the
+    variance that the trees predict (R squared) on candidates left out of their training.
+    """
 
     objective: str
     share: Mapping[str, float]
@@ -35,14 +37,15 @@ class Importance:
 def importances(
     objectives: Sequence[str], trials: Sequence[TrialRecord], *, seed: int = 0
 ) -> tuple[Importance, ...]:
-    """Every kind of gene that varies, by extremely randomised trees on distinct candidates; empty
-    for too few of them.
+    """Estimate the importance of every kind of gene that varies, with extremely randomised trees on
+    distinct candidates; empty for too few candidates.
 
-    Half of what shuffling a gene adds to the trees' squared error (permutation importance, Breiman
-    2001, "Random forests", section 10): for a function predicted without error this is the total
-    effect of the gene in Jansen's form (1999, "Analysis of variance designs for model output").
+    The importance is half of the increase in the trees' squared error when a gene is shuffled
+    (permutation importance, Breiman 2001, "Random forests", section 10). For a function predicted
+    without error this is the total effect of the gene in Jansen's form (1999, "Analysis of variance
+    designs for model output").
 
-    It speaks of the candidates that the search made, which crowd where the front is.
+    The estimate is for the candidates of the search, most of which are near the front.
     """
     if len(trials) < LEAST:
         return ()
@@ -78,7 +81,7 @@ def _importance(
 
 
 def _shuffled(x: Floats, columns: list[int], rng: np.random.Generator) -> Floats:
-    """(SHUFFLES x n, genes): `x` with `columns` taken from other rows, together."""
+    """(SHUFFLES x n, genes): copies of `x` in which `columns` come jointly from other rows."""
     copies = np.tile(x, (SHUFFLES, 1))
     for turn in range(SHUFFLES):
         rows = slice(turn * len(x), (turn + 1) * len(x))
@@ -91,8 +94,8 @@ def _genes(
 ) -> tuple[dict[str, list[int]], Floats]:
     """The columns of each kind of gene, and all genes (n, columns).
 
-    A gene of a block that a network lacks takes the value of some network that has it: a mark of
-    its own would tell the depth through every other gene.
+    A gene of a block that a network lacks takes the value of a random network that has the block: a
+    special value would reveal the depth through every other gene.
     """
     deepest = max(trial.architecture.depth for trial in trials)
     rows = np.full((len(trials), len(NETWORK) + deepest * len(BLOCK)), np.nan)

@@ -18,17 +18,19 @@ PICK_NAME = re.compile(r"knee|fps[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A member of the front, and the name it was picked under."""
+    """A picked member of the front, with the name of the pick."""
 
     name: str
     trial: TrialRecord
 
 
 def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...]:
-    """The knee, then for each target the most accurate that reaches it; ties by what is left of
-    the scarcest resource, then by frames a second.
+    """Choose the knee, and for each target the most accurate member of the front that reaches it.
 
-    Raises ConfigError, before anything is picked, if a target is beyond the whole front.
+    Ties are decided by the largest remainder of the scarcest resource, then by frames per second.
+
+    Raises:
+        ConfigError: No member of the front reaches a target.
     """
     front = records.front()
     fast = [Pick(f"fps{target}", _most_accurate(front, target)) for target in fps_targets]
@@ -42,7 +44,7 @@ def reached(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[int, ...
 
 
 def w8_share(architecture: Architecture) -> float:
-    """Share of the weights that lie in 8-bit rows."""
+    """Share of the weights in 8-bit rows."""
     matrices = [
         op
         for op in network_operations(architecture)

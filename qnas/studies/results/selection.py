@@ -19,10 +19,17 @@ from qnas.studies.search.trials import TrialRecord
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """`fps`: images a second at least. `at_most`, `at_least`: an objective in its unit, latency in
-    ms, FPS, or an amount of a resource. `weights`: what a worsening of an objective over its whole
-    range on the front counts, relative to the others; without weights it is the knee, or with
-    `fps` the most accurate."""
+    """A user's requirements on the selected candidate.
+
+    Without `weights` the selection is the most accurate candidate if `fps` is given, else the knee.
+
+    Attributes:
+        fps: Least images per second; 0 for no limit.
+        at_most: Upper limits by name: an objective in its unit, latency in ms, FPS, or an amount of
+            a resource.
+        weights: Relative weight of each objective, per worsening over its whole range on the front.
+        at_least: Lower limits by the same names.
+    """
 
     fps: float = 0.0
     at_most: Mapping[str, float] = field(default_factory=dict)
@@ -53,7 +60,7 @@ def select_candidate(records: StudyRecords, requirements: Requirements) -> Selec
         CapacityError: No candidate meets the limits.
     """
     _check(records, requirements)
-    records.front()  # raises, and says what is closest, where nothing fits the device
+    records.front()  # raises, naming the closest candidate, if nothing fits the device
     fitting = [trial for trial in records.distinct() if trial.feasible]
     keeping = [trial for trial in fitting if _keeps(trial, requirements)]
     if not keeping:
@@ -75,7 +82,7 @@ def select_candidate(records: StudyRecords, requirements: Requirements) -> Selec
 
 
 def _sieve(fitting: int, keeping: int, front: int, requirements: Requirements) -> list[str]:
-    """How many candidates each step left."""
+    """Sentences on how many candidates each step left."""
     found = [f"{_count(fitting, 'distinct candidate')} of the study fit the device."]
     if limits := _limits_text(requirements):
         found.append(f"{keeping:,} of them keep {limits}.")
@@ -110,7 +117,7 @@ def _best(
 
 
 def _step(trial: TrialRecord, other: TrialRecord | None, comparison: str, else_text: str) -> str:
-    """What the next member in one direction gives and takes."""
+    """A sentence that compares the selected trial with its neighbour on the front."""
     if other is None:
         return f"Trial {trial.number} {else_text}."
     points = other.values["error"] - trial.values["error"]

@@ -1,0 +1,1 @@
+"""Stages of a run: `pipeline` has one function per stage, from `train` to `report`."""

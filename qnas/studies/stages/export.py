@@ -1,7 +1,7 @@
 """Stage `export`: the files of each pick, and an HLS project for each kernel.
 
-One writer makes all that is made of a subnet (weights, integer network, project, QONNX), from one
-supernet: that of the pick's tuning, where tuning made it better.
+All files of a subnet (weights, integer network, project, QONNX) are written from one supernet: the
+tuned one if tuning made the pick better, else the trained one.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from qnas.studies.stages.multi_network import facts_of, is_described
 from qnas.studies.stages.search import searched
 
 STAGE = "export"
-LOGIT_IMAGES = 2048  # of the training split: what the step of the logits is set by
+LOGIT_IMAGES = 2048  # images of the training split that determine the step of the logits
 
 
 def exported(run: Run, kernel: Kernel) -> bool:
-    """Whether the directory of `kernel` holds just its picks and its project, whole."""
+    """Whether the directory of `kernel` contains exactly its picks and its complete project."""
     plans = encode_plans(kernel.plan.plans)
     try:
         described = is_described(run, kernel) if kernel.of_all_picks else _is_pick(kernel)
@@ -45,8 +45,11 @@ def exported(run: Run, kernel: Kernel) -> bool:
 
 def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None:
     """Write architecture, plan and project of every pick that lacks them, and remove the
-    directories of what is a pick no more. With `multi_network` a project of one kernel that runs
-    all picks as well; where that was once written it is kept up to date."""
+    directories of former picks.
+
+    With `multi_network`, also write the project of one kernel that runs all picks; later calls keep
+    an existing one up to date.
+    """
     run.need(STAGE, searched(run), "search")
     chosen = picks(run)
     _remove_others(run, chosen)
@@ -69,7 +72,7 @@ def export_pick(run: Run, pick: Pick, files: PickDirectory | None = None) -> Ker
     """Write architecture, plan, weights, integer network and project of `pick` to `files`."""
     kernel = kernel_of(run, pick, files)
     files = files or run.files.pick(pick.name)
-    # The architecture comes last and goes first: where it lies, the rest belongs to it.
+    # The architecture is written last and removed first: its presence vouches for the rest.
     files.architecture.unlink(missing_ok=True)
     files.qonnx.unlink(missing_ok=True)
     _write_subnet(run, pick, files)
@@ -80,8 +83,10 @@ def export_pick(run: Run, pick: Pick, files: PickDirectory | None = None) -> Ker
 
 
 def export_qonnx(run: Run) -> list[Path]:
-    """Write `model.qonnx` of every pick, of the weights that its project holds; returns the files.
-    Raises as `to_qonnx` and `picks`."""
+    """Write `model.qonnx` of every pick with the weights of its project; return the files.
+
+    Raises as `to_qonnx` and `picks`.
+    """
     from qnas.supernet.export.qonnx import save_qonnx
 
     written = []
@@ -106,7 +111,7 @@ def _is_pick(kernel: Kernel) -> bool:
 
 
 def _remove_others(run: Run, chosen: tuple[Pick, ...]) -> None:
-    """Directories of targets that the study has no more. What others put there stays."""
+    """Remove the directories of former picks; files that qnas did not write stay."""
     names = {pick.name for pick in chosen}
     for folder in run.files.picks.glob("*"):
         if folder.is_dir() and PICK_NAME.fullmatch(folder.name) and folder.name not in names:
@@ -125,8 +130,10 @@ def _write_subnet(run: Run, pick: Pick, files: PickDirectory) -> None:
 
 
 def _write_project(run: Run, kernel: Kernel) -> None:
-    """Of the integer networks that lie beside it, or beside its picks. GeneratorError if a loop of
-    it cannot start an iteration every cycle."""
+    """Write the project of a kernel from the integer networks beside it or beside its picks.
+
+    Raises GeneratorError if a loop cannot start an iteration every cycle.
+    """
     from qnas.accel.hls.analysis.timing import analyse, check_intervals
     from qnas.accel.hls.emit.member import KernelNetwork
     from qnas.accel.hls.emit.project import SAMPLE_IMAGES, emit_project
@@ -163,7 +170,7 @@ def _export_multi_network(run: Run, kernel: Kernel, progress: Progress) -> None:
     note = "is there" if there else f"of {len(kernel.members)} networks"
     progress.stage(STAGE, f"the kernel of all picks {note}")
     if not there:
-        # The facts come last and go first: where they lie, the rest belongs to them.
+        # The facts are written last and removed first: their presence vouches for the rest.
         files.facts.unlink(missing_ok=True)
         _write_project(run, kernel)
         write_json(files.facts, facts_of(kernel))

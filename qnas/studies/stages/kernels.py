@@ -1,4 +1,4 @@
-"""Kernels of a finished search: one for each pick, and one of all picks where it is asked for."""
+"""Kernels of a finished search: one for each pick, and on request one that runs all picks."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """`members`: of each network, the picks that are it, and where its files lie; `files`: of the
-    kernel itself. A pick is a kernel of one network."""
+    """A kernel of one or more networks; a pick's own kernel has one.
+
+    `members` has the picks of each network, `networks` the path of each integer network, and
+    `files` are the kernel's own.
+    """
 
     name: str
     members: tuple[tuple[Pick, ...], ...]
@@ -38,28 +41,28 @@ class Kernel:
 
     @property
     def of_all_picks(self) -> bool:
-        """Whether it is the kernel of all picks, be these one network or several."""
+        """Whether this is the kernel of all picks, which may share one network."""
         return not isinstance(self.files, PickDirectory)
 
     @property
     def title(self) -> str:
-        """The kernel in a sentence."""
+        """The kernel in words."""
         return "the kernel of all picks" if self.of_all_picks else f"`{self.name}`"
 
 
 def picks(run: Run) -> tuple[Pick, ...]:
-    """The picks of the finished study; ConfigError if an FPS target is out of reach."""
+    """The picks of the finished study; ConfigError if the front misses an FPS target."""
     return choose(run.records(), run.config.fps_targets)
 
 
 def reachable_picks(run: Run) -> tuple[Pick, ...]:
-    """The picks but those of FPS targets that the front misses."""
+    """The picks without those of FPS targets that the front misses."""
     records = run.records()
     return choose(records, reached(records, run.config.fps_targets))
 
 
 def named_picks(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
-    """The picks of these names, of none all; UnknownNameError for a name that no pick has."""
+    """The picks of these names, or all without names; UnknownNameError for an unknown name."""
     for name in names:
         if name not in {pick.name for pick in known}:
             rule, remedy = "must be a pick of the study", nearest(name, (p.name for p in known))
@@ -68,8 +71,8 @@ def named_picks(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
 
 
 def kernel_of(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kernel:
-    """The kernel of one pick, under the very plan that the study priced, in `files` (by default
-    the pick's directory in the run); CheckpointError if it is priced otherwise today."""
+    """The kernel of one pick with the plan of the search, in `files` (by default the pick's
+    directory in the run); CheckpointError if this version gives the plan another estimate."""
     trial, files = pick.trial, files or run.files.pick(pick.name)
     plan = best_kernel(
         [trial.architecture], run.device, trial.proposal.dsp_share, predictor=run.predictor
@@ -91,9 +94,9 @@ def kernel_of(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kerne
 
 
 def multi_network_kernel(run: Run, chosen: Sequence[Pick]) -> Kernel:
-    """One kernel of the picks `chosen`; CapacityError if none fits the device.
+    """Plan one kernel of the picks `chosen`; CapacityError if none fits the device.
 
-    It may take the largest share of the DSPs that any of the picks takes.
+    The kernel may use the largest share of the DSPs of any pick.
     """
     by_network: dict[str, list[Pick]] = {}
     for pick in chosen:
@@ -138,9 +141,11 @@ def project_name(study: str, kernel: str) -> str:
 def expected_numbers(
     pick: Pick, estimate: Estimate, accuracy: float | None, limits: Iterable[str]
 ) -> list[Expected]:
-    """What the study says of `pick` in a kernel of this estimate, for the README of a project.
-    `limits` names the resources. `accuracy`: top-1 on the search split, as a fraction, of the
-    weights that the project holds."""
+    """The study's numbers of `pick` in a kernel of this estimate, for the README of a project.
+
+    `limits` names the resources; `accuracy` is the top-1 accuracy on the search split, as a
+    fraction, of the project's weights.
+    """
     from qnas.accel.hls.emit.member import Expected
 
     model = "modelled, not synthesised"

@@ -1,4 +1,4 @@
-"""together.json: what the networks of a kernel share, and what each gives up for it."""
+"""together.json: the multi-network kernel, compared with each pick's own kernel."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from qnas.studies.stages.kernels import Kernel
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts(Value):
-    """A network of the kernel, number `network`: the picks that are it, the SHA-256 of its integer
-    network, cycles and images a second in the kernel, and images a second of each pick alone."""
+    """Network number `network` of the kernel: its picks, the SHA-256 of its integer network, its
+    cycles and images per second in the kernel, and those of each pick's own kernel."""
 
     network: int
     picks: tuple[str, ...]
@@ -31,8 +31,8 @@ class NetworkFacts(Value):
 
 @dataclass(frozen=True, slots=True)
 class MultiNetworkFacts(Value):
-    """together.json: the kernel's resources, modelled, those of each pick's own kernel, and its
-    networks."""
+    """The content of together.json: modelled resources of the kernel and of each pick's own
+    kernel, and the networks."""
 
     clock_mhz: float
     resources: Resources
@@ -41,7 +41,7 @@ class MultiNetworkFacts(Value):
 
 
 def facts_of(kernel: Kernel) -> MultiNetworkFacts:
-    """Of a kernel whose picks are exported."""
+    """The facts of a kernel whose picks are exported."""
     plan = kernel.plan
     everyone = [pick for group in kernel.members for pick in group]
     parts = zip(kernel.members, kernel.networks, plan.estimates, strict=True)
@@ -54,12 +54,12 @@ def facts_of(kernel: Kernel) -> MultiNetworkFacts:
 
 
 def is_described(run: Run, kernel: Kernel) -> bool:
-    """Whether together.json says of `kernel` what is true of it and its picks' weights now."""
+    """Whether together.json matches `kernel` and the current weights of its picks."""
     return read_value(MultiNetworkFacts, run.files.multi_network.facts) == facts_of(kernel)
 
 
 def read_facts(run: Run) -> MultiNetworkFacts | None:
-    """What together.json says; None if there is none."""
+    """Read together.json; None if it is absent."""
     try:
         return read_value(MultiNetworkFacts, run.files.multi_network.facts)
     except CheckpointError:

@@ -1,4 +1,4 @@
-"""The stages of a run, one after the other. Each does only what is missing."""
+"""The stages of a run as functions. Each does only the missing work."""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ def search(
 
 
 def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
-    """Write report.html from the study, and from the verifications there are; with `png`, its
-    figures as well. Of a search that goes on, what there is so far. Needs `search`."""
+    """Write report.html from the study and the verifications so far; with `png`, also its figures.
+
+    Needs `search`, which may still be running.
+    """
     from qnas.studies.report.page import render
 
     content = report_content(run)
@@ -66,7 +68,7 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
 
 
 def report_content(run: Run) -> ReportContent:
-    """What a report of `run` shows now. StageOrderError before the first trial."""
+    """The current content of the report of `run`; StageOrderError before the first trial."""
     from qnas.studies.report.page import content_of
 
     searching.check_supernet(run)
@@ -85,8 +87,8 @@ def rendered_report(run: Run) -> str:
 def export(run: Run, *, together: bool = False, progress: Progress = SILENT) -> None:
     """Write the HLS project of each pick. Needs `search`.
 
-    With `together` one of a kernel that runs all picks as well; where that was once written it is
-    kept up to date.
+    With `together`, also write the project of one kernel that runs all picks; later calls keep an
+    existing one up to date.
     """
     exporting.export(run, progress, multi_network=together)
 
@@ -99,9 +101,11 @@ def verify(
     picks: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> Summary:
-    """Verify each project and write summary.json, which is returned. Needs `export`. With `probe`
-    the memories of each are watched as well (`qnas.accel.csim.probe`); with `rtl` the kernels of
-    the named `picks` (none: of all) are simulated as RTL too, where Verilator is installed.
+    """Verify each project, write summary.json and return its content. Needs `export`.
+
+    With `probe`, also check the memory accesses of each project (`qnas.accel.csim.probe`). With
+    `rtl`, also simulate the RTL of the kernels of the named `picks` (all without names), if
+    Verilator is installed.
 
     Raises VerificationError, after everything is written, if any value differs or a probe finds a
     fault.
@@ -115,10 +119,10 @@ def verify(
 
 
 def tune(run: Run, *, picks: Sequence[str] = (), progress: Progress = SILENT) -> Summary:
-    """Train the subnets of the named picks (none: of all) on, each alone; then export and verify
-    what is not, and return the content of summary.json. Needs `search`.
+    """Fine-tune the subnets of the named picks (all without names), export and verify the changed
+    ones, and return the content of summary.json. Needs `search`.
 
-    Raises ToolMissingError before anything else without g++.
+    Raises ToolMissingError, before anything else, without g++.
     """
     Toolchain().version()
     tuning.tune(run, progress, picks)
@@ -132,10 +136,10 @@ def run_all(
     progress: Progress = SILENT,
     callbacks: Sequence[Callback] = (),
 ) -> Summary:
-    """Everything, from images to verified accelerators; returns the content of summary.json.
+    """Run all missing stages, and return the content of summary.json.
 
-    Raises ToolMissingError before anything else if something is to verify and there is no g++,
-    ConfigError after the report is written if the front misses an FPS target.
+    Raises ToolMissingError, before anything else, if a project must be verified without g++;
+    ConfigError, after the report is written, if the front misses an FPS target.
     """
     if not verifying.everything_verified(run):
         Toolchain().version()
@@ -150,7 +154,8 @@ def run_all(
 
 
 def _to_report(run: Run, progress: Progress) -> Summary:
-    """From picks to the report. A mismatch is raised last: summary and report tell of it."""
+    """Run the stages from picks to the report. A mismatch is raised last, after summary and report
+    show it."""
     export(run, progress=progress)
     verifying.verify(run, progress)
     summary = summarise(run)

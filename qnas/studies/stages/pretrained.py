@@ -1,4 +1,4 @@
-"""A training that starts from a pretrained ViT: what was loaded, and how accurate it is."""
+"""The start of a training from a pretrained ViT: loading it, and measuring its accuracy."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 # Multiplications for the accuracy of the imported model: under a minute of one thread.
 MULTIPLICATIONS = 1e12
-FEW, MANY = 200, 10_000  # images of it
+FEW, MANY = 200, 10_000  # least and largest number of images for it
 
 
 def start_from(run: Run, source: BatchSource, *, stage: str, progress: Progress | None) -> Supernet:
-    """A supernet with the study's pretrained weights. What was loaded and how accurate it is in
-    floating point is told and recorded, where there is a `progress`.
+    """Make a supernet with the study's pretrained weights.
 
-    Raises as `pretrained_supernet`.
+    With a `progress`, report and record what was loaded, and its accuracy in floating point. Raises
+    as `pretrained_supernet`.
     """
     from qnas.training.loop import pretrained_supernet
 
@@ -46,7 +46,7 @@ def start_from(run: Run, source: BatchSource, *, stage: str, progress: Progress 
 
 
 def changed_since(run: Run, *, stage: str) -> str:
-    """Half a sentence where the study's file of weights is not what the supernet started from."""
+    """A clause for messages if the study's file of weights has changed since the training."""
     known, source = run.stage_facts(stage).get("pretrained_sha256"), run.config.pretrained
     if not known or not Path(source).exists():
         return ""
@@ -59,7 +59,7 @@ def changed_since(run: Run, *, stage: str) -> str:
 
 
 def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> list[str]:
-    """Top-1 of the imported model in floating point on the report split, or on some of it."""
+    """Lines on the imported model's floating-point top-1 accuracy on images of the report split."""
     from scipy.stats import binomtest
 
     from qnas.objectives.accuracy import AccuracyEvaluator

@@ -1,4 +1,4 @@
-"""`verify --rtl`: report images through the kernel of each pick as RTL."""
+"""`verify --rtl`: RTL simulation of each pick's kernel on report images."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ IMAGES = 4  # of one call: the first, and some behind it
 
 
 def simulate(run: Run, progress: Progress, *, names: Sequence[str] = ()) -> None:
-    """Run the first report images through the kernels of the picks called `names` (none: of all) in
-    RTL, unless that was done with the projects as they are now; the outcome goes to
-    verification.json, mismatches counted.
+    """Run the first report images through the kernels of the picks called `names` (all without
+    names) in RTL, unless the current projects were simulated already; the outcome, with the number
+    of mismatches, goes to verification.json.
 
-    Without Verilator nothing is done but said. Raises UnknownNameError for a name that no pick has,
-    CompileError and VerificationError as `simulate_kernel`.
+    Without Verilator the function only reports that it is missing. Raises UnknownNameError for an
+    unknown pick, CompileError and VerificationError as `simulate_kernel`.
     """
     named = named_picks(picks(run), names)
     # The kernel of all picks is simulated with all of them.
@@ -41,7 +41,7 @@ def simulate(run: Run, progress: Progress, *, names: Sequence[str] = ()) -> None
     note = f"{IMAGES} report images through {len(missing)} kernels"
     progress.stage(STAGE, note if missing else "kernels are simulated")
     if missing:
-        run.files.summary.unlink(missing_ok=True)  # it says less than is known from here on
+        run.files.summary.unlink(missing_ok=True)  # it lacks this simulation
     for done, kernel in enumerate(missing, start=1):
         _simulate(run, kernel)
         progress.advance(done, len(missing), kernel.name)

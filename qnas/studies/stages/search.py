@@ -41,11 +41,11 @@ def search(
 ) -> None:
     """Complete the study and write front.csv. Raises CapacityError if nothing fits the device.
 
-    `callbacks` are called with the study and each trial that is finished from now on, as Optuna's
-    are; one that calls `study.stop()` ends the search for this budget of trials.
+    `callbacks` are called with the study and each newly finished trial, as Optuna calls them;
+    `study.stop()` in a callback ends the search for this budget of trials.
 
-    A study in a shared storage is copied to the run's journal in the end, which is what the other
-    stages read.
+    A study in a shared storage is copied to the run's journal at the end; the other stages read the
+    journal.
     """
     run.need(STAGE, run.trained(), "train")
     if searched(run):
@@ -54,10 +54,10 @@ def search(
     config = run.config
     objectives = ", ".join(config.objective_names)
     progress.stage(STAGE, f"{config.search.trials} trials for {objectives} on {run.device.name}")
-    run.records()  # a damaged journal is found before anything is added to it
+    run.records()  # raises for a damaged journal before anything is added to it
     run.study.set_user_attr(SUPERNET, run.supernet_digest())
     start_again(run.study)
-    run.files.front.unlink(missing_ok=True)  # of a shorter search, if there is one
+    run.files.front.unlink(missing_ok=True)  # may be the front of a shorter search
     with open_pool(run, pool) as (study, leases):
         if study is not run.study:
             copy_missing(run.study, study)
@@ -70,7 +70,7 @@ def search(
 
 
 def check_supernet(run: Run) -> None:
-    """CheckpointError for trials of another supernet than the one in the run."""
+    """Raise CheckpointError if the trials are of another supernet than the run's."""
     if not (run.trained() and run.files.journal.exists()):
         return
     made_with, found = run.study.user_attrs.get(SUPERNET), run.supernet_digest()

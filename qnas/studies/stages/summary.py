@@ -1,4 +1,4 @@
-"""Stage `verify` ends with summary.json: see `qnas.studies.run.outcome`."""
+"""The end of stage `verify`: summary.json, see `qnas.studies.run.outcome`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VERDICT = ("images", "stages", "values", "mismatches")
 
 
 def summarise(run: Run) -> Summary:
-    """Write and return summary.json. Accuracies are fractions of the report split."""
+    """Write summary.json and return its content. Accuracies are fractions, on the report split."""
     records, found = run.records(), verifications(run)
     training = run.stage_facts("train")
     summary = Summary(
@@ -50,7 +50,7 @@ def summarise(run: Run) -> Summary:
 
 
 def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
-    """`found` is its verification.json."""
+    """The summary of a pick; `found` is the content of its verification.json."""
     predicted, architecture = pick.trial.predicted, pick.trial.architecture
     return PickSummary(
         name=pick.name,
@@ -69,7 +69,7 @@ def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
 
 
 def _tuning(run: Run, pick: Pick) -> TunedPick | None:
-    """Accuracies with inherited and tuned weights by split, of a pick that was tuned."""
+    """Accuracies of a tuned pick with inherited and tuned weights, by split; None if not tuned."""
     tuning = tuning_of(run, pick.trial.architecture)
     if tuning is None:
         return None

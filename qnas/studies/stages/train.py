@@ -18,7 +18,8 @@ STAGE = "train"
 
 
 def train(run: Run, progress: Progress) -> None:
-    """Train the supernet, or go on where a killed training stopped; then quote its two corners."""
+    """Train the supernet, or resume an interrupted training; then record the accuracies of its
+    largest and smallest subnet."""
     if run.trained():
         progress.stage(STAGE, f"supernet is there{changed_since(run, stage=STAGE)}")
     else:
@@ -28,7 +29,7 @@ def train(run: Run, progress: Progress) -> None:
 
 
 def assist(run: Run) -> None:
-    """The part of a process beside rank 0 under torchrun: it trains along, and writes nothing."""
+    """Take part in the training as another rank than 0 under torchrun; writes nothing."""
     if not run.trained():
         _supernet(run, lambda interval: None, None)
 
@@ -42,7 +43,7 @@ def _train(run: Run, progress: Progress) -> None:
         progress.stage(STAGE, f"{note} ({reason}): slower, and one seed gives other weights")
 
     def on_interval(now: Interval) -> None:
-        # Counted on across kills, so that the summary tells the whole cost.
+        # Includes the time of interrupted trainings, so that the summary has the whole cost.
         run.record_stage(STAGE, seconds=now.seconds)
         left = now.seconds / now.step * (now.steps - now.step)
         note = f"loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
@@ -53,7 +54,7 @@ def _train(run: Run, progress: Progress) -> None:
 
 
 def _without_passes(run: Run) -> str:
-    """Why compiled passes do not train on the processor; empty if they do, or a GPU trains."""
+    """The reason why the training uses no compiled passes; "" if it does, or runs on a GPU."""
     from qnas.supernet.cpu import native
     from qnas.training.processes import device_type
 
@@ -66,7 +67,8 @@ def _passes(run: Run) -> str:
 
 
 def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> None:
-    """Train; only with a `progress` is what a training starts from told and recorded."""
+    """Train; with a `progress`, also report and record the weights that the training starts
+    from."""
     from qnas.training.loop import train_supernet
 
     source, config, start = training_source(run), run.config, None
@@ -85,7 +87,7 @@ def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> N
 
 
 def training_source(run: Run) -> BatchSource:
-    """The batches of the training split, augmented as the recipe says."""
+    """The batches of the training split, with the recipe's augmentation."""
     from qnas.training.augmentation import Affine, Both, Mixing
     from qnas.training.file_source import FileSource
     from qnas.training.source import ArraySource, BatchTransform
@@ -101,7 +103,8 @@ def training_source(run: Run) -> BatchSource:
 
 
 def _quote_corners(run: Run) -> None:
-    """Accuracy of the largest and the smallest subnet on the report split, fake-quantized."""
+    """Record the fake-quantized accuracies of the largest and the smallest subnet on the report
+    split."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     space = run.space

@@ -1,4 +1,4 @@
-"""Stage `tune`: subnets of picks trained on, each alone, with the numbers of the hardware."""
+"""Stage `tune`: fine-tuning of the picks' subnets, quantization-aware as in the supernet."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STAGE = "tune"
 
 
 def tune(run: Run, progress: Progress, names: Sequence[str] = ()) -> None:
-    """Tune the subnets of the picks `names` (none: of all) that are not tuned with this recipe.
+    """Tune the subnets of the picks `names` (all without names) not yet tuned with this recipe.
 
-    A subnet that several picks share is tuned once. Raises UnknownNameError for a name that no
-    pick has, and what `picks` raises.
+    A subnet that several picks share is tuned once. Raises UnknownNameError for an unknown pick,
+    and as `picks`.
     """
     run.need(STAGE, searched(run), "search")
     chosen = named_picks(picks(run), names)
@@ -39,7 +39,7 @@ def tune(run: Run, progress: Progress, names: Sequence[str] = ()) -> None:
 
 
 def recipe_of(run: Run) -> Recipe:
-    """The recipe of [tune] in place of that of [train]."""
+    """The recipe of [train] with the changes of [tune]."""
     return run.config.tune.recipe(run.config.train)
 
 
@@ -49,14 +49,15 @@ def _tuned(run: Run, arch: Architecture) -> bool:
 
 
 def _tune(run: Run, arch: Architecture, progress: Progress) -> None:
-    """Train, measure, record. What was exported before is another network's from here on."""
+    """Train a subnet, measure and record its accuracies. The exported files of its picks are
+    outdated afterwards."""
     files, recipe = run.files.tuned(arch.key), digest(recipe_of(run).determining())
     for pick in picks(run):
         if pick.trial.architecture == arch:
             run.files.pick(pick.name).architecture.unlink(missing_ok=True)
     files.record.unlink(missing_ok=True)
     start = digest([run.supernet_digest(), recipe])
-    if not files.begun_with(start):  # a checkpoint of another recipe or supernet is of no use
+    if not files.begun_with(start):  # a checkpoint of another recipe or supernet cannot be resumed
         shutil.rmtree(files.path, ignore_errors=True)
         write_json(files.start, start)
     tuned = _trained(run, arch, progress)

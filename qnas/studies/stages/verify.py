@@ -32,7 +32,8 @@ STAGE = "verify"
 
 @dataclass(frozen=True, slots=True)
 class Verdict(Value):
-    """verification.json: whose project, which files, and what `Verification` says of them."""
+    """The content of verification.json: the network's key, the digest of the project's files, and
+    the outcome of their verification."""
 
     key: str
     project_digest: str
@@ -47,17 +48,17 @@ class Verdict(Value):
     seconds: float
     simulated_seconds: float
     compiler: str
-    probe: Probe | None = None  # of `verify --probe` alone
-    rtl: RtlCheck | None = None  # of `verify --rtl` alone
+    probe: Probe | None = None  # only after `verify --probe`
+    rtl: RtlCheck | None = None  # only after `verify --rtl`
 
 
 def report_images(run: Run) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The images of the report split that are simulated, and their labels."""
+    """The images of the report split to simulate, with their labels."""
     return run.loaded_subset("report", at_most=run.config.verify_images or len(run.splits.report))
 
 
 def read_verdicts(files: KernelDirectory) -> tuple[Verdict, ...]:
-    """What verification.json says of each network of a kernel; CheckpointError if it is damaged."""
+    """Read the verdict on each network of a kernel; CheckpointError for a damaged file."""
     found = read_json(files.verification)
     several = isinstance(found, dict) and "networks" in found
     verdicts = found["networks"] if several else [found]
@@ -68,13 +69,13 @@ def read_verdicts(files: KernelDirectory) -> tuple[Verdict, ...]:
 
 
 def write_verdicts(files: KernelDirectory, verdicts: Sequence[Verdict]) -> None:
-    """Write verification.json: the verdict, or of several networks `networks`, a list of theirs."""
+    """Write verification.json: the verdict of one network, or for several a list `networks`."""
     found = [encode(verdict) for verdict in verdicts]
     write_json(files.verification, found[0] if len(found) == 1 else {"networks": found})
 
 
 def verdicts_of(kernel: Kernel) -> tuple[Verdict, ...]:
-    """Of the project as it is now, mismatches or not; empty if it was not verified."""
+    """The verdicts on the current project, with or without mismatches; empty if not verified."""
     try:
         found = read_verdicts(kernel.files)
     except CheckpointError:
@@ -84,18 +85,18 @@ def verdicts_of(kernel: Kernel) -> tuple[Verdict, ...]:
 
 
 def verified(kernel: Kernel, *, probe: bool = False) -> bool:
-    """Whether verification.json speaks of the project as it is now, mismatches or not; with
-    `probe`, of its memories as well."""
+    """Whether the current project is verified, with or without mismatches; with `probe`, whether
+    its memory accesses are checked as well."""
     found = verdicts_of(kernel)
     return bool(found) and (found[0].probe is not None or not probe)
 
 
 def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
-    """Run every report image through each project that has not been verified as it is now; with
-    `probe`, also through each whose memories have not been watched.
+    """Run every report image through each project that is not verified in its current state; with
+    `probe`, also through each whose memory accesses are not checked.
 
-    Writes verification.json for each, mismatches counted. Raises ToolMissingError without g++;
-    what the counts say is for `check_verified`.
+    Writes verification.json for each, with the number of mismatches, for which `check_verified`
+    raises. Raises ToolMissingError without g++.
     """
     run.need(STAGE, searched(run), "search")
     everything = kernels(run, picks(run))
@@ -108,14 +109,14 @@ def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
     progress.stage(STAGE, note if missing else "projects are verified")
     if missing:
         Toolchain().version()
-        run.files.summary.unlink(missing_ok=True)  # it speaks of other projects
+        run.files.summary.unlink(missing_ok=True)  # it describes other projects
     for done, kernel in enumerate(missing, start=1):
         _verify(run, kernel, probe=probe)
         progress.advance(done, len(missing), kernel.name)
 
 
 def everything_verified(run: Run) -> bool:
-    """Whether nothing is left to simulate: the study is done, and so is each of its kernels."""
+    """Whether the study is complete and each of its kernels is verified."""
     if not run.trained() or not searched(run):
         return False
     everything = kernels(run, reachable_picks(run))
@@ -123,7 +124,7 @@ def everything_verified(run: Run) -> bool:
 
 
 def verifications(run: Run) -> dict[str, dict[str, Any]]:
-    """What is known of each pick's project as it is now: its verdict, by pick."""
+    """The verdict on each pick's current project, by pick, in plain JSON types."""
     own = [kernel_of(run, pick) for pick in reachable_picks(run)]
     return {
         kernel.name: encode(verdict)
@@ -134,7 +135,7 @@ def verifications(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def check_verified(run: Run) -> None:
-    """Raises VerificationError naming the first stage that differs, if any does."""
+    """Raise VerificationError, naming the first stage that differs, if any does."""
     for kernel in kernels(run, reachable_picks(run)):
         if not exported(run, kernel):
             continue
@@ -144,8 +145,8 @@ def check_verified(run: Run) -> None:
 
 
 def check_equal(name: str, found: Mapping[str, Any], *, files: KernelDirectory) -> None:
-    """VerificationError if a verdict counts mismatches, with what runs the image of the first one
-    alone, every stage compared; or if its RTL differs or its probe found a fault."""
+    """Raise VerificationError if a verdict has mismatches, or if its RTL differs or its probe found
+    a fault. The message names the command that reruns the first differing image alone."""
     if found["mismatches"]:
         first = found.get("first_mismatch") or {}
         folder, image = files.project.resolve(), files.mismatch.resolve()
@@ -178,7 +179,7 @@ def _verify(run: Run, kernel: Kernel, *, probe: bool) -> None:
     files = kernel.files
     networks = [load_integer(path) for path in kernel.networks]
     images, labels = report_images(run)
-    files.verification.unlink(missing_ok=True)  # what fails from here on is not verified
+    files.verification.unlink(missing_ok=True)  # a project that fails below is not verified
     files.mismatch.unlink(missing_ok=True)
     digest = project_digest(files.project, networks=len(networks))
     found = verify_project(
@@ -195,8 +196,8 @@ def _verify(run: Run, kernel: Kernel, *, probe: bool) -> None:
 def _verdict(
     run: Run, network: IntegerNetwork, verification: Verification, *, digest: str
 ) -> Verdict:
-    """What a verification with the report images says, and the accuracies of the other rungs.
-    `digest`: of the project when it began."""
+    """The verdict of a verification with the report images, with the accuracies of the other
+    models. `digest` is that of the project at the start of the verification."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     architecture = network.architecture

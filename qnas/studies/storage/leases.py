@@ -77,13 +77,13 @@ class LeaseTable:
     def acquire(self, generation: int, slots: Sequence[int]) -> list[int]:
         """Lease half of an even share of the free slots: large batches first, small ones at the
         end."""
-        living = self._count_the_living()
+        alive = self._count_alive()
         owners = self._owners(generation)
         own = [slot for slot in slots if owners.get(slot) == self._worker]
         free = [slot for slot in slots if slot not in owners]
         if own or not free:
             return own
-        wanted = free[: max(1, len(free) // (2 * living))]
+        wanted = free[: max(1, len(free) // (2 * alive))]
         attrs = {LEASE_GENERATION: generation, SLOTS: wanted, WORKER: self._worker}
         self._study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attrs))
         owners = self._owners(generation)
@@ -115,7 +115,7 @@ class LeaseTable:
             over.set()
             thread.join()
 
-    def _count_the_living(self) -> int:
+    def _count_alive(self) -> int:
         """Count the workers that are alive, including this one; mark the dead ones."""
         attrs, now = self._study.user_attrs, time.monotonic()
         self._dead = {key.removeprefix(DEAD) for key in attrs if key.startswith(DEAD)}
@@ -134,8 +134,8 @@ class LeaseTable:
     def _owners(self, generation: int) -> dict[int, str]:
         """The owner of each slot: the worker of its first lease whose worker is not dead."""
         owners: dict[int, str] = {}
-        for acquire in self._study.get_trials(deepcopy=False):
-            attrs = acquire.user_attrs
+        for lease in self._study.get_trials(deepcopy=False):
+            attrs = lease.user_attrs
             if attrs[LEASE_GENERATION] == generation and attrs[WORKER] not in self._dead:
                 for slot in attrs[SLOTS]:
                     owners.setdefault(slot, attrs[WORKER])

@@ -21,7 +21,7 @@ EXIT_FAILED = 3
 
 def main() -> None:
     order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_leave_with_the_others, daemon=True).start()
+    threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
     path = Path(order["run"])
     run, joined = Run(read_manifest(path / "manifest.json").config, path), False
     try:
@@ -29,12 +29,12 @@ def main() -> None:
             joined = True
             make_search_loop(run, study, leases, Silent()).run()
     except QnasError as error:
-        if not joined:  # of a search, whoever started this one meets the same, and says so
+        if not joined:  # in a search, the process that started this one raises the same error
             sys.stderr.write(f"qnas: a worker cannot join the search. {error}\n")
         sys.exit(EXIT_FAILED)
 
 
-def _leave_with_the_others() -> None:
+def _exit_when_stdin_closes() -> None:
     sys.stdin.read()
     os._exit(EXIT_FAILED)
 
