@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.device import Device, load_device
+from qnas.accel.hls.emit.constants import plan_header, tables_header
+from qnas.accel.hls.emit.library import library_files
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import ProjectFiles, emit_project
+from qnas.accel.hls.emit.stages import stages_header
+from qnas.accel.hls.emit.top import top_header, top_source
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan
@@ -210,6 +214,18 @@ def _random_architecture(rng: random.Random) -> Architecture:
         head_w8=share(),
         activation_bits=rng.choice(ACTIVATION_BITS),
     )
+
+
+def emitted_sources(plan: HardwarePlan) -> dict[str, bytes]:
+    """The C++ of a project of `plan`, without weights: all that an analysis looks at."""
+    texts = {
+        "src/plan.hpp": plan_header([plan]),
+        "src/qnas_top.cpp": top_source([plan]),
+        "src/qnas_top.hpp": top_header([plan]),
+        "src/stages.hpp": stages_header([plan]),
+        "src/tables.hpp": tables_header(),
+    }
+    return {**library_files(), **{path: text.encode() for path, text in texts.items()}}
 
 
 def lanes(plan: HardwarePlan) -> str:
