@@ -9,14 +9,13 @@ where an iteration begins, and every statement says its line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
-import tree_sitter_cpp
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from qnas.accel.hls.analysis.pipelines import PipelinedLoop
+from qnas.accel.hls.analysis.syntax import assigned, escapes, ifs, parser
 from qnas.errors import GeneratorError, problem
 
 NATIVE = {"int": "::timing::Int", "short": "::timing::Short", "bool": "::timing::Bool"}
@@ -45,12 +44,6 @@ BIND_OP = re.compile(r"BIND_OP variable=(\w+) op=mul impl=(\w+)")
 BIND_STORAGE = re.compile(r"BIND_STORAGE variable=(\w+) .*impl=(\w+)")
 MEMORY = re.compile(r"typedef ([\w:]+(?:<.*?>)?) (\w+Memory)((?:\[[^\]]+\])+);")
 CONSTANT = re.compile(r"constexpr int (\w+) = (\d+);")
-
-
-@cache
-def parser() -> Parser:
-    """Of C++."""
-    return Parser(Language(tree_sitter_cpp.language()))
 
 
 @dataclass
@@ -187,7 +180,7 @@ class Rewriter:
             )
             head = prefix + self.render(declarator) + " "
         opening = " ::timing::Frame frame_function;"
-        if any(self._escapes(node, "return_statement") for node in _ifs(body)):
+        if any(escapes(node, "return_statement") for node in ifs(body)):
             opening += " ::timing::Guard guard_function;"
             self.guards[-1] = "guard_function!"
         text = self._body(body, opening)
@@ -246,9 +239,9 @@ class Rewriter:
         inner = self.render(condition)[1:-1]
         kind = f"::timing::Branch({inner})"
         name = "Branch"
-        if self._escapes(node, "return_statement") and self.guards:
+        if escapes(node, "return_statement") and self.guards:
             name, kind = "Escape", f"::timing::Escape(guard_function, {inner})"
-        elif self._escapes(node, "continue_statement"):
+        elif escapes(node, "continue_statement"):
             name, kind = "Escape", f"::timing::Escape(guard_loop, {inner})"
         text, at = [], node.start_byte
         for child in node.children:
@@ -259,47 +252,9 @@ class Rewriter:
                 text.append(self.render(child))
             at = child.end_byte
         if node.child_by_field_name("alternative") is None:
-            kept = " ".join(f"::timing::keep({name});" for name in self._assigned(node))
+            kept = " ".join(f"::timing::keep({name});" for name in assigned(node))
             text.append(f" else {{ {kept} }}" if kept else "")
         return "".join(text)
-
-    def _assigned(self, node: Node) -> Iterator[str]:
-        """What the body of an `if` assigns to by itself, as far as that is a variable, a field of
-        one, or an element whose index the condition does not speak of."""
-        condition = node.child_by_field_name("condition")
-        body = node.child_by_field_name("consequence")
-        if body is None or condition is None:
-            return
-        guarded = set(re.findall(r"\w+", self.raw(condition)))
-        local = set()
-        for statement in body.children if body.type == "compound_statement" else [body]:
-            if statement.type == "declaration":
-                local |= set(re.findall(r"\w+", self.raw(statement)))
-            if statement.type != "expression_statement":
-                continue
-            for one in statement.children:
-                target = one.child_by_field_name("left") or one.child_by_field_name("argument")
-                if one.type not in ("assignment_expression", "update_expression") or not target:
-                    continue
-                text = self.raw(target)
-                index = set(re.findall(r"\w+", "".join(re.findall(r"\[([^\]]*)\]", text))))
-                words = set(re.findall(r"\w+", text))
-                if (
-                    re.fullmatch(r"[\w.]+(\[\w+\])*", text)
-                    and not index & guarded
-                    and not words & local
-                ):
-                    yield text
-
-    def _escapes(self, node: Node, kind: str) -> bool:
-        """Whether an `if` without else ends in a return or continue."""
-        if node.child_by_field_name("alternative") is not None:
-            return False
-        body = node.child_by_field_name("consequence")
-        if body is not None and body.type == "compound_statement":
-            inner = [child for child in body.named_children if child.type != "comment"]
-            body = inner[-1] if inner else None
-        return body is not None and body.type == kind
 
     def _switch_statement(self, node: Node) -> str:
         condition = node.child_by_field_name("condition")
@@ -329,7 +284,7 @@ class Rewriter:
     def _for_statement(self, node: Node) -> str:
         body = node.child_by_field_name("body")
         guard = body is not None and any(
-            self._escapes(one, "continue_statement") for one in _ifs(body, loops=False)
+            escapes(one, "continue_statement") for one in ifs(body, loops=False)
         )
         known = self.loops.get(int(node.start_point[0]) + 1)
         if known is None:
@@ -351,15 +306,6 @@ class Rewriter:
         text = self.plain(node)
         opening = text.index("{")
         return f"{text[: opening + 1]} ::timing::Guard guard_loop;{text[opening + 1 :]}"
-
-
-def _ifs(node: Node, *, loops: bool = True) -> Iterator[Node]:
-    """All `if` statements inside, without those of inner loops unless `loops`."""
-    for child in node.children:
-        if child.type == "if_statement":
-            yield child
-        if loops or child.type != "for_statement":
-            yield from _ifs(child, loops=loops)
 
 
 def rewritten(sources: Mapping[str, str], loops: Sequence[PipelinedLoop]) -> dict[str, str]:

@@ -22,10 +22,9 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
-from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -33,37 +32,15 @@ from qnas._util.cache import user_cache
 from qnas._util.serialization import Value, canonical_json, write_atomically
 from qnas.accel.device import Device
 from qnas.accel.hls.analysis.delays import delays_of
-from qnas.accel.hls.analysis.pipelines import PipelinedLoop, pipelined_loops
-from qnas.accel.hls.analysis.rewrite import FILE_LINES, rewritten
-from qnas.accel.hls.analysis.schedule import Edges, depth, smallest_interval
-from qnas.accel.hls.emit.constants import plan_header
-from qnas.accel.hls.emit.stages import stages_header
-from qnas.accel.plan.lower import lower
+from qnas.accel.hls.analysis.pipelines import pipelined_loops
+from qnas.accel.hls.analysis.recurrences import LoopTiming, loop_timings
+from qnas.accel.hls.analysis.rewrite import rewritten
+from qnas.accel.hls.analysis.small_network import small_sources
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.errors import CompileError, GeneratorError, ToolMissingError, problem
 
 FLAGS = ("-std=c++14", "-O1", "-Wno-unknown-pragmas")
-CONSTANT = re.compile(r"constexpr int (\w+) = (\d+);")
-# Constants that a small network of the same folding keeps: formats, and depths of memories.
-KEPT = re.compile(r"\w+_ROWS|\w+_DEPTH|ACC_BITS|SCORE_BITS|MAX_HEADS|MAX_BEATS")
 TOP = re.compile(r"^void qnas_top\(([^)]*)\)", re.MULTILINE)
-FEW = 9  # channels of a small network: more than one vector or word of most foldings
-SHOWN = 6  # places of a recurrence that a message names
-
-
-@dataclass(frozen=True, slots=True)
-class LoopTiming(Value):
-    """Of one pipelined loop: the least initiation interval and the depth of its pipeline, in
-    cycles, and what an interval above 1 comes from. `reads`: streams that it waits for."""
-
-    loop: str
-    path: str
-    line: int
-    interval: int
-    depth: int
-    recurrence: str
-    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +74,7 @@ def analyse(
     by its content. Raises ToolMissingError without g++, GeneratorError for C++ that the analysis
     does not read.
     """
-    sources = _small_sources(files, plan, device)
+    sources = small_sources(files, plan, device)
     clocks = tuple(clocks_mhz) or (plan.clock_mhz,)
     return analyse_sources(sources, device, clocks_mhz=clocks, command=command)
 
@@ -111,7 +88,7 @@ def analyse_sources(
     results = _results(rewritten(sources, loops), arguments, command)
     paths = list(sources)
     return tuple(
-        Timing(clock, tuple(_loops(result, loops, paths)))
+        Timing(clock, tuple(loop_timings(result, loops, paths)))
         for clock, result in zip(clocks_mhz, results, strict=True)
     )
 
@@ -127,44 +104,6 @@ def check_intervals(timing: Timing, *, subject: str) -> None:
                 "Choose a slower clock in the device file, or report it.",
             )
         )
-
-
-def _small_sources(
-    files: Mapping[str, bytes], plan: HardwarePlan, device: Device
-) -> dict[str, str]:
-    """The project's sources, with the tables and shapes of a small network of the same folding."""
-    sources = {
-        path: content.decode() for path, content in sorted(files.items()) if path.startswith("src/")
-    }
-    small = lower(_small(plan.architecture, plan.folding.tk, plan.folding.tt), device, plan.folding)
-    real = dict(CONSTANT.findall(sources["src/plan.hpp"]))
-
-    def constant(found: re.Match[str]) -> str:
-        name, value = found[1], found[2]
-        kept = KEPT.fullmatch(name) and int(real.get(name, 0)) > int(value)
-        return f"constexpr int {name} = {real[name] if kept else value};"
-
-    sources["src/plan.hpp"] = CONSTANT.sub(constant, plan_header([small]))
-    sources["src/stages.hpp"] = stages_header([small])
-    return sources
-
-
-def _small(arch: Architecture, tk: int, tt: int) -> Architecture:
-    """Two token tiles, two beats in the stem, two heads, all kinds of rows, 8-bit and 4-bit."""
-    patch = 2
-    side = isqrt(tt) + 1
-    heads = min(2, max(block.num_heads for block in arch.blocks))
-    block = BlockSpec(num_heads=heads, mlp_hidden=FEW, w8=W8Shares(4, 4, 4, 4))
-    return replace(
-        arch,
-        image_size=patch * side,
-        patch_size=patch,
-        in_channels=tk // patch**2 + 1,
-        head_dim=min(arch.head_dim, FEW),
-        num_classes=FEW,
-        embed_dim=FEW,
-        blocks=(block,),
-    )
 
 
 def _results(
@@ -234,90 +173,3 @@ def _checked(command: Sequence[str], folder: Path) -> str:
             problem("project", rule, f"{os.path.basename(command[0])}: {tail}\n", remedy)
         )
     return done.stdout
-
-
-def _loops(
-    result: Mapping[str, Any], loops: Sequence[PipelinedLoop], paths: Sequence[str]
-) -> Iterator[LoopTiming]:
-    for number, loop in enumerate(loops):
-        ran = number < len(result["iterations"]) and result["iterations"][number] > 0
-        if not ran:
-            rule, remedy = "must run in the analysis", "The generator is at fault: report it."
-            raise GeneratorError(problem(f"loop `{loop.name}`", rule, "no iteration", remedy))
-        names = _Names(result["names"], number, paths)
-        edges = Edges.of([*_paths(result, names), *_orders(loop, names)])
-        interval, cycle = smallest_interval(edges, len(names.all))
-        yield LoopTiming(
-            loop=loop.name,
-            path=loop.path,
-            line=loop.label_line,
-            interval=interval,
-            depth=depth(edges, len(names.all), interval),
-            recurrence=names.recurrence(edges, cycle),
-            reads=tuple(sorted(name for kind, name, _ in names.parts.values() if kind == "read")),
-        )
-
-
-class _Names:
-    """Names of the nodes of one loop: `kind|name|place`."""
-
-    def __init__(self, names: Sequence[str], loop: int, paths: Sequence[str]) -> None:
-        self.all = names
-        self.paths = paths
-        self.parts: dict[int, tuple[str, str, str]] = {}
-        self.start = 0
-        for index, text in enumerate(names):
-            number, _, rest = text.partition("|")
-            if number == str(loop) and rest == "start":
-                self.start = index
-            elif number == str(loop):
-                kind, name, place = rest.split("|")
-                self.parts[index] = (kind, name, place)
-
-    def own(self, index: int) -> bool:
-        return index in self.parts or index == self.start
-
-    def of(self, kind: str) -> list[tuple[int, str, tuple[int, ...]]]:
-        return [
-            (index, name, tuple(map(int, place.split("."))))
-            for index, (own, name, place) in self.parts.items()
-            if own == kind
-        ]
-
-    def text(self, index: int, line: int) -> str:
-        kind, name, _ = self.parts.get(index, ("", "the iteration's start", ""))
-        what = f"`{name}`" if kind == "register" else f"a {kind} of `{name}`" if kind else name
-        return f"{what} ({self.paths[line // FILE_LINES]}:{line % FILE_LINES})" if line else what
-
-    def recurrence(self, edges: Edges, cycle: Sequence[int]) -> str:
-        """The cycle of edges in words, each place once."""
-        steps = [
-            f"{self.text(int(edges.sinks[e]), int(edges.lines[e]))} after {int(edges.cycles[e])}"
-            for e in reversed(cycle)
-        ]
-        shown = list(dict.fromkeys(steps))[:SHOWN]
-        return ", ".join(shown) + " cycles" if shown else ""
-
-
-def _paths(result: Mapping[str, Any], names: _Names) -> Iterator[tuple[int, int, int, int, int]]:
-    for source, sink, cycles, line in result["edges"]:
-        start = names.start if source == 0 else source
-        if names.own(sink) and names.own(start):
-            distance = int(names.parts.get(sink, ("",))[0] == "register")
-            yield start, sink, cycles, distance, line
-
-
-def _orders(loop: PipelinedLoop, names: _Names) -> Iterator[tuple[int, int, int, int, int]]:
-    """A load waits for the stores before it that may be of the same word: of earlier iterations, as
-    far as no DEPENDENCE pragma says otherwise, and of its own, where the store comes first."""
-    for store, memory, before in names.of("store"):
-        for load, other, after in names.of("load"):
-            if memory != other:
-                continue
-            claims = [c for c in loop.claims_of(memory, between=True) if "RAW" in c.kinds]
-            distance = max((c.distance for c in claims), default=1)
-            if all(c.distance for c in claims):
-                yield store, load, 0, max(1, distance), before[-1]
-            apart = any("RAW" in c.kinds for c in loop.claims_of(memory, between=False))
-            if before < after and not apart:
-                yield store, load, 0, 0, before[-1]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qnas.accel.device import Device, load_device
-from qnas.accel.hls.analysis.timing import LoopTiming, analyse_sources
+from qnas.accel.hls.analysis.recurrences import LoopTiming
+from qnas.accel.hls.analysis.timing import analyse_sources
 
 PLAN = """#pragma once
 namespace plan {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from qnas.accel.hls.analysis.timing import LoopTiming, Timing, analyse, check_intervals
+from qnas.accel.hls.analysis.recurrences import LoopTiming
+from qnas.accel.hls.analysis.timing import Timing, analyse, check_intervals
 from qnas.accel.plan.depths import EXIT, loop_depths
 from qnas.errors import GeneratorError
 from tests.accel.projects import Design, change, random_design, small

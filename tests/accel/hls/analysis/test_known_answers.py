@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from qnas.accel.device import load_device
-from qnas.accel.hls.analysis.timing import LoopTiming
+from qnas.accel.hls.analysis.recurrences import LoopTiming
 from tests.accel.hls.analysis.kernels import Case, timings
 
 CLOCKS = (50.0, 100.0, 150.0, 300.0)
