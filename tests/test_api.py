@@ -61,6 +61,7 @@ def test_a_run_of_objects_is_recorded_as_data_and_opened_by_its_folder(
     assert [t.key for t in again.front()] == [t.key for t in searched.front()]
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_the_study_is_optuna_s_with_names_and_its_journal_is_read_by_optuna(
     searched: qnas.OpenRun,
 ) -> None:
@@ -74,6 +75,11 @@ def test_the_study_is_optuna_s_with_names_and_its_journal_is_read_by_optuna(
     assert theirs.metric_names == study.metric_names
     figure = optuna.visualization.plot_pareto_front(theirs, targets=lambda t: t.values[:2])
     assert sum(len(trace.x) for trace in figure.data) == 12
+    first = {"target": lambda t: t.values[0], "target_name": "error"}
+    for plot in ("plot_parallel_coordinate", "plot_slice", "plot_optimization_history"):
+        assert getattr(optuna.visualization, plot)(theirs, **first).data
+    worst = [max(values) for values in zip(*(t.values for t in theirs.trials), strict=True)]
+    assert optuna.visualization.plot_hypervolume_history(theirs, worst).data
 
 
 def test_the_study_becomes_a_data_frame(searched: qnas.OpenRun) -> None:
