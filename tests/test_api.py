@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import optuna
 import plotly.graph_objects as go
 import pytest
@@ -20,6 +21,7 @@ from optuna.trial import FrozenTrial
 import qnas
 from qnas._util.serialization import decode, encode
 from qnas.errors import CapacityError, ConfigError, StageOrderError, UnknownNameError
+from qnas.studies.run.manifest import read_manifest
 from tests.own_code import STREAM, images, make_sampler, stream_kilobytes
 from tests.tiny import TINY
 
@@ -277,11 +279,19 @@ def test_everything_to_a_verified_accelerator(tmp_path: Path) -> None:
         "fps1000",
     }
     assert summary.study.trials == 12
+    split = read_manifest(run.path / "manifest.json").splits
     for pick in summary.picks:
         assert pick.verification.mismatches == 0 < pick.verification.values
-        assert pick.accuracy.integer == pick.accuracy.hls
+        accuracy = pick.accuracy
+        assert accuracy.simulated_images == pick.verification.images == 2
+        assert accuracy.images == split.report > 2
+        low, high = accuracy.integer_interval
+        assert low < accuracy.integer < high and high - low < 0.3
+        assert accuracy.hls in (0.0, 0.5, 1.0) and np.subtract(*accuracy.hls_interval) < -0.6
     page = run.write_report(tmp_path / "page.html")
     assert page.read_bytes() == (run.path / "report.html").read_bytes()
+    said = page.read_text(encoding="utf-8")
+    assert f"of {accuracy.images} (" in said and "of 2 (" in said
 
 
 def test_importing_and_asking_for_help_load_nothing_that_is_slow() -> None:

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from qnas._util.intervals import accuracy_text
+
 PLAIN_LINES = 10
 
 
@@ -81,9 +83,14 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
 
     row("architecture", [p["key"] for p in picks])
     row("8-bit share of weights", [f"{p['w8_share']:.1%}" for p in picks], end=True)
-    row("accuracy, fake-quant", [f"{p['accuracy']['fake_quant']:.2%}" for p in picks])
-    row("accuracy, integer", [f"{p['accuracy']['integer']:.2%}" for p in picks])
-    row("accuracy, C++", [f"{p['accuracy']['hls']:.2%}" for p in picks], end=True)
+    for label, rung, images in (
+        ("accuracy, fake-quant", "fake_quant", "images"),
+        ("accuracy, integer", "integer", "images"),
+        ("accuracy, C++", "hls", "simulated_images"),
+    ):
+        found = [(p["accuracy"][rung], p["accuracy"][images]) for p in picks]
+        cells = [accuracy_text(*one, separator="\n") for one in found]
+        row(f"{label}\n(95 % interval)", cells, end=rung == "hls")
     row("cycles, first image", [f"{p['cycles_first']:,}" for p in picks])
     row("cycles, each further", [f"{p['cycles']:,}" for p in picks])
     if any(p.get("rtl") for p in picks):

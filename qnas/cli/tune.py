@@ -51,7 +51,10 @@ def tuning_table(picks: Sequence[dict[str, Any]]) -> Table:
     """The table with one row per tuned pick, from summary.json."""
     from rich.table import Table
 
-    table = Table(title="Accuracy of tuned picks (report split)", title_justify="left")
+    from qnas._util.intervals import accuracy_text
+
+    title = "Accuracy of tuned picks (report split; 95 % intervals)"
+    table = Table(title=title, title_justify="left")
     table.add_column("pick")
     for title in (*RUNGS, "mismatches", "made of", "search split"):
         table.add_column(title, justify="right")
@@ -59,10 +62,16 @@ def tuning_table(picks: Sequence[dict[str, Any]]) -> Table:
         if (tuning := pick.get("tuning")) is None:
             continue
         report, search, accuracy = tuning["report"], tuning["search"], pick["accuracy"]
-        rungs = (report["inherited"], report["tuned"], accuracy["integer"], accuracy["hls"])
+        images, simulated = accuracy["images"], accuracy["simulated_images"]
+        rungs = (
+            (report["inherited"], images),
+            (report["tuned"], images),
+            (accuracy["integer"], images),
+            (accuracy["hls"], simulated),
+        )
         table.add_row(
             pick["name"],
-            *(f"{rung:.2%}" for rung in rungs),
+            *(accuracy_text(*rung, separator="\n") for rung in rungs),
             f"{pick['verification']['mismatches']:,}",
             tuning["weights"],
             f"{search['inherited']:.2%} -> {search['tuned']:.2%}",

@@ -76,7 +76,7 @@ class Study(Value):
         pretrained_qk_norm: Whether queries and keys are normalised, if the file does not give it.
         pretrained_pooling: "token" or "avg", if the file does not give it.
         verify_images: Number of images of the report split, spread over its classes, that the C
-            simulation runs; 0 for all.
+            simulation runs; 0 for all. Other accuracies are of the whole split.
         images: How the bytes of an image become numbers.
         search: Budget and sampler of the search.
         train: Recipe of the supernet's training.

@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from qnas._util.serialization import encode
 from qnas.cli.main import cli
 from qnas.data import ImageSet
 from qnas.errors import ConfigError
 from qnas.spaces import load_space
 from qnas.studies.run.data_check import check_fit
+from qnas.studies.run.outcome import AccuracyLadder
 from tests.accel.projects import change
 from tests.cli.tiny_study import qnas, study
 
@@ -51,7 +53,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     verdict = {
         "key": "any",
         "project_digest": project_digest(pick / "project"),
-        "accuracy": {"fake_quant": 0.5, "integer": 0.5, "hls": 0.5},
+        "accuracy": encode(
+            AccuracyLadder.of(
+                fake_quant=0.5, integer=0.5, images=360, hls=0.5, simulated_images=360
+            )
+        ),
         "images": 1,
         "stages": 1,
         "values": 1,

@@ -94,7 +94,7 @@ def test_the_summary_is_as_agreed(finished: Path) -> None:
     assert set(summary) == {"picks", "study", "supernet"}
     (pick,) = summary["picks"]
     assert {"name", "key", "cycles", "fps", "lut", "ff", "dsp", "bram18"} <= set(pick)
-    assert set(pick["accuracy"]) == {"fake_quant", "integer", "hls"}
+    assert {"fake_quant", "integer", "hls"} < set(pick["accuracy"])
     assert pick["accuracy"]["integer"] == pick["accuracy"]["hls"]
     assert set(pick["verification"]) == {"images", "stages", "values", "mismatches"}
     assert pick["verification"]["mismatches"] == 0 < pick["verification"]["values"]

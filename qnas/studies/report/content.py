@@ -21,7 +21,8 @@ class ReportContent:
     """`facts` are label and value, in order; `limits` the usable amounts of the device's
     resources; `verifications` the content of verification.json by pick, where there is one;
     `tunings` what `qnas tune` found, by pick, where it was run; `study` names the study on the
-    command line; `calibration` is what the study searched with, if it did."""
+    command line; `calibration` is what the study searched with, if it did; `report_images` the size
+    of the report split."""
 
     name: str
     device: str
@@ -33,6 +34,7 @@ class ReportContent:
     tunings: Mapping[str, Tuning] = field(default_factory=dict)
     study: str = "STUDY.toml"
     calibration: Calibration | None = None
+    report_images: int = 0
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""

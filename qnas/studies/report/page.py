@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from qnas._util.intervals import accuracy_text
 from qnas.studies.report import device_figures, search_figures
 from qnas.studies.report.candidates import candidates
 from qnas.studies.report.columns import column_of
@@ -18,7 +19,7 @@ from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.picks import Pick, w8_share
-from qnas.studies.run.tuning_record import Tuning, tuning_of
+from qnas.studies.run.tuning_record import tuning_of
 
 if TYPE_CHECKING:
     from qnas.studies.run.run import Run
@@ -109,6 +110,7 @@ def content_of(
         {name: tuning for name, tuning in tunings.items() if tuning},
         _on_the_command_line(run.config.name),
         run.calibration,
+        splits.report,
     )
 
 
@@ -143,13 +145,17 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         values = [_dig(content.verifications.get(pick.name), keys) for pick in picks]
         return [DASH if value is None else form.format(value) for value in values]
 
+    def accuracy(rung: str, images: str) -> list[str]:
+        found = [(content.verifications.get(pick.name) or {}).get("accuracy") for pick in picks]
+        return [DASH if one is None else accuracy_text(one[rung], one[images]) for one in found]
+
     known = "modelled" if content.calibration is None else "calibrated"
 
     def used(name: str) -> list[str]:
         return cells(lambda p: f"{p.trial.amount(name):,.0f} / {content.limits[name]:,}")
 
     tuned = [
-        (label, "measured", [_rung(content.tunings.get(pick.name), rung) for pick in picks])
+        (label, "measured", [_rung(content, pick, rung) for pick in picks])
         for rung, label in (
             ("inherited", "accuracy, inherited"),
             ("tuned", "accuracy, tuned alone"),
@@ -167,9 +173,9 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("weights in 8-bit rows", "", cells(lambda p: f"{w8_share(p.trial.architecture):.1%}")),
         ("error on the search split", "measured", cells(lambda p: f"{_error(p):.2f} %")),
         *tuned,
-        ("accuracy, fake-quantized", "measured", found("accuracy", "fake_quant", form="{:.2%}")),
-        ("accuracy, integer reference", "measured", found("accuracy", "integer", form="{:.2%}")),
-        ("accuracy, C++", "simulated", found("accuracy", "hls", form="{:.2%}")),
+        ("accuracy, fake-quantized", "measured", accuracy("fake_quant", "images")),
+        ("accuracy, integer reference", "measured", accuracy("integer", "images")),
+        ("accuracy, C++", "simulated", accuracy("hls", "simulated_images")),
         (
             "cycles, a call's first image",
             "modelled",
@@ -209,8 +215,11 @@ def _size(pick: Pick) -> str:
     return f"{pick.trial.architecture.embed_dim}, {pick.trial.architecture.depth}"
 
 
-def _rung(tuning: Tuning | None, rung: str) -> str:
-    return DASH if tuning is None else f"{getattr(tuning.report, rung):.2%}"
+def _rung(content: ReportContent, pick: Pick, rung: str) -> str:
+    tuning = content.tunings.get(pick.name)
+    if tuning is None:
+        return DASH
+    return accuracy_text(getattr(tuning.report, rung), content.report_images)
 
 
 def _error(pick: Pick) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
+from qnas._util.intervals import wilson_interval
 from qnas._util.serialization import Value
 from qnas.accel.csim.verification import Mismatch
 from qnas.studies.run.tuning_record import BeforeAfter
@@ -11,17 +13,43 @@ from qnas.studies.run.tuning_record import BeforeAfter
 
 @dataclass(frozen=True, slots=True)
 class AccuracyLadder(Value):
-    """Top-1 accuracy on the report split, as fractions 0..1.
+    """Top-1 accuracy on the report split, as fractions 0..1, each with its 95 % interval (Wilson).
 
     Attributes:
-        fake_quant: Of the fake-quantized network in PyTorch.
-        integer: Of the integer reference.
-        hls: Of the simulated C++.
+        fake_quant: Of the fake-quantized network in PyTorch, on the whole split.
+        integer: Of the integer reference, on the whole split.
+        hls: Of the simulated C++, on the images of the study's `verify_images`.
+        images: Number of images of the split.
+        simulated_images: Number of images that the C++ ran.
+        fake_quant_interval: Low and high end.
+        integer_interval: Low and high end.
+        hls_interval: Low and high end.
     """
 
     fake_quant: float
     integer: float
     hls: float
+    images: int
+    simulated_images: int
+    fake_quant_interval: tuple[float, float]
+    integer_interval: tuple[float, float]
+    hls_interval: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls, *, fake_quant: float, integer: float, images: int, hls: float, simulated_images: int
+    ) -> Self:
+        """The ladder of these accuracies, with their intervals."""
+        return cls(
+            fake_quant,
+            integer,
+            hls,
+            images,
+            simulated_images,
+            wilson_interval(fake_quant, images),
+            wilson_interval(integer, images),
+            wilson_interval(hls, simulated_images),
+        )
 
 
 @dataclass(frozen=True, slots=True)

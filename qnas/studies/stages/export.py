@@ -147,7 +147,13 @@ def _write_project(run: Run, kernel: Kernel) -> None:
             load_integer(path),
             plan,
             pick.name,
-            expected_numbers(pick, estimate, search_accuracy(run, pick.trial), run.device.limits()),
+            expected_numbers(
+                pick,
+                estimate,
+                search_accuracy(run, pick.trial),
+                images=len(run.splits.search),
+                limits=run.device.limits(),
+            ),
         )
         for pick, path, plan, estimate in parts
     ]

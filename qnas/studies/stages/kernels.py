@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qnas._util.intervals import wilson_interval
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.folding_search.search import KernelPlan, best_kernel
 from qnas.accel.plan.plan import HardwarePlan
@@ -139,12 +140,17 @@ def project_name(study: str, kernel: str) -> str:
 
 
 def expected_numbers(
-    pick: Pick, estimate: Estimate, accuracy: float | None, limits: Iterable[str]
+    pick: Pick,
+    estimate: Estimate,
+    accuracy: float | None,
+    *,
+    images: int,
+    limits: Iterable[str],
 ) -> list[Expected]:
     """The study's numbers of `pick` in a kernel of this estimate, for the README of a project.
 
     `limits` names the resources; `accuracy` is the top-1 accuracy on the search split, as a
-    fraction, of the project's weights.
+    fraction, of the project's weights, counted on `images` images.
     """
     from qnas.accel.hls.emit.member import Expected
 
@@ -159,6 +165,10 @@ def expected_numbers(
         ),
     ]
     if accuracy is not None:
-        how = "fake-quantized, on the search split"
+        low, high = wilson_interval(accuracy, images)
+        how = (
+            f"fake-quantized, on the {images:,} images of the search split "
+            f"(95 % interval {low:.2%} to {high:.2%})"
+        )
         rows.insert(0, Expected("accuracy", f"{accuracy:.2%}", how))
     return rows

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qnas._util.intervals import wilson_interval
 from qnas.errors import CheckpointError
 from qnas.studies.progress import Progress
 from qnas.studies.run.pretrained import other_pixels, pretrained_of
@@ -60,8 +61,6 @@ def changed_since(run: Run, *, stage: str) -> str:
 
 def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> list[str]:
     """Lines on the imported model's floating-point top-1 accuracy on images of the report split."""
-    from scipy.stats import binomtest
-
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     if not imported.head:
@@ -72,9 +71,9 @@ def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> l
     images, labels = run.loaded_subset("report", at_most=min(MANY, max(FEW, affordable)))
     count = len(labels)
     top1 = AccuracyEvaluator(supernet, images, labels).float_top1(arch)
-    interval = binomtest(round(top1 * count), count).proportion_ci(method="wilson")
+    low, high = wilson_interval(top1, count)
     run.record_stage(stage, pretrained_accuracy=top1, pretrained_images=count)
     return [
         f"before training, in floating point: {top1:.2%} of {count} images of the report split "
-        f"(95 % interval {interval.low:.2%} to {interval.high:.2%})"
+        f"(95 % interval {low:.2%} to {high:.2%})"
     ]

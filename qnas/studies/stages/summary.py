@@ -27,7 +27,7 @@ VERDICT = ("images", "stages", "values", "mismatches")
 
 
 def summarise(run: Run) -> Summary:
-    """Write summary.json and return its content. Accuracies are fractions, on the report split."""
+    """Write summary.json and return its content."""
     records, found = run.records(), verifications(run)
     training = run.stage_facts("train")
     summary = Summary(
@@ -56,7 +56,7 @@ def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
         name=pick.name,
         key=architecture.key,
         w8_share=w8_share(architecture),
-        accuracy=AccuracyLadder(**found["accuracy"]),
+        accuracy=decode(AccuracyLadder, found["accuracy"], subject="accuracy"),
         cycles=round(predicted.value("cycles")),
         cycles_first=round(predicted.value("cycles")) + pick.trial.estimate.start_cycles,
         fps=predicted.value("fps"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ from qnas.studies.progress import Progress
 from qnas.studies.run.outcome import AccuracyLadder, RtlCheck
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import KernelDirectory, project_digest
-from qnas.studies.run.tuning_record import supernet_of
+from qnas.studies.stages.accuracy import ReportAccuracy, report_accuracy
 from qnas.studies.stages.export import exported
 from qnas.studies.stages.kernels import Kernel, kernel_of, kernels, picks, reachable_picks
 from qnas.studies.stages.search import searched
 
 STAGE = "verify"
+
+Accuracies = dict[Path, ReportAccuracy]  # by file of the integer network
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,9 @@ def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
     if missing:
         Toolchain().version()
         run.files.summary.unlink(missing_ok=True)  # it describes other projects
+    accuracies: Accuracies = {}
     for done, kernel in enumerate(missing, start=1):
-        _verify(run, kernel, probe=probe)
+        _verify(run, kernel, accuracies, probe=probe)
         progress.advance(done, len(missing), kernel.name)
 
 
@@ -175,7 +179,8 @@ def check_equal(name: str, found: Mapping[str, Any], *, files: KernelDirectory) 
         raise VerificationError(problem(name, rule, "; ".join(faults), remedy))
 
 
-def _verify(run: Run, kernel: Kernel, *, probe: bool) -> None:
+def _verify(run: Run, kernel: Kernel, accuracies: Accuracies, *, probe: bool) -> None:
+    """Verify one kernel, and add its accuracies to `accuracies`, of networks verified before."""
     files = kernel.files
     networks = [load_integer(path) for path in kernel.networks]
     images, labels = report_images(run)
@@ -189,26 +194,33 @@ def _verify(run: Run, kernel: Kernel, *, probe: bool) -> None:
     if first:
         chosen = slice(first.image, first.image + 1)
         write_vectors(files.mismatch, inputs_of(networks, images), labels, images=chosen)
-    both = zip(networks, found, strict=True)
-    write_verdicts(files, [_verdict(run, network, one, digest=digest) for network, one in both])
+    for path, network in zip(kernel.networks, networks, strict=True):
+        if path not in accuracies:
+            accuracies[path] = report_accuracy(run, network)
+    counted = [accuracies[path] for path in kernel.networks]
+    parts = zip(networks, found, counted, strict=True)
+    write_verdicts(files, [_verdict(*one, digest=digest) for one in parts])
 
 
 def _verdict(
-    run: Run, network: IntegerNetwork, verification: Verification, *, digest: str
+    network: IntegerNetwork,
+    verification: Verification,
+    accuracy: ReportAccuracy,
+    *,
+    digest: str,
 ) -> Verdict:
     """The verdict of a verification with the report images, with the accuracies of the other
     models. `digest` is that of the project at the start of the verification."""
-    from qnas.objectives.accuracy import AccuracyEvaluator
-
-    architecture = network.architecture
-    images, labels = report_images(run)
-    supernet = supernet_of(run, architecture)
-    (fake_quant,) = AccuracyEvaluator(supernet, images, labels).top1([architecture])
-    integer = float(np.mean(network.predict(images) == labels))
     return Verdict(
-        key=architecture.key,
+        key=network.architecture.key,
         project_digest=digest,
-        accuracy=AccuracyLadder(fake_quant, integer, verification.accuracy),
+        accuracy=AccuracyLadder.of(
+            fake_quant=accuracy.fake_quant,
+            integer=accuracy.integer,
+            images=accuracy.images,
+            hls=verification.accuracy,
+            simulated_images=verification.images,
+        ),
         images=verification.images,
         packed_images=verification.packed_images,
         stages=verification.stages,

@@ -6,18 +6,22 @@ from dataclasses import replace
 
 import pytest
 
+from qnas._util.serialization import encode
 from qnas.studies.report import front_figures, search_figures
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.page import render
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
+from qnas.studies.run.outcome import AccuracyLadder
 from qnas.studies.search.trials import read_records
 from tests.studies.analytic import GENOME, LIMITS, OBJECTIVES, search
 from tests.studies.results.test_front import records, trial
 
 VERIFIED = {
-    "accuracy": {"fake_quant": 0.9712, "integer": 0.9701, "hls": 0.9701},
+    "accuracy": encode(
+        AccuracyLadder.of(fake_quant=0.975, integer=0.9722, images=360, hls=1.0, simulated_images=4)
+    ),
     "stages": 52,
     "images": 360,
     "values": 1_234_567,
@@ -61,6 +65,7 @@ def test_the_page_says_what_was_checked_and_what_is_only_modelled(content: Repor
     assert "52 stages &times; 360 images" in page
     assert "1,234,567 values" in page
     assert '<span class="ok">0 mismatches</span>' in page
+    assert "97.50% of 360 (95.32% to 98.68%)" in page and "100.00% of 4 (51.01% to" in page
     assert "not verified yet" in page  # the other pick
     assert page.count('class="kind modelled"') > 3
     assert "a &lt;board&gt; &amp; more" in page

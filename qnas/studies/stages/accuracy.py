@@ -1,0 +1,45 @@
+"""Accuracy of a pick on the whole report split: fake-quantized, and of its integer network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnas.data.image_set import Images
+from qnas.integer.network import IntegerNetwork
+from qnas.studies.run.run import Run
+from qnas.studies.run.tuning_record import supernet_of
+
+BATCH = 256  # images in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAccuracy:
+    """Top-1 on all `images` of the report split, as fractions: of a subnet, fake-quantized, and of
+    its integer network."""
+
+    fake_quant: float
+    integer: float
+    images: int
+
+
+def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
+    """Count both on every image of the report split, whatever the study simulates."""
+    from qnas.objectives.accuracy import AccuracyEvaluator
+
+    images, labels = run.subset("report")
+    architecture = network.architecture
+    evaluator = AccuracyEvaluator(supernet_of(run, architecture), images, labels)
+    (fake_quant,) = evaluator.top1([architecture])
+    integer = _integer_top1(network, images, labels)
+    return ReportAccuracy(fake_quant, integer, len(labels))
+
+
+def _integer_top1(network: IntegerNetwork, images: Images, labels: NDArray[np.int64]) -> float:
+    right = sum(
+        int((network.predict(images[i : i + BATCH]) == labels[i : i + BATCH]).sum())
+        for i in range(0, len(labels), BATCH)
+    )
+    return right / len(labels)
