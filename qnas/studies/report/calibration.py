@@ -1,4 +1,4 @@
-"""The page of `qnas calibrate --html`: scores, and predicted beside measured, by resource."""
+"""The page of `qnas calibrate --html`: scores, and predictions against measurements by resource."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qnas.studies.report.style import INK, new_figure
 
 ESTIMATE, INSIDE, OUTSIDE = "#a07c00", "#1f6fb2", "#c44e00"
 BARS = {INSIDE: "rgba(31, 111, 178, 0.28)", OUTSIDE: "rgba(196, 78, 0, 0.55)"}
-# Of predictions, by whether the interval holds what was measured, and whether they are far.
+# Colours of predictions: measured value inside or outside the interval, and extrapolated or not.
 LABELS = {
     (True, False): ("predicted, in its interval", INSIDE, "circle"),
     (True, True): ("the same, extrapolated", INSIDE, "diamond"),
@@ -24,24 +24,24 @@ LABELS = {
 }
 TITLES = {"lut": "LUT", "logic_lut": "LUT as logic", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18"}
 UNITS = {n: {"logic_lut": "LUTs as logic"}.get(n, f"{title}s") for n, title in TITLES.items()}
-SHARES = {  # of `score`'s, and how the table is headed
+SHARES = {  # keys of `score`, and the table's headings
     "mape_raw": "error of the estimate",
     "mape": "error, calibrated",
     "coverage_90": "in the 90 % interval",
     "width_90": "width of the interval",
     "extrapolated": "extrapolated",
 }
-MOST_BARS = 1000  # designs drawn a plot: more are a random choice of so many, and the page says so
-FEW = 200  # points that are drawn large
+MOST_BARS = 1000  # designs drawn in a plot; of more, a random sample, and the page says so
+FEW = 200  # up to this number, points are drawn large
 RATIOS = (0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
 LEAST_RATIO, MOST_RATIO = 0.3, 4.0
-SOME = 10  # fewer cells are left out where the axis of ratios is chosen
-MANY_TIMES = 50  # an axis that spans more has a tick a decade, else three
+SOME = 10  # the range of the ratio axis ignores designs with fewer cells
+MANY_TIMES = 50  # an axis that spans a larger ratio has one tick per decade, else three
 
 
 def page(told: Mapping[str, Predicted], scores: Scores, *, what: str, seed: int = 0) -> str:
-    """One HTML file that needs no network: every resource twice, predicted against measured and
-    over it. `what` names the things predicted: `designs` or `blocks`."""
+    """Render one HTML file that needs no network, with two plots per resource: predicted against
+    measured amounts, and their ratios. `what` is the kind of item: `designs` or `blocks`."""
     count = len(next(iter(told.values())).names)
     shown = np.arange(count)
     if count > MOST_BARS:
@@ -68,12 +68,12 @@ def _cells(score: dict[str, float | None]) -> list[str]:
 
 
 def _none(x: Predicted) -> int:
-    """Of so many nothing was built: they are on no logarithmic axis."""
+    """The number of items with a measured amount of 0, which no logarithmic axis can show."""
     return int(np.sum(x.measured == 0))
 
 
 def _figures(x: Predicted, unit: str, shown: Any) -> tuple[go.Figure, go.Figure]:
-    """Amounts, and their ratios to what was measured, where a few per cent are seen as well."""
+    """The plots of amounts, and of their ratios to measured amounts, for small deviations."""
     drawn = shown[x.measured[shown] > 0]
     margin = {"l": 52, "r": 14, "t": 54, "b": 46}
     measured = f"measured {unit}"
@@ -101,8 +101,8 @@ def _figures(x: Predicted, unit: str, shown: Any) -> tuple[go.Figure, go.Figure]
 
 
 def _ratio_range(x: Predicted, drawn: Any) -> list[float]:
-    """Logarithms: all points (of many all but the wildest), most intervals,
-    and 10 % to either side at least."""
+    """Range of the ratio axis, as logarithms: all points (of many, all but the extreme ones), most
+    intervals, and at least 10 % to either side."""
     drawn = drawn[x.measured[drawn] >= SOME]  # of three LUTs one more is a third
     if not len(drawn):
         return [float(np.log10(0.9)), float(np.log10(1.1))]
@@ -127,7 +127,7 @@ def _line(x: Floats, y: Floats) -> go.Scatter:
 
 
 def _traces(x: Predicted, drawn: Any, scale: Floats) -> list[go.Scatter]:
-    """Predictions with their intervals, and estimates on top, all over `scale`."""
+    """Traces of the predictions with their intervals, and of the estimates, divided by `scale`."""
     inside = held(x)
     found = []
     for (holds, far), (label, color, symbol) in LABELS.items():

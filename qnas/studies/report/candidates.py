@@ -1,4 +1,4 @@
-"""The candidates of a study as the page's script reads them."""
+"""The candidates of a study, in the JSON form that the page's script reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def candidates(content: ReportContent) -> dict[str, Any]:
     return {
         "file": content.study,
         "objectives": list(own),
-        "axes": [own[min(1, len(own) - 1)], own[0]],  # across and up, at first
+        "axes": [own[min(1, len(own) - 1)], own[0]],  # initial horizontal and vertical axis
         "budgets": [column.name for column in columns if column.name != "fps" or "fps" in own],
         "box": {"best": box.best, "worst": box.worst},
         "generations": sorted({trial.generation for trial in records.trials}),

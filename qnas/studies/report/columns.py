@@ -1,4 +1,4 @@
-"""What a candidate can be plotted and filtered by: the objectives, then what every plan has."""
+"""The amounts by which candidates are plotted and filtered: objectives, then amounts of plans."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from qnas.objectives.registry import objective_info
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.search.trials import TrialRecord
 
-LOG_SPAN = 15.0  # largest over smallest value from which an axis is logarithmic
-FEW_DECADES = 2.3  # up to here, ticks at 1, 2 and 5 leave each other room on a phone
+LOG_SPAN = 15.0  # ratio of largest to smallest value from which an axis is logarithmic
+FEW_DECADES = 2.3  # up to this many, ticks at 1, 2 and 5 do not overlap on a phone
 ABBREVIATED = {"latency": "latency", "fps": "FPS", "energy": "energy", "error": "error"}
-UNITLESS = ("LUTs", "FFs", "DSPs", "BRAM18s", "URAMs", "images/s")  # the label has said it
+UNITLESS = ("LUTs", "FFs", "DSPs", "BRAM18s", "URAMs", "images/s")  # units that labels contain
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An amount of a candidate. `axis` is what plotly must know of an axis of it."""
+    """An amount of a candidate. `axis` has plotly's settings of an axis with this amount."""
 
     name: str
     label: str
@@ -35,7 +35,7 @@ class Column:
 
 
 def columns_of(records: StudyRecords) -> tuple[Column, ...]:
-    """The objectives in their order, then latency, FPS and the resources that any plan uses."""
+    """The columns: objectives in their order, then latency, FPS, and resources that a plan uses."""
     trials = records.distinct()
     more = [
         name
@@ -57,7 +57,8 @@ def _column(trials: Sequence[TrialRecord], name: str) -> Column:
 
 
 def _axis(values: Sequence[float], name: str) -> dict[str, Any]:
-    """Linear from 0 for a share, linear, or logarithmic with ticks at 1, 2 and 5."""
+    """Settings of an axis: linear from 0 for a share, linear, or logarithmic with ticks at 1, 2 and
+    5."""
     low, high = min(values, default=0.0), max(values, default=0.0)
     if name == "error" or low <= 0 or high / low <= LOG_SPAN:
         return {"type": "linear"}
@@ -68,7 +69,7 @@ def _axis(values: Sequence[float], name: str) -> dict[str, Any]:
 
 
 def _short(tick: float) -> str:
-    """12,500,000 as 12.5M: what plotly writes on linear axes."""
+    """Format 12,500,000 as 12.5M, as plotly does on linear axes."""
     for size, prefix in ((1e6, "M"), (1e3, "k")):
         if tick >= size:
             return f"{tick / size:g}{prefix}"

@@ -22,7 +22,7 @@ MARGIN = {"l": 52, "r": 16, "t": 34, "b": 46}
 
 
 def render_comparison(found: Comparison) -> str:
-    """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
+    """Render the page. It contains plotly.js (about 5 MB) once, with the first plot."""
     plots = Plots()
     return render_template(
         "compare.html.j2",
@@ -49,7 +49,7 @@ def color(place: int) -> str:
 
 
 def fronts(found: Comparison, *, x: str, y: str) -> go.Figure:
-    """The fronts over two objectives; lines join the members best in these two."""
+    """The plot of the fronts over two objectives; lines join the members that are best in both."""
     together = StudyRecords(
         found.objectives, tuple(trial for run in found.runs for trial in run.front)
     )
@@ -87,7 +87,7 @@ def fronts(found: Comparison, *, x: str, y: str) -> go.Figure:
 
 
 def histories(found: Comparison) -> go.Figure:
-    """Hypervolume of each study over its evaluated trials, a point a generation."""
+    """The plot of each study's hypervolume over its evaluated trials, one point per generation."""
     figure = new_figure(x="evaluated trials", y="hypervolume", margin=MARGIN)
     for place, run in enumerate(found.runs):
         generations = sorted({trial.generation for trial in run.records.trials})
@@ -105,7 +105,7 @@ def histories(found: Comparison) -> go.Figure:
 
 
 def study_rows(found: Comparison) -> list[tuple[str, str, list[str]]]:
-    """Label, kind of number, and a cell a study."""
+    """Rows of the table: label, kind of number, and one cell per study."""
     runs = found.runs
 
     def objective(name: str) -> tuple[str, str, list[str]]:
@@ -130,7 +130,8 @@ def study_rows(found: Comparison) -> list[tuple[str, str, list[str]]]:
 
 
 def target_rows(found: Comparison) -> list[tuple[str, list[tuple[str, str, bool]]]]:
-    """A row a target: of each study error, then what else its best has, and whether it leads."""
+    """Rows by target: for each study the error of its best candidate, the candidate's other
+    amounts, and whether it leads."""
     rows = []
     for target in found.targets:
         best = [found.best(run, target) for run in found.runs]

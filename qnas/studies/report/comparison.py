@@ -1,4 +1,4 @@
-"""Studies side by side: their fronts in the objectives they share, with one reference point."""
+"""Comparison of studies: their fronts in the shared objectives, with one reference point."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from qnas.studies.run.opening import read_run
 from qnas.studies.run.run_directory import RunDirectory
 from qnas.studies.search.trials import TrialRecord
 
-BEYOND = 0.1  # of the fronts' range: how far the reference point lies beyond their worst
+BEYOND = 0.1  # distance of the reference point from the worst values, as a share of the range
 QUARTERS = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """A run that was read: `label` tells it from the others of a comparison."""
+    """A run of a comparison, with a unique `label`."""
 
     label: str
     manifest: Manifest
@@ -39,8 +39,12 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`runs` have the records of `objectives`, those that all share, alone. `box` is the range of
-    their fronts, its worst BEYOND further: hypervolumes are shares of it. `targets` are FPS."""
+    """A comparison of runs in their shared objectives.
+
+    The records of `runs` contain only `objectives`, which all runs share. `box` is the range of the
+    fronts, extended by BEYOND at the worst end; hypervolumes are shares of it. `targets` are in
+    FPS.
+    """
 
     runs: tuple[ComparedRun, ...]
     objectives: tuple[str, ...]
@@ -58,19 +62,20 @@ class Comparison:
         return hypervolume(run.records.minimised(trials), self.box)
 
     def beaten(self, run: ComparedRun) -> float:
-        """Share of a run's front that some other run's front dominates."""
+        """The share of a run's front that the fronts of the other runs dominate."""
         others = [other.records.minimised(other.front) for other in self.runs if other is not run]
         points = run.records.minimised(run.front)
         return float(np.mean([_dominated(point, np.concatenate(others)) for point in points]))
 
     def best(self, run: ComparedRun, target: float) -> TrialRecord | None:
-        """The most accurate of a run's front with at least `target` FPS; then the fastest."""
+        """The most accurate member of a run's front with at least `target` FPS; on ties the
+        fastest."""
         reaching = [trial for trial in run.front if trial.fps >= target]
         return min(reaching, key=lambda t: (t.values["error"], -t.fps), default=None)
 
 
 def compare(folders: Sequence[Path], *, fps: Sequence[float] = ()) -> Comparison:
-    """Read the runs in `folders` and set them `side_by_side`.
+    """Read the runs in `folders` and compare them with `side_by_side`.
 
     Raises ConfigError for fewer than two runs and for a folder that is no run.
     """
@@ -85,10 +90,10 @@ def compare(folders: Sequence[Path], *, fps: Sequence[float] = ()) -> Comparison
 
 
 def side_by_side(read: Sequence[ComparedRun], *, fps: Sequence[float] = ()) -> Comparison:
-    """Compare runs in the objectives that all share, at `fps` or at their own targets.
+    """Compare runs in their shared objectives, at `fps` or at their own targets.
 
-    Raises ConfigError for runs on other data and for runs that share fewer than two objectives,
-    CapacityError for a run where nothing fits its device.
+    Raises ConfigError for runs on different data and for runs that share fewer than two objectives,
+    CapacityError for a run in which nothing fits the device.
     """
     objectives = _shared(read)
     runs = tuple(
@@ -109,7 +114,7 @@ def _read(folder: Path, label: str) -> ComparedRun:
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:
-    """The folders' names; with as much of what is above them as tells them apart."""
+    """The folders' names, preceded by as many parent folders as make them unique."""
     for length in range(1, max(len(folder.resolve().parts) for folder in folders)):
         names = ["/".join(folder.resolve().parts[-length:]) for folder in folders]
         if len(set(names)) == len(names):
@@ -138,13 +143,14 @@ def _shared(runs: Sequence[ComparedRun]) -> tuple[str, ...]:
 
 
 def _box(points: Points) -> Box:
-    """The fronts' range; the reference point so far beyond it that their ends count as well."""
+    """The fronts' range, with the reference point beyond it so that the ends of the fronts
+    contribute."""
     best, worst = points.min(axis=0), points.max(axis=0)
     return Box(tuple(best.tolist()), tuple((worst + BEYOND * (worst - best)).tolist()))
 
 
 def _targets(runs: Sequence[ComparedRun], fps: Sequence[float]) -> tuple[float, ...]:
-    """What was asked for, else the studies' own targets, else the fronts' quarters."""
+    """The targets `fps`, or else the studies' own, or else quartiles of the fronts."""
     own = {float(target) for run in runs for target in run.manifest.config.fps_targets}
     if found := {*fps} or own:
         return tuple(sorted(found))

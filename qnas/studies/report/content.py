@@ -1,4 +1,4 @@
-"""What a report shows: a study's records, its picks, and what is known of them."""
+"""The content of a report: a study's records, its picks and their verifications."""
 
 from __future__ import annotations
 
@@ -18,11 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportContent:
-    """`facts` are label and value, in order; `limits` the usable amounts of the device's
-    resources; `verifications` the content of verification.json by pick, where there is one;
-    `tunings` what `qnas tune` found, by pick, where it was run; `study` names the study on the
-    command line; `calibration` is what the study searched with, if it did; `report_images` the size
-    of the report split."""
+    """The content of a report.
+
+    Attributes:
+        name: Name of the run.
+        device: Name of the device.
+        facts: Labels and values, in order.
+        records: The decided trials.
+        picks: The picks.
+        limits: Usable amounts of the device's resources.
+        verifications: Content of verification.json by pick, for verified picks.
+        tunings: Record of the fine-tuning by pick, for tuned picks.
+        study: The study's argument on the command line.
+        calibration: The calibration of the search, if it used one.
+        report_images: Number of images of the report split.
+    """
 
     name: str
     device: str
@@ -46,7 +56,7 @@ class ReportContent:
 
 
 def figures_content(run: Run, records: StudyRecords) -> ReportContent:
-    """What the figures of `records` show, beside the page: no images are read for it."""
+    """The content for figures of `records` without the page; it reads no images."""
     return ReportContent(
         name=run.config.name,
         device=run.device.name,
@@ -59,7 +69,7 @@ def figures_content(run: Run, records: StudyRecords) -> ReportContent:
 
 
 def describe(trial: TrialRecord) -> str:
-    """The hover text of a trial: its network, its objectives, its estimate."""
+    """The hover text of a trial: network, objectives and estimate."""
     architecture, amount = trial.architecture, trial.predicted.value
     heads = "-".join(str(block.num_heads) for block in architecture.blocks)
     hidden = "-".join(str(block.mlp_hidden) for block in architecture.blocks)

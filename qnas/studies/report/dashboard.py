@@ -1,9 +1,9 @@
-"""What optuna-dashboard shows of a run: a mirror of its study, kept up to date.
+"""The copy of a run's study that optuna-dashboard shows, kept up to date.
 
-The dashboard reads constraints from a system attribute that Optuna 5 no longer writes, and takes
-notes and artifacts by writing to the storage. Writing either into the run's own journal would
-change what the sampler reads (both kinds of constraint add up), so the dashboard is given a copy
-in memory, to which new trials are added as the run makes them.
+The dashboard reads constraints from a system attribute that Optuna 5 no longer writes, and stores
+notes and artifacts in the storage. Written into the run's own journal, both would change what the
+sampler reads (the two kinds of constraints would add up). The dashboard therefore gets an in-memory
+copy, to which new trials of the run are added.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OLD_CONSTRAINTS = "constraints"
 
 
 def mirrored(trial: FrozenTrial) -> FrozenTrial:
-    """`trial` with its constraints where the dashboard looks for them."""
+    """`trial` with its constraints in the attribute that the dashboard reads."""
     shown = copy(trial)
     if trial.constraints:
         shown.system_attrs = {
@@ -48,7 +48,7 @@ def mirrored(trial: FrozenTrial) -> FrozenTrial:
 class Mirror:
     """A copy of a run's study with notes, figures and files; `update` brings it up to date.
 
-    The run may be going on: its journal is copied and read, never locked or written.
+    The search may be running: its journal is read, but never locked or written.
     """
 
     def __init__(self, run: Run, folder: Path) -> None:
@@ -71,7 +71,7 @@ class Mirror:
         self._attached: set[tuple[str, int]] = set()
 
     def update(self) -> int:
-        """Add what the run has made since the last time; the number of new trials."""
+        """Add the run's new trials since the last call; return their number."""
         source = self._run.study
         known = len(self.study.get_trials(deepcopy=False))
         new = [t for t in source.get_trials(deepcopy=False)[known:] if t.state.is_finished()]
@@ -82,7 +82,7 @@ class Mirror:
         return len(new)
 
     def _annotate(self) -> None:
-        """The study's note, a note a Pareto trial, and the report's figures."""
+        """Write the study's note, a note on each Pareto trial, and the report's figures."""
         from optuna_dashboard import save_note
 
         run = self._run
@@ -112,7 +112,7 @@ class Mirror:
             save_plotly_graph_object(self.study, figure, graph_object_id=f"qnas{index}")
 
     def _attach(self) -> None:
-        """The report and the projects, where they are new or changed, as artifacts of the study."""
+        """Attach new or changed reports and projects as artifacts of the study."""
         for source in (self._run.files.report, *self._run.files.picks.glob("*/project")):
             stamp = (str(source), source.stat().st_mtime_ns) if source.exists() else None
             if stamp is None or stamp in self._attached:
@@ -129,7 +129,7 @@ class Mirror:
 
 
 def facts(run: Run) -> dict[str, str | int]:
-    """What the study is of, for the dashboard's table of attributes."""
+    """The facts on the study in the dashboard's table of attributes."""
     config = run.config
     return {
         "space": run.space.name,
@@ -142,7 +142,7 @@ def facts(run: Run) -> dict[str, str | int]:
 
 
 def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
-    """Markdown: what is searched, on what, how far it is, and what would be picked of it."""
+    """The study's note in Markdown: space, device, progress and current picks."""
     objectives = ", ".join(info.name for info in run.objectives)
     lines = [
         f"## {run.config.name}",
@@ -167,7 +167,7 @@ def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
 
 
 def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
-    """Markdown of a Pareto trial: its network and its estimate."""
+    """The note on a Pareto trial in Markdown: its network and its estimate."""
     arch, amount = trial.architecture, trial.predicted.value
     lines = [
         f"### {arch.key}",

@@ -1,4 +1,4 @@
-"""The plots of what picks need of the device: estimated, and as measured designs predict."""
+"""The plots of the picks' resources: estimated, and predicted by the calibration."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import plotly.graph_objects as go
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.style import INK, SOFT, color_of, letter_of, new_figure
 
-LANE = 0.8  # of a resource's height, shared by the picks
+LANE = 0.8  # share of a resource's row that the picks' bars fill
 
 
 def resources(content: ReportContent) -> go.Figure:
-    """Each pick's resources as a share of what the device lets a plan use."""
+    """The plot of each pick's resources as a share of the device's limits."""
     names = [name for name, limit in content.limits.items() if limit]
     figure = new_figure(x="% of what a plan may use", margin={"l": 60, "r": 34, "t": 34, "b": 46})
     for index, (trial, label) in enumerate(content.labels().values()):
@@ -40,8 +40,8 @@ def resources(content: ReportContent) -> go.Figure:
 
 
 def predictions(content: ReportContent) -> go.Figure | None:
-    """What the calibration predicts of each pick's resources, with 90 % intervals, beside the
-    estimates; None for a study without one."""
+    """The plot of each pick's predicted resources, with 90 % intervals, beside the estimates; None
+    for a study without a calibration."""
     if content.calibration is None:
         return None
     names = [name for name, limit in content.limits.items() if limit]

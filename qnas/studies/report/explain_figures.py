@@ -28,7 +28,7 @@ FILL = "#a9c1de"
 PART_COLORS = (*SERIES, "#5c7cfa", "#e64980", "#82c91e", "#495057")
 MAIN_PARTS = len(PART_COLORS) - 1
 LEGEND = {"l": 52, "r": 14, "t": 34, "b": 46}
-RESERVE = 3.0  # a roofline begins this factor below its lowest point, and ends above its highest
+RESERVE = 3.0  # factor by which a roofline extends below its lowest and above its highest point
 
 
 def color_of(kind: str) -> str:
@@ -36,7 +36,7 @@ def color_of(kind: str) -> str:
 
 
 def cycles_by_block(found: Explanation) -> go.Figure:
-    """Stacked bars: cycles of each block, by kind of stage."""
+    """The plot, stacked bars, of each block's cycles by kind of stage."""
     merged = by_block(found.slices)
     blocks = list(dict.fromkeys(part.block for part in merged))
     figure = new_figure(y="cycles", margin=LEGEND)
@@ -57,7 +57,7 @@ def cycles_by_block(found: Explanation) -> go.Figure:
 
 
 def cycles_by_kind(found: Explanation) -> go.Figure:
-    """Bars: each kind's loop iterations, and the assumed fills behind them."""
+    """The plot, bars, of each kind's loop iterations and assumed pipeline fills."""
     kinds = found.kinds()[::-1]
     figure = new_figure(x="% of all cycles", margin={**LEGEND, "l": 70})
     whole = found.estimate.cycles
@@ -77,8 +77,9 @@ def cycles_by_kind(found: Explanation) -> go.Figure:
 
 
 def roofline(found: Explanation) -> go.Figure:
-    """Each GEMM at its products a byte of the weight stream, and its products a second; roofs of
-    the array, of the weight ports and of the memory. Those that stream nothing stand at the right.
+    """The roofline plot: each GEMM's products per second over its products per streamed byte of
+    weights, with the roofs of the array, the weight ports and the memory. GEMMs that stream nothing
+    are at the right edge.
     """
     gemms = [part for part in found.slices if part.atoms]
     memory = found.device.dram_sustained_gbytes_per_s
@@ -116,7 +117,7 @@ def roofline(found: Explanation) -> go.Figure:
 def _roof(
     figure: go.Figure, name: str, xs: list[float], gbytes: float, *, dash: str, top: float = 0.0
 ) -> None:
-    """A line with its name: level at `top`, or rising by `gbytes` (GB/s) a product a byte."""
+    """Add a named roof: level at `top`, or rising with a bandwidth of `gbytes` GB/s."""
     color = INK if top else PICKED
     ys = [top or x * gbytes * 1e9 for x in xs]
     style = {"color": color, "width": 1.5, "dash": dash}
@@ -130,7 +131,7 @@ def _roof(
 def _note(
     figure: go.Figure, x: float, y: float, text: str, *, color: str = INK, above: bool = False
 ) -> None:
-    """Words beside a point of logarithmic axes."""
+    """Add text beside a point on logarithmic axes."""
     figure.add_annotation(
         x=log10(x),
         y=log10(y),
@@ -144,7 +145,7 @@ def _note(
 
 
 def resource_bars(found: Explanation) -> go.Figure:
-    """Stacked bars: what each unit takes of each resource, as a share of the limit."""
+    """The plot, stacked bars, of each unit's share of each resource's limit."""
     names = found.resources()
     shown = found.main_parts(MAIN_PARTS)
     figure = new_figure(x="% of what a plan may use", margin={**LEGEND, "l": 64, "t": 74})
@@ -167,7 +168,7 @@ def resource_bars(found: Explanation) -> go.Figure:
 
 
 def energy_bars(found: Explanation) -> go.Figure:
-    """Where the energy model puts the energy of an image."""
+    """The plot of an image's energy by part, from the energy model."""
     e = found.energy
     values = {
         "leakage": e.static_mj,
@@ -189,12 +190,12 @@ def energy_bars(found: Explanation) -> go.Figure:
 
 
 def _intensity(part: Slice) -> float:
-    """Products a byte of the weight stream."""
+    """Products per byte of the weight stream."""
     return part.atoms * 8 / part.stream_bits
 
 
 def _rate(part: Slice, found: Explanation) -> float:
-    """Products a second over all of a slice's cycles."""
+    """Products per second, over all cycles of a slice."""
     return part.atoms * found.plan.clock_mhz * 1e6 / part.cycles
 
 
@@ -211,7 +212,7 @@ def _split(part: Slice) -> str:
 
 
 def _decades(low: float, high: float) -> dict[str, object]:
-    """A logarithmic axis from `low` to `high`: a tick a decade, SI prefixes."""
+    """Settings of a logarithmic axis from `low` to `high`: one tick per decade, SI prefixes."""
     exponents = range(floor(log10(low)), ceil(log10(high)) + 1)
     prefixes = ("", "k", "M", "G", "T", "P")
     ticks = [10.0**exponent for exponent in exponents]

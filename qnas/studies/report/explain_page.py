@@ -12,7 +12,7 @@ TABLE_PARTS = 24
 
 
 def render_explanation(found: Explanation) -> str:
-    """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
+    """Render the page. It contains plotly.js (about 5 MB) once, with the first plot."""
     from qnas.studies.report import explain_figures as figures
 
     plots = Plots()
@@ -33,7 +33,7 @@ def render_explanation(found: Explanation) -> str:
 
 
 def facts(found: Explanation) -> list[tuple[str, str]]:
-    """Label and value of what matters most."""
+    """Labels and values of the most important facts."""
     plan, estimate, f = found.plan, found.estimate, found.plan.folding
     arch = plan.architecture
     lanes = f"{f.tm} x {f.tt} x {f.tk} = {found.atoms_per_cycle:,} products a cycle"
@@ -57,15 +57,16 @@ def _weight_ports(plan: HardwarePlan) -> str:
 
 
 def kind_rows(found: Explanation) -> list[tuple[str, list[str]]]:
-    """Kinds of stage: stages, cycles, share, loops, fills, MACs, products, array use, streamed."""
+    """Rows by kind of stage: stages, cycles, share, loops, fills, MACs, products, array use,
+    streamed bytes."""
     rows = [(part.kind, _cells(part, found)) for part in found.kinds()]
     total = sum(part.cycles for part in found.slices)
-    assert total == found.estimate.cycles  # slices are the estimate, cut up
+    assert total == found.estimate.cycles  # the slices partition the estimate
     return rows
 
 
 def part_rows(found: Explanation, count: int) -> list[tuple[str, list[str]]]:
-    """Units of the hardware by resource, then what is used, the limit and the share."""
+    """Rows of resources by unit of the hardware, then the sum, the limit and the share."""
     names = found.resources()
     rows = [
         (part.name.replace("_", " "), [_count(getattr(part, name)) for name in names])
@@ -79,7 +80,7 @@ def part_rows(found: Explanation, count: int) -> list[tuple[str, list[str]]]:
 
 
 def memory_rows(found: Explanation) -> list[tuple[str, list[str]]]:
-    """On-chip arrays: where, banks, depth, width, size, and what they take of the device."""
+    """Rows of on-chip arrays: place, banks, depth, width, size, and resources."""
     takes = {part.name: part for part in found.parts}
     return [
         (

@@ -1,4 +1,4 @@
-"""What a plan spends its cycles, resources and bytes on: gathered once, shown as table and page."""
+"""The breakdown of a plan's cycles, resources and bytes, for the table and the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,17 @@ from qnas.studies.run.run_directory import PickDirectory, RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A plan on its device, priced: `slices` one a stage, `parts` one a unit of the hardware."""
+    """The breakdown of a plan's estimate on its device.
+
+    Attributes:
+        title: Title of the table and the page.
+        plan: The hardware plan.
+        device: The device of the plan.
+        estimate: The cost model's amounts.
+        slices: Cycles and bytes of each stage.
+        parts: Resources of each unit of the hardware.
+        energy: Energy of an image by part.
+    """
 
     title: str
     plan: HardwarePlan
@@ -39,12 +49,12 @@ class Explanation:
 
     @property
     def compute_roof(self) -> float:
-        """Products a second of the array, were it never idle."""
+        """Products per second of the array if it is never idle."""
         return self.atoms_per_cycle * self.plan.clock_mhz * 1e6
 
     @property
     def array_use(self) -> float:
-        """Share of the array's products, over the whole image, that are useful."""
+        """Useful share of the array's possible products over the whole image."""
         atoms = sum(part.atoms for part in self.slices)
         return atoms / (self.estimate.cycles * self.atoms_per_cycle)
 
@@ -52,7 +62,7 @@ class Explanation:
         return by_kind(self.slices)
 
     def resources(self) -> tuple[Resource, ...]:
-        """Those that the board has or the plan uses."""
+        """The resources that the board has or the plan uses."""
         limits = self.device.limits()
         return tuple(r for r in RESOURCES if limits[r] or self.used(r))
 
@@ -60,12 +70,12 @@ class Explanation:
         return int(getattr(self.estimate.resources, resource))
 
     def share(self, part: Part, resource: Resource) -> float:
-        """Of the resource's limit, what a part takes."""
+        """The share of the resource's limit that a part uses."""
         return float(getattr(part, resource)) / max(self.device.limit(resource), 1)
 
     def main_parts(self, count: int) -> tuple[Part, ...]:
-        """The parts that take the largest share of any resource, largest first; then the others
-        added up, if there are more than `count`."""
+        """At most `count` parts with the largest share of any resource, largest first, and the sum
+        of the other parts, if any."""
 
         def weight(part: Part) -> float:
             return max(self.share(part, r) for r in self.resources())
@@ -80,7 +90,7 @@ class Explanation:
 
 
 def explain(title: str, plan: HardwarePlan, device: Device) -> Explanation:
-    """Price `plan`. ConfigError if it is not a plan for `device`."""
+    """Break down the estimate of `plan`; ConfigError if it is not a plan for `device`."""
     check_plan(plan, device)
     found = estimate(plan)
     return Explanation(
@@ -89,17 +99,18 @@ def explain(title: str, plan: HardwarePlan, device: Device) -> Explanation:
 
 
 def explain_architecture(path: Path, device: str, *, dsp_share: float = 1.0) -> Explanation:
-    """The fastest plan of an architecture's JSON file on a device, given by name or path."""
+    """Break down the fastest plan of an architecture, given as a JSON file, on a device, given by
+    name or path."""
     arch, board = _architecture(path), load_device(device)
     plan, _ = best_plan(arch, board, dsp_share)
     return explain(f"{arch.key} on {board.name}", plan, board)
 
 
 def explain_pick(folder: Path, *, device: str | None = None) -> Explanation:
-    """The plan of a pick's directory, on the device of its run unless another is given.
+    """Break down the plan in a pick's directory, on the device of its run or on `device`.
 
     Raises ConfigError for a directory that is no pick, and for a plan that this version of qnas
-    would not make any more.
+    cannot make.
     """
     files = PickDirectory(folder)
     if not files.plan.is_file():

@@ -1,5 +1,5 @@
-"""The plots of a front. The page's script fills them again as its budgets move: each trace says in
-`meta.role` which candidates it shows, and its points are the trials in `customdata`."""
+"""The plots of a front. The page's script updates them when a limit changes: `meta.role` of each
+trace says which candidates it shows, and `customdata` has the trial numbers of its points."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from qnas.studies.report.style import (
 )
 from qnas.studies.search.trials import TrialRecord
 
-MOST_POINTS = 2000  # beside the front; more are drawn as an even choice of so many
+MOST_POINTS = 2000  # points beside the front; of more, an even selection is drawn
 
 
 def pairwise(content: ReportContent) -> list[tuple[str, go.Figure]]:
-    """A scatter plot for each two objectives: title and figure."""
+    """A scatter plot, with its title, for each pair of objectives."""
     pairs = combinations(content.records.objectives, 2)
     return [(f"{y} against {x}", pair(content, x=x, y=y)) for y, x in pairs]
 
 
 def pair(content: ReportContent, *, x: str, y: str) -> go.Figure:
-    """Every candidate over two amounts; the line joins the members best in these two."""
+    """The plot of every candidate over two amounts; a line joins the members best in both."""
     records = content.records
     front = records.front()
     members = {trial.key for trial in front}
@@ -74,7 +74,7 @@ def pair(content: ReportContent, *, x: str, y: str) -> go.Figure:
 
 
 def front_3d(content: ReportContent) -> go.Figure:
-    """The front over the study's first three objectives."""
+    """The plot of the front over the study's first three objectives."""
     x, y, z = names = content.records.objectives[:3]
     front = content.records.front()
     figure = new_figure(margin={"l": 0, "r": 0, "t": 30, "b": 0})
@@ -98,7 +98,8 @@ def front_3d(content: ReportContent) -> go.Figure:
 
 
 def parallel(content: ReportContent) -> go.Figure:
-    """A line a member of the front over every amount, its best on the front at the top."""
+    """The plot of each member of the front as a line over all amounts, the best values at the
+    top."""
     columns = [column for column in columns_of(content.records) if column.name != "fps"]
     front = content.records.front()
     heights = _heights(front, columns)
@@ -128,7 +129,7 @@ def parallel(content: ReportContent) -> go.Figure:
 
 
 def described(figure: go.Figure, trials: Sequence[TrialRecord]) -> go.Figure:
-    """`figure`, its points telling architecture and estimate where there is no page to do so."""
+    """`figure` with hover texts of architecture and estimate, which the page otherwise shows."""
     texts = {trial.number: describe(trial) for trial in trials}
     for trace in figure.data:
         if trace.customdata is not None:
@@ -147,7 +148,7 @@ def letters_of(trace: Any) -> list[str]:
 def _dress_parallel(
     figure: go.Figure, front: Sequence[TrialRecord], columns: Sequence[Column]
 ) -> None:
-    """An upright line for each column, with its best above and its worst below."""
+    """Add a vertical line for each column, its best value above and its worst below."""
     for place, column in enumerate(columns):
         figure.add_vline(x=place, line={"color": FAINT, "width": 1}, layer="below")
         values = sorted(trial.amount(column.name) for trial in front)
@@ -187,7 +188,7 @@ def _heights(front: Sequence[TrialRecord], columns: Sequence[Column]) -> Any:
 
 
 def _polyline(trials: Sequence[TrialRecord], heights: Any) -> dict[str, Any]:
-    """One trace of many lines: a gap after each."""
+    """One trace of many lines, with a gap after each."""
     places = [*range(heights.shape[1]), None]
     return {
         "x": places * len(trials),
@@ -198,7 +199,7 @@ def _polyline(trials: Sequence[TrialRecord], heights: Any) -> dict[str, Any]:
 
 
 def _pick_styles(content: ReportContent, size: int) -> list[tuple[dict[str, Any], TrialRecord]]:
-    """A trace a pick, with its letter in its marker."""
+    """The marker of each pick, with its letter, and its trial."""
     return [
         (
             {
@@ -230,7 +231,7 @@ def _points(trials: Sequence[TrialRecord], **axes: str) -> dict[str, Any]:
 
 
 def _front(trials: Sequence[TrialRecord], size: int, **axes: str) -> dict[str, Any]:
-    """The front's markers, which the page's script knows by their role."""
+    """The front's markers, with the role by which the page's script finds them."""
     return {
         **_points(trials, **axes),
         "name": "front",
@@ -246,7 +247,7 @@ def _thinned(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def _staircase(front: Sequence[TrialRecord], x: Column, y: Column) -> list[TrialRecord]:
-    """The members that are not dominated in these two amounts alone, by x."""
+    """The members that are non-dominated in these two amounts alone, by x."""
     signs = [-1.0 if column.direction == "maximize" else 1.0 for column in (x, y)]
     points = [(signs[0] * t.amount(x.name), signs[1] * t.amount(y.name)) for t in front]
     members = [t for t, keep in zip(front, nondominated(points), strict=True) if keep]

@@ -1,4 +1,4 @@
-"""Pages: templates beside this file, and figures inside them. Nothing is loaded from a network."""
+"""HTML pages from the templates beside this file, with figures inside; they load nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def render_template(name: str, **content: Any) -> str:
-    """The page of a template; a name that it lacks is an error."""
+    """Render a template; an undefined name is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -26,7 +26,7 @@ def render_template(name: str, **content: Any) -> str:
 
 
 def script_source(name: str) -> Markup:
-    """A JavaScript file of the templates, for a <script> of a page, as it is."""
+    """The text of a JavaScript file of the templates, unescaped, for a <script> element."""
     from markupsafe import Markup
 
     folder = resources.files("qnas.studies.report").joinpath("templates")
@@ -34,18 +34,18 @@ def script_source(name: str) -> Markup:
 
 
 def script_json(value: Any) -> str:
-    """`value` as JSON that may stand in a <script>: nothing in it ends the element."""
+    """`value` as JSON that is safe in a <script>: it cannot end the element."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 class Plots:
-    """Figures as HTML, numbered, plotly.js with the first."""
+    """Renders figures as numbered HTML elements; the first contains plotly.js."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def html(self, figure: go.Figure, name: str = "") -> str:
-        """A plot whose element is `plot-NAME`, or has a number."""
+        """Render a plot with the element id `plot-NAME`, or a numbered id."""
         from plotly.io import to_html
 
         self._count += 1
@@ -61,8 +61,8 @@ class Plots:
         return text
 
     def later(self, figure: go.Figure, name: str) -> str:
-        """A plot that the page's script draws in `plot-NAME` when it is first shown: what is drawn
-        unseen has no size, and WebGL is slow to start."""
+        """Render a plot that the page's script draws in `plot-NAME` when it is first shown: a
+        hidden plot has no size, and WebGL is slow to start."""
         data = script_json(json.loads(figure.to_json()))
         return (
             f'<div id="plot-{name}" class="plotly-graph-div"></div>'

@@ -28,7 +28,7 @@ DASH = "\N{EM DASH}"
 
 
 def render(content: ReportContent) -> str:
-    """The whole page. plotly.js (about 5 MB) is in it once, with the first plot."""
+    """Render the page. It contains plotly.js (about 5 MB) once, with the first plot."""
     plots, records = Plots(), content.records
     genes = importances(records.objectives, records.distinct())
     return render_template(
@@ -60,12 +60,12 @@ def _first_axes(objectives: Sequence[str]) -> dict[str, str]:
 
 
 def _bare(figure: go.Figure) -> go.Figure:
-    """`figure` without its legend and the room for it: the page has one for all of them."""
+    """`figure` without its legend and the margin for it: the page has one legend for all."""
     return figure.update_layout(showlegend=False, margin={"t": 10})
 
 
 def _labels(content: ReportContent) -> list[dict[str, Any]]:
-    """Each pick's column of the table: name, letter, colour and trial."""
+    """The heading of each pick's column: name, letter, colour and trial."""
     places = {key: index for index, key in enumerate(content.labels())}
     return [
         {
@@ -81,7 +81,7 @@ def _labels(content: ReportContent) -> list[dict[str, Any]]:
 def content_of(
     run: Run, picks: tuple[Pick, ...], verifications: Mapping[str, Mapping[str, Any]]
 ) -> ReportContent:
-    """Gather what the report of a run shows."""
+    """Collect the content of a run's report."""
     records, device, manifest = run.records(), run.device, run.manifest
     search, splits = run.config.search, manifest.splits
     facts = (
@@ -115,7 +115,7 @@ def content_of(
 
 
 def _trials(records: StudyRecords, budget: int) -> str:
-    """How many were evaluated, what became of the others, and how many are still to come."""
+    """A sentence on the numbers of evaluated, infeasible, early-stopped and remaining trials."""
     texts = [f"{len(records.trials):,} evaluated, {len(records.distinct()):,} distinct"]
     for trials, fate in (
         (records.infeasible, "over a limit"),
@@ -129,13 +129,13 @@ def _trials(records: StudyRecords, budget: int) -> str:
 
 
 def _on_the_command_line(name: str) -> str:
-    """Studies that come with qnas go by their names, others by their files."""
+    """The study's argument on the command line: the name of a shipped study, else NAME.toml."""
     ours = resources.files("qnas.studies").joinpath(f"{name}.toml").is_file()
     return name if ours else f"{name}.toml"
 
 
 def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
-    """The table of picks: label, what kind of number it is, one cell a pick."""
+    """Rows of the table of picks: label, kind of number, and one cell per pick."""
     picks = content.picks
 
     def cells(cell: Any) -> list[str]:
@@ -197,7 +197,7 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
 
 
 def _calibrated(content: ReportContent) -> list[tuple[str, str, list[str]]]:
-    """Of each resource the estimate, and the 90 % interval of what measurements make of it."""
+    """Rows of each resource's estimate and the 90 % interval of its calibrated prediction."""
     if content.calibration is None:
         return []
 

@@ -15,7 +15,7 @@ WIDTH_PX, HEIGHT_PX, SCALE = 900, 560, 2
 
 
 def figures_of(content: ReportContent) -> dict[str, go.Figure]:
-    """Every figure of the report by the name of its file."""
+    """Every figure of the report, by the name of its PNG file."""
     records = content.records
     names = records.objectives
     found = {
@@ -37,10 +37,9 @@ def figures_of(content: ReportContent) -> dict[str, go.Figure]:
 
 
 def write_images(content: ReportContent, folder: Path) -> list[Path]:
-    """Write every figure to `folder`, on white; returns the files.
+    """Write every figure to `folder`, on a white background; return the files.
 
-    Raises DependencyError without kaleido, ToolMissingError if it finds no Chromium or cannot
-    work with it.
+    Raises DependencyError without kaleido, ToolMissingError if kaleido finds no working Chromium.
     """
     _need_kaleido()
     from plotly import io

@@ -1,4 +1,4 @@
-"""The plots of how a search went."""
+"""The plots of a search's progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qnas.studies.results.importance import Importance
 
 
 def best_error(records: StudyRecords) -> go.Figure:
-    """Lowest error of a feasible candidate so far, over the evaluated trials."""
+    """The plot of the lowest error of a feasible candidate so far, over the evaluated trials."""
     best, xs, ys = float("inf"), [], []
     for index, trial in enumerate(records.trials):
         if trial.feasible:
@@ -35,7 +35,7 @@ def best_error(records: StudyRecords) -> go.Figure:
 
 
 def hypervolumes(records: StudyRecords) -> go.Figure:
-    """Hypervolume of the feasible trials up to each generation."""
+    """The plot of the hypervolume of the feasible trials up to each generation."""
     generations = sorted({trial.generation for trial in records.trials})
     figure = new_figure(x="generation", y="hypervolume")
     values = [records.hypervolume(generation=g) for g in generations]
@@ -53,7 +53,8 @@ def hypervolumes(records: StudyRecords) -> go.Figure:
 
 
 def gene_importance(records: StudyRecords, found: Sequence[Importance]) -> go.Figure:
-    """A cell a kind of gene and objective: % of the variance that changes with the gene."""
+    """The plot with one cell per kind of gene and objective: the share of the objective's variance
+    that depends on the gene, in percent."""
     weights = {gene: max(i.share[gene] for i in found) for gene in found[0].share}
     genes = sorted(weights, key=lambda gene: weights[gene])
     shares = [[100 * i.share[gene] for i in found] for gene in genes]

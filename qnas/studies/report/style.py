@@ -1,7 +1,7 @@
-"""What the plots of all pages have in common: colours, fonts, an empty figure.
+"""The common style of the plots of all pages: colours, fonts, an empty figure.
 
-The colours are told apart by people who see no red or no green as well (after Okabe and Ito 2008,
-"Color universal design", darkened until they carry white letters); no meaning hangs on colour
+People with red-green colour blindness can distinguish the colours (after Okabe and Ito 2008, "Color
+universal design", darkened so that white letters are legible on them); no meaning depends on colour
 alone.
 """
 
@@ -19,23 +19,24 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
 def color_of(index: int) -> str:
-    """Of a pick, or of a study: the same on every figure of a page."""
+    """The colour of a pick or a study, the same in every figure of a page."""
     return SERIES[index % len(SERIES)]
 
 
 def letter_of(index: int) -> str:
-    """A, B, ... Z, A1, B1, ...: what stands in the marker of a pick."""
+    """The letter in a pick's marker: A, B, ... Z, A1, B1, ..."""
     turn, place = divmod(index, 26)
     return chr(ord("A") + place) + (str(turn) if turn else "")
 
 
 def points_of(color: str, size: int) -> dict[str, Any]:
-    """Markers of a scatter, with a thin white rim."""
+    """Scatter markers with a thin white rim."""
     return {"color": color, "size": size, "line": {"width": 0.5, "color": "white"}}
 
 
 def new_figure(*, x: str = "", y: str = "", margin: dict[str, int] | None = None) -> go.Figure:
-    """An empty plot in the pages' style; `x`, `y` title its axes. `margin` shows the legend."""
+    """Make an empty plot in the pages' style; `x` and `y` are the axis titles, and `margin` leaves
+    room for a legend, which is then shown."""
     figure = go.Figure()
     axis = {"gridcolor": GRID, "linecolor": FAINT, "zeroline": False, "automargin": True}
     figure.update_layout(
