@@ -1,1 +1,1 @@
-"""HTML pages and figures of runs: `page` is the report; `compare_page`, `explain_page`, `dashboard`."""
+"""HTML pages and figures of runs: `page` is the report; further `compare_page` and `dashboard`."""
