@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from qnas._util.extensions import is_reference, reference_of, resolve
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, read_toml
 from qnas._util.timm_support import is_weights_file
 from qnas.accel.device import Device, load_device
+from qnas.data.given import GivenImages
 from qnas.data.pixels import PixelConfig
 from qnas.data.splits import SplitConfig
 from qnas.errors import UnknownNameError, nearest, problem
@@ -26,23 +26,17 @@ from qnas.studies.sections import (
     TuneConfig,
     require,
 )
+from qnas.studies.sources import (
+    DataSource,
+    DeviceSource,
+    Limits,
+    Objectives,
+    SpaceSource,
+    check_known,
+    name_of_objective,
+    stem_of,
+)
 from qnas.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from qnas.data.given import GivenImages
-    from qnas.data.image_set import ImageSet
-    from qnas.objectives.base import Objective
-
-    DataSource = str | GivenImages | ImageSet | Callable[[], ImageSet]
-    ObjectiveSource = str | Objective
-    Objectives = Sequence[ObjectiveSource]
-    Limits = Mapping[ObjectiveSource, float]
-else:  # types in a TOML file, and in a Study after its objects are replaced by names
-    from qnas.data.given import GivenImages
-
-    DataSource = str | GivenImages
-    Objectives = tuple[str, ...]
-    Limits = dict[str, float]
 
 MOST_FPS = 10**9
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -87,9 +81,9 @@ class Study(Value):
 
     name: str = ""
     _: KW_ONLY
-    space: str | SearchSpace
+    space: SpaceSource
     data: DataSource
-    device: str | Device
+    device: DeviceSource
     objectives: Objectives = ("error", "latency", "dsp")
     seed: int = 0
     limits: Limits = field(default_factory=dict)
@@ -178,10 +172,10 @@ class Study(Value):
         require(plain, "objectives", "must be a sequence", repr(objectives))
         require(isinstance(limits, Mapping), "limits", "must be a table", repr(limits))
         names = {
-            "objectives": tuple(_objective_name(one) for one in objectives),
-            "limits": {_objective_name(one): limit for one, limit in limits.items()},
+            "objectives": tuple(name_of_objective(one) for one in objectives),
+            "limits": {name_of_objective(one): limit for one, limit in limits.items()},
             "data": reference_of(self.data, subject="data") if callable(self.data) else self.data,
-            "name": self.name or f"{self.space_name}_{_stem(self.device)}",
+            "name": self.name or f"{self.space_name}_{stem_of(self.device)}",
         }
         for field_name, value in names.items():
             object.__setattr__(self, field_name, value)
@@ -199,7 +193,7 @@ class Study(Value):
     @property
     def space_name(self) -> str:
         """The space's own name, or its name in its Python file."""
-        return _stem(self.space)
+        return stem_of(self.space)
 
     @property
     def data_name(self) -> str:
@@ -252,7 +246,7 @@ class Study(Value):
         require(there, "calibration.file", "must be a file that exists", file)
         # A reference into a Python file is loaded and checked where it is used.
         if isinstance(self.space, str) and not is_reference(self.space):
-            _known("space", self.space, space_names())
+            check_known("space", self.space, space_names())
         for name in (*self.objective_names, *self.limit_values):
             objective_info(name)
         self._check_sampler()
@@ -322,20 +316,6 @@ def resolved(config: Study, folder: Path) -> Study:
     )
 
 
-def _objective_name(objective: ObjectiveSource) -> str:
-    """The objective's name, or its reference into a Python file."""
-    if isinstance(objective, str):
-        return objective
-    return reference_of(objective, subject="objectives")
-
-
-def _stem(source: str | SearchSpace | Device) -> str:
-    """The part of a run's name that comes from `source`: its name, the name in its Python file, or
-    the stem of its TOML file."""
-    name = source if isinstance(source, str) else source.name
-    return name.rsplit(":", 1)[-1] if is_reference(name) else Path(name).stem
-
-
 def shipped_studies() -> dict[str, Path]:
     """The studies inside the package, by name."""
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
@@ -356,10 +336,3 @@ def _find(source: str | Path) -> Path:
             )
         )
     return shipped[str(source)]
-
-
-def _known(key: str, name: str, names: Any) -> None:
-    if name not in names:
-        raise UnknownNameError(
-            problem(key, "must be a known name", repr(name), nearest(name, names))
-        )
