@@ -9,7 +9,7 @@ from qnas.accel.plan.multi_network import check_together
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl.block import folder
 from qnas.accel.rtl.kernel.package import package
-from qnas.accel.rtl.kernel.stage_tables import network_table, stage_table
+from qnas.accel.rtl.kernel.stage_tables import exp_rom, network_table, stage_table
 from qnas.accel.rtl.kernel.top import top
 
 TOP = "qnas_top"
@@ -26,6 +26,7 @@ def kernel_sources(plans: Sequence[HardwarePlan]) -> dict[str, str]:
         "plan.sv": package(plans),
         "stage_table.sv": stage_table(plans),
         "network_table.sv": network_table(plans),
+        "exp_rom.sv": exp_rom(),
         "qnas_top.sv": top(plans),
         **{path.name: path.read_text(encoding="utf-8") for path in (*units, *blocks)},
     }

@@ -1,5 +1,5 @@
-"""stage_table.sv and network_table.sv: the stages of all networks, one after the other, and where
-those of each begin."""
+"""What is printed of tables: the stages of all networks, one after the other, where those of each
+begin, and the exponentials of the softmax."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import accumulate
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.accel.rtl.kernel.package import GENERATED, counts_of, rows_of, widths
 from qnas.accel.rtl.kernel.records import COUNTS, DSTS, KINDS, LEFTS, ROWS, SMALL
+from qnas.numerics import EXP_TABLE
 
 
 def stage_table(plans: Sequence[HardwarePlan]) -> str:
@@ -74,3 +75,25 @@ def network_table(plans: Sequence[HardwarePlan]) -> str:
         lines.append(f"      {label}: {{first, stages, stream_words}} = {{{fields}}};")
     lines.append("    endcase\nendmodule")
     return "\n".join(lines) + "\n"
+
+
+def exp_rom() -> str:
+    """Two reads a clock of the softmax's table of exponentials (NUMERICS.md, section 5)."""
+    entries = "\n".join(f"    entries[{i}] = 15'd{value};" for i, value in enumerate(EXP_TABLE))
+    return f"""{GENERATED}
+// EXP: 119 * 2**8 * 2**(-index / 256). What is read comes a clock later.
+module exp_rom (
+    input logic clk,
+    input logic [7:0] first, second,
+    output logic [14:0] first_q, second_q
+);
+  (* rom_style = "block" *) logic [14:0] entries[0:{len(EXP_TABLE) - 1}];
+  initial begin
+{entries}
+  end
+  always_ff @(posedge clk) begin
+    first_q <= entries[first];
+    second_q <= entries[second];
+  end
+endmodule
+"""

@@ -115,7 +115,7 @@ def test_without_verilator_the_message_says_what_to_install(
 
 FAULTS = {
     "a wrong bit in a table of constants": (
-        *("tables.sv", "memory[0] = 30464", "memory[0] = 29440"),
+        *("exp_rom.sv", "entries[0] = 15'd30464", "entries[0] = 15'd29440"),
         "block0.head0.softmax",
     ),
     "activations a row too far": (

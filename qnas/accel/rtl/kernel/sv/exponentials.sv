@@ -42,26 +42,25 @@ module exponentials (
   logic [VL-1:0] present, inside_q;
   always_comb for (int i = 0; i < VL; i = i + 1) present[i] = left > C'(i);
   delay #(.BITS(VL), .CLOCKS(CLOCKS)) wait_inside (.clk(clk), .d(present), .q(inside_q));
-  logic [VL-1:0][7:0] results;
+  logic [VL-1:0][7:0] index, results;
+  logic [VL-1:0][14:0] entries;
+  exp_tables #(.LANES(VL)) table_ (.clk(clk), .index(index), .q(entries));
   logic [VL*9-1:0] addends;  // with a sign of 0
   generate
     for (genvar i = 0; i < VL; i = i + 1) begin : key
       logic signed [S:0] distance;
       logic signed [W-1:0] scaled, z;
       logic [3:0] octave;
-      logic [14:0] entry;
       logic signed [15:0] p;
-      logic [7:0] index;
-      assign index = z[7:0];
+      assign index[i] = z[7:0];
       always_ff @(posedge clk)
         distance <= (S + 1)'(most) - (S + 1)'($signed(vector[i]));
       multiply_add #(.WA(S + 1), .WB(18), .SERIES7(plan::SERIES7)) scale (
           .clk(clk), .a(distance), .b(mult), .c(48'b0), .p(scaled));
       round_shift #(.W(W)) shift_scaled (.clk(clk), .value(scaled), .shift(shift), .q(z));
-      exp_table entries (.clk(clk), .index(index), .q(entry));
       always_ff @(posedge clk) octave <= z[W-1:8] > (W - 8)'(15) ? 4'd15 : z[11:8];
       round_shift #(.W(16)) shift_entry (
-          .clk(clk), .value({1'b0, entry}), .shift(6'd8 + 6'(octave)), .q(p));
+          .clk(clk), .value({1'b0, entries[i]}), .shift(6'd8 + 6'(octave)), .q(p));
       assign results[i] = inside_q[i] ? p[7:0] : 8'd0;
       assign addends[i*9+:9] = {1'b0, results[i]};
     end
