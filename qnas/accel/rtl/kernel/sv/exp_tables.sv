@@ -7,12 +7,12 @@ module exp_tables #(parameter int LANES = 2) (
 );
   generate
     for (genvar i = 0; i < LANES; i = i + 2) begin : pair
-      localparam int OTHER = i + 1 < LANES ? i + 1 : i;
-      logic [14:0] other;
-      exp_rom rom (
-          .clk(clk), .first(index[i]), .second(index[OTHER]), .first_q(q[i]), .second_q(other));
-      if (OTHER != i) begin : both
-        assign q[OTHER] = other;
+      if (i + 1 < LANES) begin : two
+        exp_rom rom (
+            .clk(clk), .first(index[i]), .second(index[i+1]), .first_q(q[i]), .second_q(q[i+1]));
+      end else begin : one
+        exp_rom rom (
+            .clk(clk), .first(index[i]), .second(index[i]), .first_q(q[i]), .second_q());
       end
     end
   endgenerate

@@ -1,0 +1,45 @@
+"""The fills of the kernel's stages are those of PLAN.md, section 10."""
+
+from __future__ import annotations
+
+import pytest
+
+from qnas._util.units import ceil_div
+from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.accel.rtl.kernel.cycles import cycles_of_image, stage_cycles
+from tests.accel.projects import random_design, small
+
+
+def fill(plan: HardwarePlan, stage: Stage) -> int:
+    """As the page has it."""
+    f, series7 = plan.folding, plan.device == "pynq_z2"
+    array, lanes = min(plan.packing.cascade, f.tk) + 6, (f.vl - 1).bit_length()
+    if stage.kind.startswith("load"):
+        return 3
+    if stage.kind == "layer_norm":
+        return 48 + ceil_div(lanes, 2) + 4 * series7
+    if stage.kind == "softmax":
+        return 36 + lanes + ceil_div(lanes, 2)
+    if stage.dst == "scores":
+        return 10 + array
+    if stage.dst == "attended":
+        return 20 + array + 2 * series7
+    port = plan.ports[-1]
+    store = 6 + 2 * (ceil_div(port.words, port.burst) - 1) if stage.dst == "logits" else 0
+    return 18 + array + store + 2 * series7
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_stage_takes_its_trips_and_its_fill(seed: int) -> None:
+    plan = random_design(seed).plan
+    for stage in plan.stages:
+        if stage.row_tiles > 1:  # waits that no formula has
+            continue
+        trips = sum(loop.trips for loop in stage.loops)
+        assert stage_cycles(plan, stage) == trips + fill(plan, stage), stage.name
+
+
+def test_an_image_takes_its_stages_and_a_clock_between_them() -> None:
+    plan = small().plan
+    alone = sum(stage_cycles(plan, stage) + 1 for stage in plan.stages)
+    assert cycles_of_image(plan) == alone + 1
