@@ -230,6 +230,18 @@ def test_a_journal_whose_trials_lack_something_is_named(copy: Path) -> None:
     refused(qnas("report", copy), "study.journal", "whole trials")
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_journal_without_a_trial_is_said_to_have_none(copy: Path, kept: int) -> None:
+    run = copy / "runs/tiny"
+    journal = run / "study.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:kept]))
+    for command in ("pick", "report"):
+        refused(qnas(command, copy), "trial" if command == "pick" else "qnas search")
+    other = shutil.copytree(run, copy / "runs/other")
+    refused(CliRunner().invoke(cli, ["compare", str(run), str(other)]), str(run), "qnas search")
+
+
 def test_a_front_that_misses_a_target_is_reported_first(copy: Path) -> None:
     (copy / "study.toml").write_text("fps_targets = [99000000]\n" + STUDY)
     refused(qnas("run", copy), "fastest reaches")

@@ -110,7 +110,7 @@ def _read(folder: Path, label: str) -> ComparedRun:
         remedy = "Give a directory like runs/NAME; `qnas search` makes its journal."
         raise ConfigError(problem("compare", "must be the directory of a run", folder, remedy))
     run = read_run(folder)
-    return ComparedRun(label, run.manifest, run.records())
+    return ComparedRun(label, run.manifest, run.searched_records("compare"))
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:

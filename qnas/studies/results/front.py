@@ -12,7 +12,7 @@ import numpy as np
 from qnas._util.serialization import canonical_json
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.cost.prediction import Prediction
-from qnas.errors import CapacityError, problem
+from qnas.errors import CapacityError, StageOrderError, problem
 from qnas.objectives.registry import objective_info
 from qnas.pareto import Box, Points, hypervolume, knee, nondominated
 from qnas.studies.search.trials import TrialRecord
@@ -64,8 +64,11 @@ class StudyRecords:
     def front(self) -> tuple[TrialRecord, ...]:
         """Feasible, non-dominated, distinct trials, by rising error, then by position.
 
-        Raises CapacityError if no trial fits the device.
+        Raises StageOrderError without a trial, CapacityError if none fits the device.
         """
+        if not self.count:
+            rule, remedy = "must have at least one trial", "Run `qnas search`, or wait for it."
+            raise StageOrderError(problem("the study", rule, "none", remedy))
         feasible = [trial for trial in self.distinct() if trial.feasible]
         if not feasible:
             raise CapacityError(self._nothing_fits())

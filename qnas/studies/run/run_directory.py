@@ -19,7 +19,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification|timing|tuning|start|together)\.json\."
-    r"|\.front\.csv\.|\.report\.html\.|\.train\.jsonl\."
+    r"|\.front\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|network|weights|images)\.safetensors\.|\.project\."
 )
 

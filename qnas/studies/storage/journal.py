@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial
 from qnas.errors import CheckpointError, problem
 from qnas.objectives.base import Direction
 from qnas.studies.optuna_internals import entries_read
+from qnas.studies.storage.mending import direction_numbers, mend
 from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 
 
@@ -111,11 +112,12 @@ def open_study(
     """Open the study in the journal at `path`, or create it; `metric_names` label the objectives in
     Optuna's plots.
 
-    Raises CheckpointError if the journal is damaged or has other directions.
+    Damaged lines are set aside: see `mend`. Raises CheckpointError if the journal holds no whole
+    entry, or has other directions.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        _drop_torn_line(path)
+        mend(path, name=name, directions=direction_numbers(directions))
         journal = Journal(path)
         storage = JournalStorage(journal)
         if all(study.study_name != name for study in storage.get_all_studies()):
@@ -150,20 +152,3 @@ def check_directions(study: optuna.Study, directions: Sequence[Direction], *, wh
                 "Delete it and run again.",
             )
         )
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Remove the text after the last newline, an append that was not completed. ValueError for a
-    line that is no object."""
-    if not path.exists():
-        return
-    with path.open("r+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # no append is in progress
-        content = stream.read()
-        whole = content.rfind(b"\n") + 1
-        # Optuna would write into a file of something else before it notices.
-        for number, line in enumerate(content[:whole].splitlines(), 1):
-            if not (line.startswith(b"{") and line.endswith(b"}")):
-                raise ValueError(f"line {number} is {line[:40]!r}")
-        if whole < len(content):
-            stream.truncate(whole)

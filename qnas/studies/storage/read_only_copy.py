@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ import optuna
 
 from qnas.objectives.base import Direction
 from qnas.studies.storage.journal import open_study
+from qnas.studies.storage.mending import direction_numbers, read_content
 from qnas.studies.storage.stoppable import name_metrics
 
 
@@ -24,6 +25,7 @@ class JournalReader:
         self._directions, self._metrics = directions, metrics
         self._stamp: tuple[int, int] | None = None
         self._study: optuna.Study | None = None
+        self._told: tuple[tuple[int, bytes], ...] = ()
 
     def study(self) -> optuna.Study:
         """An in-memory copy of the study's current state; cached until the journal grows.
@@ -40,8 +42,22 @@ class JournalReader:
     def _read(self) -> optuna.Study:
         with tempfile.TemporaryDirectory(prefix="qnas-study-") as folder:
             copy = Path(folder) / "study.journal"
-            shutil.copyfile(self._journal, copy)
+            copy.write_bytes(self._whole(self._journal.read_bytes()))
             return _in_memory(open_study(copy, name=self._name, directions=self._directions))
+
+    def _whole(self, data: bytes) -> bytes:
+        """A journal without its damaged lines, of which a warning tells once."""
+        try:
+            content = read_content(data)
+        except ValueError:
+            return data  # `open_study` refuses it
+        if not content.damaged:
+            return data
+        if content.damaged != self._told:
+            self._told = content.damaged
+            told = content.told(self._journal, where="the damaged lines are not read")
+            logging.getLogger(__name__).warning("%s", told)
+        return content.mended(name=self._name, directions=direction_numbers(self._directions))
 
 
 def _in_memory(source: optuna.Study) -> optuna.Study:

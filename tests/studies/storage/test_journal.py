@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
@@ -21,6 +21,7 @@ from qnas.studies.search.evaluation import Evaluate, Result
 from qnas.studies.search.genome import Proposal
 from qnas.studies.search.loop import SECONDS
 from qnas.studies.storage.journal import open_study
+from qnas.studies.storage.read_only_copy import JournalReader
 from tests.studies.analytic import (
     DIRECTIONS,
     GENOME,
@@ -92,6 +93,59 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     content = (tmp_path / "torn").read_bytes()
     (tmp_path / "torn").write_bytes(content[:-25])
     assert outcome(search(tmp_path / "torn", trials=20)) == whole
+
+
+def fused(lines: list[bytes]) -> list[bytes]:
+    """A line without its end, on which the next one follows: only the former is lost."""
+    return [*lines[:9], lines[9][:-30] + lines[10], *lines[11:]]
+
+
+def joined(lines: list[bytes]) -> list[bytes]:
+    """Two whole entries in one line: none is lost."""
+    return [*lines[:9], lines[9] + lines[10], *lines[11:]]
+
+
+def binary(lines: list[bytes]) -> list[bytes]:
+    """What a disk may give back: bytes that are no text, and a line of zeros."""
+    return [*lines[:9], b"\0" * 100, lines[9][:40] + b"\xff\xfe" + lines[9][42:], *lines[10:]]
+
+
+def headless(lines: list[bytes]) -> list[bytes]:
+    """Without the entry that creates the study."""
+    return [lines[0][:-5], *lines[1:]]
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost", "aside"), [(fused, 1, 1), (joined, 0, 1), (binary, 1, 2), (headless, 0, 1)]
+)
+def test_a_damaged_line_is_set_aside_and_its_trial_made_again(
+    damage: Callable[[list[bytes]], list[bytes]],
+    lost: int,
+    aside: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journal = tmp_path / "study.journal"
+    whole = outcome(search(journal, trials=20))
+    before = journal.read_bytes().splitlines()
+    after = damage(before)
+    journal.write_bytes(b"".join(line + b"\n" for line in after))
+    broken = journal.read_bytes()
+    reader = JournalReader(journal, name="small", directions=DIRECTIONS, metrics=())
+    assert len(reader.study().trials) == 20 - lost
+    assert journal.read_bytes() == broken and len(list(tmp_path.iterdir())) == 1
+    (told,) = [r.getMessage() for r in caplog.records]
+    assert str(journal) in told and "not read" in told
+    caplog.clear()
+    study = open_study(journal, name="small", directions=DIRECTIONS)
+    assert len(study.trials) == 20 - lost
+    (told,) = [r.getMessage() for r in caplog.records]
+    assert f"{aside} of its lines are damaged" in told and "study.journal.damaged" in told
+    kept = (tmp_path / "study.journal.damaged").read_bytes().splitlines()
+    assert kept == [line for line in after if line not in before] and len(kept) == aside
+    caplog.clear()
+    resumed = search(journal, trials=20)
+    assert sorted(outcome(resumed)) == sorted(whole) and not caplog.records
 
 
 def test_a_damaged_journal_is_a_clear_error(tmp_path: Path) -> None:
