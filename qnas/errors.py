@@ -63,6 +63,11 @@ class VerificationError(QnasError, ArithmeticError):
     """The generated hardware disagrees with the integer reference."""
 
 
+class MissedTargetError(QnasError, ValueError):
+    """No member of the front reaches a target of the study; everything else is done. The command
+    line exits with status 3."""
+
+
 class StageOrderError(QnasError, RuntimeError):
     """A stage of a run was requested before a stage that it depends on."""
 

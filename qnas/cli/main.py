@@ -11,7 +11,7 @@ from types import FrameType
 import click
 
 from qnas._util.version import __version__
-from qnas.errors import QnasError, VerificationError, problem
+from qnas.errors import MissedTargetError, QnasError, VerificationError, problem
 
 # Every command and its help line: `qnas --help` imports no command.
 COMMANDS = (
@@ -42,6 +42,7 @@ SHARED = {
 }
 EXIT_BAD_INPUT = 2
 EXIT_MISMATCH = 1
+EXIT_MISSED_TARGET = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -68,8 +69,7 @@ class LazyGroup(click.Group):
             super().invoke(ctx)
         except QnasError as error:
             click.echo(f"qnas: {error}", err=True)
-            mismatch = isinstance(error, VerificationError)
-            ctx.exit(EXIT_MISMATCH if mismatch else EXIT_BAD_INPUT)
+            ctx.exit(_exit_status(error))
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of the output closed it: click exits without a message
@@ -83,6 +83,12 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("qnas: interrupted. The same command goes on from here.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
+
+
+def _exit_status(error: QnasError) -> int:
+    if isinstance(error, VerificationError):
+        return EXIT_MISMATCH
+    return EXIT_MISSED_TARGET if isinstance(error, MissedTargetError) else EXIT_BAD_INPUT
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

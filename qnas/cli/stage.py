@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnas.errors import VerificationError
+from qnas.errors import MissedTargetError, VerificationError, problem
 
 if TYPE_CHECKING:
     from qnas.studies.api import OpenRun
@@ -95,19 +95,36 @@ def verify_and_show(run: Run, stage: Callable[[], object]) -> None:
     show_summary(run)
 
 
+def check_targets(run: Run) -> None:
+    """Raise MissedTargetError if the front misses an FPS target of the study."""
+    from qnas.studies.stages.kernels import missed_targets
+
+    if found := missed_targets(run):
+        raise MissedTargetError(
+            problem(
+                "fps_targets",
+                "must be reached by some member of the front",
+                ", ".join(f"{one.target:,}" for one in found),
+                f"The fastest reaches {found[0].fps:,.0f} FPS at {found[0].error:.2f} % error "
+                f"(architecture {found[0].key}): choose at most that, or search longer. The other "
+                "picks are finished.",
+            )
+        )
+
+
 def show_multi_network(run: Run) -> None:
     """Print the multi-network kernel's resources and speed beside each pick's own kernel; print
     nothing if the run has no multi-network kernel."""
     from qnas._util.serialization import encode
     from qnas.cli.console import multi_network_tables, printer
-    from qnas.studies.stages.kernels import multi_network_kernel, reachable_picks
+    from qnas.studies.stages.kernels import multi_network_kernel, picks
     from qnas.studies.stages.multi_network import read_facts
     from qnas.studies.stages.verify import verdicts_of
 
     facts = read_facts(run)
     if facts is not None:
         limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
-        kernel = multi_network_kernel(run, reachable_picks(run))
+        kernel = multi_network_kernel(run, picks(run))
         verdicts = [encode(verdict) for verdict in verdicts_of(kernel)]
         for table in multi_network_tables(encode(facts), verdicts, limits):
             printer().print(table)
@@ -129,13 +146,17 @@ def show_summary(run: Run) -> None:
 
     from qnas._util.serialization import read_json
     from qnas.cli.console import summary_table
+    from qnas.studies.results.picks import MissedTarget
 
     if run.files.summary.exists():
         limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
-        table = summary_table(read_json(run.files.summary), limits)
+        summary = read_json(run.files.summary)
+        table = summary_table(summary, limits)
         console = Console()
         if not console.is_terminal:  # a pipe has no width of its own: wrap no cell
             console = Console(width=30 + 30 * len(table.columns))
         console.print(table)
+        for target in summary.get("missed_targets", ()):
+            console.print(f"[red]{MissedTarget(**target)}[/red]")
         show_multi_network(run)
         click.echo(f"Files: {run.files.path}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from qnas.cli.stage import (
+    check_targets,
     opened,
     opened_to_read,
     pool_options,
@@ -23,7 +24,8 @@ from qnas.cli.stage import (
 def run(study: str, runs: Path, workers: int, storage: str) -> None:
     """Run every missing stage of STUDY, from images to verified accelerators.
 
-    Exit status 1 if a project differs from the integer reference, 2 for bad input.
+    Exit status 1 if a project differs from the integer reference, 2 for bad input, 3 if no
+    candidate on the front reaches an FPS target (the other picks are finished).
     """
     from qnas.studies.workers.pool import WorkerPool
 
@@ -33,6 +35,7 @@ def run(study: str, runs: Path, workers: int, storage: str) -> None:
         from qnas.studies.stages import pipeline as stages
 
         verify_and_show(run, lambda: stages.run_all(run, pool=pool, progress=progress))
+        check_targets(run)
 
 
 @study_command

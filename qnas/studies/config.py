@@ -60,7 +60,8 @@ class Study(Value):
             value of an objective to minimise, the smallest of one to maximise. The device limits
             the resources already.
         fps_targets: Images per second. Each target makes a pick: the most accurate member of the
-            front that reaches the target.
+            front that reaches the target. A target that none reaches is reported, and costs no
+            other pick.
         pretrained: A timm model's name, or a file of a ViT's weights, that training starts from;
             "" for random weights.
         pretrained_model: timm's name of the model in the file, if the file does not give it.

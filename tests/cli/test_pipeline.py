@@ -91,7 +91,7 @@ def test_the_run_directory_is_as_agreed(finished: Path) -> None:
 
 def test_the_summary_is_as_agreed(finished: Path) -> None:
     summary: Any = json.loads((finished / "runs/tiny/summary.json").read_text())
-    assert set(summary) == {"picks", "study", "supernet"}
+    assert set(summary) == {"picks", "study", "supernet", "missed_targets"}
     (pick,) = summary["picks"]
     assert {"name", "key", "cycles", "fps", "lut", "ff", "dsp", "bram18"} <= set(pick)
     assert {"fake_quant", "integer", "hls"} < set(pick["accuracy"])
@@ -134,13 +134,23 @@ def test_a_changed_study_is_refused_by_section(
     assert f"`{section}`" in result.stderr
 
 
-def test_a_target_nobody_meets_is_refused_and_nothing_is_picked(copy: Path) -> None:
-    before = contents(copy / "runs" / "tiny")
-    (copy / "study.toml").write_text("fps_targets = [99000000]\n" + STUDY)
+@pytest.mark.parametrize(("targets", "reached"), [([99000000], []), ([10, 99000000], ["fps10"])])
+def test_a_missed_target_costs_no_other_pick(
+    targets: list[int], reached: list[str], copy: Path
+) -> None:
+    (copy / "study.toml").write_text(f"fps_targets = {targets}\n" + STUDY)
     result = qnas("run", copy)
-    assert result.exit_code == 2
-    assert "fastest reaches" in result.stderr
-    assert contents(copy / "runs" / "tiny") == before
+    assert result.exit_code == 3, result.output
+    assert "got 99,000,000. The fastest reaches" in result.stderr
+    assert "99,000,000 FPS is missed: the fastest" in " ".join(result.stdout.split())
+    run = copy / "runs/tiny"
+    summary: Any = json.loads((run / "summary.json").read_text())
+    assert [pick["name"] for pick in summary["picks"]] == ["knee", *reached]
+    assert all((run / "picks" / pick / "project").is_dir() for pick in ("knee", *reached))
+    (lost,) = summary["missed_targets"]
+    fastest = max(float(row["estimate_fps"]) for row in _front(run))
+    assert (lost["target"], lost["fps"]) == (99000000, fastest)
+    assert "99,000,000 FPS is missed" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_pick_says_why_and_writes_its_project(copy: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.results.picks import Pick, choose, reached
+from qnas.studies.results.picks import Pick, choose
 from qnas.studies.run.tuning_record import Tuning
 from qnas.studies.search.trials import TrialRecord
 
@@ -62,7 +62,7 @@ def figures_content(run: Run, records: StudyRecords) -> ReportContent:
         device=run.device.name,
         facts=(),
         records=records,
-        picks=choose(records, reached(records, run.config.fps_targets)),
+        picks=choose(records, run.config.fps_targets),
         limits={str(name): limit for name, limit in run.device.limits().items()},
         verifications={},
     )

@@ -24,7 +24,7 @@ from qnas.errors import DependencyError, problem
 from qnas.studies.optuna_internals import live_trial
 from qnas.studies.report.content import figures_content
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.results.picks import Pick, choose, reached, w8_share
+from qnas.studies.results.picks import Pick, choose, w8_share
 from qnas.studies.search.trials import TrialRecord
 from qnas.studies.storage.stoppable import name_metrics
 
@@ -90,7 +90,7 @@ class Mirror:
         if not any(trial.feasible for trial in records.trials):
             return
         members = {trial.number: trial for trial in records.front()}
-        picks = choose(records, reached(records, run.config.fps_targets))
+        picks = choose(records, run.config.fps_targets)
         save_note(self.study, study_note(run, len(members), picks))
         for trial in self.study.get_trials(deepcopy=False):
             if trial.number in members:

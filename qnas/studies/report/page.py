@@ -18,7 +18,7 @@ from qnas.studies.report.html import Plots, render_template, script_json
 from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
-from qnas.studies.results.picks import Pick, w8_share
+from qnas.studies.results.picks import Pick, missed, w8_share
 from qnas.studies.run.tuning_record import tuning_of
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def content_of(
         ("trials", _trials(records, search.trials)),
         ("population", f"{search.population}, {search.sampler_name.removesuffix('Sampler')}"),
         ("seed", str(run.config.seed)),
+        *(("FPS target", str(one)) for one in missed(records, run.config.fps_targets)),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
     tunings = {pick.name: tuning_of(run, pick.trial.architecture) for pick in picks}

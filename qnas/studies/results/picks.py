@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qnas._util.serialization import Value
 from qnas.architecture import Architecture
-from qnas.errors import ConfigError, problem
 from qnas.operations import Gemm, Tensor, network_operations
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.search.trials import TrialRecord
@@ -24,23 +24,45 @@ class Pick:
     trial: TrialRecord
 
 
+@dataclass(frozen=True, slots=True)
+class MissedTarget(Value):
+    """An FPS target that no member of the front reaches, and the nearest, its fastest member.
+
+    Attributes:
+        target: Images per second of the study.
+        fps: Images per second of the fastest member.
+        error: Its top-1 error on the search split, in percent.
+        key: Its architecture.
+    """
+
+    target: int
+    fps: float
+    error: float
+    key: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.target:,} FPS is missed: the fastest on the front reaches {self.fps:,.0f} FPS "
+            f"at {self.error:.2f} % error (architecture {self.key})"
+        )
+
+
 def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...]:
-    """Choose the knee, and for each target the most accurate member of the front that reaches it.
+    """Choose the knee, and for each target that the front reaches its most accurate member.
 
     Ties are decided by the largest remainder of the scarcest resource, then by frames per second.
-
-    Raises:
-        ConfigError: No member of the front reaches a target.
     """
     front = records.front()
-    fast = [Pick(f"fps{target}", _most_accurate(front, target)) for target in fps_targets]
+    reaching = {target: [t for t in front if t.fps >= target] for target in fps_targets}
+    fast = [Pick(f"fps{n}", min(found, key=_merit)) for n, found in reaching.items() if found]
     return (Pick(KNEE, records.knee()), *fast)
 
 
-def reached(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[int, ...]:
-    """The targets that at least one member of the front reaches."""
-    fastest = max(trial.fps for trial in records.front())
-    return tuple(target for target in fps_targets if target <= fastest)
+def missed(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[MissedTarget, ...]:
+    """The targets that no member of the front reaches."""
+    fastest = max(records.front(), key=lambda trial: trial.fps)
+    found = fastest.fps, fastest.values["error"], fastest.architecture.key
+    return tuple(MissedTarget(target, *found) for target in fps_targets if target > fastest.fps)
 
 
 def w8_share(architecture: Architecture) -> float:
@@ -56,20 +78,3 @@ def w8_share(architecture: Architecture) -> float:
 def _merit(trial: TrialRecord) -> tuple[float, ...]:
     scarcest = max(trial.constraints.values())
     return trial.values["error"], scarcest, -trial.fps, *trial.place
-
-
-def _most_accurate(front: Sequence[TrialRecord], target: int) -> TrialRecord:
-    reaching = [trial for trial in front if trial.fps >= target]
-    if reaching:
-        return min(reaching, key=_merit)
-    fastest = max(front, key=lambda trial: trial.fps)
-    raise ConfigError(
-        problem(
-            "fps_targets",
-            "must be reached by some member of the front",
-            target,
-            f"The fastest reaches {fastest.fps:.0f} FPS at {fastest.values['error']:.2f} %"
-            f" error (architecture {fastest.architecture.key}). Choose at most that; what was"
-            " searched is kept.",
-        )
-    )

@@ -8,6 +8,7 @@ from typing import Self
 from qnas._util.intervals import wilson_interval
 from qnas._util.serialization import Value
 from qnas.accel.csim.verification import Mismatch
+from qnas.studies.results.picks import MissedTarget
 from qnas.studies.run.tuning_record import BeforeAfter
 
 
@@ -176,8 +177,10 @@ class SupernetSummary(Value):
 
 @dataclass(frozen=True, slots=True)
 class Summary(Value):
-    """The outcome of a run: its verified picks, its search and its training."""
+    """The outcome of a run: its verified picks, its search and its training, and the FPS targets
+    that no member of the front reaches."""
 
     picks: tuple[PickSummary, ...]
     study: SearchSummary
     supernet: SupernetSummary
+    missed_targets: tuple[MissedTarget, ...] = ()

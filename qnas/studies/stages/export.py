@@ -22,6 +22,7 @@ from qnas.studies.stages.kernels import (
     Kernel,
     expected_numbers,
     kernel_of,
+    missed_targets,
     multi_network_kernel,
     picks,
     project_name,
@@ -58,6 +59,8 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     progress.stage(
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
     )
+    for target in missed_targets(run):
+        progress.stage(STAGE, f"{target}; the other picks are exported")
     for done, kernel in enumerate(missing, start=1):
         export_pick(run, kernel.heads[0])
         progress.advance(done, len(missing), kernel.name)

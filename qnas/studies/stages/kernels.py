@@ -13,7 +13,7 @@ from qnas.accel.cost.estimate import Estimate
 from qnas.accel.folding_search.search import KernelPlan, best_kernel
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import CapacityError, CheckpointError, UnknownNameError, nearest, problem
-from qnas.studies.results.picks import Pick, choose, reached
+from qnas.studies.results.picks import MissedTarget, Pick, choose, missed
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import KernelDirectory, PickDirectory
 
@@ -52,14 +52,13 @@ class Kernel:
 
 
 def picks(run: Run) -> tuple[Pick, ...]:
-    """The picks of the finished study; ConfigError if the front misses an FPS target."""
+    """The picks of the study, without those of FPS targets that the front misses."""
     return choose(run.records(), run.config.fps_targets)
 
 
-def reachable_picks(run: Run) -> tuple[Pick, ...]:
-    """The picks without those of FPS targets that the front misses."""
-    records = run.records()
-    return choose(records, reached(records, run.config.fps_targets))
+def missed_targets(run: Run) -> tuple[MissedTarget, ...]:
+    """The FPS targets of the study that its front misses."""
+    return missed(run.records(), run.config.fps_targets)
 
 
 def named_picks(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:

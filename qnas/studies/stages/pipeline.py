@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from qnas._util.serialization import write_atomically
 from qnas.accel.csim.toolchain import Toolchain
-from qnas.errors import ConfigError
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.outcome import Summary
 from qnas.studies.run.run import Run
@@ -18,7 +17,7 @@ from qnas.studies.stages import search as searching
 from qnas.studies.stages import train as training
 from qnas.studies.stages import tune as tuning
 from qnas.studies.stages import verify as verifying
-from qnas.studies.stages.kernels import picks, reachable_picks
+from qnas.studies.stages.kernels import picks
 from qnas.studies.stages.summary import summarise
 from qnas.studies.workers.pool import ONE_WORKER, WorkerPool
 
@@ -73,8 +72,7 @@ def report_content(run: Run) -> ReportContent:
 
     searching.check_supernet(run)
     run.searched_records("report")
-    # Without the targets that nobody reaches: it is the report that shows why.
-    return content_of(run, reachable_picks(run), verifying.verifications(run))
+    return content_of(run, picks(run), verifying.verifications(run))
 
 
 def rendered_report(run: Run) -> str:
@@ -138,18 +136,13 @@ def run_all(
 ) -> Summary:
     """Run all missing stages, and return the content of summary.json.
 
-    Raises ToolMissingError, before anything else, if a project must be verified without g++;
-    ConfigError, after the report is written, if the front misses an FPS target.
+    An FPS target that the front misses makes no pick; the summary lists it. Raises
+    ToolMissingError, before anything else, if a project must be verified without g++.
     """
     if not verifying.everything_verified(run):
         Toolchain().version()
     train(run, progress=progress)
     search(run, pool=pool, progress=progress, callbacks=callbacks)
-    try:
-        picks(run)
-    except ConfigError:  # the front misses a target: its report shows by how much
-        report(run, progress=progress)
-        raise
     return _to_report(run, progress)
 
 

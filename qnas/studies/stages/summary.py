@@ -20,7 +20,7 @@ from qnas.studies.run.outcome import (
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import tuning_of
 from qnas.studies.search.loop import SECONDS
-from qnas.studies.stages.kernels import picks
+from qnas.studies.stages.kernels import missed_targets, picks
 from qnas.studies.stages.verify import verifications
 
 VERDICT = ("images", "stages", "values", "mismatches")
@@ -44,6 +44,7 @@ def summarise(run: Run) -> Summary:
             training.get("largest_accuracy"),
             training.get("smallest_accuracy"),
         ),
+        missed_targets=missed_targets(run),
     )
     write_json(run.files.summary, summary)
     return summary

@@ -25,7 +25,7 @@ from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import KernelDirectory, project_digest
 from qnas.studies.stages.accuracy import ReportAccuracy, report_accuracy
 from qnas.studies.stages.export import exported
-from qnas.studies.stages.kernels import Kernel, kernel_of, kernels, picks, reachable_picks
+from qnas.studies.stages.kernels import Kernel, kernel_of, kernels, picks
 from qnas.studies.stages.search import searched
 
 STAGE = "verify"
@@ -123,13 +123,13 @@ def everything_verified(run: Run) -> bool:
     """Whether the study is complete and each of its kernels is verified."""
     if not run.trained() or not searched(run):
         return False
-    everything = kernels(run, reachable_picks(run))
+    everything = kernels(run, picks(run))
     return all(exported(run, kernel) and verified(kernel) for kernel in everything)
 
 
 def verifications(run: Run) -> dict[str, dict[str, Any]]:
     """The verdict on each pick's current project, by pick, in plain JSON types."""
-    own = [kernel_of(run, pick) for pick in reachable_picks(run)]
+    own = [kernel_of(run, pick) for pick in picks(run)]
     return {
         kernel.name: encode(verdict)
         for kernel in own
@@ -140,7 +140,7 @@ def verifications(run: Run) -> dict[str, dict[str, Any]]:
 
 def check_verified(run: Run) -> None:
     """Raise VerificationError, naming the first stage that differs, if any does."""
-    for kernel in kernels(run, reachable_picks(run)):
+    for kernel in kernels(run, picks(run)):
         if not exported(run, kernel):
             continue
         for index, found in enumerate(verdicts_of(kernel)):

@@ -12,9 +12,9 @@ import pytest
 from qnas.accel.cost.estimate import RESOURCES, Estimate, Resources
 from qnas.accel.cost.prediction import Prediction
 from qnas.architecture import Architecture
-from qnas.errors import CapacityError, ConfigError
+from qnas.errors import CapacityError
 from qnas.studies.results.front import StudyRecords, front_csv
-from qnas.studies.results.picks import choose, reached, w8_share
+from qnas.studies.results.picks import choose, missed, w8_share
 from qnas.studies.search.genome import Proposal
 from qnas.studies.search.trials import TrialRecord, read_records
 from tests.studies.analytic import GENOME, OBJECTIVES, SPACE, search
@@ -106,11 +106,13 @@ def test_equally_accurate_candidates_are_told_apart_by_speed() -> None:
     assert choose(found, (500,))[1].trial.number == 1
 
 
-def test_a_target_out_of_reach_names_the_fastest() -> None:
+def test_a_target_out_of_reach_makes_no_pick_and_names_the_fastest() -> None:
     found = records(trial(0, error=2, cycles=200_000), trial(1, error=4, cycles=100_000))
-    assert reached(found, (1000, 5000)) == (1000,)
-    with pytest.raises(ConfigError, match=r"got 5000.*2000 FPS at 4\.00 % error"):
-        choose(found, (1000, 5000))
+    assert [pick.name for pick in choose(found, (1000, 5000))] == ["knee", "fps1000"]
+    (lost,) = missed(found, (1000, 5000))
+    assert (lost.target, lost.fps, lost.error) == (5000, 2000, 4)
+    assert "5,000 FPS is missed: the fastest on the front reaches 2,000 FPS at 4.00 %" in str(lost)
+    assert missed(found, (1000, 2000)) == ()
 
 
 def test_front_csv_has_a_row_a_pareto_trial_and_exact_numbers(tmp_path: Path) -> None:
