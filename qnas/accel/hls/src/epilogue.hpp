@@ -146,12 +146,45 @@ inline void emit_scores(const Stage& stage, const Tile& tile, const RowParams& p
     }
 }
 
-// What leaves goes to a block of token banks by channel banks of one memory. As they come, rows are
-// channels of the result and columns its tokens: one channel of TT tokens. Values and attended tokens
-// are transposed, since P.V runs over keys and `proj` over channels: DRAIN_PAIRS neighbouring tokens
-// (of values one), each of TT neighbouring channels. Element (token, channel) lies in bank
-// (token % TT, channel % TK); the last tokens of a block may lie in the next token group, its last
-// channels in the next row.
+// Where in the activation memory goes what leaves in an iteration: a block of token banks by channel
+// banks. As they come, rows are channels of the result and columns its tokens: one channel of TT
+// tokens. Values and attended tokens are transposed, since P.V runs over keys and `proj` over
+// channels: DRAIN_PAIRS neighbouring tokens (of values one), each of TT neighbouring channels. Element
+// (token, channel) lies in bank (token % TT, channel % TK); the last tokens of a block may lie in the
+// next token group, its last channels in the next row.
+struct Block {
+    bool transposed;
+    int row;  // bank row of the first element
+    int first_bank, first_channel;
+};
+
+inline Block block_of(const Stage& stage, const Tile& tile, int row) {
+#pragma HLS INLINE
+    const bool values = stage.dst == VALUE, attended = stage.dst == ATTENDED;
+    const bool heads = values || stage.dst == QUERY;
+    const HeadRow head = split_head(stage, row);
+    const int own = heads ? head.channel : row;
+    const int of_head = attended ? address_product(stage.head, plan::HEAD_DIM) : 0;
+    Block block;
+    block.transposed = values || attended;
+    const int token = block.transposed ? own : 0;
+    const int channel = block.transposed ? of_head + tile.first_token : own;
+    const int group = group_of(token);
+    const int base = block.transposed ? stage.dst_base + address_product(group, stage.dst_stride)
+                                      : tile.dst_row;
+    block.row = base + (heads ? head.offset : 0) + channel / plan::TK;
+    block.first_bank = token - group * plan::TT;
+    block.first_channel = channel % plan::TK;
+    return block;
+}
+
+// Of rows that leave together the one for a token bank; DRAIN_PAIRS and more: none.
+inline int pair_of(const Block& block, int bank) {
+#pragma HLS INLINE
+    return bank - block.first_bank + (bank < block.first_bank ? plan::TT : 0);
+}
+
+// Enables and values of all banks first, then one store a bank.
 inline void emit_activations(const Stage& stage, const Tile& tile, const RowParams& param,
                              const ScaledRows& scaled, const GeluMemory& gelu, ActMemory& act) {
 #pragma HLS INLINE
@@ -160,19 +193,7 @@ inline void emit_activations(const Stage& stage, const Tile& tile, const RowPara
     constexpr bool channels_wrap = plan::TK % plan::TT != 0 || plan::HEAD_DIM % plan::TT != 0;
     static_assert(pairs <= plan::TT, "rows that leave together need token banks of their own");
     static_assert(plan::TT <= plan::TK, "neighbouring channels need banks of their own");
-    const bool values = stage.dst == VALUE, attended = stage.dst == ATTENDED;
-    const bool transposed = values || attended, heads = values || stage.dst == QUERY;
-    const HeadRow head = split_head(stage, param[0].row);
-    const int own = heads ? head.channel : param[0].row;  // of the row, in its head
-    const int token = transposed ? own : 0;
-    const int of_head = attended ? address_product(stage.head, plan::HEAD_DIM) : 0;
-    const int channel = transposed ? of_head + tile.first_token : own;
-    const int group = group_of(token), first_bank = token - group * plan::TT;
-    const int first_channel = channel % plan::TK;
-    const int base = transposed ? stage.dst_base + address_product(group, stage.dst_stride)
-                                : tile.dst_row;
-    const int row = base + (heads ? head.offset : 0) + channel / plan::TK;
-
+    const Block block = block_of(stage, tile, param[0].row);
     act_t direct[plan::TT], turned[pairs][plan::TK];
     bool token_taken[plan::TT], channel_taken[plan::TK];
 #pragma HLS ARRAY_PARTITION variable=direct complete dim=1
@@ -188,34 +209,33 @@ inline void emit_activations(const Stage& stage, const Tile& tile, const RowPara
             value[k] = 0;
             if (k < plan::TT) value[k] = saturated_act(scaled[p][k]);
         }
-        rotate(value, -first_channel & (plan::TK - 1), turned[p]);
+        rotate(value, -block.first_channel & (plan::TK - 1), turned[p]);
     }
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-        const int p = j - first_bank + (j < first_bank ? plan::TT : 0);
+        const int p = pair_of(block, j);
         const bool leaves = p < pairs && emits(param[p < pairs ? p : 0]);
         direct[j] = saturated_act(scaled[0][j]);
         if (stage.epilogue == TO_GELU) direct[j] = gelu_of(scaled[0][j], j, gelu);
-        token_taken[j] = transposed ? leaves : tile.first_token + j < stage.tokens;
+        token_taken[j] = block.transposed ? leaves : tile.first_token + j < stage.tokens;
     }
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
-        const int j = (k - first_channel) & (plan::TK - 1);
+        const int j = (k - block.first_channel) & (plan::TK - 1);
         const bool inside = j < plan::TT && tile.first_token + j < stage.tokens;
-        channel_taken[k] = transposed ? inside : j == 0;
+        channel_taken[k] = block.transposed ? inside : j == 0;
     }
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         if (!channel_taken[k]) continue;
-        const int next_row = channels_wrap && k < first_channel ? 1 : 0;
+        const int next_row = channels_wrap && k < block.first_channel ? 1 : 0;
         for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-            const bool wraps = j < first_bank;
-            const int p = j - first_bank + (wraps ? plan::TT : 0);
-            const int next_group = tokens_wrap && wraps ? stage.dst_stride : 0;
+            const int p = pair_of(block, j);
+            const int next_group = tokens_wrap && j < block.first_bank ? stage.dst_stride : 0;
             if (token_taken[j])
-                act[row + next_group + next_row][j][k] =
-                    transposed ? turned[p < pairs ? p : 0][k] : direct[j];
+                act[block.row + next_group + next_row][j][k] =
+                    block.transposed ? turned[p < pairs ? p : 0][k] : direct[j];
         }
     }
 }
