@@ -10,9 +10,9 @@ import sys
 import qnas
 
 
-def main(runs: str) -> None:
+def main(runs: str, *, study: str = "digits_zcu102") -> None:
     """Run the study and print the outcome."""
-    run = qnas.run("digits_zcu102", runs=runs)
+    run = qnas.run(study, runs=runs)
     for pick in run.summary().picks:
         check = pick.verification
         sys.stdout.write(
