@@ -21,7 +21,7 @@ from qnas.accel.plan.memory import LUTRAM_DEPTH, accumulator_bits, plan_arrays, 
 from qnas.accel.plan.multipliers import packing, plan_multipliers
 from qnas.accel.plan.plan import HardwarePlan, Multiplier, Packing, Port, Storage
 from qnas.accel.plan.ports import plan_ports
-from qnas.accel.plan.schedule import walk
+from qnas.accel.plan.schedule import schedule
 from qnas.architecture import Architecture
 from qnas.operations import Epilogue, Gemm, Operation, Softmax, Tensor, network_operations
 
@@ -169,7 +169,7 @@ def _softmax_loops(
     arch: Architecture, foldings: Folding, port_bits: int, depths: Mapping[str, Count]
 ) -> Iterator[CountedLoop]:
     """With buffers for two heads each softmax is in a step with products, of few kinds."""
-    steps = [step for step in walk(arch, 2) if any(isinstance(op, Softmax) for op in step)]
+    steps = [step for step in schedule(arch, 2) if any(isinstance(op, Softmax) for op in step)]
     for step, times in Counter(tuple(map(_shape, step)) for step in steps).items():
         for loop in (loop for loops in step_trips(step, foldings, port_bits) for loop in loops):
             if loop.name == "softmax":

@@ -1,8 +1,8 @@
-"""check_plan: refuse a plan that PLAN.md does not allow.
+"""check_plan: refuse a plan that differs from what PLAN.md specifies.
 
-A plan is a function of architecture, device, folding, placement of its buffers and the networks
-that its kernel has room for, so the specification is `lower` itself: lowering once more must give
-the very plan. Whether it fits the device is the cost model's say.
+A plan is a function of its architecture, device, folding, buffer placement and the networks that
+share its kernel. The specification is therefore `lower` itself: lowering the same inputs again
+must give an equal plan. Whether a plan fits its device is decided by the cost model.
 """
 
 from __future__ import annotations
@@ -22,9 +22,18 @@ from qnas.errors import ConfigError, problem
 def check_plan(
     plan: HardwarePlan, device: Device, *, share_with: Sequence[Architecture] = ()
 ) -> None:
-    """ConfigError naming the first field that differs from what PLAN.md says; CapacityError and
-    ConfigError as `lower` for a network or folding that has no plan at all. `room`: the other
-    networks of its kernel."""
+    """Check that `plan` is the plan that PLAN.md specifies for its own inputs.
+
+    Args:
+        plan: The plan to check.
+        device: The device that the plan was made for.
+        share_with: The other networks of the same kernel.
+
+    Raises:
+        ConfigError: A field differs from the specification (the first one is named), or the
+            folding breaks a rule of `lower`.
+        CapacityError: The number formats cannot hold the network.
+    """
     placement = placement_of(plan)
     again = lower(
         plan.architecture, device, plan.folding, placement=placement, share_with=share_with
@@ -38,9 +47,12 @@ def check_plan(
 
 
 def first_difference(plan: HardwarePlan, expected: HardwarePlan) -> tuple[str, Any, Any] | None:
-    """(field, value in `plan`, value in `expected`) in field order; None if the plans are equal.
+    """Find the first field, in field order, in which two plans differ.
 
     Items of a list are called by their name: `plan.stages[block0.q].loops[tiles].trips`.
+
+    Returns:
+        (field, value in `plan`, value in `expected`); None if the plans are equal.
     """
     return _difference("plan", plan, expected)
 

@@ -1,9 +1,9 @@
-"""How deep the pipelines of the emitted loops are: cycles that a loop takes beyond its iterations.
+"""Pipeline depths of the emitted loops: the cycles that a loop takes beyond its iterations.
 
-Chains of operators between registers that nothing can move (memories, DSPs) are cut into clock
-cycles: the sum of their delays over the period that Vitis HLS plans with. Delays are what its
-reports commonly show for such parts; they are assumed, and no schedule was made here. Written with
-numpy alone, so that one text serves a folding and arrays of foldings.
+Between registers that cannot be moved (those of memories and DSPs), a chain of operators takes
+the sum of its delays divided by the period that Vitis HLS plans with, in whole clock cycles. The
+delays are those that its reports commonly show for such parts; they are assumed, and no schedule
+was made here. The formulas use numpy alone and accept a folding as well as arrays of foldings.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from qnas.numerics import bit_length
 
 Count = Any
 
-UNCERTAINTY = 0.27  # of the period, which Vitis HLS keeps free by default (UG1399)
-READ, WRITE, FIFO = 2, 1, 1  # cycles of a memory's read, a write, a stream's read
+UNCERTAINTY = 0.27  # share of the period that Vitis HLS keeps free by default (UG1399)
+READ, WRITE, FIFO = 2, 1, 1  # cycles of a memory read, a memory write and a stream read
 CONTROL = 1  # counters and addresses
 EXIT = 3  # idle iterations until the engine's loop sees its end
 DSP = 3  # cycles of a product: operands, product, sum
-WIDE_DSP = 4  # of one that two DSPs make, or with an addend behind it
+WIDE_DSP = 4  # cycles of a product made by two DSPs, or followed by an addition
 DIVIDER_STEPS, ROOT_STEPS = 17, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Nanoseconds of an addition (or comparison), and of a choice of one in four."""
+    """Delays in nanoseconds of an addition (or comparison) and of a 4:1 multiplexer."""
 
     add_ns: float
     add_ns_per_bit: float
@@ -45,13 +45,15 @@ class Delays:
         return self.add_ns + bits * self.add_ns_per_bit
 
 
-# Of 16 nm parts, and of 28 nm ones: additions of 32 bits take 1.0 and 2.5 ns.
+# Delays of 16 nm and of 28 nm parts: a 32-bit addition takes 1.0 and 2.5 ns.
 ULTRASCALE, SERIES_7 = Delays(0.65, 0.011, 0.35), Delays(1.3, 0.038, 0.7)
 
 
 def loop_depths(arch: Architecture, device: Device, folding: Folding) -> Mapping[str, Count]:
-    """Cycles by the name of a loop. One pipeline runs the array's phases and the softmax beside
-    them."""
+    """Compute the pipeline depth in cycles of every loop, by the loop's name.
+
+    The phases of the array and the softmax beside them run in one pipeline and share its depth.
+    """
     part = SERIES_7 if family_of(device.family).endswith(("-7", "-7000")) else ULTRASCALE
     clock = _Clock(part, (1 - UNCERTAINTY) * 1e3 / device.clock_mhz)
     engine = np.maximum(_array(clock, arch, device, folding), _softmax(clock, arch, folding))
@@ -71,8 +73,15 @@ class _Clock:
     period_ns: float
 
     def cycles(self, *, add: Mapping[int, Count] | None = None, choose: Count = 0) -> Count:
-        """Of a chain with so many additions of so many bits and so many choices of four. No
-        operator lies across a clock's edge, so that half of one stays idle in each period."""
+        """Clock cycles of a chain of operators.
+
+        An operator never crosses a clock edge, so about half an operator's time is idle in each
+        period.
+
+        Args:
+            add: Number of additions in the chain, by their width in bits.
+            choose: Number of 4:1 multiplexers in the chain.
+        """
         delay = choose * self.part.choose_ns
         for bits, count in (add or {}).items():
             delay = delay + count * self.part.add(bits)
@@ -82,17 +91,17 @@ class _Clock:
 
 
 def _levels(count: Count) -> Count:
-    """Of a tree of pairs."""
+    """Levels of a binary tree over `count` leaves."""
     return bit_length(np.asarray(count) - 1)
 
 
 def _fours(count: Count) -> Count:
-    """Levels of choices of four among so many."""
+    """Levels of 4:1 multiplexers that choose one of `count` inputs."""
     return (_levels(count) + 1) // 2
 
 
 def _array(clock: _Clock, arch: Architecture, device: Device, f: Folding) -> Count:
-    """Operands, products, sums; then a row slot: join, requantize, table, turn, write."""
+    """Depth of operands, products and sums, then of one row slot's requantization and write."""
     cascade = np.minimum(f.tk, packing(device, arch.activation_bits).cascade)
     multiply = clock.cycles(add={6: 1}) + DSP + cascade - 1
     total = clock.cycles(add={16: 1 + _levels(f.tk // cascade), 24: 1}, choose=1)
@@ -103,7 +112,7 @@ def _array(clock: _Clock, arch: Architecture, device: Device, f: Folding) -> Cou
 
 
 def _softmax(clock: _Clock, arch: Architecture, f: Folding) -> Count:
-    """Maximum; exponential, sum of a row, and its reciprocal."""
+    """Depth of the maximum, the exponential, the sum of a row and its reciprocal."""
     bits = score_bits(arch)
     maximum = clock.cycles(add={bits: _levels(f.vl) + 1}, choose=_fours(f.tt) + _levels(f.vl) + 1)
     exponent = clock.cycles(add={bits: 1}) + DSP + clock.cycles(add={48: 2}, choose=4)
@@ -114,8 +123,11 @@ def _softmax(clock: _Clock, arch: Architecture, f: Folding) -> Count:
 
 
 def _normalise(clock: _Clock, f: Folding) -> Count:
-    """Sums of a token, its reciprocal root (three products); then of the token before: three
-    products, two of them rounded, shifted and clipped."""
+    """Depth of one token's statistics, then of the previous token's normalisation.
+
+    The statistics are the sums and their reciprocal root (three products). The normalisation has
+    three products, two of them rounded, shifted and clipped.
+    """
     total = DSP + clock.cycles(add={41: _levels(f.vl) + 1}, choose=_fours(f.tt) + 1)
     variance = WIDE_DSP + clock.cycles(add={54: 2})
     normal = clock.cycles(add={16: ROOT_STEPS}, choose=ROOT_STEPS + 3)

@@ -1,4 +1,4 @@
-"""Folding: how much of the network the hardware does in one cycle."""
+"""Folding: the amount of work that the hardware does in one cycle."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from qnas.accel.device import MAX_WEIGHT_PORTS
 from qnas.errors import ConfigError, problem
 
 MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
-MAX_LANES = 1 << 16  # of one kind: far beyond any device
+MAX_LANES = 1 << 16  # of any one kind; far beyond any device
 
 
 @dataclass(frozen=True, slots=True)
 class Folding(Value):
-    """TM row slots x TT tokens x TK inputs: products of a nibble and an activation a cycle.
+    """The parallelism of one accelerator: `tm` row slots x `tt` tokens x `tk` inputs a cycle.
 
-    `lut_slots` of the TM row slots are built from LUTs, the others from DSPs; both are even,
-    since an 8-bit row is two neighbouring slots. `vl` lanes of the vector unit (channels of
-    LayerNorm and of residual loading, keys of softmax). TK and VL are powers of two, VL <= TK, so
-    that a vector never straddles a bank row. TT <= TK, since values and attended tokens are
-    written transposed: TT neighbouring channels of one token in one cycle, each to a bank of its
-    own. In attention all rows are pairs of slots, and `drain_pairs` of them leave the array a
-    cycle: neighbouring keys must lie in different lanes, neighbouring queries in different token
-    banks. `head_buffers` is 1 or 2: of 2 the softmax of a head runs beside the array's products
-    for its neighbours. The weight stream comes through `weight_ports` AXI ports side by side, each
-    of the device's width. Fields may be integer arrays that broadcast inside the folding search
-    (never outside it).
+    Each of these products multiplies a 4-bit weight nibble by an activation. Inside the folding
+    search, and only there, fields may be integer arrays that broadcast.
+
+    Attributes:
+        tm: Row slots. Even, since an 8-bit row takes two neighbouring slots.
+        tt: Tokens. At most `tk`: values and attended tokens are written transposed, `tt`
+            neighbouring channels of one token a cycle, each to its own bank.
+        tk: Inputs. A power of two.
+        vl: Lanes of the vector unit: channels of LayerNorm and of residual loading, keys of
+            softmax. A power of two, at most `tk`, so that a vector never straddles a bank row.
+        lut_slots: Row slots built from LUTs; the others are built from DSPs. Even.
+        drain_pairs: Pairs of row slots that leave the array in a cycle during attention, where
+            every row is a pair. Neighbouring keys must lie in different lanes, neighbouring
+            queries in different token banks.
+        head_buffers: 1, or 2 to run the softmax of a head beside the array's products for the
+            neighbouring heads.
+        weight_ports: AXI ports that deliver the weight stream in parallel, each as wide as the
+            device's ports.
     """
 
     tm: int
@@ -43,7 +50,11 @@ class Folding(Value):
         return self.tm * self.tt * self.tk
 
     def check(self) -> None:
-        """ConfigError unless the rules above hold (scalars only)."""
+        """Check the rules above, for scalar fields only.
+
+        Raises:
+            ConfigError: A rule is broken.
+        """
         for field in fields(self):
             value = getattr(self, field.name)
             if type(value) is not int:

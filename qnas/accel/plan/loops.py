@@ -1,7 +1,8 @@
 """Trip counts of every pipelined loop, from an operation and a folding.
 
-Written with + - * // and `maximum` alone, so that one text serves a scalar folding (`lower`) and
-arrays of foldings (the folding search). The C++ contains these loops and counts them.
+The formulas use + - * // and `maximum` alone, so that the same code serves a scalar folding
+(`lower`) and arrays of foldings (the folding search). The emitted C++ contains these loops, and its
+C simulation counts their iterations.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ GELU_ENTRY_BITS = 8
 RESIDUAL_BITS = 16
 PIXEL_BITS = 8
 LOGIT_BITS = 32
-HANDOVER_STEPS = 1  # iterations in which the engine learns that a row tile has come
+HANDOVER_STEPS = 1  # iterations that tell the engine that a row tile has arrived
 ENGINE_LOOPS = ("prefetch", "tiles", "flush")  # phases of one pipeline, entered at the first
 
 # Scalars, or equally shaped integer arrays inside the folding search.
@@ -31,8 +32,14 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Trips:
-    """Iterations of one pipelined loop in all, how often its pipeline starts empty, and how many
-    of the iterations pass beside products of the array."""
+    """Iterations of one pipelined loop.
+
+    Attributes:
+        name: The loop.
+        trips: Iterations in all.
+        entries: How often its pipeline starts empty.
+        hidden: Iterations that run beside products of the array and take no time of their own.
+    """
 
     name: str
     trips: Count
@@ -41,23 +48,23 @@ class Trips:
 
 
 def stream_bits(folding: Folding, port_bits: int) -> Count:
-    """Width of a word of the weight stream: a word of each of its ports, side by side."""
+    """Width in bits of a word of the weight stream: one word of each of its ports, side by side."""
     return folding.weight_ports * port_bits
 
 
 def patch_lanes(folding: Folding, port_bits: int) -> Count:
-    """Pixels that one word of the image port carries: never across a bank row."""
+    """Number of pixels in one word of the image port; a word never crosses a bank row."""
     return np.minimum(folding.tk, port_bits // PIXEL_BITS)
 
 
 def residual_lanes(folding: Folding, port_bits: int) -> Count:
-    """Values of the residual stream that one word brings: never across a bank row."""
+    """Residual values in one word of the weight stream; a word never crosses a bank row."""
     return np.minimum(folding.vl, stream_bits(folding, port_bits) // RESIDUAL_BITS)
 
 
 @dataclass(frozen=True, slots=True)
 class GemmShape:
-    """How a GEMM is cut into tiles, and how long one row tile takes."""
+    """The tiling of a GEMM, and the number of iterations that one row tile takes."""
 
     row_tiles: Count
     token_tiles: Count
@@ -69,23 +76,23 @@ class GemmShape:
 
     @property
     def row_steps(self) -> Count:
-        """Iterations of a row tile while the next one is loaded: whichever takes longer."""
+        """Iterations of a row tile while the next one is loaded: the longer of the two."""
         return np.maximum(self.token_tiles * self.tile_steps, self.load_steps)
 
     @property
     def load_period(self) -> Count:
-        """Iterations from the first load of a row tile to that of the next, were none held up."""
+        """Iterations between the starts of consecutive row tile loads, if no load has to wait."""
         return self.load_steps + HANDOVER_STEPS
 
     @property
     def multiply_steps(self) -> Count:
-        """Iterations from the first product to the last. The last row tile loads none behind it."""
+        """Iterations from the first product to the last. No load runs beside the last row tile."""
         row_steps = self.token_tiles * self.tile_steps
         return (self.row_tiles - 1) * np.maximum(row_steps, self.load_period) + row_steps
 
     @property
     def flush_steps(self) -> Count:
-        """Iterations that drain the last tile: in those beyond its beats it was drained already."""
+        """Iterations that drain the last tile after its products have ended."""
         return np.minimum(self.beats, self.drain_steps)
 
 
@@ -104,7 +111,7 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
         drain_steps=drain_steps,
         tile_steps=np.maximum(beats, drain_steps),
         load_steps=load_steps,
-        # A port's width of each word alone: a wider table would take more LUTs than it saves time.
+        # The table uses the width of one port: a wider one costs more LUTs than the time is worth.
         table_words=ceil_div(op.table * GELU_ENTRY_BITS, port_bits),
     )
 
@@ -120,7 +127,7 @@ def beat_words(folding: Folding, port_bits: int) -> Count:
 
 
 def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips, ...]:
-    """Every pipelined loop of one operation, in the order in which they run."""
+    """List every pipelined loop of one operation, in execution order."""
     if isinstance(op, Gemm):
         shape = gemm_shape(op, folding, port_bits)
         table = (Trips("table", shape.table_words, 1),) if shape.table_words else ()
@@ -152,15 +159,18 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
 
 
 def _passes(name: str, tokens: int, vectors: Count) -> Trips:
-    """Two passes over all tokens in one loop, the second a token behind the first."""
+    """Two passes over all tokens in one loop; the second pass runs one token behind the first."""
     return Trips(name, (tokens + 1) * vectors, 1)
 
 
 def step_trips(
     operations: Sequence[object], folding: Folding, port_bits: int
 ) -> list[tuple[Trips, ...]]:
-    """Loops of each operation of a step. A softmax beside products of the array shares iterations
-    of the array's loops while these last; what is left of it then takes one more entry."""
+    """List the loops of each operation of a step.
+
+    A softmax beside products of the array shares the iterations of the array's loops while these
+    last; its remaining iterations take one more entry.
+    """
     found = [operation_trips(op, folding, port_bits) for op in operations]
     shared: Count = sum(
         loop.trips for loops in found for loop in loops if loop.name in ENGINE_LOOPS

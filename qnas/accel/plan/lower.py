@@ -1,11 +1,11 @@
 """lower(architecture, device, folding) -> HardwarePlan: operations become stages with addresses.
 
-Activation memory: `tt` x `tk` banks. Element (token, channel) of a tensor with base row `base` and
-`stride` bank rows a token group lies in bank (token % tt, channel % tk), row
-base + (token // tt) * stride + channel // tk. Tensors with a head axis repeat that a head,
-`group_stride` rows apart. Key memory: `tk` banks, element (token, channel) in bank
-(token + channel) % tk, row base + token * stride + channel // tk: TK channels of one key are read,
-and one channel of TT keys is written, in a cycle.
+Activation memory has `tt` x `tk` banks. Element (token, channel) of a tensor with base row `base`
+and `stride` bank rows for each token group lies in bank (token % tt, channel % tk), row
+base + (token // tt) * stride + channel // tk. A tensor with a head axis repeats this layout for
+each head, `group_stride` rows apart. Key memory has `tk` banks: element (token, channel) lies in
+bank (token + channel) % tk, row base + token * stride + channel // tk. One cycle reads TK channels
+of one key, or writes one channel of TT keys.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from qnas.accel.plan.multipliers import packing, plan_multipliers
 from qnas.accel.plan.placement import Placement, check_placement, storage_of
 from qnas.accel.plan.plan import Buffer, HardwarePlan, Loop, Port, Stage
 from qnas.accel.plan.ports import check_weight_ports, plan_ports
-from qnas.accel.plan.schedule import half_of, walk
+from qnas.accel.plan.schedule import buffer_index, schedule
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
 from qnas.numerics import MAX_KEYS, NIBBLE_MAX, act_max
@@ -45,9 +45,9 @@ from qnas.operations import (
 )
 
 MAX_ROWS = 1 << 12  # row field of a row parameter
-MAX_CHANNELS = 1023  # what LayerNorm's widths are proven for
+MAX_CHANNELS = 1023  # LayerNorm's widths are proven up to here
 
-# What a stage has no use for is 0, or no name.
+# Fields that a stage does not use are 0 or an empty name.
 UNUSED: Mapping[str, object] = {
     field.name: 0 if field.type in (int, "int") else "" for field in fields(Stage)
 }
@@ -63,14 +63,23 @@ def lower(
     placement: Placement | None = None,
     share_with: Sequence[Architecture] = (),
 ) -> HardwarePlan:
-    """The plan of `arch` under `folding`. Pure and total for what the formats can hold.
+    """Make the plan of `arch` under `folding`. The function is pure.
 
-    `placement` names buffers that lie elsewhere than the rule of depth says (PLAN.md, section 4).
-    `room`: other networks of the same kernel, for which buffers and widths are large enough too;
-    stages and the words of ports are those of `arch` alone.
-    Raises ConfigError for a folding or placement that breaks its rules or the device's, and
-    CapacityError for a network that the number formats of NUMERICS.md cannot hold. Whether it fits
-    the device is the cost model's say.
+    Args:
+        arch: The network.
+        device: The target device.
+        folding: The parallelism, with scalar fields.
+        placement: Kinds of memory of buffers that do not follow the rule of depth (PLAN.md,
+            section 4).
+        share_with: Other networks of the same kernel. Buffers and widths are made large enough
+            for all of them; stages and the number of words of each port are those of `arch`.
+
+    Returns:
+        The plan. Whether it fits the device is decided by the cost model.
+
+    Raises:
+        ConfigError: The folding or the placement breaks its rules or exceeds the device's ports.
+        CapacityError: The number formats of NUMERICS.md cannot hold the network.
     """
     folding.check()
     check_weight_ports(folding, device)
@@ -84,10 +93,10 @@ def lower(
         replace(
             _stage(op, folding, regions, device.port_bits),
             step=step,
-            half=half_of(op, folding.head_buffers),
+            half=buffer_index(op, folding.head_buffers),
             loops=tuple(_loop(one, depths) for one in trips),
         )
-        for step, operations in enumerate(walk(arch, folding.head_buffers))
+        for step, operations in enumerate(schedule(arch, folding.head_buffers))
         for op, trips in zip(
             operations, step_trips(operations, folding, device.port_bits), strict=True
         )
@@ -113,12 +122,16 @@ def lower(
 
 
 def max_inner(activation_bits: int) -> int:
-    """Inputs of a matrix whose sum over a row of two nibbles stays below 2**26."""
+    """Largest number of inputs for which the sum of a row of two nibbles stays below 2**26."""
     return (1 << 26) // (NIBBLE_MAX * act_max(activation_bits))
 
 
 def check_formats(arch: Architecture) -> None:
-    """CapacityError if a dimension exceeds what the formats of NUMERICS.md are proven for."""
+    """Check the dimensions against the limits that NUMERICS.md proves its formats for.
+
+    Raises:
+        CapacityError: A dimension exceeds its limit.
+    """
     rows = max(arch.embed_dim, *(b.mlp_hidden for b in arch.blocks), arch.num_classes)
     rows = max(rows, *(arch.attention_dim(i) for i in range(arch.depth)))
     limits = [
@@ -199,7 +212,7 @@ def _gemm_fields(
 def _destination(
     dst: Tensor, regions: Regions, channels: int, folding: Folding
 ) -> dict[str, int | str]:
-    """Where a result goes, for tensors in activation or key memory; nothing for the others."""
+    """Fields of a stage's destination in activation or key memory; empty for other tensors."""
     if dst not in regions:
         return {}
     region = regions[dst]

@@ -1,8 +1,8 @@
-"""On-chip memories of a plan: where tensors lie, and which arrays hold them.
+"""On-chip memories of a plan: the address of every tensor, and the arrays that hold them.
 
-Two regions of the activation memory are enough, since no operation reads and writes the same one:
-A holds normed or attended tokens; B holds patches, then queries and values, then the hidden layer.
-Formulas serve scalars and arrays of foldings alike (see loops.py).
+The activation memory has two regions, since no operation reads and writes the same one: region A
+holds normed or attended tokens; region B holds patches, then queries and values, then the hidden
+layer. The formulas accept scalar foldings and arrays of foldings (see loops.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from qnas.operations import Gemm, Tensor, gelu_entries, network_operations
 KEY_BITS = 8
 NORM_BITS = GAIN_BITS + NORM_BIAS_BITS
 QUERY_SCALE_BITS = 24
-STREAM_DEPTH = 64  # words of an input's FIFO: what is read ahead of its use
+STREAM_DEPTH = 64  # words that an input FIFO holds, read ahead of their use
 ANSWER_DEPTH = 16
 # Vitis HLS makes registers of arrays of fewer elements (UG1399, config_array_partition), to which
 # no DEPENDENCE applies: a loop would wait for what it carries through them.
@@ -52,7 +52,7 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Bank rows of one tensor: `stride` a group of tt tokens, `group_stride` a head."""
+    """Bank rows of a tensor: `stride` for each group of tt tokens, `group_stride` for each head."""
 
     base: Count
     stride: Count
@@ -61,7 +61,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A Buffer whose numbers may still be arrays of foldings. Where it lies: placement.py."""
+    """A Buffer whose numbers may be arrays of foldings. placement.py decides its kind of memory."""
 
     name: str
     bits: Count
@@ -71,10 +71,13 @@ class Array:
 
 
 def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor, Region], Count]:
-    """Region of every tensor in activation memory (and key memory), and the rows of the former.
+    """Assign a region to every tensor in activation memory and key memory.
 
-    Keys are read one at a time, so that each has bank rows of its own: a token group takes `tt`
-    times as many.
+    Keys are read one at a time, so each key has bank rows of its own, and a token group takes
+    `tt` times as many.
+
+    Returns:
+        (region of each tensor, bank rows of the activation memory).
     """
     n, k = arch.num_tokens, arch.head_dim
     heads = max(block.num_heads for block in arch.blocks)
@@ -106,7 +109,7 @@ def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor
 
 
 def accumulator_bits(arch: Architecture) -> int:
-    """Signed width of one slot's sum: |nibble| <= 8 times the activation, over `inner`."""
+    """Signed width of the sum of one slot: `inner` products of |nibble| <= 8 and an activation."""
     inner = max(op.inner for op in network_operations(arch) if isinstance(op, Gemm))
     return (-W4_MIN * act_max(arch.activation_bits) * inner).bit_length() + 1
 
@@ -119,8 +122,11 @@ def score_bits(arch: Architecture) -> int:
 def plan_arrays(
     archs: Sequence[Architecture], folding: Folding, port_bits: int
 ) -> tuple[Array, ...]:
-    """Every on-chip array of a kernel with room for `archs`: each as large as any of them needs it.
-    They are alike (multi_network.py), so that banks are the same for all."""
+    """List every on-chip array of a kernel that runs any of `archs`.
+
+    Each array is as large as the most demanding network needs it. The networks can share a kernel
+    (multi_network.py), so the number of banks is the same for all.
+    """
     groups = zip(*(_arrays(arch, folding, port_bits) for arch in archs), strict=True)
     return tuple(
         replace(
@@ -145,19 +151,19 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
     norm_banks = np.maximum(f.vl, word_bits // NORM_PARAM_BITS)
     vectors, residual_vectors = ceil_div(n, f.vl), ceil_div(d, f.vl)
 
-    def halves(rows: Count) -> Count:  # of as many heads as are held at once
+    def times_heads(rows: Count) -> Count:  # the rows of all heads held at once
         return f.head_buffers * np.maximum(rows, LEAST_ROWS // f.head_buffers)
 
     return (
         _array("act", arch.activation_bits, f.tt * f.tk, act_rows),
         _array("key", KEY_BITS, f.tk, heads * n * ceil_div(arch.head_dim, f.tk)),
-        Array("prob", KEY_BITS, f.tk, halves(n * ceil_div(n, f.tk))),
-        Array("score", score_bits(arch), f.tt * f.vl, halves(vectors * token_groups)),
+        Array("prob", KEY_BITS, f.tk, times_heads(n * ceil_div(n, f.tk))),
+        Array("score", score_bits(arch), f.tt * f.vl, times_heads(vectors * token_groups)),
         _array("score_delay", score_bits(arch), f.vl, vectors),
         _array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * residual_vectors),
         _array("residual_delay", RESIDUAL_BITS, f.vl, residual_vectors),
         Array("weight", 4, f.tm * f.tk, 2 * np.maximum(ceil_div(inner, f.tk), LEAST_ROWS // 2)),
-        # A word of the stream holds several parameters, so that many banks; four row tiles: one
+        # One bank for each parameter in a word of the stream. Four row tiles: one
         # arriving, one multiplied, one drained, and a power of two for the address.
         Array(
             "row_param",
@@ -165,9 +171,11 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
             word_bits // ROW_PARAM_BITS,
             4 * ceil_div(f.tm * ROW_PARAM_BITS, word_bits),
         ),
-        Array("query_scale", QUERY_SCALE_BITS, f.drain_pairs, halves(ceil_div(n, f.drain_pairs))),
+        Array(
+            "query_scale", QUERY_SCALE_BITS, f.drain_pairs, times_heads(ceil_div(n, f.drain_pairs))
+        ),
         _array("norm_param", NORM_BITS, norm_banks, ceil_div(d, norm_banks)),
-        # A port's width of a word brings several entries of the table, each to a bank of its own.
+        # A port word holds several entries of the table; each goes to its own bank.
         _array("gelu", arch.activation_bits, f.tt * gelu_lanes, gelu_entries(arch) // gelu_lanes),
         Array("exp", 15, ceil_div(f.vl, LANES_A_ROM), 2**EXP_FRACTION),
         Array("rsqrt", 16, 1, len(RSQRT_TABLE)),

@@ -1,4 +1,4 @@
-"""Networks that share a kernel: what must be equal in all of them, and in their plans."""
+"""Networks that share a kernel: the fields in which they and their plans must be equal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 
-# What one space fixes: the C++ is compiled for it. All else is read from tables at run time.
+# Fixed by the search space and compiled into the C++. All else is read from tables at run time.
 ALIKE = (
     *("image_size", "patch_size", "in_channels", "num_classes"),
     *("head_dim", "activation_bits"),
@@ -21,8 +21,13 @@ ALIKE = (
 
 
 def check_alike(archs: Sequence[Architecture]) -> None:
-    """ConfigError unless the networks can share a kernel: they differ in embed_dim and blocks
-    alone, as those of one search space do."""
+    """Check that the networks can share a kernel.
+
+    They may differ in embed_dim and in their blocks alone, as networks of one search space do.
+
+    Raises:
+        ConfigError: A field differs that must be equal.
+    """
     if not archs:
         raise ConfigError(problem("archs", "must be at least one", 0, "Give some."))
     for name in ALIKE:
@@ -33,8 +38,12 @@ def check_alike(archs: Sequence[Architecture]) -> None:
 
 
 def check_together(plans: Sequence[HardwarePlan]) -> None:
-    """ConfigError unless the plans are of one kernel: of networks that can share it, equal but for
-    what each network runs. Names the first field that differs from the first plan's."""
+    """Check that the plans belong to one kernel: equal but for the stages of their own networks.
+
+    Raises:
+        ConfigError: The networks cannot share a kernel, or the plans differ; the message names the
+            first field that differs from the first plan.
+    """
     check_alike([plan.architecture for plan in plans])
     first = plans[0]
     for index, plan in enumerate(plans):
@@ -50,13 +59,17 @@ def check_together(plans: Sequence[HardwarePlan]) -> None:
 
 
 def encode_plans(plans: Sequence[HardwarePlan]) -> Any:
-    """What plan.json of a project holds: the plan, or of several networks a list of theirs."""
+    """Encode plans for plan.json: one plan as itself, several as a list."""
     return encode(plans[0] if len(plans) == 1 else list(plans))
 
 
 def read_plans(path: Path) -> tuple[HardwarePlan, ...]:
-    """The plans of a plan.json, in the order of their networks. Raises CheckpointError for a file
-    that is no JSON, ConfigError naming the key at fault."""
+    """Read the plans of a plan.json, in the order of their networks.
+
+    Raises:
+        CheckpointError: The file is not JSON.
+        ConfigError: The content is not a plan; the message names the key.
+    """
     data = read_json(path)
     plans = tuple(map(HardwarePlan.from_json, data if isinstance(data, list) else [data]))
     check_alike([plan.architecture for plan in plans])

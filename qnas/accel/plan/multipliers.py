@@ -1,4 +1,4 @@
-"""Every multiplier of the accelerator, with its operand widths: what DSPs are spent on."""
+"""Every multiplier of the accelerator, with its operand widths."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from qnas.accel.plan.plan import Multiplier, Packing
 from qnas.architecture import Architecture
 from qnas.numerics import MULT_BITS, W4_MIN, act_max
 
-PORT_BITS = (27, 18)  # of the widest DSP that is counted as one: the DSP48E2
-CASCADE = 4  # products that are summed before the fields are split, where a field holds them
+PORT_BITS = (27, 18)  # multiplier widths of the DSP48E2
+CASCADE = 4  # products summed before the fields are split, if a field can hold the sum
 NIBBLE_BITS = 4
 SUM_BITS = 27  # LayerNorm: D * x - sum(x), D <= 1023 of 16-bit values
 SQUARES_BITS = 41  # LayerNorm: sum of squares
 
 
 def packing(device: Device, activation_bits: int) -> Packing:
-    """The most products that one DSP of `device` makes, in the widest fields that its ports hold.
+    """Find the packing with the most products in one DSP of `device`, in the widest possible
+    fields.
 
-    Two row slots w and one or two tokens x: with F bits a field and T tokens,
+    Two row slots w and one or two tokens x are multiplied at once. With F bits a field and T
+    tokens:
 
         (w1 * 2**(T*F) + w0) * (x1 * 2**F + x0)     or     (w1 * 2**F + w0) * x0.
 
     A field holds n products if n * 8 * act_max < 2**(F - 1), which leaves one for the borrow of
-    the field below. DSP48E2: 2 x 2 products of 6 bits, 11 bits apart, four summed (992 < 1024);
-    of 8 bits two activations would have to lie 12 apart, which 18 bits do not hold: 2 x 1.
+    the field below. A DSP48E2 makes 2 x 2 products with 6-bit activations: fields 11 bits apart,
+    four products summed (992 < 1024). With 8-bit activations two tokens would have to lie 12 bits
+    apart, which 18 bits cannot hold: 2 x 1 products.
     """
     wide, narrow = (
         min(bits, port)
@@ -46,7 +49,7 @@ def packing(device: Device, activation_bits: int) -> Packing:
 
 
 def packed_widths(packed: Packing, activation_bits: int) -> tuple[int, int]:
-    """Signed operand widths of a packed product: both nibbles, and the activations."""
+    """Signed operand widths of a packed product: (both nibbles, all its activations)."""
     further = packed.tokens - 1
     return (
         packed.tokens * packed.field_bits + NIBBLE_BITS + 1,
@@ -57,15 +60,16 @@ def packed_widths(packed: Packing, activation_bits: int) -> tuple[int, int]:
 def plan_multipliers(
     arch: Architecture, device: Device, folding: Folding
 ) -> tuple[Multiplier, ...]:
-    """Engine, requantization, LayerNorm with its reciprocal square root, softmax.
+    """List the multipliers of the engine, requantization, LayerNorm and softmax.
 
-    Widths are signed. Fields may be arrays inside the folding search (see loops.py).
+    LayerNorm's include those of its reciprocal square root. Widths are signed. Fields may be arrays
+    inside the folding search (see loops.py).
     """
     f = folding
     bits, dsp_slots = arch.activation_bits, f.tm - f.lut_slots
     packed = packing(device, bits)
     packs = int(packed.rows == 2)
-    # Of two tokens a block an odd last one leaves half of its blocks idle.
+    # With two tokens in a DSP, an odd number of tokens leaves the second field of the last unused.
     blocks = dsp_slots // 2 * ceil_div(f.tt, packed.tokens)
     widths = packed_widths(packed, bits)
     return (

@@ -1,4 +1,4 @@
-"""Which kind of memory holds a buffer: the rule of depth, and what may be chosen instead."""
+"""Buffer placement: which kind of memory holds a buffer, by the rule of depth or by choice."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from qnas.accel.plan.memory import LUTRAM_DEPTH, Array
 from qnas.accel.plan.plan import HardwarePlan, Storage
 from qnas.errors import ConfigError, nearest, problem
 
-# Buffers that a plan may place against the rule: the large ones. Tables are written or read by
+# Large buffers, which a plan may place against the rule of depth. Tables are accessed by
 # parts of the library that fix their kind, and the others are too small to matter.
 PLACED = ("act", "key", "prob", "score", "residual", "weight")
 MEMORIES: tuple[Storage, ...] = ("lutram", "bram", "uram")
 
-Placement = Mapping[str, Storage]  # of some of `PLACED`; the rule of depth decides the others
+Placement = Mapping[str, Storage]  # for names in `PLACED`; the rule of depth decides the others
 
 
 def storage_of(array: Array, placement: Placement) -> Storage:
-    """Where an array of a plan lies."""
+    """Return the kind of memory that holds an array."""
     if array.registers:
         return "registers"
     by_depth: Storage = "lutram" if array.depth <= LUTRAM_DEPTH else "bram"
@@ -26,8 +26,12 @@ def storage_of(array: Array, placement: Placement) -> Storage:
 
 
 def check_placement(placement: Placement, device: Device) -> None:
-    """ConfigError for a buffer that cannot be placed, a kind that is none, or UltraRAM on a device
-    that has none."""
+    """Check the names and kinds of memory of a placement.
+
+    Raises:
+        ConfigError: A buffer cannot be placed, a kind of memory is unknown, or UltraRAM is asked
+            for on a device without any.
+    """
     kinds = MEMORIES if device.uram else MEMORIES[:2]
     for name, kind in placement.items():
         if name not in PLACED:
@@ -39,5 +43,5 @@ def check_placement(placement: Placement, device: Device) -> None:
 
 
 def placement_of(plan: HardwarePlan) -> Placement:
-    """Where the buffers of `PLACED` lie."""
+    """Return the kinds of memory of a plan's buffers named in `PLACED`."""
     return {buffer.name: buffer.storage for buffer in plan.buffers if buffer.name in PLACED}

@@ -1,6 +1,7 @@
-"""HardwarePlan: the IR between model and hardware. Specified in PLAN.md.
+"""HardwarePlan: the intermediate representation between network and hardware. See PLAN.md.
 
-A plan is data: what the generator prints and what the cost model prices, and nothing else is.
+A plan is data. The generators print a plan and the cost model prices a plan; neither has another
+source of information about the hardware.
 """
 
 from __future__ import annotations
@@ -18,10 +19,17 @@ Storage = Literal["lutram", "bram", "uram", "registers"]
 
 @dataclass(frozen=True, slots=True)
 class Loop(Value):
-    """One pipelined loop (II = 1): `trips` iterations in all, entered `entries` times: 0 for a
-    phase that goes on in the pipeline of the loop before it. `hidden` of the trips, a softmax's,
-    are iterations of the array's loops beside it, and take no time of their own. `depth`: cycles
-    that each entry takes beyond the trips."""
+    """One pipelined loop with an initiation interval of 1.
+
+    Attributes:
+        name: The loop.
+        trips: Iterations in all.
+        entries: How often the loop is entered; 0 for a phase that continues in the pipeline of
+            the loop before it.
+        depth: Cycles that each entry takes beyond the iterations.
+        hidden: Iterations of a softmax that run beside loops of the array and take no time of
+            their own.
+    """
 
     name: str
     trips: int
@@ -36,13 +44,15 @@ class Loop(Value):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Value):
-    """One entry of the stage table: an operation mapped to the hardware.
+    """One entry of the stage table: an operation mapped to the hardware. Unused numbers are zero.
 
-    Shapes: `rows` x `inner` times `tokens` x `inner` for a GEMM; `tokens` x `channels` (in `rows`)
-    for a LayerNorm or load; `tokens` queries x `inner` keys for a softmax. Zero where unused.
-    `src_base`/`dst_base` are rows of the activation memory (or of key memory for keys), already
-    offset to the head; `*_stride` bank rows a token group. `stream_words`: of the weight stream.
-    Stages of one `step` run side by side: a softmax, on its `half` of the attention buffers, and
+    Shapes: a GEMM multiplies `rows` x `inner` by `tokens` x `inner`; a LayerNorm or load has
+    `tokens` x `channels` (in `rows`); a softmax has `tokens` queries x `inner` keys.
+
+    `src_base` and `dst_base` are rows of the activation memory (of key memory for keys) that
+    include the offset of the head. `*_stride` are bank rows for each token group. `stream_words`
+    counts words of the weight stream. `half` is the index of the attention buffer that the stage
+    uses. Stages with the same `step` run side by side: a softmax on one attention buffer and
     products on the other.
     """
 
@@ -105,9 +115,12 @@ class Multiplier(Value):
 
 @dataclass(frozen=True, slots=True)
 class Packing(Value):
-    """How products share a DSP: `rows` row slots times `tokens` tokens make rows * tokens fields,
-    `field_bits` apart; up to `cascade` of them (`tk`, if that is fewer) are summed before the
-    fields are split. One row and one token: a DSP a product."""
+    """The packing of products into a DSP.
+
+    `rows` row slots times `tokens` tokens make rows * tokens fields, `field_bits` apart. Up to
+    `cascade` products (`tk`, if smaller) are summed before the fields are split. With one row and
+    one token, a DSP makes one product.
+    """
 
     rows: int
     tokens: int
@@ -116,14 +129,17 @@ class Packing(Value):
 
     @property
     def products(self) -> int:
-        """Products that one DSP makes a cycle."""
+        """Products of one DSP in a cycle."""
         return self.rows * self.tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Port(Value):
-    """One AXI master port: `words` of `bits` read or written for one image, in bursts of at most
-    `burst` words, of which `outstanding` may be under way."""
+    """One AXI master port.
+
+    It reads or writes `words` of `bits` bits for each image, in bursts of at most `burst` words, of
+    which up to `outstanding` are in flight.
+    """
 
     name: str
     bits: int
@@ -135,8 +151,10 @@ class Port(Value):
 
 @dataclass(frozen=True, slots=True)
 class HardwarePlan(Value):
-    """The whole accelerator for one architecture on one device, whose DSPs multiply signed
-    `dsp_wide_bits` x `dsp_narrow_bits`."""
+    """The whole accelerator for one architecture on one device.
+
+    `dsp_wide_bits` x `dsp_narrow_bits` are the signed operand widths of the device's DSPs.
+    """
 
     architecture: Architecture
     device: str
@@ -155,7 +173,7 @@ class HardwarePlan(Value):
 
     @property
     def weight_ports(self) -> tuple[Port, ...]:
-        """Those of the weight stream, which bring a word of it together, lowest bits first."""
+        """Ports that each deliver a part of every word of the weight stream, lowest bits first."""
         return self.ports[: self.folding.weight_ports]
 
     @property
@@ -164,20 +182,24 @@ class HardwarePlan(Value):
 
     @property
     def stream_bits(self) -> int:
-        """Width of a word of the weight stream."""
+        """Width in bits of a word of the weight stream."""
         return sum(port.bits for port in self.weight_ports)
 
     @property
     def stream_words(self) -> int:
-        """Words of the weight stream, of one image."""
+        """Words of the weight stream for one image."""
         return self.ports[0].words
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits over every field."""
+        """Hash over every field, as 64 hexadecimal digits."""
         return digest(self)
 
     @classmethod
     def from_json(cls, data: Any) -> HardwarePlan:
-        """ConfigError names the key at fault."""
+        """Decode a plan from JSON values.
+
+        Raises:
+            ConfigError: A key is wrong; the message names it.
+        """
         return decode(cls, data, subject="plan")

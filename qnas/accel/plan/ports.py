@@ -1,4 +1,4 @@
-"""AXI master ports of the accelerator, and what crosses them for one image."""
+"""AXI master ports of the accelerator, and the data that cross them for one image."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from qnas.accel.plan.plan import Port
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 
-# Words of a burst and bursts under way: what hides a memory's latency of a hundred cycles, and for
-# the weights twice that.
+# (words of a burst, bursts in flight): enough to hide a memory latency of 100 cycles, and of
+# twice that for the weights.
 WEIGHT_BURSTS, IMAGE_BURSTS, LOGIT_BURSTS = (64, 8), (64, 4), (16, 4)
 
 
 def plan_ports(
     arch: Architecture, folding: Folding, *, weight_words: Any, port_bits: int
 ) -> tuple[Port, ...]:
-    """First the ports of the weight stream, lowest bits first, then `image` and `logits`.
+    """List the ports: those of the weight stream, lowest bits first, then `image` and `logits`.
 
-    `weight_words`: words of the weight stream. Fields may be arrays in the folding search, but not
-    the number of ports.
+    Fields of `folding`, but for `weight_ports`, may be arrays inside the folding search.
+
+    Args:
+        arch: The network.
+        folding: The parallelism.
+        weight_words: Words of the weight stream for one image.
+        port_bits: Width of one port.
     """
     groups = ceil_div(arch.patch_dim, patch_lanes(folding, port_bits))
     names = weight_port_names(folding.weight_ports)
@@ -35,14 +40,18 @@ def plan_ports(
 
 
 def weight_port_names(weight_ports: int) -> tuple[str, ...]:
-    """`weights` alone, or `weights_0` with the lowest bits of each word, `weights_1`, ..."""
+    """Names of the weight ports: `weights` if there is one, else `weights_0` (lowest bits), ..."""
     if weight_ports == 1:
         return ("weights",)
     return tuple(f"weights_{index}" for index in range(weight_ports))
 
 
 def check_weight_ports(folding: Folding, device: Device) -> None:
-    """ConfigError for more ports of the weight stream than the device feeds."""
+    """Check that the device sustains the folding's number of weight ports.
+
+    Raises:
+        ConfigError: The folding has more ports than the device sustains.
+    """
     most = device.most_weight_ports
     if folding.weight_ports > most:
         rule = f"must be at most {most} on {device.name}"

@@ -1,10 +1,11 @@
 """The weight stream: every parameter of a network in the order in which the hardware reads it.
 
-Words of the stream, little-endian; each segment starts on a word boundary; stages in order. A word
-is as wide as the ports that bring it together: `weight_files` gives each port its share of all.
+Words are little-endian. Stages come in order, and each stage's segment starts on a word boundary.
+The ports of the weight stream each deliver a part of every word; `weight_files` splits the stream
+among them.
 
-- load_residual: a token's channels, as many values of 16 bits as a word and `vl` allow.
-- gemm over weights: GELU's table where the epilogue needs it (256 entries of 8 bits, entry
+- load_residual: the channels of a token, as many 16-bit values a word as its width and `vl` allow.
+- gemm over weights: the GELU table if the epilogue needs it (256 entries of 8 bits, entry
   value + 128, as many a word as fill one port), then for each row tile its row parameters (64 bits:
   bias 26, mult 18, shift 6, kind 2, row 12), then its nibbles, beat by beat (nibble slot * TK + k
   of a beat).
@@ -40,7 +41,7 @@ Bytes = NDArray[np.uint8]
 
 
 class RowKind(IntEnum):
-    """What a row slot holds."""
+    """Content of a row slot."""
 
     FOUR_BIT = 0
     HIGH_NIBBLE = 1
@@ -49,7 +50,11 @@ class RowKind(IntEnum):
 
 
 def weight_stream(network: IntegerNetwork, plan: HardwarePlan) -> bytes:
-    """The whole stream; ConfigError if `network` is not the one that `plan` was made for."""
+    """Pack the whole weight stream.
+
+    Raises:
+        ConfigError: `network` does not have the plan's architecture.
+    """
     if network.architecture != plan.architecture:
         raise ConfigError(
             problem(
@@ -68,8 +73,14 @@ def weight_stream(network: IntegerNetwork, plan: HardwarePlan) -> bytes:
 def weight_files(
     network: IntegerNetwork, plan: HardwarePlan, *, folder: str = "data"
 ) -> dict[str, bytes]:
-    """Path in a project -> what the port of that name reads, in the plan's order: of every word of
-    the stream its own bits. Errors as `weight_stream`."""
+    """Split the weight stream into one file for each weight port.
+
+    Returns:
+        Path in the project -> content, in the order of the plan's ports.
+
+    Raises:
+        ConfigError: `network` does not have the plan's architecture.
+    """
     ports = plan.weight_ports
     stream = np.frombuffer(weight_stream(network, plan), dtype=np.uint8)
     words = stream.reshape(-1, len(ports), ports[0].bits // 8)
@@ -78,7 +89,7 @@ def weight_files(
 
 
 def weight_file_names(plan: HardwarePlan, *, folder: str = "data") -> tuple[str, ...]:
-    """One a port of the weight stream, lowest bits first."""
+    """Paths of the weight files, one for each port of the weight stream, lowest bits first."""
     return tuple(f"{folder}/{port.name}.bin" for port in plan.weight_ports)
 
 
@@ -101,7 +112,7 @@ def _segment(network: IntegerNetwork, plan: HardwarePlan, stage: Stage) -> bytes
 
 
 def _rows(values: Ints, bits: int, lanes: int, word_bytes: int) -> Bytes:
-    """(rows, n) values to words of `lanes` values each; a row starts a word."""
+    """Pack (rows, n) values into words of `lanes` values each; every row starts a word."""
     rows, count = values.shape
     vectors = -(-count // lanes)
     padded = np.zeros((rows, vectors * lanes), dtype=np.int64)
@@ -111,13 +122,13 @@ def _rows(values: Ints, bits: int, lanes: int, word_bytes: int) -> Bytes:
 
 
 def _little(values: Ints, size: int) -> Bytes:
-    """(n, m) integers to (n, m * size) bytes, each the low `size` bytes, lowest first."""
+    """Convert (n, m) integers to (n, m * size) bytes: the low `size` bytes, lowest first."""
     whole = np.ascontiguousarray(values.astype("<i8")).view(np.uint8)
     return whole.reshape(len(values), -1, 8)[:, :, :size].reshape(len(values), -1)
 
 
 def _words(rows: Bytes, word_bytes: int) -> Bytes:
-    """Each row of bytes, padded with zeros to whole words."""
+    """Pad each row of bytes with zeros to whole words."""
     padded = np.zeros((len(rows), -(-rows.shape[1] // word_bytes) * word_bytes), dtype=np.uint8)
     padded[:, : rows.shape[1]] = rows
     return padded
@@ -156,7 +167,11 @@ def _gemm(params: MatrixParams, table: Ints | None, plan: HardwarePlan, stage: S
 
 
 def row_slots(params: MatrixParams, slots: int) -> tuple[Ints, Ints, Ints]:
-    """(kind, row index, nibbles (slots, inner)) of every row slot, in slot order."""
+    """Assign rows to row slots.
+
+    Returns:
+        (kind, row index, nibbles (slots, inner)) of every row slot, in slot order.
+    """
     wide, narrow = np.flatnonzero(params.is_w8), np.flatnonzero(~params.is_w8)
     used = 2 * len(wide) + len(narrow)
     kinds = np.full(slots, RowKind.PADDING, dtype=np.int64)
@@ -172,7 +187,7 @@ def row_slots(params: MatrixParams, slots: int) -> tuple[Ints, Ints, Ints]:
 
 
 def _row_params(params: MatrixParams, kinds: Ints, rows: Ints) -> Ints:
-    """64-bit fields of the row slots; padding has a scale of zero."""
+    """Pack the 64-bit parameters of the row slots; padding has a scale of zero."""
     real = kinds != RowKind.PADDING
     bias = np.where(real, params.bias[rows], 0) & ((1 << 26) - 1)
     mult = np.where(real, params.mult[rows], 0) & ((1 << 18) - 1)
@@ -182,7 +197,7 @@ def _row_params(params: MatrixParams, kinds: Ints, rows: Ints) -> Ints:
 
 
 def _beats(nibbles: Ints, plan: HardwarePlan, stage: Stage) -> Bytes:
-    """(row tiles * TM, inner) nibbles to (row tiles, beats, bytes of whole words)."""
+    """Pack (row tiles * TM, inner) nibbles into (row tiles, beats, bytes of whole words)."""
     tm, tk = plan.folding.tm, plan.folding.tk
     words = int(beat_words(plan.folding, plan.ports[0].bits))
     shape = (stage.row_tiles, stage.beats, words * plan.stream_bits // 4)

@@ -1,4 +1,4 @@
-"""The walk: every operation once, nothing read before it is there or after it is gone."""
+"""The schedule: every operation runs once, on operands that are written and not yet overwritten."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan, Stage
-from qnas.accel.plan.schedule import walk
+from qnas.accel.plan.schedule import schedule
 from qnas.architecture import Architecture, BlockSpec
 from qnas.operations import Tensor, network_operations
 from tests.accel.designs import architectures, tiny, zcu102
@@ -25,14 +25,14 @@ def _of_heads(heads: int) -> Architecture:
 
 
 def _names(arch: Architecture, head_buffers: int) -> list[list[str]]:
-    steps = walk(arch, head_buffers)
+    steps = schedule(arch, head_buffers)
     return [[op.name.removeprefix("block0.") for op in step] for step in steps]
 
 
 @settings(deadline=None, max_examples=30)
 @given(architectures())
 def test_one_head_after_the_other_is_the_order_of_the_network(arch: Architecture) -> None:
-    assert walk(arch, 1) == tuple((op,) for op in network_operations(arch))
+    assert schedule(arch, 1) == tuple((op,) for op in network_operations(arch))
 
 
 @pytest.mark.parametrize(
