@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder of plans (plan.json) whose blocks matter (requires --next).",
 )
+@click.option(
+    "--kernel",
+    "whole",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Synthesize the whole kernel of this plan.json, or of the folder that holds it, instead"
+    " of blocks; may be repeated.",
+)
 @click.option("--check", is_flag=True, help="Compare with the table that comes with qnas.")
 @click.option("--list", "listed", is_flag=True, help="List the blocks without measuring.")
 @click.option(
@@ -46,6 +54,7 @@ def command(
     kinds: tuple[str, ...],
     following: int | None,
     plans: Path | None,
+    whole: tuple[Path, ...],
     check: bool,
     listed: bool,
     cache: Path,
@@ -57,7 +66,14 @@ def command(
 
     --next N with --plans DIR measures, instead of the whole table, the N blocks that would shrink
     the 90 % intervals of the plans' blocks most (for a study's front: --plans runs/NAME).
+
+    --kernel PLAN maps a whole kernel (a pick's: --kernel runs/NAME/picks/PICK) and prints its cells
+    by unit beside the estimate, and the LUTs on its longest path between registers.
     """
+    if whole:
+        from qnas.cli.kernel_synthesis import measure_kernels
+
+        return measure_kernels(whole, cache)
     from qnas.accel.rtl.block import known
     from qnas.accel.rtl.grid import grid
     from qnas.accel.rtl.kinds import KINDS
