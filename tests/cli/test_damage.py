@@ -217,6 +217,61 @@ def test_a_damaged_manifest_is_named(damage: str, copy: Path) -> None:
     refused(qnas("report", copy), "manifest.json")
 
 
+def test_a_manifest_of_a_newer_format_is_refused_by_its_number(copy: Path) -> None:
+    edit(copy / "runs/tiny/manifest.json", lambda data: data.update(format=7))
+    refused(qnas("report", copy), "manifest.json: format", "got 7", "Update qnas")
+
+
+def test_a_manifest_of_the_first_format_is_read(copy: Path) -> None:
+    manifest = copy / "runs/tiny/manifest.json"
+    edit(manifest, lambda data: data.update(format=1, config_digest="0" * 64))
+    assert qnas("report", copy).exit_code == 0
+    assert qnas("export", copy).exit_code == 0
+    assert json.loads(manifest.read_text())["format"] == 2
+
+
+def test_a_run_of_a_version_whose_study_is_unknown_is_refused_naming_it(copy: Path) -> None:
+    def older(data: dict[str, Any]) -> None:
+        data.update(format=1, config_digest="0" * 64)
+        data["versions"]["qnas"] = "0.0.9"
+        data["config"]["gone"] = 1
+
+    edit(copy / "runs/tiny/manifest.json", older)
+    refused(qnas("report", copy), "manifest.json", "qnas 0.0.9", "'gone'", "version that made it")
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut_short, flip, Path.unlink])
+def test_damaged_outputs_are_made_again(copy: Path, damage: Callable[[Path], object]) -> None:
+    pick = copy / "runs/tiny/picks/knee"
+    names = ("project/data/vectors.bin", "project/host/design.json", "weights.safetensors")
+    before = {name: (pick / name).read_bytes() for name in names}
+    for name in names:
+        damage(pick / name)
+        result = qnas("export", copy)
+        assert result.exit_code == 0, result.output
+        assert {name: (pick / name).read_bytes() for name in names} == before
+    assert "picks are there" in qnas("export", copy).stdout
+
+
+@pytest.mark.parametrize("damage", [cut_short, flip])
+def test_a_damaged_front_is_written_again(copy: Path, damage: Callable[[Path], object]) -> None:
+    front = copy / "runs/tiny/front.csv"
+    before = front.read_bytes()
+    damage(front)
+    assert "study is complete" in qnas("search", copy).stdout
+    assert front.read_bytes() == before
+
+
 @pytest.mark.parametrize("damage", ["[]", "{}", '{"project_digest": 5}'])
 def test_a_damaged_verification_is_none(damage: str, copy: Path) -> None:
     (copy / "runs/tiny/picks/knee/verification.json").write_text(damage)

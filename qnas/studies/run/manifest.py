@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from qnas._util.serialization import Value, digest, encode, read_json, read_value, write_json
+from qnas._util.serialization import Value, decode, digest, encode, read_json, write_json
 from qnas._util.version import __version__
 from qnas.accel.device import Device
 from qnas.data.image_set import ImageSet
 from qnas.data.splits import Splits
-from qnas.errors import ConfigError, problem
+from qnas.errors import CheckpointError, ConfigError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
 
@@ -23,6 +23,7 @@ PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "sa
 # search begins with the trials of a shorter one, and a tuning records its own recipe. Space, data
 # and device are compared by content, not by name.
 CHANGEABLE = ("fps_targets", "space", "data", "device", "tune")
+FORMAT = 2  # of manifest.json; format 1 had a digest of `config` as well
 DIGESTS = ("space", "data", "splits", "device", "calibration")
 
 
@@ -62,7 +63,6 @@ class Manifest(Value):
     versions: dict[str, str]
     seeds: dict[str, int]
     config: Study
-    config_digest: str
     space: Named
     data: NamedData
     splits: SplitSizes
@@ -77,12 +77,11 @@ def make_manifest(
     """Make the manifest of a new run: versions, seeds, config, and digests of all inputs."""
     seeds = {"splits": config.seed, "train": config.seed, "search": config.seed}
     return Manifest(
-        format=1,
+        format=FORMAT,
         name=config.name,
         versions={"python": platform.python_version(), "qnas": __version__, **_versions()},
         seeds=seeds,
         config=config.recorded(),
-        config_digest=digest(config.recorded()),
         space=space_of(config, space),
         data=NamedData(config.data_name, images.digest, len(images.labels)),
         splits=SplitSizes(
@@ -113,8 +112,37 @@ def calibration_of(config: Study) -> Named:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read the manifest at `path`; CheckpointError if it is damaged."""
-    return read_value(Manifest, path)
+    """Read the manifest at `path`, in this format or an older one.
+
+    Raises CheckpointError if it is damaged, of a newer format, or of a study that only an older
+    version of qnas reads.
+    """
+    data = read_json(path)
+    number = data.get("format") if isinstance(data, dict) else None
+    if isinstance(number, int) and number > FORMAT:
+        rule, remedy = (
+            f"must have a format of at most {FORMAT}",
+            "Update qnas: a newer one wrote it.",
+        )
+        raise CheckpointError(problem(f"{path}: format", rule, number, remedy))
+    if number == 1:
+        data = {k: v for k, v in data.items() if k != "config_digest"} | {"format": FORMAT}
+    try:
+        return decode(Manifest, data, subject=str(path))
+    except ConfigError as error:
+        if number != 1 or "versions" not in data:
+            raise CheckpointError(f"{error} Delete {path} and run again.") from None
+        rule = "must be of a study that this version reads"
+        remedy = "Open the run with the version that made it, or give the study another name."
+        raise CheckpointError(
+            problem(str(path), rule, f"one of qnas {_writer(data)} ({error})", remedy)
+        ) from None
+
+
+def _writer(data: dict[str, Any]) -> str:
+    """The version of qnas that wrote a manifest, as far as it says so."""
+    versions = data["versions"]
+    return str(versions.get("qnas", "?") if isinstance(versions, dict) else "?")[:40]
 
 
 def merge(path: Path, fresh: Manifest) -> Manifest:

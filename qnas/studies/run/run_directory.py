@@ -18,7 +18,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
-    r"\.(manifest|summary|supernet|architecture|plan|verification|timing|tuning|start|together)\.json\."
+    r"\.(manifest|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together)\.json\."
     r"|\.front\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|network|weights|images)\.safetensors\.|\.project\."
 )
@@ -42,6 +42,11 @@ class KernelDirectory:
     @property
     def verification(self) -> Path:
         return self.path / "verification.json"
+
+    @property
+    def outputs(self) -> Path:
+        """Digests of the files of the last export."""
+        return self.path / "outputs.json"
 
     @property
     def mismatch(self) -> Path:

@@ -15,6 +15,7 @@ from qnas.errors import QnasError
 from qnas.integer.file import load_integer, save_integer
 from qnas.studies.progress import Progress
 from qnas.studies.results.picks import PICK_NAME, Pick
+from qnas.studies.run.outputs import damaged_outputs, record_outputs
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
 from qnas.studies.run.tuning_record import search_accuracy, supernet_of
@@ -55,14 +56,14 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     chosen = picks(run)
     _remove_others(run, chosen)
     own = [kernel_of(run, pick) for pick in chosen]
-    missing = [kernel for kernel in own if not exported(run, kernel)]
+    missing = [kernel for kernel in own if not _whole(run, kernel, progress)]
     progress.stage(
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
     )
     for target in missed_targets(run):
         progress.stage(STAGE, f"{target}; the other picks are exported")
     for done, kernel in enumerate(missing, start=1):
-        export_pick(run, kernel.heads[0])
+        record_outputs(export_pick(run, kernel.heads[0]).files, networks=1)
         progress.advance(done, len(missing), kernel.name)
     if missing:
         clock = f"{run.device.clock_mhz:g} MHz"
@@ -111,6 +112,18 @@ def _is_pick(kernel: Kernel) -> bool:
         and bool(read_json(files.architecture) == encode(pick.trial.architecture))
         and bool(read_json(files.plan) == encode(plan))
     )
+
+
+def _whole(run: Run, kernel: Kernel, progress: Progress) -> bool:
+    """Whether a kernel is exported, and its files are as they were written; damage is reported."""
+    if not exported(run, kernel):
+        return False
+    damaged = damaged_outputs(kernel.files)
+    if damaged:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        note = f"not as written, made again: {kernel.files.path / damaged[0]}{more}"
+        progress.stage(STAGE, note)
+    return not damaged
 
 
 def _remove_others(run: Run, chosen: tuple[Pick, ...]) -> None:
@@ -175,7 +188,7 @@ def _write_project(run: Run, kernel: Kernel) -> None:
 
 
 def _export_multi_network(run: Run, kernel: Kernel, progress: Progress) -> None:
-    there, files = exported(run, kernel), run.files.multi_network
+    there, files = _whole(run, kernel, progress), run.files.multi_network
     note = "is there" if there else f"of {len(kernel.members)} networks"
     progress.stage(STAGE, f"the kernel of all picks {note}")
     if not there:
@@ -183,3 +196,4 @@ def _export_multi_network(run: Run, kernel: Kernel, progress: Progress) -> None:
         files.facts.unlink(missing_ok=True)
         _write_project(run, kernel)
         write_json(files.facts, facts_of(kernel))
+        record_outputs(files, networks=len(kernel.members))

@@ -49,6 +49,7 @@ def search(
     """
     run.need(STAGE, run.trained(), "train")
     if searched(run):
+        _write_front(run)  # again, if it was damaged
         progress.stage(STAGE, "study is complete")
         return
     config = run.config
@@ -66,7 +67,14 @@ def search(
         make_search_loop(run, study, leases, progress, callbacks=callbacks).run()
         if study is not run.study:
             copy_missing(study, run.study)
-    write_atomically(run.files.front, front_csv(run.records()))
+    _write_front(run)
+
+
+def _write_front(run: Run) -> None:
+    """Write front.csv, unless it is there as the trials say."""
+    text, path = front_csv(run.records()), run.files.front
+    if not path.exists() or path.read_bytes() != text.encode():
+        write_atomically(path, text)
 
 
 def check_supernet(run: Run) -> None:
