@@ -20,6 +20,7 @@ from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.picks import Pick, missed, w8_share
 from qnas.studies.run.tuning_record import tuning_of
+from qnas.studies.search.trials import failed_trials
 
 if TYPE_CHECKING:
     from qnas.studies.run.run import Run
@@ -84,6 +85,7 @@ def content_of(
     """Collect the content of a run's report."""
     records, device, manifest = run.records(), run.device, run.manifest
     search, splits = run.config.search, manifest.splits
+    failed = failed_trials(run.study)
     facts = (
         ("search space", f"{run.space.name}, 10^{run.space.log10_size():.1f} subnets"),
         ("data", f"{manifest.data.name}, {manifest.data.images:,} images"),
@@ -96,6 +98,7 @@ def content_of(
         ("trials", _trials(records, search.trials)),
         ("population", f"{search.population}, {search.sampler_name.removesuffix('Sampler')}"),
         ("seed", str(run.config.seed)),
+        *((("failed trials", str(failed)),) if failed else ()),
         *(("FPS target", str(one)) for one in missed(records, run.config.fps_targets)),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}

@@ -11,6 +11,7 @@ from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.accel.cost.prediction import UNCALIBRATED, Prediction, Predictor
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
+from qnas.errors import EvaluationError, problem
 from qnas.objectives.base import Candidate, Objective
 from qnas.objectives.hardware import MODELLED
 from qnas.studies.search.genome import Proposal
@@ -102,8 +103,8 @@ class Evaluator:
     predictor: Predictor = UNCALIBRATED
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
-        """Evaluate `proposals` and return one result each, in order. Exceptions become Failures,
-        interrupts do not."""
+        """Evaluate `proposals` and return one result each, in order. Exceptions and `sys.exit`
+        become Failures, interrupts do not."""
         planned = [self.planned(proposal) for proposal in proposals]
         candidates = [c for c in planned if isinstance(c, Candidate)]
         found = self.values(candidates, [o for o in self.wanted() if not isinstance(o, MODELLED)])
@@ -140,13 +141,13 @@ class Evaluator:
         if not candidates:
             return []
         try:
-            columns = {o.name: o.evaluate(candidates) for o in objectives}
-            rows = [{n: float(c[i]) for n, c in columns.items()} for i in range(len(candidates))]
-        except Exception as error:
+            columns = {o.name: _column(o, candidates) for o in objectives}
+        except (Exception, SystemExit) as error:
             if len(candidates) == 1:
                 return [failure("objective", error)]
         else:
-            return [_finite(row) for row in rows]
+            rows = zip(*columns.values(), strict=True) if columns else ((),) * len(candidates)
+            return [_finite(dict(zip(columns, row, strict=True))) for row in rows]
         # One candidate must not fail its whole generation: evaluate one at a time to find it.
         return [self.values([candidate], objectives)[0] for candidate in candidates]
 
@@ -184,6 +185,24 @@ class Evaluator:
         )
 
 
+def _column(objective: Objective, candidates: Sequence[Candidate]) -> list[float]:
+    """An objective's values, one for each candidate.
+
+    Raises EvaluationError for another number of values: nobody could say whose each is.
+    """
+    found = [float(value) for value in objective.evaluate(candidates)]
+    if len(found) != len(candidates):
+        raise EvaluationError(
+            problem(
+                f"objective {objective.name}",
+                "must return one value for each candidate",
+                f"{len(found)} values for {len(candidates)}",
+                "Correct its `evaluate`.",
+            )
+        )
+    return found
+
+
 def _finite(values: dict[str, float]) -> dict[str, float] | Failure:
     for name, value in values.items():
         if not math.isfinite(value):
@@ -215,7 +234,7 @@ def constraints(
     }
 
 
-def failure(where: str, error: Exception) -> Failure:
+def failure(where: str, error: Exception | SystemExit) -> Failure:
     """The Failure of an exception raised by `where`."""
     text = "".join(traceback.format_exception(error))
     return Failure(f"{where}: {type(error).__name__}: {error}", text)

@@ -108,7 +108,7 @@ class RacingEvaluator:
         ]
         try:
             wrong = self._look(proposal, self.race.limit(signed))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return failure("objective", error)
         if len(wrong) < self.error.images:
             found = self.evaluator.constraints(proposal, candidate.predicted, costs)

@@ -194,6 +194,24 @@ def decided_trials(study: optuna.Study) -> list[FrozenTrial]:
     return [trial for trial in finished_trials(study) if trial.state != TrialState.FAIL]
 
 
+@dataclass(frozen=True, slots=True)
+class FailedTrials:
+    """The failed trials of a search: their number, and the reason of the first, by position."""
+
+    count: int
+    first_reason: str
+
+    def __str__(self) -> str:
+        trials = "1 trial" if self.count == 1 else f"{self.count:,} trials"
+        return f"{trials} failed; the first: {self.first_reason}"
+
+
+def failed_trials(study: optuna.Study) -> FailedTrials | None:
+    """The failed trials of the search; None without any."""
+    found = [trial for trial in finished_trials(study) if trial.state == TrialState.FAIL]
+    return FailedTrials(len(found), found[0].user_attrs[REASON]) if found else None
+
+
 def copy_missing(source: optuna.Study, target: optuna.Study) -> None:
     """Add the search's trials that `target` lacks, by position, and the study's attributes."""
     have = {place_of(trial) for trial in finished_trials(target)}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import optuna
+
 from qnas._util.serialization import write_atomically
-from qnas.errors import CheckpointError, problem
+from qnas.errors import CheckpointError, EvaluationError, problem
 from qnas.studies.progress import Progress
 from qnas.studies.results.front import front_csv
 from qnas.studies.run.run import Run
 from qnas.studies.search.loop import Callback
-from qnas.studies.search.trials import copy_missing, decided_trials
+from qnas.studies.search.trials import copy_missing, decided_trials, failed_trials
 from qnas.studies.storage.stoppable import is_stopped, start_again
 from qnas.studies.workers.pool import ONE_WORKER, WorkerPool, open_pool
 from qnas.studies.workers.search_loop import make_search_loop
@@ -64,9 +66,15 @@ def search(
             copy_missing(run.study, study)
         start_again(study)
         study.set_user_attr(BUDGET, config.search.trials)
-        make_search_loop(run, study, leases, progress, callbacks=callbacks).run()
+        loop = make_search_loop(run, study, leases, progress, callbacks=callbacks)
+        try:
+            loop.run()
+        except EvaluationError:
+            _report_failures(run, study, progress)
+            raise
         if study is not run.study:
             copy_missing(study, run.study)
+    _report_failures(run, run.study, progress)
     _write_front(run)
 
 
@@ -75,6 +83,13 @@ def _write_front(run: Run) -> None:
     text, path = front_csv(run.records()), run.files.front
     if not path.exists() or path.read_bytes() != text.encode():
         write_atomically(path, text)
+
+
+def _report_failures(run: Run, study: optuna.Study, progress: Progress) -> None:
+    """Show the failed trials of the search, if any, and record them in the manifest."""
+    if found := failed_trials(study):
+        progress.stage(STAGE, f"{found}. Tracebacks are in {run.files.failures}")
+        run.record_stage(STAGE, failed_trials=found.count, first_failure=found.first_reason)
 
 
 def check_supernet(run: Run) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from qnas.objectives.hardware import LatencyObjective
 from qnas.studies.config import SearchConfig
 from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords, front_csv
-from qnas.studies.search.evaluation import Evaluator, UserLimit, constraints
+from qnas.studies.search.evaluation import Evaluation, Evaluator, UserLimit, constraints
 from qnas.studies.search.genome import Genome
 from qnas.studies.search.loop import Callback, SearchLoop
 from qnas.studies.search.sampler import ParentSelection
-from qnas.studies.search.trials import read_records
+from qnas.studies.search.trials import failed_trials, read_records
 from qnas.studies.search.warm_start import read_warm_start
 from qnas.studies.storage.journal import open_study
 from qnas.studies.storage.stoppable import is_stopped, start_again
@@ -78,7 +79,7 @@ def test_duplicates_are_answered_from_memory_also_after_a_resume(tmp_path: Path)
 
 
 class Breaking:
-    """Fails what it is told to fail: by exception, or by a value."""
+    """Fails what it is told to fail: by exception, by a value, or by their number."""
 
     name, unit, direction = "error", "%", SizeError.direction
 
@@ -90,11 +91,28 @@ class Breaking:
         bad = [self._depth in (None, c.architecture.depth) for c in candidates]
         if self._mode == "raise" and any(bad):
             raise ArithmeticError("too deep")
+        if self._mode == "exit" and any(bad):
+            sys.exit("too deep")
+        if self._mode == "more":  # first, so that every value behind it is another candidate's
+            return [0.0] * any(bad) + values
+        if self._mode == "fewer":
+            return [v for b, v in zip(bad, values, strict=True) if not b]
         return [float("nan") if b else v for b, v in zip(bad, values, strict=True)]
 
 
-@pytest.mark.parametrize("mode", ["raise", "nan"])
-def test_a_candidate_that_fails_fails_alone_and_says_why(mode: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("raise", "objective: ArithmeticError: too deep"),
+        ("exit", "objective: SystemExit: too deep"),
+        ("nan", "objective error gave nan"),
+        ("more", "`objective error` must return one value for each candidate; got 2 values for 1"),
+        ("fewer", "`objective error` must return one value for each candidate; got 0 values for 1"),
+    ],
+)
+def test_a_candidate_that_fails_fails_alone_and_says_why(
+    mode: str, reason: str, tmp_path: Path
+) -> None:
     study = search(tmp_path / "a", trials=30, evaluate=evaluator(Breaking(mode, depth=2)))
     complete = [t for t in study.trials if t.state == TrialState.COMPLETE]
     failed = [t for t in study.trials if t.state == TrialState.FAIL]
@@ -103,7 +121,12 @@ def test_a_candidate_that_fails_fails_alone_and_says_why(mode: str, tmp_path: Pa
     assert all(max(t.constraints.values()) > 0 and t.values is None for t in infeasible)
     assert failed
     assert all(t.params["depth"] == 1 for t in complete)
-    assert all(("too deep" in t.user_attrs["reason"]) == (mode == "raise") for t in failed)
+    assert all(reason in t.user_attrs["reason"] for t in failed)
+    alone = evaluator()([GENOME.decode(t.params) for t in complete])
+    own = [list(one.values) for one in alone if isinstance(one, Evaluation)]
+    assert own == [t.values for t in complete]
+    found = failed_trials(study)
+    assert found and found.count == len(failed) and reason in found.first_reason
     assert all(t.params["depth"] == 2 and t.values is None for t in failed)
 
 
