@@ -1,10 +1,10 @@
-"""The analytic cost model: cycles and resources of exactly what a plan says.
+"""The analytic cost model: the cycles and resources of a hardware plan.
 
-Cycles: every iteration of every pipelined loop (exact: the C++ counts them), and the depths of
-the pipelines (assumed). Steps run one after the other; a softmax beside products of the array
-takes what goes beyond these. The weight stream is read ahead of them, a word a cycle, which the
-device's memory sustains (`Device` checks it), so it hides nothing and adds nothing beyond the
-loops that consume it.
+Cycles are the iterations of every pipelined loop (exact: the C++ counts them) plus the depths of
+the pipelines (assumed). Steps run one after the other; a softmax beside products of the array adds
+only the iterations that exceed theirs. The weight stream is read ahead at a word a cycle, which
+the device's memory sustains (`Device` checks it), so reading it adds no cycles to the loops that
+consume it.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Prices:
         return rates
 
     def at(self, index: int) -> Estimate:
-        """The estimate of the folding at a flat index."""
+        """Return the estimate of the folding at a flat index."""
         return Estimate(
             loop_cycles=int(self.loop_cycles.flat[index]),
             fill_cycles=int(self.fill_cycles.flat[index]),
@@ -88,8 +88,15 @@ class Prices:
 
 
 def estimate(*plans: HardwarePlan, coefficients: Coefficients = DEFAULT) -> Estimate:
-    """The kernel of these plans: its resources, and what its networks take in turn, an image each.
-    Several plans are of one kernel (`check_together`)."""
+    """Estimate the kernel of one or several plans.
+
+    Args:
+        plans: Plans of one kernel (`check_together`).
+        coefficients: Numbers of the model.
+
+    Returns: The resources of the kernel, and the cycles of one image through each of its networks
+        in turn.
+    """
     return _priced(union([design_of_plan(plan) for plan in plans]), coefficients).at(0)
 
 
@@ -100,10 +107,15 @@ def price(
     *,
     coefficients: Coefficients = DEFAULT,
 ) -> Prices:
-    """`estimate` of the plans of all `archs` in one kernel, of every folding in one sweep, exactly.
+    """Estimate one kernel of all `archs` under many foldings at once; equal to `estimate` of the
+    plans.
 
-    Fields of `foldings` are integers or integer arrays that broadcast against each other; each
-    folding must satisfy `Folding.check`.
+    Args:
+        archs: The networks of the kernel.
+        device: The target device.
+        foldings: Fields are integers or integer arrays that broadcast against each other. Each
+            folding must satisfy `Folding.check`.
+        coefficients: Numbers of the model.
     """
     designs = [
         design_of_foldings(arch, device, foldings, share_with=[a for a in archs if a is not arch])
@@ -113,7 +125,7 @@ def price(
 
 
 def parts(plan: HardwarePlan, *, coefficients: Coefficients = DEFAULT) -> tuple[Part, ...]:
-    """Where the resources of a plan go; they add up to the estimate's."""
+    """Break the resources of a plan down into parts; the parts add up to the estimate."""
     return tuple(
         Part(part.name, *(int(getattr(part, r)) for r in RESOURCES))
         for part in _parts(design_of_plan(plan), coefficients)
@@ -139,8 +151,11 @@ def _priced(design: DesignFacts, c: Coefficients) -> Prices:
 
 
 def _add_up(terms: Iterable[Count]) -> Count:
-    """Sum of terms that broadcast: equal shapes first, then those with the first axis (TM) and
-    those without it, which depend on other axes: so one large array is made, in the last sum."""
+    """Sum terms that broadcast.
+
+    Terms of equal shape are added first, then those with the first axis (TM) and those without it,
+    so that only the last sum makes a large array.
+    """
     by_shape: dict[tuple[int, ...], Count] = {}
     for term in terms:
         shape = np.shape(term)
@@ -158,7 +173,7 @@ def _parts(design: DesignFacts, c: Coefficients) -> Iterator[Part]:
     stage_table = c.stage_bits * ceil_div(design.stages, 64)  # a LUT6 is a ROM of 64 bits
     yield Part("control", lut=c.control_lut + stage_table, ff=c.control_ff)
     for port in design.ports:
-        # The adapter buffers the bursts that are under way; beside it the port's way to memory.
+        # The adapter buffers the bursts in flight; the interconnect is counted beside it.
         blocks = bram18_blocks(port.bits, port.buffer_words)
         one = Amount(c.axi_port_lut, c.axi_port_ff) + Amount(
             c.axi_interconnect_lut, c.axi_interconnect_ff
@@ -172,7 +187,7 @@ def _parts(design: DesignFacts, c: Coefficients) -> Iterator[Part]:
 
 
 def memory_part(m: Memory) -> Part:
-    """What a memory takes where it lies."""
+    """Resources of a memory in its kind of memory."""
     if m.storage == "registers":
         return Part(m.name, ff=m.banks * m.bits * m.depth)
     in_luts = m.lies_in("lutram")

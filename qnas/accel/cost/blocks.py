@@ -1,5 +1,7 @@
-"""The analytic model applied to a block of the RTL: the formulas that price plans, applied
-to the block's parameters. Measured blocks teach what is wrong with them."""
+"""Estimates of RTL blocks: the cost model's formulas, applied to the parameters of one block.
+
+Measured blocks calibrate these formulas (`qnas.accel.calibration.blocks`).
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,14 @@ from qnas.numerics import MULT_BITS
 
 ACTIVATION_BITS, GELU_ENTRIES = 6, 256
 PORTS: Mapping[Family, tuple[int, int]] = MappingProxyType({"xcup": (27, 18), "xc7": (25, 18)})
-# Of one block by itself: valid bits, counters of its pipeline.
+# Control of a stand-alone block: valid bits and counters of its pipeline.
 CONTROL = Amount(lut=6, ff=10)
 # The engine's loop: phase, step, beat and tile counters of 16 bits, their steps and comparisons.
 ENGINE_CONTROL = Amount(lut=16 * 16, ff=16 * 11)
 
 
 def block_resources(block: RtlBlock, *, coefficients: Coefficients = DEFAULT) -> Resources:
-    """The estimate of one block."""
+    """Estimate the resources of one block."""
     amount, dsp, bram18 = _PRICES[block.kind](block, coefficients)
     return Resources(lut=int(amount.lut), ff=int(amount.ff), dsp=int(dsp), bram18=int(bram18))
 
@@ -56,7 +58,7 @@ def _lanes(b: RtlBlock, c: Coefficients, bits: int) -> tuple[Amount, int]:
         amount = Amount(*plain_lanes(lanes(slots), beside_cascades=False, in_dsp=True))
     in_luts = plain_lanes(lanes(b["lut_slots"]), beside_cascades=packed, in_dsp=False)
     products = b["lut_slots"] * b["tt"] * b["tk"]
-    # Of widths that no plan has, between or beside those that were measured.
+    # Widths that no plan has are interpolated or extrapolated from those that were measured.
     six, eight = c.fabric_product_lut, c.fabric_product8_lut
     product = Amount(six + (eight - six) * (bits - 6) // 2, NIBBLE_BITS + bits)
     registers = Amount(0, 2 * b["acc"] * b["tm"] * b["tt"])
@@ -88,8 +90,11 @@ def _buffer(b: RtlBlock, c: Coefficients) -> Price:
 
 
 def _bank(bits: int, depth: int, family: Family) -> Amount:
-    """In LUTs, with its output register. Of UltraScale+ Yosys uses the cells of eight LUTs alone,
-    where the data sheet has some of four (UG574): plans are priced with both."""
+    """LUTs of one bank, with its output register.
+
+    For UltraScale+ Yosys uses only cells of eight LUTs, although the data sheet also has cells of
+    four (UG574). Plans are priced with both.
+    """
     luts = int(lutram_luts(bits, depth, smallest=8 if family == "xcup" else 4))
     return Amount(luts, bits)
 

@@ -1,7 +1,7 @@
-"""Where the cycles of a plan go: stage by stage, and what each stage does in them.
+"""Cycle breakdown of a plan: the cycles and the work of each stage.
 
-The slices add up to the plan's estimate, loops and fills each for themselves: of a softmax beside
-products of the array only what goes beyond those is counted.
+The slices add up to the plan's estimate, separately for loops and fills. A softmax beside products
+of the array counts only the cycles that exceed those of the products.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from qnas.accel.cost.coefficients import STAGE_CYCLES
 from qnas.accel.plan.plan import HardwarePlan, Stage
 
-# Kind of a stage by the last word of its name; other words are kinds of their own.
+# Kind of a stage, by the last word of its name; a word that is not listed is the kind itself.
 KIND_OF = {
     **dict.fromkeys(("patches", "position"), "load"),
     **dict.fromkeys(("norm1", "norm2", "norm"), "norm"),
     **dict.fromkeys(("q", "k", "v"), "qkv"),
 }
-# The order in which a network meets them.
+# Kinds in a network's execution order.
 KINDS = (
     *("load", "stem", "norm", "qkv", "scores", "softmax", "attend", "proj"),
     *("fc1", "fc2", "head"),
@@ -27,8 +27,11 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A stage, or several together. `atoms` are products of a nibble, `macs` multiplications of
-    whole weights; both are 0 where the array stands still. `stream_bits` come from DRAM."""
+    """The cycles and work of one stage or of a group of stages.
+
+    `atoms` counts products of a nibble and an activation, `macs` multiplications of whole weights;
+    both are 0 for stages without products. `stream_bits` counts bits that come from DRAM.
+    """
 
     name: str
     kind: str
@@ -45,24 +48,24 @@ class Slice:
         return self.loop_cycles + self.fill_cycles
 
     def utilisation(self, atoms_per_cycle: int) -> float:
-        """Share of the array's products that are useful, over all the slice's cycles."""
+        """Useful products of the array as a share of its capacity over the cycles of this slice."""
         return self.atoms / (self.cycles * atoms_per_cycle) if self.cycles else 0.0
 
 
 def slices(plan: HardwarePlan) -> tuple[Slice, ...]:
-    """One a stage, in order."""
+    """Return one slice for each stage, in execution order."""
     return tuple(_slice(stage, plan.stream_bits) for stage in plan.stages)
 
 
 def by_kind(parts: Iterable[Slice]) -> tuple[Slice, ...]:
-    """One slice a kind, in the network's order."""
+    """Merge slices by kind, in the network's order."""
     found = _merged(parts, lambda part: part.kind)
     order = {kind: index for index, kind in enumerate(KINDS)}
     return tuple(sorted(found, key=lambda part: order.get(part.kind, len(KINDS))))
 
 
 def by_block(parts: Iterable[Slice]) -> tuple[Slice, ...]:
-    """One slice a kind and block, blocks in order."""
+    """Merge slices by kind and block, in the order of the blocks."""
     return _merged(parts, lambda part: f"{part.block}/{part.kind}")
 
 
@@ -87,7 +90,9 @@ def _kind(name: str) -> str:
 
 
 def _block(name: str) -> str:
-    """`block3.head0.scores` is of block 3; what comes before the blocks is input, then output."""
+    """Name of a stage's block: `block3.head0.scores` -> block 3; "input" before the blocks,
+    "output" after them.
+    """
     if "." in name:
         return name.partition(".")[0].replace("block", "block ")
     return "output" if name in ("norm", "head") else "input"

@@ -1,7 +1,7 @@
 """Every number of the analytic model that does not follow from a plan, each with its source.
 
 "measured": pyosys 0.70, synth_xilinx -family xcup, synthesis of RTL primitives without place and
-route, exact in simulation. "assumed": nobody measured it; it is stated so that it can be doubted.
+route, exact in simulation. "assumed": not measured; stated so that it can be questioned.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from qnas._util.serialization import Value
 
 @dataclass(frozen=True, slots=True)
 class Coefficients(Value):
-    """LUT and FF of what the plan is built from. `SOURCES` says where each number comes from."""
+    """LUTs and FFs of the elements of a plan. `SOURCES` gives the source of each number."""
 
     adder_lut_per_bit: int = 1
     mux_inputs_per_lut: int = 4
@@ -60,6 +60,6 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 DEFAULT = Coefficients()
 
 STAGE_CYCLES = 8  # assumed: fetch a stage table entry, start and end the stage's function
-# assumed: of a call, its registers, the first words from DRAM (50 to 100 cycles) and the last
-# logit's write. Images behind the first find their words waiting.
+# assumed, for each call: its registers, the first words from DRAM (50 to 100 cycles) and the last
+# logit's write. For later images the words have been read ahead.
 START_CYCLES = 200

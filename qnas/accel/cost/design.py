@@ -1,7 +1,7 @@
-"""Design: the facts that are priced, read off a plan, or off an architecture under many foldings.
+"""Design facts: the input of the cost formulas, read from a plan or from many foldings at once.
 
-Both readings are priced by the same formulas, so the folding search cannot price other hardware
-than the plan describes. In the second the numbers are arrays over foldings, which broadcast.
+Both sources are priced by the same formulas, so the folding search cannot price hardware that
+differs from the plan. For many foldings the numbers are arrays that broadcast.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One on-chip array. Without `storage` the rule of depth says where each
-    folding's lies."""
+    """One on-chip array. Without `storage`, the rule of depth decides the kind of memory."""
 
     name: str
     bits: Count
@@ -40,7 +39,7 @@ class Memory:
     storage: Storage | None
 
     def lies_in(self, kind: Storage) -> Count:
-        """1 where it does, 0 where it does not."""
+        """1 for foldings in which the memory is of this kind, else 0."""
         if self.storage is not None:
             return int(self.storage == kind)
         shallow = np.asarray(self.depth) <= LUTRAM_DEPTH
@@ -49,8 +48,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class CountedLoop:
-    """A pipelined loop that `times` equal stages run; `cycles` of its iterations pass beside no
-    other loop of the stage."""
+    """A pipelined loop that `times` equal stages run.
+
+    `cycles` counts the iterations that do not run beside another loop of the stage.
+    """
 
     name: str
     cycles: Count
@@ -72,7 +73,7 @@ class CountedPort:
 
 @dataclass(frozen=True, slots=True)
 class DesignFacts:
-    """Of one network, or of several that run one image each (`union`)."""
+    """Facts of a kernel of one network, or of several that run one image each (`union`)."""
 
     folding: Folding
     stages: int
@@ -90,12 +91,12 @@ class DesignFacts:
     networks: int = 1
 
     def multipliers_called(self, name: str) -> Count:
-        """How many; 0 of none."""
+        """Number of multipliers with this name; 0 if there is none."""
         return sum(m.count for m in self.multipliers if m.name == name)
 
 
 def design_of_plan(plan: HardwarePlan) -> DesignFacts:
-    """Everything is read off the plan; nothing is computed again from its architecture."""
+    """Read the facts from a plan. Nothing is recomputed from its architecture."""
     return DesignFacts(
         folding=plan.folding,
         stages=len(plan.stages),
@@ -124,8 +125,14 @@ def design_of_foldings(
     *,
     share_with: Sequence[Architecture] = (),
 ) -> DesignFacts:
-    """The designs of every folding at once: fields of `foldings` are arrays that broadcast. `room`:
-    the other networks of its kernel, as in `lower`."""
+    """Compute the facts of every folding at once.
+
+    Args:
+        arch: The network.
+        device: The target device.
+        foldings: Fields are integers or arrays that broadcast.
+        share_with: The other networks of the kernel, as in `lower`.
+    """
     port_bits = device.port_bits
     operations = network_operations(arch)
     distinct = Counter(_shape(op) for op in operations)
@@ -157,7 +164,7 @@ def _loops(
     port_bits: int,
     depths: Mapping[str, Count],
 ) -> Iterator[CountedLoop]:
-    """All but those that a softmax may share with products beside it."""
+    """Yield all loops but those that a softmax may share with products beside it."""
     for op, times in operations.items():
         for loop in operation_trips(op, foldings, port_bits):
             if loop.name != "softmax":
@@ -168,7 +175,11 @@ def _loops(
 def _softmax_loops(
     arch: Architecture, foldings: Folding, port_bits: int, depths: Mapping[str, Count]
 ) -> Iterator[CountedLoop]:
-    """With buffers for two heads each softmax is in a step with products, of few kinds."""
+    """Yield the loops of every softmax.
+
+    With buffers for two heads, each softmax runs in a step with products. Equal steps are counted
+    instead of listed.
+    """
     steps = [step for step in schedule(arch, 2) if any(isinstance(op, Softmax) for op in step)]
     for step, times in Counter(tuple(map(_shape, step)) for step in steps).items():
         for loop in (loop for loops in step_trips(step, foldings, port_bits) for loop in loops):
@@ -196,8 +207,7 @@ def _ports_of_foldings(
 def memories_of_foldings(
     archs: Sequence[Architecture], device: Device, foldings: Folding
 ) -> tuple[Memory, ...]:
-    """Every on-chip array of a kernel with room for `archs`, under each folding, where the rule of
-    depth puts it."""
+    """List every on-chip array of a kernel of `archs` under each folding and the rule of depth."""
     return tuple(
         Memory(a.name, a.bits, a.banks, a.depth, "registers" if a.registers else None)
         for a in plan_arrays(archs, foldings, device.port_bits)
@@ -205,8 +215,11 @@ def memories_of_foldings(
 
 
 def union(designs: Sequence[DesignFacts]) -> DesignFacts:
-    """One kernel of several networks, from the design of each, made with room for the others: the
-    loops, stages and words of all, each network running one image."""
+    """Combine the designs of several networks into one kernel, in which each network runs one
+    image.
+
+    Each design must have been made with the others in `share_with`. Loops, stages and words add up.
+    """
     return replace(
         designs[0],
         networks=len(designs),
@@ -220,7 +233,9 @@ def union(designs: Sequence[DesignFacts]) -> DesignFacts:
 
 
 def _shape(op: Operation) -> Operation:
-    """`op` without what its loops do not depend on, so that equal work (heads!) is priced once."""
+    """`op` without the fields that do not affect its loops, so that equal work of heads is
+    priced once.
+    """
     if isinstance(op, Softmax):
         return replace(op, name="", head=0)
     if not isinstance(op, Gemm) or op.epilogue is Epilogue.LOGITS:

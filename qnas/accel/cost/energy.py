@@ -1,10 +1,10 @@
-"""Energy of one image: a model of operations and bytes. Nothing here was measured on a board.
+"""Energy of one image: a model of operations and bytes, not measured on a board.
 
-Counted from the plan: products of the array, wide products (requantization, LayerNorm, softmax),
-bits in and out of every on-chip memory and FIFO (`traffic.py`), bits that cross the DRAM's pins,
-and leakage while the image lasts. Left out: registers between them, the clock tree, idle toggling,
-the processors, regulators and I/O; so that a board draws more. It is good for comparing plans of
-one board, not for sizing a battery.
+The model counts products of the array, wide products (requantization, LayerNorm, softmax), bits in
+and out of every on-chip memory and FIFO (`traffic.py`), bits to and from DRAM, and leakage for
+the duration of the image. It leaves out pipeline registers, the clock tree, idle switching, the
+processors, regulators and I/O, so that a board draws more. It serves to compare plans on one
+board, not to size a power supply.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from qnas.accel.device import Device, is_hbm
 from qnas.accel.plan.plan import HardwarePlan, Stage
 
 PJ_PER_MJ = 1e9
-# Multiplications of one value on its way through a vector unit (`plan_multipliers`).
+# Multiplications of each value in a vector unit (`plan_multipliers`).
 NORM_PRODUCTS, SOFTMAX_PRODUCTS, REQUANTIZE_PRODUCTS = 4, 1, 1
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyCoefficients(Value):
-    """Picojoule of what a plan does. `SOURCES` says where each number comes from."""
+    """Energy of each kind of work in picojoules. `SOURCES` gives the source of each number."""
 
     atom_pj: float = 0.64
     atom8_pj: float = 0.78
@@ -38,11 +38,11 @@ class EnergyCoefficients(Value):
     static_uw_per_lut: float = 2.5
 
     def product_pj(self, activation_bits: int) -> float:
-        """Of a nibble and an activation."""
+        """Picojoules of a product of a nibble and an activation."""
         return self.atom8_pj if activation_bits == 8 else self.atom_pj
 
     def dram_pj_per_bit(self, memory: str) -> float:
-        """Of HBM of any generation, or of memory beside the device."""
+        """Picojoules per bit of HBM of any generation, or of memory outside the package."""
         return self.hbm_pj_per_bit if is_hbm(memory) else self.ddr_pj_per_bit
 
 
@@ -73,7 +73,7 @@ DEFAULT = EnergyCoefficients()
 
 @dataclass(frozen=True, slots=True)
 class Energy(Value):
-    """Modelled millijoule of one image, by what takes them."""
+    """Modelled energy of one image in millijoules, by where it is spent."""
 
     array_mj: float
     vector_mj: float
@@ -93,7 +93,14 @@ def energy(
     *,
     coefficients: EnergyCoefficients = DEFAULT,
 ) -> Energy:
-    """Energy of one image of a stream on `plan`, which `estimate` is of and `device` runs."""
+    """Model the energy of one image in a stream of images.
+
+    Args:
+        plan: The plan that runs.
+        device: The device that it runs on.
+        estimate: The estimate of `plan`.
+        coefficients: Numbers of the model.
+    """
     c = coefficients
     atoms = sum(_atoms(stage) for stage in plan.stages)
     products = sum(_wide_products(stage) for stage in plan.stages)
@@ -108,7 +115,7 @@ def energy(
 
 
 def memory_bits(plan: HardwarePlan) -> int:
-    """Bits of one image that go in or out of on-chip memories, FIFOs of the ports included."""
+    """Bits of one image in and out of on-chip memories, including the FIFOs of the ports."""
     stages = sum(memory_traffic(stage, plan).total() for stage in plan.stages)
     return stages + sum(2 * port.words * port.bits for port in plan.ports)
 

@@ -1,4 +1,4 @@
-"""Estimate: modelled figures of a plan. Never mixed with measured ones."""
+"""Estimate: modelled figures of a plan. They are never mixed with measured figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
 
 @dataclass(frozen=True, slots=True)
 class Resources(Value):
-    """Device resources. They add."""
+    """Amounts of a device's resources. Resources can be added."""
 
     lut: int = 0
     ff: int = 0
@@ -26,10 +26,17 @@ class Resources(Value):
 
 @dataclass(frozen=True, slots=True)
 class Estimate(Value):
-    """One image of a stream, at the plan's (assumed) clock. `loop_cycles` are exact iteration
-    counts of the plan's pipelined loops; `fill_cycles` the assumed pipeline fills on top. The first
-    image of a call takes `start_cycles` more, in which its first words come: those of the images
-    behind it wait in their FIFOs by then."""
+    """Modelled figures of one image in a stream of images, at the plan's (assumed) clock.
+
+    Attributes:
+        loop_cycles: Exact iterations of the plan's pipelined loops.
+        fill_cycles: Assumed pipeline fills, in addition.
+        clock_mhz: The plan's clock.
+        resources: Resources of the kernel.
+        dram_bits: Bits of one image to and from DRAM.
+        start_cycles: Additional cycles of the first image of a call, until its first words have
+            arrived. The words of later images are read ahead into FIFOs.
+    """
 
     loop_cycles: int
     fill_cycles: int
@@ -40,7 +47,7 @@ class Estimate(Value):
 
     @property
     def cycles(self) -> int:
-        """Cycles of each image behind the first one of a call."""
+        """Cycles of each image of a call but the first."""
         return self.loop_cycles + self.fill_cycles
 
     @property
@@ -55,5 +62,5 @@ class Estimate(Value):
 
     @property
     def fps(self) -> float:
-        """Images a second of a stream of them."""
+        """Images per second in a stream of images."""
         return units.fps(self.cycles, clock_mhz=self.clock_mhz)

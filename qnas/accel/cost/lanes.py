@@ -1,7 +1,8 @@
-"""LUTs and FFs of the multiplier array, counted off its structure: an adder takes a LUT a bit, a
-register a FF a bit, and what waits three clocks or more a LUT a bit (a shift register, UG574).
+"""LUTs and FFs of the multiplier array, counted from its structure.
 
-Every array of the measured table is within 4 % of these counts in LUTs and FFs.
+An adder takes a LUT for each bit, a register a FF for each bit, and a delay of three clocks or more
+a LUT for each bit (a shift register, UG574). Every array of the measured table is within 4 % of
+these counts in LUTs and FFs.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from qnas.numerics import bit_length
 
 Count = Any
 
-DSP_CLOCKS = 6  # of a cascade, beyond its length: packing 1, DSP 3, tree 1, accumulate 1
+DSP_CLOCKS = 6  # latency of a cascade beyond its length: packing 1, DSP 3, tree 1, accumulate 1
 PLAIN_CLOCKS = 4
-SHIFT_CLOCKS = 3  # a shorter wait is made of registers
+SHIFT_CLOCKS = 3  # shorter delays are made of registers
 
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`slots` row slots x `tt` tokens x `tk` inputs. `packing` is that of the whole array."""
+    """An array of `slots` row slots x `tt` tokens x `tk` inputs; `packing` is the whole array's."""
 
     slots: Count
     tt: Count
@@ -44,7 +45,7 @@ class Lanes:
 
 
 def tree_bits(product_bits: int, tk: Count, levels: Count) -> Count:
-    """Adder bits of a tree over tk = 2**levels products, a bit wider each level.
+    """Adder bits of a tree over tk = 2**levels products, one bit wider at each level.
 
     The sum of tk / 2**l * (product_bits + l) over l = 1 .. levels, in closed form.
     """
@@ -57,12 +58,15 @@ def levels_of(count: Count) -> Count:
 
 
 def packed_lanes(x: Lanes) -> tuple[Count, Count]:
-    """(LUT, FF) around packed DSPs: packing at the edge, operands that wait for their place in the
-    cascade, trees over the chains' fields, accumulators. Their registers are a buffer's of the
-    plan. 0 of no slots."""
+    """Count (LUT, FF) around packed DSPs; 0 if there are no slots.
+
+    The logic packs operands at the edge, delays them for their place in the cascade, adds the
+    fields of the chains in trees and accumulates. The buffers that hold the operands are the
+    plan's.
+    """
     chains = x.tk // x.cascade
     pairs, blocks = x.slots // x.packing.rows, ceil_div(x.tt, x.packing.tokens)
-    # A low operand, and each higher one less the lower one's borrow, a bit wider: an adder.
+    # Each operand above the lowest subtracts the borrow of the one below: an adder, a bit wider.
     weight = (x.packing.rows - 1) * (NIBBLE_BITS + 1)
     act = (x.packing.tokens - 1) * (x.activation_bits + 1)
     edge = pairs * x.tk * weight + blocks * x.tk * act
@@ -77,9 +81,11 @@ def packed_lanes(x: Lanes) -> tuple[Count, Count]:
 
 
 def plain_lanes(x: Lanes, *, beside_cascades: bool, in_dsp: bool) -> tuple[Count, Count]:
-    """(LUT, FF) around products that are made one by one, in LUTs or in DSPs: a tree and an
-    accumulator a cell, and operands that wait for the slower lanes beside them. The products
-    themselves are multipliers of the plan. 0 of no slots."""
+    """Count (LUT, FF) around single products, made in LUTs or in DSPs; 0 if there are no slots.
+
+    Each cell has a tree and an accumulator, and its operands wait for slower lanes beside it. The
+    products themselves are multipliers of the plan.
+    """
     product = NIBBLE_BITS + x.activation_bits
     lut = x.cells * (tree_bits(product, x.tk, levels_of(x.tk)) + x.accumulator_bits)
     ff = x.cells * _beat_bits(x)
@@ -92,5 +98,5 @@ def plain_lanes(x: Lanes, *, beside_cascades: bool, in_dsp: bool) -> tuple[Count
 
 
 def _beat_bits(x: Lanes) -> Count:
-    """A beat's sum: tk products of |8| x activation, signed."""
+    """Signed width of the sum of a beat: tk products of |8| x activation."""
     return NIBBLE_BITS + x.activation_bits + levels_of(x.tk)

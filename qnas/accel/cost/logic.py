@@ -1,4 +1,6 @@
-"""Every unit of a design's data path, priced: lanes and banks are the plan's (see units.py)."""
+"""LUTs and FFs of every unit of a design's data path; lanes and banks are the plan's (see
+units.py).
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,11 @@ from qnas.accel.plan.loops import GELU_ENTRY_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
 from qnas.accel.plan.memory import KEY_BITS, NORM_BITS
 
 Count = Any
-ADDRESS_BITS = 16  # of a bank row
+ADDRESS_BITS = 16  # address of a bank row
 
 
 def logic(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Amount]]:
-    """(unit, its LUTs and FFs) of every unit of the data path."""
+    """Yield (name, LUTs and FFs) of every unit of the data path."""
     yield from _array(design)
     for name, lut in _wiring(design, c):
         yield name, Amount(lut, lut * c.ff_per_logic_lut)
@@ -44,7 +46,7 @@ def logic(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Amount]]:
 def _array(design: DesignFacts) -> Iterator[tuple[str, Amount]]:
     f, packing = design.folding, design.packing
     packs = packing.rows > 1
-    # What multiplies is the plan's to say.
+    # A kind of lane exists only if the plan has multipliers of that kind.
     products = {
         name: np.asarray(design.multipliers_called(name)) > 0
         for name in ("engine_packed", "engine", "engine_lut")
@@ -65,15 +67,15 @@ def _array(design: DesignFacts) -> Iterator[tuple[str, Amount]]:
 
 
 def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]:
-    """LUTs of what chooses, writes and addresses."""
+    """LUTs of multiplexers, write logic and addresses."""
     f, bits = design.folding, design.activation_bits
     slots: Count = 2 * f.drain_pairs
     select = slots * mux(f.tm // slots, design.accumulator_bits, c)
     yield "drain_select", f.tt * (select + mux(slots, design.accumulator_bits, c))
-    # Two sources a weight bank: port word, or nibbles of keys and probabilities.
+    # Each weight bank has two sources: a port word, or nibbles of keys and probabilities.
     yield "weight_write", f.tm * f.tk * (mux(2, 4, c) + c.bank_write_lut)
     yield "nibble_split", f.tk * KEY_BITS
-    # Four writers a bank: engine, engine transposed, LayerNorm, image.
+    # Each bank has four writers: engine, engine transposed, LayerNorm, image.
     yield "activation_write", f.tt * f.tk * (mux(4, bits, c) + c.bank_write_lut)
     yield "transpose", f.drain_pairs * f.tk * bits * ceil_div(levels_of(f.tk), 2)
     yield "attended_write", f.tt * f.tk * mux(f.drain_pairs, bits, c)
@@ -81,7 +83,7 @@ def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]
     yield "score_write", f.tt * f.vl * mux(2, design.score_bits, c)
     yield "addresses", c.address_products * c.address_product_lut
     yield "vector_read", f.vl * (mux(f.tt, RESIDUAL_BITS, c) + mux(f.tt, design.score_bits, c))
-    # Turned by the token: what is read, and what is written, each bank at a row of its own.
+    # Reads and writes are rotated by the token, and each bank has its own row address.
     rotation = f.tk * KEY_BITS * ceil_div(levels_of(f.tk), 2)
     yield "key_read", rotation
     yield "key_write", rotation + f.tk * (c.bank_write_lut + 2 * ADDRESS_BITS)
@@ -89,7 +91,9 @@ def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]
 
 
 def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:
-    """One of the row parameters that a word of the stream brings; of a norm's the lanes' share."""
+    """Multiplexers that select one of the row parameters in a stream word, and the lanes' share of
+    a norm's parameters.
+    """
     f = design.folding
     a_word = f.weight_ports * design.ports[0].bits // ROW_PARAM_BITS
     norm = f.vl * mux(np.maximum(a_word // f.vl, 1), NORM_BITS, c)
@@ -97,8 +101,11 @@ def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:
 
 
 def _activation_rows(f: Folding, head_dim: int) -> Count:
-    """Where a block of what leaves may reach into the next token group or the next row, banks have
-    rows of their own: of each token bank, each channel bank, or each of both."""
+    """Number of separate row addresses of the activation memory.
+
+    A block of results may extend into the next token group or the next row of banks. Each token
+    bank, each channel bank, or each of both then needs its own row.
+    """
     tokens, channels = f.tt % f.drain_pairs != 0, (f.tk % f.tt != 0) | (head_dim % f.tt != 0)
     banks = np.where(tokens, f.tt, 1) * np.where(channels, f.tk, 1)
     return ADDRESS_BITS * (banks - 1)

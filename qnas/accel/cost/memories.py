@@ -1,6 +1,6 @@
-"""What memories and multipliers take of a device, by its data sheet.
+"""Device blocks that memories and multipliers occupy, from the data sheets.
 
-Written with + - * // and numpy's minimum, maximum and where alone: scalars and arrays alike.
+The formulas use + - * // and numpy's minimum, maximum and where alone: scalars and arrays alike.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ URAM_WORDS, URAM_BITS = 4096, 72
 
 
 def bram18_blocks(bits: Count, depth: Count) -> Count:
-    """18 Kb blocks of one bank: the best of the block's shapes, used side by side."""
+    """18 Kb blocks of one bank, side by side in the best of the block's shapes."""
     blocks = [ceil_div(bits, width) * ceil_div(depth, words) for words, width in BRAM18_SHAPES]
     best: Count = blocks[0]
     for other in blocks[1:]:
@@ -31,17 +31,19 @@ def bram18_blocks(bits: Count, depth: Count) -> Count:
 
 
 def uram_blocks(bits: Count, depth: Count) -> Count:
-    """UltraRAM blocks of one bank: side by side and stacked, the address decoded inside the cascade
-    (UG573; Versal: AM007). A block is one shape alone, whatever is stored in it."""
+    """UltraRAM blocks of one bank, side by side and stacked; the cascade decodes the address.
+
+    A block has a single shape, whatever the width of the data. Source: UG573; Versal: AM007.
+    """
     return ceil_div(bits, URAM_BITS) * ceil_div(depth, URAM_WORDS)
 
 
 def lutram_luts(bits: Count, depth: Count, *, smallest: int = 4) -> Count:
-    """LUTs of one bank with a write and a read port (UG574, simple dual port), made of cells of
-    eight LUTs, and of four where `smallest` is 4.
+    """LUTs of one bank with one write and one read port (UG574, simple dual port).
 
-    Up to 32 words: RAM32M holds 6 bits in 4 LUTs, RAM32M16 14 bits in 8. Up to 64: RAM64M holds
-    3 bits in 4, RAM64M8 7 bits in 8. Deeper banks stack those, one LUT a bit to choose.
+    The bank consists of cells of eight LUTs, and also of four if `smallest` is 4. Up to 32 words:
+    RAM32M holds 6 bits in 4 LUTs, RAM32M16 14 bits in 8. Up to 64: RAM64M holds 3 bits in 4,
+    RAM64M8 7 bits in 8. Deeper banks stack those cells, and a LUT for each bit selects one.
     """
     narrow, least = (6, 3) if smallest == 4 else (0, 0)
     shallow = _packed(bits, narrow=narrow, wide=14)
@@ -51,17 +53,21 @@ def lutram_luts(bits: Count, depth: Count, *, smallest: int = 4) -> Count:
 
 
 def _packed(bits: Count, *, narrow: int, wide: int) -> Count:
-    """LUTs when `wide` bits take eight and `narrow` bits four."""
+    """LUTs if `wide` bits take eight LUTs and `narrow` bits take four."""
     rest = bits % wide
     return 8 * (bits // wide) + 4 * ((rest > 0) * 1 + (rest > narrow) * 1)
 
 
 def dsp_blocks(a_bits: int, b_bits: int, *, ports: tuple[int, int]) -> int:
-    """DSPs of one signed product, operands either way round.
+    """DSPs of one signed product; the operands may be swapped.
 
-    `ports`: signed widths that one DSP multiplies: 27 x 18 bits (UG579, DSP48E2), 25 x 18 (UG479,
-    DSP48E1), 27 x 24 (AM004, DSP58). Of a wider operand only the topmost part is signed, so that
-    each part below it gives one bit less.
+    Only the topmost part of a wider operand is signed, so each lower part carries one bit less.
+
+    Args:
+        a_bits: Signed width of the first operand.
+        b_bits: Signed width of the second operand.
+        ports: Signed widths that one DSP multiplies: 27 x 18 bits (UG579, DSP48E2), 25 x 18
+            (UG479, DSP48E1), 27 x 24 (AM004, DSP58).
     """
 
     def parts(wide: int, narrow: int) -> int:

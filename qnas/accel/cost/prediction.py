@@ -1,7 +1,7 @@
-"""Prediction: what a study believes of a plan; read by limits, objectives, picks and tables alike.
+"""Prediction: the amounts of a plan that limits, objectives, picks and tables read.
 
-Without a calibration it is the estimate, with intervals of no width. With one it is what
-measurements make of the estimate.
+Without a calibration, a prediction is the estimate, with intervals of zero width. With one, it is
+the estimate as corrected by measurements.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 from qnas._util.serialization import Value
 from qnas.accel.cost.estimate import RESOURCES, Estimate
 
-AMOUNTS = ("latency", "fps", *RESOURCES)  # milliseconds, images a second, resources
+AMOUNTS = ("latency", "fps", *RESOURCES)  # milliseconds, images per second, resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class Range(Value):
 
     @classmethod
     def exactly(cls, amount: float) -> Range:
-        """An interval of no width."""
+        """Make an interval of zero width."""
         return cls(float(amount), float(amount), float(amount))
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction(Value):
-    """A range for each name of AMOUNTS, and for "cycles"."""
+    """A range for each name in AMOUNTS, and for "cycles"."""
 
     amounts: Mapping[str, Range]
 
     @classmethod
     def of(cls, estimate: Estimate) -> Prediction:
-        """The estimate itself."""
+        """Make the prediction that equals the estimate."""
         found = {name: getattr(estimate.resources, name) for name in RESOURCES}
         times = {"cycles": estimate.cycles, "latency": estimate.latency_ms, "fps": estimate.fps}
         return cls({name: Range.exactly(amount) for name, amount in (times | found).items()})
@@ -47,28 +47,30 @@ class Prediction(Value):
         return self.amounts[name]
 
     def value(self, name: str) -> float:
-        """The predicted amount itself."""
+        """Return the predicted amount, without its interval."""
         return self.amounts[name].value
 
 
 class Predictor(Protocol):
-    """What a study predicts by."""
+    """Protocol: turns estimates into predictions for a study."""
 
     def predict(self, estimate: Estimate) -> Prediction:
-        """The prediction of a plan with this estimate."""
+        """Predict the amounts of a plan with this estimate."""
         ...
 
     def counted(self, amount: Range) -> float:
-        """What of a range must keep a limit: its value, or its upper end."""
+        """Return the end of a range that must keep a limit: its value or its upper end."""
         ...
 
     def estimate_limits(self, limits: Mapping[str, int]) -> Mapping[str, int]:
-        """The largest estimates whose prediction keeps `limits`, for the folding search alone."""
+        """Return the largest estimates whose predictions keep `limits`; for the folding
+        search alone.
+        """
         ...
 
 
 class Uncalibrated:
-    """Predicts the estimate."""
+    """The predictor that returns the estimate."""
 
     def predict(self, estimate: Estimate) -> Prediction:
         return Prediction.of(estimate)

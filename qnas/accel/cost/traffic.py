@@ -1,5 +1,7 @@
-"""Bits that a stage moves in and out of each on-chip memory of its plan: what the energy model
-counts. Registers (accumulators, pipelines) are left out; they are part of an operation's energy.
+"""Memory traffic: the bits that a stage moves in and out of each on-chip memory of its plan.
+
+The energy model counts them. Registers (accumulators, pipelines) are left out; their energy is part
+of the operations'.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.operations import Epilogue, Tensor
 
 NIBBLE_BITS = 4
-# Memory of a GEMM's result; the others go to `act`. Times that it is touched: a residual is read,
+# Memory of a GEMM's result (default: `act`) and its number of accesses: a residual is read,
 # added to and written, a logit written and read once more.
 RESULTS = {
     Tensor.KEY: ("key", 1),
@@ -23,8 +25,7 @@ RESULTS = {
 
 
 def memory_traffic(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Bits read and written, by buffer. What a port reads or
-    writes passes a FIFO: in and out."""
+    """Count the bits read and written in each buffer. Data of a port enter and leave a FIFO."""
     found = Counter({"stream": 2 * stage.stream_words * plan.stream_bits})
     if stage.kind == "gemm":
         found += _operands(stage, plan) + _parameters(stage, plan) + _results(stage, plan)
@@ -47,7 +48,7 @@ def _bits(plan: HardwarePlan) -> dict[str, int]:
 
 
 def _operands(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Both operands once a beat, and the left one on its way into the weight memory."""
+    """Count both operands once a beat, and the left one also on its way into the weight memory."""
     f, bits = plan.folding, _bits(plan)
     beats = stage.row_tiles * stage.token_tiles * stage.beats
     tile_bits = stage.beats * f.tm * f.tk * NIBBLE_BITS
@@ -62,8 +63,11 @@ def _operands(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _parameters(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Of weights, a row parameter a slot: written once a row tile, read whenever the slot drains.
-    Of probabilities, the query's scale whenever it drains."""
+    """Count row parameters and query scales.
+
+    A row parameter of weights is written once a row tile and read whenever its slot drains. The
+    query's scale of probabilities is read whenever a slot drains.
+    """
     slots = stage.row_tiles * plan.folding.tm
     if stage.left == Tensor.WEIGHTS:
         return Counter(row_param=slots * (1 + stage.token_tiles) * ROW_PARAM_BITS)
@@ -84,7 +88,9 @@ def _results(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Residuals are read for the statistics and pass a delay line to be normalised: in and out."""
+    """Count residuals: read for the statistics, then in and out of a delay line to be
+    normalised.
+    """
     bits, values = _bits(plan), stage.rows * stage.tokens
     vectors = stage.tokens * ceil_div(stage.rows, plan.folding.vl)
     return Counter(
@@ -97,8 +103,9 @@ def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _softmax(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Scores are read for the maximum and pass a delay line to the exponentials, each from its
-    table."""
+    """Count scores: read for the maximum, then through a delay line to the exponentials and
+    their table.
+    """
     bits, values = _bits(plan), stage.tokens * stage.inner
     vectors = stage.tokens * ceil_div(stage.inner, plan.folding.vl)
     return Counter(

@@ -1,8 +1,9 @@
-"""LUTs and FFs of the data path's units, from operand widths and a few rules: an adder takes a LUT
-a bit, a LUT holds a 4:1 multiplexer, a register is a FF a bit, and what waits three clocks or more
-is a LUT a bit. Widths are those of NUMERICS.md.
+"""LUTs and FFs of the data path's units, from operand widths and a few rules.
 
-`Amount`s are of one lane, or of what all lanes share. Each is held against the measured table.
+An adder takes a LUT for each bit, a LUT holds a 4:1 multiplexer, a register takes a FF for each
+bit, and a delay of three clocks or more a LUT for each bit. Widths are those of NUMERICS.md. An
+`Amount` is that of one lane, or of the logic that all lanes share. Each is tested against the
+measured table.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from qnas.numerics import GAIN_BITS, MULT_BITS, NORM_BIAS_BITS
 
 Count = Any
 
-PAIR_SUM_BITS = 27  # both nibbles of a row
+PAIR_SUM_BITS = 27  # sum of both nibbles of a row
 PRODUCT_BITS = SUM_BITS + MULT_BITS
 SCALED_BITS = 48  # a row's product and the bias, which the DSP's third port adds
 NORMALISED_BITS, GAIN_SUM_BITS, EXP_BITS = 21, 40, 16
@@ -32,7 +33,7 @@ DIVIDER_BITS = DIVIDER_STEPS = 17  # row_scale: subtract or not, once a bit of t
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """LUTs and FFs. They add, and scale."""
+    """LUTs and FFs. Amounts can be added, and multiplied by a count."""
 
     lut: Count = 0
     ff: Count = 0
@@ -45,23 +46,23 @@ class Amount:
 
 
 def mux(inputs: Count, bits: Count, c: Coefficients) -> Count:
-    """LUTs of a multiplexer: each makes one value of `mux_inputs_per_lut`."""
+    """LUTs of a multiplexer; each LUT chooses one of `mux_inputs_per_lut` values."""
     return bits * ceil_div(inputs - 1, c.mux_inputs_per_lut - 1)
 
 
 def shifter(bits: int, c: Coefficients, *, shift_bits: int = SHIFT_BITS) -> int:
-    """LUTs of a barrel shifter: 4:1 multiplexers, two bits of the shift a level."""
+    """LUTs of a barrel shifter: 4:1 multiplexers, two bits of the shift amount at each level."""
     return int(mux(4, bits, c)) * ceil_div(shift_bits, 2)
 
 
 def rounding_shift(bits: int, c: Coefficients, *, shift_bits: int = SHIFT_BITS) -> Amount:
-    """One lane: half is added, then the sum is shifted; a register behind each."""
+    """One lane: the addition of the rounding constant, then the shift, each with a register."""
     lut = bits * c.adder_lut_per_bit + shifter(bits, c, shift_bits=shift_bits)
     return Amount(lut, 2 * bits + 1)
 
 
-def half(bits: int) -> Amount:
-    """What is added before a shift, decoded once for all lanes."""
+def rounding_constant(bits: int) -> Amount:
+    """The constant added before a rounding shift, decoded once for all lanes."""
     return Amount(bits, SHIFT_BITS)
 
 
@@ -71,15 +72,15 @@ def clip(bits: int, result_bits: int) -> Amount:
 
 
 def requantizer(c: Coefficients) -> Amount:
-    """One lane: rounding shift, and limits and result of one of four epilogues."""
+    """One lane: rounding shift, then limits and result of one of four epilogues."""
     limits = Amount(2 * SCALED_BITS + 3 * LOGIT_BITS, LOGIT_BITS)
     return rounding_shift(SCALED_BITS, c) + limits
 
 
 def bias_shift(c: Coefficients) -> Amount:
-    """Of all lanes: the bias in the product's step, and the half."""
+    """Shared by all lanes: the bias in the product's step, and the rounding constant."""
     lifted = Amount(shifter(SCALED_BITS, c), SCALED_BITS)
-    return lifted + half(SCALED_BITS)
+    return lifted + rounding_constant(SCALED_BITS)
 
 
 def epilogue(lanes: Count, c: Coefficients) -> Amount:
@@ -91,13 +92,15 @@ def epilogue(lanes: Count, c: Coefficients) -> Amount:
 
 
 def pair_epilogue(bits: int, c: Coefficients) -> Amount:
-    """One lane of a further pair of slots: their sum, requantization, saturation."""
+    """One lane of an additional pair of slots: their sum, requantization, saturation."""
     pair = Amount(PAIR_SUM_BITS * c.adder_lut_per_bit, PAIR_SUM_BITS)
     return pair + rounding_shift(SCALED_BITS, c) + clip(SCALED_BITS, bits)
 
 
 def norm_statistics(lanes: Count, c: Coefficients) -> Amount:
-    """All lanes: trees of values, which wait for their squares, and of squares; running sums."""
+    """All lanes: adder trees of values (delayed for their squares) and of squares, and
+    running sums.
+    """
     trees = (lanes - 1) * (3 * RESIDUAL_BITS + 2) * c.adder_lut_per_bit
     sums = (SUM_BITS + SQUARES_BITS) * c.adder_lut_per_bit
     registers = 3 * RESIDUAL_BITS + SUM_BITS + SQUARES_BITS
@@ -105,8 +108,10 @@ def norm_statistics(lanes: Count, c: Coefficients) -> Amount:
 
 
 def reciprocal_sqrt(c: Coefficients) -> Amount:
-    """Variance, leading pair, Newton step; parts of products wider than a DSP wait for each other,
-    and the token's sum for its root. The table is a memory of the plan."""
+    """Variance, leading pair, Newton step, and delays of partial products and of the token's sum.
+
+    The table is a memory of the plan.
+    """
     adders = (VARIANCE_BITS + CORRECTION_BITS) * c.adder_lut_per_bit
     normal = 3 * NORMAL_BITS  # five halving steps
     waits = SUM_BITS + 2 * 16 + SHIFT_BITS
@@ -116,7 +121,7 @@ def reciprocal_sqrt(c: Coefficients) -> Amount:
 
 
 def normaliser(bits: int, c: Coefficients) -> Amount:
-    """One lane: centre, scale, clip, gain and bias (which wait), clip."""
+    """One lane: centre, scale, clip, then gain and bias (which are delayed), clip."""
     return (
         rounding_shift(PRODUCT_BITS, c)
         + clip(PRODUCT_BITS, NORMALISED_BITS)
@@ -127,38 +132,49 @@ def normaliser(bits: int, c: Coefficients) -> Amount:
 
 
 def normaliser_shared(c: Coefficients) -> Amount:
-    """Of all lanes: less the sum; halves; a token's root and shift wait."""
+    """Shared by all lanes: the subtrahend, the rounding constants, delays of a token's root
+    and shift.
+    """
     less = Amount(SUM_BITS * c.adder_lut_per_bit, SUM_BITS)
-    return less + half(PRODUCT_BITS) + half(GAIN_SUM_BITS) + Amount(MULT_BITS + SHIFT_BITS, 0)
+    return (
+        less
+        + rounding_constant(PRODUCT_BITS)
+        + rounding_constant(GAIN_SUM_BITS)
+        + Amount(MULT_BITS + SHIFT_BITS, 0)
+    )
 
 
 def maximum(lanes: Count, score_bits: int, c: Coefficients) -> Amount:
-    """All lanes: a comparison and a choice for each two, and a comparison with the running one,
-    which then takes the other: three bits in four LUTs."""
+    """All lanes: a comparison and a selection for each pair, then against the running maximum.
+
+    The running maximum then takes the larger value: three bits in four LUTs.
+    """
     each = 2 * score_bits * c.adder_lut_per_bit
     return Amount((lanes - 1) * each + 4 * score_bits // 3, 2 * score_bits)
 
 
 def exponential(score_bits: int, c: Coefficients) -> Amount:
-    """One lane: distance, rounding shift, octave, rounding shift of the table's entry."""
+    """One lane: distance, rounding shift, octave, rounding shift of the table entry."""
     product = score_bits + 1 + MULT_BITS
     distance = Amount((score_bits + 1) * c.adder_lut_per_bit, score_bits + 1)
     octave = Amount(product // 4 + OCTAVE_BITS, OCTAVE_BITS)
-    entry = rounding_shift(EXP_BITS, c, shift_bits=OCTAVE_BITS) + half(EXP_BITS)
+    entry = rounding_shift(EXP_BITS, c, shift_bits=OCTAVE_BITS) + rounding_constant(EXP_BITS)
     wait = Amount(0, 2 * PROBABILITY_BITS)
     return distance + rounding_shift(product, c) + octave + entry + wait
 
 
 def exponential_shared(lanes: Count, score_bits: int, c: Coefficients) -> Amount:
-    """Of all lanes: the half, and the row's sum."""
+    """Shared by all lanes: the rounding constant, and the sum of the row."""
     tree = (lanes - 1) * (PROBABILITY_BITS + 2) * c.adder_lut_per_bit
     total = Amount(tree + EXP_BITS * c.adder_lut_per_bit, EXP_BITS + PROBABILITY_BITS + 2)
-    return half(score_bits + 1 + MULT_BITS) + total
+    return rounding_constant(score_bits + 1 + MULT_BITS) + total
 
 
 def divider(c: Coefficients) -> Amount:
-    """Leading bit of the sum, then a step a bit of the quotient: subtract, keep one of two. The
-    divisor and what remains go along."""
+    """Leading bit of the sum, then one step for each bit of the quotient: subtract and select.
+
+    The divisor and the remainder move along the pipeline.
+    """
     step = DIVIDER_BITS * c.adder_lut_per_bit + int(mux(2, DIVIDER_BITS - 1, c))
     waits = DIVIDER_BITS + OCTAVE_BITS  # bits of the quotient, and the shift
     registers = (2 * DIVIDER_STEPS + 1) * EXP_BITS
@@ -166,7 +182,7 @@ def divider(c: Coefficients) -> Amount:
 
 
 def gelu_read(lanes: Count, banks: Count, bits: int, c: Coefficients) -> Amount:
-    """All lanes: one of the table's banks each."""
+    """All lanes: the read of one bank of the table each."""
     index = np.asarray(mux(banks, 1, c))
     lane = Amount(mux(banks, bits, c), bits + index)
     return Amount(lane.lut * lanes, lane.ff * lanes)

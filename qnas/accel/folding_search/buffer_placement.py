@@ -1,7 +1,8 @@
-"""Folding and placement together: which foldings fit once their large buffers lie where they fit.
+"""Buffer placement: which foldings fit once their large buffers move to other kinds of memory.
 
-Exact. A bound that no placement can undercut leaves few contenders; of those, best first, every
-placement is added up, all foldings of a chunk at once.
+The search is exact. A lower bound that no placement can undercut rejects most foldings. For the
+remaining ones, best first, the resources of every placement are added up, a chunk of foldings at
+once.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from qnas.accel.plan.plan import Storage
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-TAKEN = ("lut", "ff", "bram18", "uram")  # of what memories take
+TAKEN = ("lut", "ff", "bram18", "uram")  # resources that memories use
 BUILT_OF: Mapping[Storage, tuple[int, ...]] = {"lutram": (0, 1), "bram": (2,), "uram": (3,)}
-# Of `TAKEN`. A mean of shares of limits never exceeds the worst of them. The tightest come first.
+# Weights of `TAKEN` for lower bounds: a weighted mean of shares never exceeds the largest share.
+# The weights that reject the most foldings come first.
 WEIGHTS = np.array(
     [
         *([1, 0, 1, 1], [1, 0, 1, 0], [2, 0, 1, 1], [1, 0, 2, 1], [2, 0, 2, 1], [3, 0, 3, 1]),
@@ -39,8 +41,14 @@ ROUNDING = 1 + 1e-9
 
 @dataclass(frozen=True, slots=True)
 class PlacedFolding:
-    """A folding, by its flat index, where its buffers lie, what it then takes of `TAKEN`, and the
-    largest share of a limit among these and the DSPs."""
+    """A folding with a placement of its buffers.
+
+    Attributes:
+        index: Flat index of the folding.
+        placement: Kind of memory of each movable buffer.
+        taken: Amounts of the resources in `TAKEN` that the whole design then uses.
+        worst: Largest share of a limit, over `TAKEN` and DSPs.
+    """
 
     index: int
     placement: Placement
@@ -50,9 +58,18 @@ class PlacedFolding:
 
 @dataclass(frozen=True, slots=True)
 class Contenders:
-    """Foldings (N) with what each buffer takes wherever it lies: `base` (taken, N) without those
-    buffers, `buffers` (taken, buffer, N) of each in any one kind of memory, `dsp` (N) the share of
-    its limit, `bound` (N) which the worst share reaches under any placement."""
+    """Resources of N foldings for every kind of memory that each buffer may use.
+
+    Attributes:
+        indices: (N) flat indices of the foldings.
+        names: Names of the movable buffers.
+        kinds: Kinds of memory to choose from.
+        base: (TAKEN, N) resources without the movable buffers.
+        buffers: (TAKEN, buffer, N) resources of each buffer, in whichever kind they belong to.
+        scale: (TAKEN) factors from amounts to shares of the limits.
+        dsp: (N) share of the DSP limit.
+        bound: (N) lower bound of the worst share under any placement.
+    """
 
     indices: NDArray[np.intp]
     names: tuple[str, ...]
@@ -64,7 +81,7 @@ class Contenders:
     bound: Floats
 
     def at(self, chosen: Any) -> Contenders:
-        """Those of a mask, slice or list of positions."""
+        """Select foldings by a mask, a slice or a list of positions."""
         return replace(
             self,
             indices=self.indices[chosen],
@@ -75,29 +92,29 @@ class Contenders:
         )
 
     def bounded(self, most: float) -> Contenders:
-        """Those whose worst share is at most `most` under some placement, as far as bounds tell."""
+        """Select the foldings whose lower bound of the worst share is at most `most`."""
         found = replace(self, bound=self.dsp)
         for weights in WEIGHTS * self.scale:
             least = np.min([found._weighed(weights, kind) for kind in self.kinds], axis=0)
             bound = np.maximum(found.bound, weights @ found.base + least.sum(axis=0))
             found, kept = replace(found, bound=bound), bound <= most * ROUNDING
-            if 2 * np.count_nonzero(kept) < len(kept):  # fewer would not pay for the copies
+            if 2 * np.count_nonzero(kept) < len(kept):  # copying pays only for a large reduction
                 found = found.at(kept)
         return found.at(found.bound <= most * ROUNDING)
 
     def _weighed(self, weights: Floats, kind: Storage) -> Any:
-        """(buffer, N): what buffers take in one kind of memory, weighed."""
+        """(buffer, N): weighted resources of the buffers in one kind of memory."""
         return sum(weights[row] * self.buffers[row] for row in BUILT_OF[kind])
 
     def placed(self) -> Iterator[PlacedFolding]:
-        """Each folding in turn, under the placement that `_best` says."""
+        """Yield each folding, in order, with its best placement (see `_best`)."""
         for start in range(0, len(self.indices), CHUNK):
             yield from self.at(slice(start, start + CHUNK))._placed()
 
     def _placed(self) -> Iterator[PlacedFolding]:
         best, worst = self._best()
         shape = (len(self.kinds),) * len(self.names)
-        chosen = np.array(np.unravel_index(best, shape)).T  # (N, buffer): number of the kind
+        chosen = np.array(np.unravel_index(best, shape)).T  # (N, buffer): index into `kinds`
         for row, index in enumerate(self.indices.tolist()):
             kinds = [self.kinds[k] for k in chosen[row]]
             taken = self.base[:, row].copy()
@@ -108,8 +125,13 @@ class Contenders:
             yield PlacedFolding(index, placement, amounts, float(max(worst[row], self.dsp[row])))
 
     def _best(self) -> tuple[NDArray[np.intp], Floats]:
-        """Of each folding the placement whose worst share is least, and that share; of equally
-        tight ones the one that takes least of all limits together."""
+        """Find the best placement of each folding.
+
+        Of placements with the same worst share, the one with the smallest sum of shares is taken.
+
+        Returns:
+            (N) index of the placement with the smallest worst share, and (N) that share.
+        """
         shares = (self.base * self.scale[:, None])[..., None]
         for buffer in range(len(self.names)):
             options = np.zeros((len(TAKEN), len(self.indices), 1, len(self.kinds)))
@@ -130,7 +152,14 @@ def contenders(
     *,
     limits: Mapping[str, int],
 ) -> Contenders:
-    """The foldings at flat `indices` of `prices`, which counts `memories` by the rule of depth."""
+    """Collect the contenders at flat `indices` of `prices`.
+
+    Args:
+        prices: Estimates under the rule of depth.
+        memories: The memories that `prices` includes.
+        indices: (N) flat indices of foldings.
+        limits: The limit of each resource.
+    """
     shape = prices.loop_cycles.shape
     at = np.unravel_index(indices, shape)
     kinds = MEMORIES if limits["uram"] else MEMORIES[:2]
@@ -164,12 +193,14 @@ def contenders(
 
 
 def _scale(limit: int) -> float:
-    """What makes an amount a share of a limit; of none, anything is too much."""
+    """Factor from an amount to a share of its limit; above 1 for any amount if the limit is 0."""
     return 1 / (limit or 0.5)
 
 
 def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> PlacedFolding | None:
-    """The first folding, in the order of `found`, that fits the limits under some placement."""
+    """Return the first folding, in the order of `found`, that fits the limits under some
+    placement.
+    """
     for placed in found.placed():
         if all(placed.taken[name] <= limits[name] for name in TAKEN):
             return placed
@@ -177,8 +208,12 @@ def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> PlacedFoldi
 
 
 def least_of_its_limits(found: Contenders, *, most: float) -> PlacedFolding:
-    """The folding, and its placement, whose worst share of a limit is least; ties: the first.
-    `most`: a share that some folding does not exceed."""
+    """Return the folding and placement with the smallest worst share of a limit; ties: the first.
+
+    Args:
+        found: The foldings.
+        most: A worst share that at least one folding attains or undercuts.
+    """
     found = found.bounded(most)
     found = found.at(np.argsort(found.bound, kind="stable"))
     best: PlacedFolding | None = None

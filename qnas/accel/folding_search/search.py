@@ -1,4 +1,4 @@
-"""The folding that suits one architecture on one device, from one sweep over all candidates."""
+"""The folding search: prices all candidate foldings of a kernel at once and selects the best."""
 
 from __future__ import annotations
 
@@ -29,22 +29,26 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 
-MAX_LANES = 64  # of TM, TT and TK
+MAX_LANES = 64  # largest TM, TT and TK
 MAX_DRAIN_PAIRS = 8
 UNLIMITED = 1 << 60
-LUT_EIGHTHS = (0, 2, 4)  # of the row slots; half at most, so that DSPs remain what is traded
+# Shares of LUT-built row slots, in eighths; at most a half, so that DSPs still limit a design.
+LUT_EIGHTHS = (0, 2, 4)
 
 
 def candidate_foldings(
     arch: Architecture, device: Device, *, lut_lanes: bool = False
 ) -> tuple[Folding, NDArray[np.bool_]]:
-    """Foldings as arrays that broadcast over (tm, lut share, tt, tk, vl, drain pairs, head
-    buffers, weight ports), and which are legal.
+    """List the candidate foldings of a network.
 
     TM: even, to 64. TT: the smallest value for each number of tiles of the network's token counts.
-    TK, VL, drain pairs: powers of two. LUT share: none; a quarter and half of the row slots too
-    with `lut_lanes`. Head buffers: 1, and 2 where a block has several heads. Weight ports: as many
-    as the device feeds.
+    TK, VL, drain pairs: powers of two. LUT share: none; with `lut_lanes` also a quarter and a half
+    of the row slots. Head buffers: 1, and also 2 if a block has several heads. Weight ports: up to
+    the number that the device sustains.
+
+    Returns:
+        A folding whose fields are arrays that broadcast over (tm, lut share, tt, tk, vl, drain
+        pairs, head buffers, weight ports), and a mask of that shape of the legal ones.
     """
     axes: tuple[Any, ...] = np.ix_(
         np.arange(2, MAX_LANES + 1, 2),
@@ -66,7 +70,7 @@ def candidate_foldings(
     )
     drains = (pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
     legal = drains & (tt <= tk) & (vl <= tk)
-    # Of few row slots a share may be none, or the same as a smaller one.
+    # With few row slots, a share may round to zero or to the same number as a smaller share.
     smaller = 2 * (tm * np.maximum(share - 2, 0) // 16)
     several = max(block.num_heads for block in arch.blocks) > 1
     legal = legal & ((share == 0) | (lut_slots > smaller)) & ((heads == 1) | several)
@@ -75,9 +79,12 @@ def candidate_foldings(
 
 @dataclass(frozen=True, slots=True)
 class KernelPlan:
-    """A kernel of one network, or of several under one folding: `plans`, each made with room for
-    the others (`emit_project` prints them together), and `estimates` of each network in that
-    kernel: cycles of its own, resources of the kernel."""
+    """A kernel of one or several networks under one folding.
+
+    Attributes:
+        plans: One plan for each network; `emit_project` prints them into one kernel.
+        estimates: One estimate for each network: its own cycles, the resources of the kernel.
+    """
 
     plans: tuple[HardwarePlan, ...]
     estimates: tuple[Estimate, ...]
@@ -96,21 +103,28 @@ def best_kernel(
     lut_lanes: bool = False,
     predictor: Predictor = UNCALIBRATED,
 ) -> KernelPlan:
-    """The kernel of `archs` in which the slowest of them is fastest, and which fits the device with
-    at most `dsp_share` of its DSP limit.
+    """Find the fastest kernel for `archs` that fits the device.
 
-    With `weights`, one an architecture, the weighted sum of their cycles is minimised instead. Ties
-    go to fewer weight ports, then fewer DSPs, then fewer LUTs, then the smallest folding (as a
-    tuple). Large buffers leave the memories that their depth suggests only where that makes a
-    faster folding fit. If nothing fits, the kernel whose worst resource is over its limit by the
-    smallest factor: the estimate then tells by how much. `lut_lanes` lets up to half of the
-    products be built from LUTs; never more, or small networks would need hardly any DSP and there
-    would be nothing to trade latency for. What must keep the device's limits is
-    what `predictor` makes of the estimate.
+    The quantity to minimise is the cycles of the slowest network. Ties go to fewer weight ports,
+    then fewer DSPs, then fewer LUTs, then the smallest folding (as a tuple). Large buffers leave
+    the kind of memory that the rule of depth gives them only if that makes a faster folding fit.
+
+    Args:
+        archs: The networks of the kernel.
+        device: The target device.
+        dsp_share: Share (0..1] of the device's DSP limit that the kernel may use.
+        weights: One weight for each network: minimise the weighted sum of cycles instead.
+        lut_lanes: Allow up to half of the row slots to be built from LUTs. A larger share would
+            let small networks use hardly any DSPs, and latency could not be traded for DSPs.
+        predictor: Turns estimates into the predictions that must keep the device's limits.
+
+    Returns:
+        The kernel. If nothing fits, the kernel whose largest ratio of use to limit is smallest; its
+        estimate then shows by how much it exceeds the limits.
 
     Raises:
-        ConfigError: A share outside 0..1, or networks that cannot share a kernel.
-        CapacityError: As `lower`.
+        ConfigError: A share is outside 0..1, or the networks cannot share a kernel.
+        CapacityError: The number formats cannot hold a network.
     """
     table = _candidates(archs, device, weights=weights, lut_lanes=lut_lanes)
     bounds = _limits(device, dsp_share, predictor)
@@ -126,7 +140,11 @@ def best_plan(
     lut_lanes: bool = False,
     predictor: Predictor = UNCALIBRATED,
 ) -> tuple[HardwarePlan, Estimate]:
-    """Plan and estimate of `best_kernel` of one network."""
+    """Find the fastest plan for one network: `best_kernel` of that network alone.
+
+    Returns:
+        (plan, its estimate).
+    """
     kernel = best_kernel([arch], device, dsp_share, lut_lanes=lut_lanes, predictor=predictor)
     return kernel.plans[0], kernel.estimates[0]
 
@@ -139,8 +157,13 @@ def speedups_without_limits(
     lut_lanes: bool = False,
     predictor: Predictor = UNCALIBRATED,
 ) -> tuple[HardwarePlan, Estimate, dict[Resource, float]]:
-    """`best_plan`, and of every resource how many times as fast the fastest plan were without its
-    limit: 1.0 where it does not bind, or where the device has none of it. Empty if nothing fits."""
+    """Find the best plan, and how much each resource limit slows it down.
+
+    Returns:
+        (plan, its estimate, speedups). A speedup is the ratio of cycles with and without the limit
+        of one resource: 1.0 if the limit does not bind or if the device has none of the resource.
+        The speedups are empty if nothing fits.
+    """
     table = _candidates([arch], device, weights=None, lut_lanes=lut_lanes)
     bounds = _limits(device, dsp_share, predictor)
     best = fastest_feasible(table.all, bounds)
@@ -155,7 +178,10 @@ def speedups_without_limits(
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Every candidate folding of a kernel of `archs`: of `all` networks, and of `each` alone."""
+    """Every candidate folding of a kernel of `archs`.
+
+    `all` prices the whole kernel, `each` prices every network alone.
+    """
 
     archs: tuple[Architecture, ...]
     all: CandidateTable
@@ -205,7 +231,7 @@ def _candidates(
 
 
 def _limits(device: Device, dsp_share: float, predictor: Predictor) -> Mapping[str, int]:
-    """The most that estimates may be."""
+    """Largest resource estimates that a kernel may have."""
     if not 0 < dsp_share <= 1:
         rule = "must be above 0, at most 1"
         raise ConfigError(problem("dsp_share", rule, dsp_share, "Choose, say, 0.5."))
@@ -214,7 +240,9 @@ def _limits(device: Device, dsp_share: float, predictor: Predictor) -> Mapping[s
 
 
 def _token_lanes(arch: Architecture) -> list[int]:
-    """Values of TT worth trying: no smaller one makes as few tiles of any token count."""
+    """Candidate values of TT: for each of them, a smaller value needs more tiles of some
+    token count.
+    """
     counts = (arch.num_tokens, arch.num_patches, arch.head_dim)
     lanes = {ceil_div(n, tiles) for n in counts for tiles in range(1, n + 1)}
     return sorted(lane for lane in lanes if lane <= MAX_LANES)

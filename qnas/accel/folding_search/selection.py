@@ -1,4 +1,4 @@
-"""Choosing among priced foldings: the fastest that fits, or what takes least of its limits."""
+"""Selection of a folding from a table of priced candidates."""
 
 from __future__ import annotations
 
@@ -28,8 +28,15 @@ Limits = Mapping[str, int]
 
 @dataclass(frozen=True)
 class CandidateTable:
-    """Candidates, which are `legal`, and their `prices` where the rule of depth places `memories`.
-    `cycles` are what is to be few: those of `prices`, or of several networks together."""
+    """Candidate foldings with their prices, as arrays of one shape.
+
+    Attributes:
+        folding: The candidates; fields are arrays that broadcast.
+        legal: Mask of the foldings that keep the rules of `Folding`.
+        prices: Estimates under the rule of depth.
+        memories: The memories that `prices` includes.
+        cycles: The quantity to minimise: the cycles of one network, or those of several combined.
+    """
 
     folding: Folding
     legal: NDArray[np.bool_]
@@ -39,7 +46,7 @@ class CandidateTable:
 
     @cached_property
     def candidates(self) -> NDArray[np.intp]:
-        """Flat indices of the legal ones: a tenth of all, which every choice looks at."""
+        """Flat indices of the legal foldings, about a tenth of all; every selection reads them."""
         return np.flatnonzero(self.legal)
 
     @cached_property
@@ -51,12 +58,12 @@ class CandidateTable:
         return {r: self.prices.resources[r].ravel()[self.candidates] for r in RESOURCES}
 
     def folding_at(self, index: int) -> Folding:
-        """The candidate at a flat index."""
+        """Return the folding at a flat index."""
         fields = np.broadcast_arrays(*(getattr(self.folding, name) for name in FIELDS))
         return Folding(*(int(field.flat[index]) for field in fields))
 
     def order(self, among: NDArray[np.intp], *keys: NDArray[Any]) -> NDArray[np.intp]:
-        """Positions of `among` by `keys` in turn, then by folding."""
+        """Sort `among` by `keys` in turn, then by folding; returns positions in `among`."""
         shape = self.cycles.shape
         ranks = [np.broadcast_to(getattr(self.folding, name), shape) for name in FIELDS]
         columns = [rank[np.unravel_index(among, shape)] for rank in (*keys, *ranks)]
@@ -65,53 +72,55 @@ class CandidateTable:
 
 @dataclass(frozen=True, slots=True)
 class SelectedFolding:
-    """A folding by its flat index, where its buffers lie against the rule, and its estimate."""
+    """A folding by its flat index, with the buffers placed against the rule of depth, and
+    its estimate.
+    """
 
     index: int
     placement: Placement
     estimate: Estimate
 
 
-def fastest_feasible(sweep: CandidateTable, limits: Limits) -> SelectedFolding | None:
-    """The fastest folding that fits under some placement; None if none does.
+def fastest_feasible(table: CandidateTable, limits: Limits) -> SelectedFolding | None:
+    """Select the fastest folding that fits the limits under some placement; None if none fits.
 
-    Of those that fit by the rule of depth ties go to fewer weight ports, then DSPs, then LUTs, then
-    the smallest folding. A faster one that fits elsewhere alone takes the placement whose worst
-    share of a limit is least.
+    Among foldings that fit under the rule of depth, ties go to fewer weight ports, then fewer DSPs,
+    then fewer LUTs, then the smallest folding. A faster folding that fits only under another
+    placement gets the placement whose worst share of a limit is smallest.
     """
-    used, cycles = sweep.candidate_resources, sweep.candidate_cycles
+    used, cycles = table.candidate_resources, table.candidate_cycles
     faster = used["dsp"] <= limits["dsp"]
     fits = reduce(and_, (used[r] <= limits[r] for r in RESOURCES), faster)
-    priced = sweep.prices.resources
+    priced = table.prices.resources
     by_rule: SelectedFolding | None = None
     if fits.any():
         fewest = cycles[fits].min()
-        tied = sweep.candidates[fits & (cycles == fewest)]
-        ports = np.broadcast_to(sweep.folding.weight_ports, sweep.cycles.shape)
-        first = tied[sweep.order(tied, ports, priced["dsp"], priced["lut"])[0]]
-        by_rule = SelectedFolding(int(first), {}, sweep.prices.at(int(first)))
+        tied = table.candidates[fits & (cycles == fewest)]
+        ports = np.broadcast_to(table.folding.weight_ports, table.cycles.shape)
+        first = tied[table.order(tied, ports, priced["dsp"], priced["lut"])[0]]
+        by_rule = SelectedFolding(int(first), {}, table.prices.at(int(first)))
         faster = faster & (cycles < fewest)
-    among = sweep.candidates[faster]
+    among = table.candidates[faster]
     if not len(among):
         return by_rule
-    found = contenders(sweep.prices, sweep.memories, among, limits=limits).bounded(1.0)
-    found = found.at(sweep.order(found.indices, sweep.cycles, priced["dsp"]))
+    found = contenders(table.prices, table.memories, among, limits=limits).bounded(1.0)
+    found = found.at(table.order(found.indices, table.cycles, priced["dsp"]))
     placed = first_that_fits(found, limits)
-    return _choice(sweep, placed) if placed else by_rule
+    return _selected(table, placed) if placed else by_rule
 
 
-def least_violating(sweep: CandidateTable, limits: Limits) -> SelectedFolding:
-    """The folding and placement whose worst share of a limit is least."""
-    legal = sweep.legal
-    used = sweep.prices.resources
+def least_violating(table: CandidateTable, limits: Limits) -> SelectedFolding:
+    """Select the folding and placement whose worst share of a limit is smallest."""
+    legal = table.legal
+    used = table.prices.resources
     by_rule = np.max([used[r] / (limits[r] or 0.5) for r in RESOURCES], axis=0)
     most = float(by_rule[legal].min())
     indices = np.flatnonzero(legal & (used["dsp"] <= most * (limits["dsp"] or 0.5) + 1))
-    found = contenders(sweep.prices, sweep.memories, indices, limits=limits)
-    return _choice(sweep, least_of_its_limits(found, most=most))
+    found = contenders(table.prices, table.memories, indices, limits=limits)
+    return _selected(table, least_of_its_limits(found, most=most))
 
 
-def _choice(sweep: CandidateTable, placed: PlacedFolding) -> SelectedFolding:
-    by_rule = sweep.prices.at(placed.index)
+def _selected(table: CandidateTable, placed: PlacedFolding) -> SelectedFolding:
+    by_rule = table.prices.at(placed.index)
     estimate = replace(by_rule, resources=replace(by_rule.resources, **placed.taken))
     return SelectedFolding(placed.index, placed.placement, estimate)
