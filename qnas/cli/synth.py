@@ -14,7 +14,7 @@ def command(project: Path, as_json: bool) -> None:
     """Synthesise PROJECT with the Vitis on the PATH, and print the reported figures.
 
     PROJECT is a folder that `qnas export` wrote, a pick's folder, or RUN/PICK such as
-    runs/digits_zcu102/fps25000. The measurements are kept in the project's measurements.json.
+    runs/digits_zcu102/fps50000. The measurements are kept in the project's measurements.json.
     Exit status 2 without Vitis; the message then names the command for a machine with Vitis.
     """
     import json
