@@ -124,20 +124,20 @@ def _of_blocks(blocks: Path) -> tuple[Mapping[str, Predicted], str, str]:
 
 
 def _say(
-    told: Mapping[str, Predicted], what: str, title: str, out: Path | None, html: Path | None
+    predictions: Mapping[str, Predicted], what: str, title: str, out: Path | None, html: Path | None
 ) -> None:
     from qnas._util.serialization import write_atomically, write_json
     from qnas.accel.calibration.evaluation import score
     from qnas.cli.console import printer
 
-    scores = score(told)
+    scores = score(predictions)
     printer().print(_table(scores, title))
     if out is not None:
         write_json(out, scores)
     if html is not None:
         from qnas.studies.report.calibration import page
 
-        write_atomically(html, page(told, scores, what=what))
+        write_atomically(html, page(predictions, scores, what=what))
 
 
 def _from_reports(reports: Path, file: Path) -> None:
@@ -158,8 +158,10 @@ def _from_reports(reports: Path, file: Path) -> None:
     for column in ("resource", "error raw", "calibrated", "90 % interval", "by"):
         table.add_column(column, justify="right")
     columns = (found.before, found.after, found.half, found.estimators)
-    for name, before, after, half, way in zip(RESOURCES, *columns, strict=True):
-        table.add_row(name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half):.3f}", way)
+    for name, before, after, half_width, estimator in zip(RESOURCES, *columns, strict=True):
+        table.add_row(
+            name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half_width):.3f}", estimator
+        )
     printer().print(table)
 
 

@@ -97,7 +97,7 @@ class _Forward:
     def heads(self, parts: list[str], x: Tensor, num_heads: int) -> tuple[Tensor, ...]:
         each = x.chunk(len(parts), dim=-1)
         for part, y in zip(parts, each, strict=True):
-            self.look(part, y)
+            self.observe_input(part, y)
         if not self.quantize:
             return tuple(fused.heads(y, num_heads) for y in each)
         steps = [self.w.log_steps[part] for part in parts]
@@ -105,7 +105,7 @@ class _Forward:
         return fused.quantized_heads(x, steps, limits, num_heads)
 
     def joined(self, name: str, x: Tensor) -> Tensor:
-        self.look(name, x)
+        self.observe_input(name, x)
         if not self.quantize:
             return fused.joined(x)
         step = self.w.log_steps[name]
@@ -114,10 +114,10 @@ class _Forward:
     def mlp(self, name: str, x: Tensor) -> Tensor:
         x = self.linear(f"{name}.fc1", x)
         inner, outer = f"{name}.fc1.in", f"{name}.fc1"
-        self.look(inner, x)
+        self.observe_input(inner, x)
         if not self.quantize:
             x = F.gelu(x)
-            self.look(outer, x)
+            self.observe_input(outer, x)
             return x
         return fused.quantized_hidden(
             x,
@@ -157,10 +157,10 @@ class _Forward:
                 x, norm.gain, norm.bias, NORM_EPSILON, log_step=step, limit=limit
             )
         y = F.layer_norm(x, x.shape[-1:], norm.gain, norm.bias, NORM_EPSILON)
-        self.look(name, y)
+        self.observe_input(name, y)
         return y
 
-    def look(self, name: str, x: Tensor) -> None:
+    def observe_input(self, name: str, x: Tensor) -> None:
         """Pass the input of a quantizer to the observer. This needs quantization off: a fused
         quantizing pass does not expose its input."""
         if self.observe and not self.quantize:

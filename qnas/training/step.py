@@ -29,8 +29,8 @@ def step_subnets(
 ) -> list[Architecture]:
     """The distinct subnets of one step: the largest, the smallest, then random ones."""
     rng, count = Random(f"{seed}/{step}"), recipe.random_subnets
-    corners = [space.largest(), space.smallest()] if recipe.sandwich else []
-    chosen = [*corners, *(space.sample(rng) for _ in range(count + 2 - len(corners)))]
+    extremes = [space.largest(), space.smallest()] if recipe.sandwich else []
+    chosen = [*extremes, *(space.sample(rng) for _ in range(count + 2 - len(extremes)))]
     return list(dict.fromkeys(chosen))
 
 
@@ -92,9 +92,11 @@ class Stepper:
         if not self.teacher:
             return loss
         with torch.no_grad(), self._autocast():
-            told = self.teacher(images).float()
+            teacher_logits = self.teacher(images).float()
         alpha, temperature = self.recipe.teacher_alpha, self.recipe.teacher_temperature
-        return (1 - alpha) * loss + alpha * distillation(logits, told, temperature=temperature)
+        return (1 - alpha) * loss + alpha * distillation(
+            logits, teacher_logits, temperature=temperature
+        )
 
     def _on_targets(self, logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)

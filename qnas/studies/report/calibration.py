@@ -39,10 +39,10 @@ SOME = 10  # the range of the ratio axis ignores designs with fewer cells
 MANY_TIMES = 50  # an axis that spans a larger ratio has one tick per decade, else three
 
 
-def page(told: Mapping[str, Predicted], scores: Scores, *, what: str, seed: int = 0) -> str:
+def page(predictions: Mapping[str, Predicted], scores: Scores, *, what: str, seed: int = 0) -> str:
     """Render one HTML file that needs no network, with two plots per resource: predicted against
     measured amounts, and their ratios. `what` is the kind of item: `designs` or `blocks`."""
-    count = len(next(iter(told.values())).names)
+    count = len(next(iter(predictions.values())).names)
     shown = np.arange(count)
     if count > MOST_BARS:
         shown = np.sort(np.random.default_rng(seed).permutation(count)[:MOST_BARS])
@@ -52,10 +52,10 @@ def page(told: Mapping[str, Predicted], scores: Scores, *, what: str, seed: int 
         what=what,
         count=f"{count:,}",
         titles=[*SHARES.values(), "order (Kendall's tau)"],
-        rows=[(TITLES[name], _cells(scores[name])) for name in told],
+        rows=[(TITLES[name], _cells(scores[name])) for name in predictions],
         plots=[
             (TITLES[name], *(plots.html(f) for f in _figures(x, UNITS[name], shown)), _none(x))
-            for name, x in told.items()
+            for name, x in predictions.items()
         ],
         drawn=f"{len(shown):,} {what}, chosen at random, are drawn." if len(shown) < count else "",
     )
@@ -146,17 +146,17 @@ def _traces(x: Predicted, drawn: Any, scale: Floats) -> list[go.Scatter]:
     return [*found, _points(x, drawn, x.estimate / scale, estimate)]
 
 
-def _points(x: Predicted, which: Any, y: Floats, look: tuple[str, str, str]) -> go.Scatter:
-    label, color, symbol = look
+def _points(x: Predicted, which: Any, y: Floats, style: tuple[str, str, str]) -> go.Scatter:
+    label, color, symbol = style
     size = 7 if len(x.names) <= FEW else 4
-    told = np.stack([x.measured, x.estimate, x.value, x.low, x.high], axis=1)[which]
+    amounts = np.stack([x.measured, x.estimate, x.value, x.low, x.high], axis=1)[which]
     return go.Scatter(
         x=x.measured[which],
         y=y[which],
         mode="markers",
         name=label,
         text=x.names[which],
-        customdata=told,
+        customdata=amounts,
         marker={"color": color, "size": size, "symbol": symbol, "opacity": 0.75},
         hovertemplate="%{text}<br>measured %{customdata[0]:,.0f}, estimated %{customdata[1]:,.0f}"
         "<br>predicted %{customdata[2]:,.0f} (%{customdata[3]:,.0f} to %{customdata[4]:,.0f})"

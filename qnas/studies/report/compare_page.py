@@ -50,10 +50,10 @@ def color(place: int) -> str:
 
 def fronts(found: Comparison, *, x: str, y: str) -> go.Figure:
     """The plot of the fronts over two objectives; lines join the members that are best in both."""
-    together = StudyRecords(
+    combined = StudyRecords(
         found.objectives, tuple(trial for run in found.runs for trial in run.front)
     )
-    across, up = column_of(together, x), column_of(together, y)
+    across, up = column_of(combined, x), column_of(combined, y)
     figure = new_figure(x=across.title, y=up.title, margin=MARGIN)
     for place, run in enumerate(found.runs):
         steps = _steps(run, x=x, y=y)

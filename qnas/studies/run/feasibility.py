@@ -112,7 +112,7 @@ class Feasibility:
             if reach.is_out_of_reach:
                 raise CapacityError(_beyond(reach))
         if self.limits.violation > CLOSE:
-            raise CapacityError(_apart(self.limits.together))
+            raise CapacityError(_apart(self.limits.at_once))
 
     def remarks(self) -> tuple[str, ...]:
         """Remarks on a study that can be satisfied, one sentence each."""
@@ -137,7 +137,7 @@ class Feasibility:
         if not missed and self.limits.violation > 0:
             lines.append(
                 "limits: of the three, none keeps all at once; the nearest has"
-                f" {_values(self.limits.together)}."
+                f" {_values(self.limits.at_once)}."
             )
         return tuple(lines)
 

@@ -35,12 +35,12 @@ class LimitReaches:
     """How near the tried subnets come to each limit alone, and to all limits at once."""
 
     each: tuple[LimitReach, ...] = ()
-    together: tuple[LimitReach, ...] = ()
+    at_once: tuple[LimitReach, ...] = ()
 
     @property
     def violation(self) -> float:
         """The worst of all limits at once."""
-        return max((reach.violation for reach in self.together), default=0.0)
+        return max((reach.violation for reach in self.at_once), default=0.0)
 
 
 def reach_limits(
@@ -54,7 +54,7 @@ def reach_limits(
     """Try `archs` at every share of the DSPs, until one keeps all `limits` on modelled
     objectives."""
     best: dict[str, LimitReach] = {}
-    together: tuple[LimitReach, ...] = ()
+    at_once: tuple[LimitReach, ...] = ()
     for arch in archs if limits else ():
         for share in dsp_shares:
             candidate = _candidate(arch, device, share, predictor)
@@ -64,10 +64,10 @@ def reach_limits(
             for reach in found:
                 known = best.setdefault(reach.limit.name, reach)
                 best[reach.limit.name] = min(known, reach, key=lambda r: r.violation)
-            together = min(filter(None, (together, found)), key=_worst)
-            if _worst(together) <= 0:
-                return LimitReaches(tuple(best.values()), together)
-    return LimitReaches(tuple(best.values()), together)
+            at_once = min(filter(None, (at_once, found)), key=_worst)
+            if _worst(at_once) <= 0:
+                return LimitReaches(tuple(best.values()), at_once)
+    return LimitReaches(tuple(best.values()), at_once)
 
 
 def _reach(limit: UserLimit, candidate: Candidate) -> LimitReach:

@@ -188,7 +188,7 @@ class Evaluator:
 def _column(objective: Objective, candidates: Sequence[Candidate]) -> list[float]:
     """An objective's values, one for each candidate.
 
-    Raises EvaluationError for another number of values: nobody could say whose each is.
+    Raises EvaluationError for another number of values, which cannot be matched to candidates.
     """
     found = [float(value) for value in objective.evaluate(candidates)]
     if len(found) != len(candidates):

@@ -102,7 +102,7 @@ class SearchLoop:
         by_key: dict[str, list[int]] = {}
         for slot in slots:
             by_key.setdefault(self._key(proposed[slot]), []).append(slot)
-        first = {together[0]: together for together in by_key.values()}
+        first = {same[0]: same for same in by_key.values()}
         acquired = self.leases.acquire(generation, list(first))
         self._take_in()
         now, still = self._open()

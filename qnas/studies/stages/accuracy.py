@@ -26,7 +26,7 @@ class ReportAccuracy:
 
 
 def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
-    """Count both on every image of the report split, whatever the study simulates."""
+    """Count both on every image of the report split, independent of the simulated images."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     images, labels = run.subset("report")

@@ -99,7 +99,7 @@ def _typed(config: Mapping[str, Any], key: str, kind: type) -> Any:
 
 
 def settled(
-    told: Sequence[Function], *, source: str, needed: Sequence[str], remarks: Sequence[str]
+    statements: Sequence[Function], *, source: str, needed: Sequence[str], remarks: Sequence[str]
 ) -> Function:
     """Merge the properties of all sources; `by` then names the sources. `remarks` list the sources
     that were ignored.
@@ -109,14 +109,14 @@ def settled(
     """
     values: dict[str, Any] = {}
     for fact in FACTS:
-        said = {f.by: getattr(f, fact) for f in told if getattr(f, fact) is not None}
-        distinct = list(dict.fromkeys(_same(value) for value in said.values()))
+        stated = {f.by: getattr(f, fact) for f in statements if getattr(f, fact) is not None}
+        distinct = list(dict.fromkeys(_same(value) for value in stated.values()))
         if len(distinct) > 1:
-            shown = " and ".join(f"{plain(value)} ({by})" for by, value in said.items())
+            shown = " and ".join(f"{plain(value)} ({by})" for by, value in stated.items())
             rule, remedy = "must be one", "Correct the wrong one."
             raise CheckpointError(problem(f"{source}: {fact}", rule, shown, remedy))
-        if said:
-            values[fact] = next(iter(said.values()))
+        if stated:
+            values[fact] = next(iter(stated.values()))
     missing = [fact for fact in needed if fact not in values]
     if missing:
         keys = ", ".join(f"pretrained_{fact} = {USUAL[fact]}" for fact in missing)
@@ -129,8 +129,8 @@ def settled(
                 f"study what its own code has, such as {keys}.",
             )
         )
-    spoke = [f.by for f in told if any(getattr(f, fact) is not None for fact in FACTS)]
-    return Function(by=", ".join(spoke), **values)
+    sources = [f.by for f in statements if any(getattr(f, fact) is not None for fact in FACTS)]
+    return Function(by=", ".join(sources), **values)
 
 
 def _same(value: object) -> object:

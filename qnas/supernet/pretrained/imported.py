@@ -80,7 +80,7 @@ def read_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> tuple[
         _require(f"{source}: {subject}", rule, value, holds)
     head = found.shape.classes == space.largest().num_classes
     needed = [fact for fact in FACTS if fact != "pooling" or head]
-    function = settled(found.told, source=source, needed=needed, remarks=found.remarks)
+    function = settled(found.statements, source=source, needed=needed, remarks=found.remarks)
     remarks = check_function(function, source=source, head=head)
     architecture = _architecture(source, space, found.shape, function)
     try:

@@ -19,7 +19,7 @@ from qnas.supernet.pretrained.timm_models import KnownModel, check_name, fetched
 @dataclass(frozen=True, eq=False)
 class Read:
     """A pretrained ViT: `tensors` by timm's names, their position `where` in the source, the names
-    `left_out`, the sources' statements `told` on its function, and the statistics of its images."""
+    `left_out`, the sources' `statements` on its function, and the statistics of its images."""
 
     tensors: State
     shape: Shape
@@ -27,7 +27,7 @@ class Read:
     sha256: str
     left_out: tuple[str, ...]
     remarks: tuple[str, ...]
-    told: tuple[Function, ...]
+    statements: tuple[Function, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -59,7 +59,7 @@ def read(given: Pretrained) -> Read:
         sha256=sha256,
         left_out=tuple(beside),
         remarks=remarks,
-        told=(of_study(given), *(model.function for model in known)),
+        statements=(of_study(given), *(model.function for model in known)),
         mean=trained.mean if trained else (),
         std=trained.std if trained else (),
     )
@@ -81,7 +81,7 @@ def _plain_vit(source: str, find: Callable[[], Found]) -> tuple[Found, Shape, li
     missing: list[str] = []
     try:
         found = find()
-        gone = left_out(found.tensors)
+        unused = left_out(found.tensors)
         shape = shape_of(found.tensors, missing)
     except ValueError as error:
         rule = "must hold a plain ViT with class token and learned positions"
@@ -92,7 +92,7 @@ def _plain_vit(source: str, find: Callable[[], Found]) -> tuple[Found, Shape, li
     beside = [
         _several(names, what)
         for names, what in (
-            (gone, "of training alone"),
+            (unused, "of training alone"),
             (list(found.others), "beside the ViT"),
         )
         if names
