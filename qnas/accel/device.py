@@ -1,4 +1,4 @@
-"""Device: what a board offers an accelerator. One TOML file a board, every number sourced."""
+"""Device: the resources of a board. Each board has a TOML file with a source for every number."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TEXTS = ("name", "part", "family", "memory")
 MOST_LETTERS = 100
 MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
 MIN_DSP_BITS, MAX_DSP_BITS = 8, 64
-MAX_WEIGHT_PORTS = 8  # more than any device has to spare; a digit names each
-OTHER_PORTS = 2  # of a kernel, beside those of the weight stream: image and logits
+MAX_WEIGHT_PORTS = 8  # more than any device sustains; one digit numbers them
+OTHER_PORTS = 2  # ports of a kernel beside the weight stream: image and logits
 MIN_AXI_PORTS = 1 + OTHER_PORTS
-MOST = 10**9  # far beyond any board: a number that slipped
-# Beyond the largest device that is made, by ten at least.
+MOST = 10**9  # far beyond any board: a larger number is a typing error
+# At least ten times the largest existing device.
 MOST_OF = {
     **{"lut": 10**8, "ff": 10**9, "dsp": 10**6, "bram18": 10**6, "uram": 10**5},
     **{"clock_mhz": 10**4, "dram_gbytes_per_s": 10**6, "axi_ports": 10**4},
@@ -38,7 +38,7 @@ _DSP_RULE = f"must be from {MIN_DSP_BITS} to {MAX_DSP_BITS}"
 
 @dataclass(frozen=True, slots=True)
 class Margins(Value):
-    """Share (0..1] of each resource that a plan may use; the rest is left to place and route."""
+    """Share (0..1] of each resource that a plan may use; place and route needs the rest."""
 
     lut: float
     ff: float
@@ -57,7 +57,7 @@ class Margins(Value):
 
 @dataclass(frozen=True, slots=True)
 class Source(Value):
-    """Where the numbers called `of` come from: a document, or the word "assumed"."""
+    """The source of the numbers named in `of`: a document, or the word "assumed"."""
 
     of: tuple[str, ...]
     text: str
@@ -66,15 +66,27 @@ class Source(Value):
 
 @dataclass(frozen=True, slots=True)
 class Device(Value):
-    """A board: its resources as the data sheet counts them, its memory, and an assumed clock.
+    """A board: resources as in its data sheet, its memory, and an assumed clock.
 
-    `family` is one of FAMILIES, also as Vivado spells it, with anything in brackets behind it.
-    `memory` is what the board calls its memory.
-    `bram18` counts halves of RAMB36. `dram_gbytes_per_s` is the peak (1 GB = 1e9 bytes), of which
-    `dram_efficiency` is reached by long bursts. `port_bits` is the width of one AXI port, and
-    `axi_ports` how many a kernel may have: by default what it needs at least.
-    `dsp_wide_bits` x `dsp_narrow_bits` is the signed multiplier of one DSP block, by default the
-    DSP48E2's (AMD UG579).
+    Attributes:
+        name: Name of the board.
+        part: The device's part number.
+        family: One of FAMILIES, or Vivado's spelling of it; text in brackets is ignored.
+        lut: LUTs.
+        ff: Flip-flops.
+        dsp: DSP blocks.
+        bram18: 18 Kb block RAMs, two for each RAMB36.
+        uram: UltraRAM blocks.
+        clock_mhz: Assumed clock of an accelerator.
+        dram_gbytes_per_s: Peak bandwidth of the memory (1 GB = 1e9 bytes).
+        dram_efficiency: Share of the peak that long bursts reach.
+        port_bits: Width of one AXI port.
+        margins: Share of each resource that a plan may use.
+        sources: Sources of the numbers.
+        memory: The board's name for its memory.
+        dsp_wide_bits: Wider signed operand of a DSP block, by default the DSP48E2's (AMD UG579).
+        dsp_narrow_bits: Narrower signed operand.
+        axi_ports: AXI ports that a kernel may have, by default the fewest that it needs.
     """
 
     name: str
@@ -133,7 +145,11 @@ class Device(Value):
         family_of(self.family)
 
     def _make_plain(self) -> None:
-        """Numbers as Python's own, whatever they came as; ConfigError for what is none."""
+        """Convert all numbers to Python's own types.
+
+        Raises:
+            ConfigError: A field is not a number.
+        """
         for name in INTEGERS:
             object.__setattr__(self, name, plain_integer(name, getattr(self, name)))
         for name in NUMBERS:
@@ -148,12 +164,12 @@ class Device(Value):
 
     @property
     def series(self) -> Family:
-        """The family, as FAMILIES spells it."""
+        """The family in the spelling of FAMILIES."""
         return family_of(self.family)
 
     @property
     def port_gbytes_per_s(self) -> float:
-        """What one port asks of the memory at one word a cycle."""
+        """Bandwidth of one port that transfers a word in every cycle, in GB/s."""
         return self.port_bits * self.clock_mhz / 8e3
 
     @property
@@ -162,9 +178,11 @@ class Device(Value):
 
     @property
     def most_weight_ports(self) -> int:
-        """The most AXI ports, a power of two, that the weight stream may come through: its word is
-        at most MAX_PORT_BITS wide, the memory sustains one a cycle, and the kernel's other ports
-        remain."""
+        """Largest number of AXI ports, a power of two, for the weight stream.
+
+        A word of the stream is at most MAX_PORT_BITS wide, the memory must sustain one word a
+        cycle, and the kernel's other ports must remain available.
+        """
         most = min(
             MAX_WEIGHT_PORTS,
             MAX_PORT_BITS // self.port_bits,
@@ -174,7 +192,7 @@ class Device(Value):
         return 1 << (most.bit_length() - 1)
 
     def limit(self, resource: Resource) -> int:
-        """How much of `resource` a plan may use: the margin's share, rounded down."""
+        """Amount of `resource` that a plan may use: the margin's share, rounded down."""
         if resource not in RESOURCES:
             rule = "must be a resource of a device"
             raise UnknownNameError(
@@ -185,21 +203,25 @@ class Device(Value):
         return math.floor(have * share + 1e-9)
 
     def limits(self) -> dict[Resource, int]:
-        """`limit` of every resource."""
+        """Limit of every resource."""
         return {resource: self.limit(resource) for resource in RESOURCES}
 
     def sources_of(self, field: str) -> tuple[Source, ...]:
-        """Where a field's number comes from, in the order of the file."""
+        """Sources of a field's number, in the order of the file."""
         return tuple(source for source in self.sources if field in source.of)
 
     @classmethod
     def from_json(cls, data: Any) -> Device:
-        """ConfigError names the key at fault."""
+        """Decode a device from JSON values.
+
+        Raises:
+            ConfigError: A key is wrong; the message names it.
+        """
         return decode(cls, data, subject="device")
 
 
 def is_hbm(memory: str) -> bool:
-    """Whether a memory is stacked inside the package: `HBM2`, `hbm2e`."""
+    """Whether a memory is stacked inside the package, as `HBM2` and `hbm2e` are."""
     return memory.strip().lower().startswith("hbm")
 
 
@@ -210,10 +232,15 @@ def device_names() -> list[str]:
 
 
 def load_device(name_or_path: str | Path) -> Device:
-    """A device by its name, one that comes with qnas or a plugin's, or anyone's own by the path of
-    its TOML file.
+    """Load a device that comes with qnas or with a plugin by its name, or any device from a TOML
+    file.
 
-    Raises UnknownNameError for a name that no device has, ConfigError for a file that is not one.
+    Args:
+        name_or_path: A device's name, or the path of a TOML file.
+
+    Raises:
+        UnknownNameError: No device has this name.
+        ConfigError: The file does not describe a device.
     """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
@@ -234,7 +261,7 @@ def _shipped() -> list[str]:
 
 
 def _plugin(name: str) -> Device:
-    """A plugin's: the entry point is a Device, or the path of its TOML file."""
+    """Load a plugin's device; the entry point is a Device or the path of its TOML file."""
     found = load_plugin(GROUP, name)
     if isinstance(found, str | Path):
         found = _read(Path(found))
@@ -251,7 +278,11 @@ def _read(path: Path) -> Device:
 
 
 def plain_integer(name: str, value: object) -> int:
-    """`value` as Python's integer, whatever library it is of; ConfigError for what is none."""
+    """Convert `value`, of any library's integer type, to an int.
+
+    Raises:
+        ConfigError: The value is not an integer.
+    """
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     rule = "must be a whole number"
@@ -259,7 +290,11 @@ def plain_integer(name: str, value: object) -> int:
 
 
 def plain_number(name: str, value: object) -> float:
-    """As `plain_integer`, of a finite number."""
+    """Convert `value`, of any library's real type, to a finite float.
+
+    Raises:
+        ConfigError: The value is not a finite number.
+    """
     try:
         if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)

@@ -1,4 +1,4 @@
-"""Families of devices, by the names of their data sheets and by those of the tools."""
+"""Families of devices, by their names in data sheets and in the tools."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ BRACKETS = re.compile(r"\s*\(.*\)\s*")
 
 
 def family_of(text: str) -> Family:
-    """The family that `text` names, in the spelling of FAMILIES.
+    """Return the family that `text` names, in the spelling of FAMILIES.
 
-    `zynquplus` and `Zynq UltraScale+` are `zynq-ultrascale-plus`; what stands in brackets does not
-    count. ConfigError for an unknown one.
+    `zynquplus` and `Zynq UltraScale+` are `zynq-ultrascale-plus`; text in brackets is ignored.
+
+    Raises:
+        ConfigError: The family is unknown.
     """
     key = _key(BRACKETS.sub("", text))
     found = _BY_KEY.get(key) or _BY_KEY.get(key.removesuffix("mpsoc"))
@@ -54,7 +56,7 @@ def _key(name: str) -> str:
 
 
 def _keys() -> dict[str, Family]:
-    """Every spelling: `zynquplus` is Vivado's, with `a` (automotive) or `q` (defence) before it."""
+    """Every spelling: `zynquplus` is Vivado's; `a` (automotive) or `q` (defence) may precede it."""
     found: dict[str, Family] = {"zynq": "zynq-7000", "azynq": "zynq-7000", "qzynq": "zynq-7000"}
     for family in FAMILIES:
         own = _key(family)

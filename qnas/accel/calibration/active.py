@@ -1,8 +1,9 @@
-"""What to measure next: what would shrink the intervals of given blocks, or designs, most.
+"""Active selection of measurements: those that shrink the intervals of given blocks or designs
+most.
 
-A Gaussian process knows the spread that it would have with one more measurement before it is made:
-the spread depends on where was measured, not on what came. Points are chosen one after the other,
-each with those before it taken as measured (greedy, as in Krause et al. 2008).
+The spread of a Gaussian process depends on where it was measured and not on the values, so the
+spread after one more measurement is known before the measurement is made. Points are chosen one
+after the other; each choice counts the earlier ones as measured (greedy, as in Krause et al. 2008).
 """
 
 from __future__ import annotations
@@ -29,8 +30,19 @@ def choose(
     weights: Floats,
     count: int,
 ) -> list[int]:
-    """Indices of `count` rows of `candidates`, the best first; fewer if there are no more. Rows of
-    features each; `weights` are those of `goals`."""
+    """Choose rows of `candidates` to measure, the best first.
+
+    Args:
+        processes: The fitted processes.
+        known: (measured, features) points that were measured.
+        candidates: (candidates, features) points that may be measured.
+        goals: (goals, features) points whose intervals shall shrink.
+        weights: (goals) weight of each goal.
+        count: Number of points to choose.
+
+    Returns:
+        Indices of `count` candidates; of all if there are fewer.
+    """
     left, chosen = list(range(len(candidates))), list[int]()
     while left and len(chosen) < count:
         taken = np.concatenate([known, candidates[chosen]])
@@ -46,11 +58,19 @@ def propose(
     candidates: Sequence[RtlBlock],
     count: int,
 ) -> tuple[RtlBlock, ...]:
-    """At most `count` of `candidates` that were not measured yet, the best first: one of each kind
-    of the targets' of which nothing was measured, since nothing else tells of it, then any.
+    """Propose blocks to measure next, the best first.
 
-    `targets` are the blocks whose intervals count, each with a weight where it is a mapping (of a
-    plan: what share of it they are). ConfigError for fewer than MIN_PAIRS rows.
+    Each kind of target without any measurement comes first, with one block, since measurements of
+    other kinds say nothing about it. Then all kinds compete.
+
+    Args:
+        rows: The measurements so far.
+        targets: The blocks whose intervals shall shrink; a mapping gives each a weight (`shares`).
+        candidates: The blocks that may be measured; those in `rows` are skipped.
+        count: Largest number of proposals.
+
+    Raises:
+        ConfigError: There are fewer than MIN_PAIRS rows.
     """
     weights = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
     processes, goals = fit_blocks(rows).processes, features(tuple(weights))
@@ -78,8 +98,14 @@ def propose(
 
 
 def shares(plans: Iterable[Sequence[RtlBlock]]) -> dict[RtlBlock, float]:
-    """Of the blocks of plans: what a block's relative error does to a plan's LUTs, squared, as
-    variances count."""
+    """Weigh blocks by how much they contribute to the variance of the LUTs of their plans.
+
+    Args:
+        plans: The blocks of each plan.
+
+    Returns:
+        Sum of squared LUT shares of each block, over the plans.
+    """
     found: defaultdict[RtlBlock, float] = defaultdict(float)
     for blocks in plans:
         luts = [block_resources(block).lut for block in blocks]
@@ -89,6 +115,6 @@ def shares(plans: Iterable[Sequence[RtlBlock]]) -> dict[RtlBlock, float]:
 
 
 def widths(rows: Sequence[Row], targets: Sequence[RtlBlock]) -> float:
-    """Mean width of the targets' 90 % intervals over their values."""
+    """Mean ratio of 90 % interval width to value, over the targets."""
     found = fit_blocks(rows).predict(targets)
     return float(np.mean((found.high - found.low) / np.maximum(found.value, 1)))

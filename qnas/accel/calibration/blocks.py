@@ -1,7 +1,7 @@
 """Corrections of the estimates of RTL blocks, learned from measured blocks.
 
 Gaussian processes over (kind, family, logarithms of parameters) learn the log residuals of LUTs and
-FFs. DSP and block RAM are counted, not learned.
+FFs. DSPs and block RAM are counted, not learned.
 """
 
 from __future__ import annotations
@@ -23,15 +23,23 @@ from qnas.accel.rtl.table import Row
 from qnas.errors import ConfigError, problem
 
 LEARNED, COUNTED = ("lut", "ff"), ("dsp", "bram18")
-APART = 4.0  # how far blocks of different kinds lie from each other, in doublings of a parameter
-NEAR = 0.95  # of the measured blocks are no farther from the nearest other than `reach`
+APART = 4.0  # distance between blocks of different kinds, in doublings of a parameter
+NEAR = 0.95  # share of measured blocks within `reach` of their nearest neighbour
 NAMES = tuple(sorted({name for kind in KINDS.values() for name in kind.parameters}))
 
 
 @dataclass(frozen=True, slots=True)
 class BlockPrediction:
-    """(blocks, LEARNED) each, amounts; `spread` is the process' own, of the log residual.
-    (blocks): `far`, those farther from what was measured than such blocks are from each other."""
+    """Predicted amounts of blocks.
+
+    Attributes:
+        value: (blocks, LEARNED) amounts.
+        low: (blocks, LEARNED) lower ends of the 90 % intervals.
+        high: (blocks, LEARNED) upper ends.
+        spread: (blocks, LEARNED) standard deviations of the log residual, by the process.
+        far: (blocks) whether the block is farther from the measured blocks than NEAR of these are
+            from each other.
+    """
 
     value: Floats
     low: Floats
@@ -42,7 +50,9 @@ class BlockPrediction:
 
 @dataclass(frozen=True, slots=True)
 class BlockModel:
-    """Made by `fit_blocks`. `known`: the features of what was measured."""
+    """A fitted model of blocks; made by `fit_blocks`. `known` holds the features of
+    measured blocks.
+    """
 
     processes: Processes
     known: KDTree
@@ -57,7 +67,11 @@ class BlockModel:
 
 
 def fit_blocks(rows: Sequence[Row]) -> BlockModel:
-    """ConfigError for fewer than MIN_PAIRS."""
+    """Fit the model to measured blocks.
+
+    Raises:
+        ConfigError: There are fewer than MIN_PAIRS rows.
+    """
     if len(rows) < MIN_PAIRS:
         rule, remedy = f"must be {MIN_PAIRS} at least", "Measure more: `qnas measure`."
         raise ConfigError(problem("measured blocks", rule, len(rows), remedy))
@@ -70,18 +84,20 @@ def fit_blocks(rows: Sequence[Row]) -> BlockModel:
 
 
 def measured(rows: Sequence[Row], resources: Sequence[str]) -> Floats:
-    """(rows, resources)."""
+    """Return the measured amounts, (rows, resources)."""
     return np.array([[getattr(row, name) for name in resources] for row in rows], float)
 
 
 def estimates(blocks: Sequence[RtlBlock], resources: Sequence[str]) -> Floats:
-    """(blocks, resources): what the formulas say that price plans."""
+    """Return the amounts by the cost model's formulas, (blocks, resources)."""
     found = [block_resources(block) for block in blocks]
     return np.array([[getattr(f, name) for name in resources] for f in found], float)
 
 
 def features(blocks: Sequence[RtlBlock]) -> Floats:
-    """(blocks, features): kind and family one-hot, APART; log2 of one more than each parameter."""
+    """Return (blocks, features): kind and family one-hot, scaled by APART, then log2(1 +
+    parameter).
+    """
     kinds = tuple(KINDS)
     rows = []
     for block in blocks:

@@ -1,4 +1,6 @@
-"""Exported projects beside the reports of a tool: what plans were estimated at, and what came."""
+"""Measured designs: exported projects with reports of a tool, paired with the estimates of
+their plans.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from qnas._util.serialization import Value, digest
-from qnas.accel.calibration.pairs import MIN_PAIRS, TWINS, Floats
+from qnas.accel.calibration.pairs import DUPLICATE_RATIO, MIN_PAIRS, Floats
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.estimate import RESOURCES, Resources
 from qnas.accel.device import MOST, load_device
@@ -21,15 +23,15 @@ from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.parts import same_part
 from qnas.errors import ConfigError, problem
 
-# What HLS says, and what logic synthesis or place and route made of it: two stages to learn. Of
-# several reports of the second the one that came furthest counts.
+# The two measured stages: HLS, and logic synthesis or place and route. If there are
+# several reports of the second stage, the latest step of the flow counts.
 HLS, BUILT = "hls", ("synthesized", "implemented")
 CLOCK_TOLERANCE_NS = 0.006  # reports round to hundredths
 
 
 @dataclass(frozen=True, slots=True)
 class Setup(Value):
-    """What measurements must share to teach one another."""
+    """Conditions that measurements must share to be learned from together."""
 
     tool: str
     stage: str
@@ -39,8 +41,15 @@ class Setup(Value):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDesign(Value):
-    """A plan by its digest; its estimate, and what reports said: `hls` the first stage, `built` the
-    last, either of which may be absent. Every resource is told. `source` names the reports."""
+    """One measured plan, with every resource of its estimate and of each stage.
+
+    Attributes:
+        plan: Digest of the plan.
+        source: Names of the reports.
+        estimated: Resources by the cost model.
+        hls: Resources by HLS; None if there is no such report.
+        built: Resources after synthesis or implementation; None if there is no such report.
+    """
 
     plan: str
     source: str
@@ -63,7 +72,7 @@ class MeasuredDesign(Value):
 class MeasuredDesigns(Value):
     """At least MIN_PAIRS designs of one setup, ordered by plan, each plan once.
 
-    What is predicted is the last stage if MIN_PAIRS designs reached it, else what HLS says.
+    The predicted stage is the last one if MIN_PAIRS designs reached it, else HLS.
     """
 
     setup: Setup
@@ -83,7 +92,7 @@ class MeasuredDesigns(Value):
 
     @property
     def stage(self) -> str:
-        """Of what is predicted."""
+        """The stage that is predicted."""
         return self.setup.stage if len(self.built) >= MIN_PAIRS else HLS
 
     @property
@@ -95,7 +104,7 @@ class MeasuredDesigns(Value):
 
 
 def log_residuals(pairs: Sequence[tuple[Resources, Resources]]) -> Floats:
-    """(pairs, RESOURCES): log of (1 + second) / (1 + first)."""
+    """Return log((1 + second) / (1 + first)) of each pair, (pairs, RESOURCES)."""
     shape = (len(pairs), len(RESOURCES))
     first, second = (
         np.array([[getattr(pair[i], r) for r in RESOURCES] for pair in pairs], float).reshape(shape)
@@ -108,11 +117,18 @@ def log_residuals(pairs: Sequence[tuple[Resources, Resources]]) -> Floats:
 def read_designs(
     directory: Path, *, remark: Callable[[str], None] | None = None
 ) -> MeasuredDesigns:
-    """The projects (folders with a plan.json) in and below `directory`, with reports in or below
-    them; `remark` is called with a sentence on each damaged report that stands beside whole ones.
-    ConfigError for fewer than MIN_PAIRS plans, for different tools, parts, clocks or last
-    stages, for a part or clock that is not the plan's, and for reports of one plan that contradict
-    each other; ReportError for a project without a whole report."""
+    """Read all measured projects below a directory.
+
+    Args:
+        directory: A directory with projects (folders with a plan.json) in or below it; the
+            reports are in or below each project.
+        remark: Called with a sentence about each damaged report in a project with intact ones.
+
+    Raises:
+        ConfigError: There are fewer than MIN_PAIRS plans; tools, parts, clocks or last stages
+            differ; a part or clock is not the plan's; or reports of one plan contradict each other.
+        ReportError: A project has no intact report.
+    """
     found = [_read_project(path.parent, remark) for path in sorted(directory.rglob("plan.json"))]
     if not found:
         rule = "must hold exported projects, each with its plan.json and reports"
@@ -139,7 +155,7 @@ def _read_project(
     first = [m for m in reports.measurements if m.stage == HLS]
     last = [m for m in reports.measurements if m.stage in BUILT]
     tops = {m.top for m in first}
-    chosen = [_most_telling(group, tops) for group in (first, last) if group]
+    chosen = [_most_complete(group, tops) for group in (first, last) if group]
     if not chosen:
         rule = "must hold a report of synthesis or implementation"
         raise ConfigError(problem(str(folder), rule, "none", "Run the tool on the project."))
@@ -153,18 +169,19 @@ def _read_project(
     )
 
 
-def _most_telling(reports: Sequence[Measurement], tops: Set[str | None]) -> Measurement:
-    """Of reports that tell everything the one that came furthest, of the kernel itself rather than
-    of what it was built into."""
+def _most_complete(reports: Sequence[Measurement], tops: Set[str | None]) -> Measurement:
+    """Choose the report with all resources, of the latest step, and of the kernel itself rather
+    than of a design around it.
+    """
 
     def rank(report: Measurement) -> tuple[bool, bool, bool]:
-        return not _silent(report), report.stage == BUILT[-1], report.top in tops
+        return not _missing(report), report.stage == BUILT[-1], report.top in tops
 
     return sorted(reports, key=rank)[-1]
 
 
-def _silent(report: Measurement) -> list[str]:
-    """What a report leaves out; parts without UltraRAM do not mention it."""
+def _missing(report: Measurement) -> list[str]:
+    """Names of the resources that a report leaves out; parts without UltraRAM do not mention it."""
     needed = (*(name for name in RESOURCES if name != "uram"), "part", "clock_target_ns")
     return [name for name in needed if getattr(report, name) is None]
 
@@ -172,7 +189,7 @@ def _silent(report: Measurement) -> list[str]:
 def _amounts(report: Measurement) -> Resources:
     amounts = {name: getattr(report, name) for name in RESOURCES}
     amounts["uram"] = amounts["uram"] or 0
-    silent = _silent(report)
+    silent = _missing(report)
     if silent:
         remedy = "Give the csynth.xml or export_impl.xml."
         rule = f"must tell {', '.join(silent)}"
@@ -198,12 +215,12 @@ def _refuse_other_target(plan: HardwarePlan, setup: Setup, report: Measurement) 
 
 
 def same_clock(one_ns: float, other_ns: float) -> bool:
-    """Equal to what reports round to."""
+    """Whether two periods are equal to the precision of reports."""
     return abs(one_ns - other_ns) <= CLOCK_TOLERANCE_NS
 
 
 def _same_setup(one: Setup, other: Setup) -> bool:
-    """Equal, however the reports write part and clock."""
+    """Whether two setups are equal, regardless of how reports write part and clock."""
     return (
         (one.tool, one.stage) == (other.tool, other.stage)
         and same_part(one.part, other.part)
@@ -212,7 +229,7 @@ def _same_setup(one: Setup, other: Setup) -> bool:
 
 
 def _without_duplicates(designs: Sequence[MeasuredDesign]) -> tuple[MeasuredDesign, ...]:
-    """Each plan once; two reports of it may differ by the noise of the tools alone."""
+    """Keep each plan once; duplicates may differ only by the noise of the tools."""
     kept = []
     for _, group in groupby(sorted(designs, key=lambda d: d.plan), key=lambda d: d.plan):
         first, *others = group
@@ -227,7 +244,7 @@ def _refuse_contradictions(first: MeasuredDesign, other: MeasuredDesign) -> None
     for both in ((first.hls, other.hls), (first.built, other.built)):
         for name in RESOURCES if all(both) else ():
             a, b = (getattr(x, name) for x in both)
-            if 1 + max(a, b) > TWINS * (1 + min(a, b)):
+            if 1 + max(a, b) > DUPLICATE_RATIO * (1 + min(a, b)):
                 rule = f"must agree with {first.source} on {name}: their plans are equal"
                 raise ConfigError(
                     problem(other.source, rule, f"{b} and {a}", "Remove the wrong one.")

@@ -1,4 +1,4 @@
-"""How well a calibration predicts designs, or blocks, that it has not seen."""
+"""Evaluation of a calibration on designs or blocks that it has not seen."""
 
 from __future__ import annotations
 
@@ -16,13 +16,22 @@ from qnas.accel.rtl.table import Row
 from qnas.errors import ConfigError, problem
 
 Scores = dict[str, dict[str, float | None]]
-EXACT = 1e-6  # what an amount may be off by rounding of logarithms
+EXACT = 1e-6  # tolerance of an amount for the rounding of logarithms
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """One resource, (designs) each: `names` of kernels or blocks; amounts measured, estimated, and
-    predicted with the 90 % interval; `far`, those that lie far from training."""
+    """Predictions and measurements of one resource, (designs) each.
+
+    Attributes:
+        names: Names of kernels or blocks.
+        measured: Measured amounts.
+        estimate: Estimated amounts.
+        value: Predicted amounts.
+        low: Lower ends of the 90 % intervals.
+        high: Upper ends.
+        far: Whether the design is far from the training designs.
+    """
 
     names: NDArray[np.str_]
     measured: Floats
@@ -34,12 +43,16 @@ class Predicted:
 
 
 def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> PairsPrediction:
-    """What `train` teaches of `test`."""
+    """Fit a regressor to `train` and predict `test`."""
     return fit_pairs(train, seed=seed).predict(test)
 
 
 def leave_one_out(pairs: Pairs, *, seed: int = 0) -> PairsPrediction:
-    """Each kernel predicted from all the others; ConfigError for one kernel only."""
+    """Predict each kernel from all other kernels.
+
+    Raises:
+        ConfigError: There is only one kernel.
+    """
     kernels = np.unique(pairs.groups)
     if len(kernels) < 2:
         rule = "must be of two kernels at least to leave one out"
@@ -55,27 +68,33 @@ def leave_one_out(pairs: Pairs, *, seed: int = 0) -> PairsPrediction:
 
 
 def predicted(pairs: Pairs, found: PairsPrediction) -> Mapping[str, Predicted]:
-    """Of every resource that `pairs` has built."""
-    told = {}
+    """Collect the predictions of every resource that `pairs` has implemented amounts of."""
+    by_resource = {}
     for index, name in enumerate(found.resources):
         if name in pairs.resources:
             truth, raw = pairs.built([name])[:, 0], pairs.estimates([name])[:, 0]
             value, low, high = (x[:, index] for x in (found.value, found.low, found.high))
-            told[name] = Predicted(pairs.groups, truth, raw, value, low, high, found.far)
-    return told
+            by_resource[name] = Predicted(pairs.groups, truth, raw, value, low, high, found.far)
+    return by_resource
 
 
-def score(told: Mapping[str, Predicted]) -> Scores:
-    """Per resource. Errors are fractions of what was built, of 1 where nothing was: `mape_raw` of
-    the estimate, `mape` of the prediction. `coverage_90` is the share of designs inside the 90 %
-    interval, `width_90` its median width over the prediction, `kendall_tau` the order of the
-    designs, predicted against built (None where all are equal), and `extrapolated` the share of
-    designs that lie far from training."""
-    return {name: _score(x) for name, x in told.items()}
+def score(predictions: Mapping[str, Predicted]) -> Scores:
+    """Score the predictions of each resource.
+
+    Errors are fractions of the measured amount, or of 1 if that is 0.
+
+    Returns:
+        For each resource: `mape_raw`, the mean error of the estimate; `mape`, that of the
+        prediction; `coverage_90`, the share of designs inside the 90 % interval; `width_90`, the
+        median ratio of interval width to prediction; `kendall_tau`, the rank correlation of
+        predictions and measurements (None if all are equal); `extrapolated`, the share of designs
+        that are far from training.
+    """
+    return {name: _score(x) for name, x in predictions.items()}
 
 
 def held(x: Predicted) -> NDArray[np.bool_]:
-    """Which intervals hold what was measured."""
+    """Which intervals contain the measured amount."""
     found: NDArray[np.bool_] = (x.low - EXACT <= x.measured) & (x.measured <= x.high + EXACT)
     return found
 
@@ -101,12 +120,18 @@ def _tau(value: Floats, truth: Floats) -> float | None:
     return None if np.isnan(found) else found
 
 
-HALF = 0.5  # cells are whole: an interval holds what it rounds to
+ROUNDING = 0.5  # counts are whole numbers: intervals include the numbers that they round to
 
 
 def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Predicted]:
-    """Each block predicted from all the others. Of resources that are counted, not learned, the
-    estimate is the prediction, and the interval a point. ConfigError where too few are left."""
+    """Predict each block from all other blocks.
+
+    For resources that are counted and not learned, the prediction is the estimate and the interval
+    has zero width.
+
+    Raises:
+        ConfigError: There are too few blocks to leave one out.
+    """
     if len(rows) <= MIN_PAIRS:
         rule, remedy = f"must be {MIN_PAIRS + 1} at least to leave one out", "Measure more."
         raise ConfigError(problem("measured blocks", rule, len(rows), remedy))
@@ -124,13 +149,13 @@ def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Predicted]:
                 np.array([getattr(f, part)[0, i] for f in found])
                 for part in ("value", "low", "high")
             )
-            low, high = np.maximum(0.0, low - HALF), high + HALF
+            low, high = np.maximum(0.0, low - ROUNDING), high + ROUNDING
         predicted[resource] = Predicted(names, truth, raw, value, low, high, far)
     return predicted
 
 
 def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:
-    """(LEARNED): mean relative error of predictions for `others`."""
+    """Mean relative errors, (LEARNED), of predictions for `others` learned from `known`."""
     truth = measured(others, LEARNED)
     value = fit_blocks(known).predict([row.block for row in others]).value
     errors: Floats = abs(value - truth) / np.maximum(truth, 1)

@@ -1,13 +1,15 @@
-"""A calibration file: measurements and the recipe, as JSON; fitted anew whenever it is read.
+"""Calibration files: measurements and a recipe as JSON, fitted whenever the file is read.
 
-The recipe is a factor a resource, the geometric mean of measured / estimated, kept only where it
-predicts a design that is left out better than the estimate does. Few designs allow no more: it is
-for users with five to fifty reports. Where designs were measured at both stages there are two ways
-to the last one: its own factor, or one from the estimate to HLS, which all reports of HLS teach,
-times one from HLS to the last stage, which few need to teach. The better one is kept.
+The recipe is one factor for each resource: the geometric mean of measured / estimated, used only if
+it predicts left-out designs better than the estimate does. More is not possible with the five to
+fifty reports that users have. If designs were measured at both stages, there are two estimators of
+the last stage: its own factor, or the product of a factor from the estimate to HLS (learned from
+all HLS reports) and one from HLS to the last stage (learned from few reports). The better one is
+used.
 
-The interval is conformal, of the errors of designs left out; with fewer than FEW designs, whose
-quantile is too near to their largest, no narrower than Student's t says of as many.
+The interval is conformal, from the errors of left-out designs. With fewer than FEW designs, whose
+quantile is close to their largest error, it is at least as wide as Student's t distribution
+requires.
 """
 
 from __future__ import annotations
@@ -37,12 +39,12 @@ from qnas.accel.cost.prediction import Prediction, Range
 LEVEL = 0.9
 FEW = 20
 ESTIMATORS = ("estimate", "factor", "chain")
-DIGITS = 3  # of predicted amounts
+DIGITS = 3  # decimals of predicted amounts
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationFile(Value):
-    """What is written."""
+    """The content of a calibration file."""
 
     measurements: MeasuredDesigns
     recipe: Literal["factor"] = "factor"
@@ -50,10 +52,16 @@ class CalibrationFile(Value):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """(RESOURCES) each, logarithms: what is added to the estimate, and half an interval.
-    `before`, `after`: mean relative errors on designs left out. `estimators`: of ESTIMATORS, what
-    was kept.
-    It predicts the stage of `setup`."""
+    """A fitted correction of estimates; it predicts the stage of `setup`.
+
+    Attributes:
+        setup: The conditions of the measurements.
+        shift: (RESOURCES) term added to the logarithm of an estimate.
+        half: (RESOURCES) half the width of the 90 % interval, in logarithms.
+        before: (RESOURCES) mean relative error of the estimate on left-out designs.
+        after: (RESOURCES) mean relative error of the prediction on left-out designs.
+        estimators: (RESOURCES) the name in ESTIMATORS of the one that is used.
+    """
 
     setup: Setup
     shift: Floats
@@ -63,33 +71,37 @@ class Calibration:
     estimators: tuple[str, ...]
 
     def range_of(self, resource: str, estimated: float) -> Range:
-        """What `estimated` of a resource predicts: value, and ends of its 90 % interval."""
+        """Predict the amount of a resource and its 90 % interval from the estimated amount."""
         index = RESOURCES.index(resource)
         middle = math.log1p(estimated) + self.shift[index]
         value, low, high = (math.expm1(middle + s * self.half[index]) for s in (0, -1, 1))
-        # Rounded, so that where nothing is added an amount is what it was.
+        # Rounded, so that a shift of zero leaves an amount unchanged.
         return Range(*(round(max(0.0, amount), DIGITS) for amount in (value, low, high)))
 
     def limits(self, limits: Mapping[str, int], *, upper: bool = False) -> dict[str, int]:
-        """The largest estimates whose prediction (or the interval's upper end) keeps `limits`."""
+        """Return the largest estimates whose predictions (or upper ends, with `upper`) keep
+        `limits`.
+        """
         return {name: self._limit(name, limit, upper=upper) for name, limit in limits.items()}
 
     def _limit(self, resource: str, limit: int, *, upper: bool) -> int:
         index = RESOURCES.index(resource)
         added = self.shift[index] + (self.half[index] if upper else 0.0)
-        # The small term keeps a limit that nothing is added to where it is.
+        # The small term leaves a limit unchanged if the shift is zero.
         return max(0, math.floor(math.expm1(math.log1p(limit) - added) + 1e-6))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Predicts resources by `calibration`. With `upper` the upper ends must keep the limits."""
+    """The predictor of a calibration. With `upper`, the upper ends of the intervals must
+    keep limits.
+    """
 
     calibration: Calibration
     upper: bool = False
 
     def predict(self, estimate: Estimate) -> Prediction:
-        """Resources as measured designs tell, cycles as they are modelled."""
+        """Predict resources by the calibration, and cycles by the cost model."""
         resources = {
             name: self.calibration.range_of(name, getattr(estimate.resources, name))
             for name in RESOURCES
@@ -104,12 +116,14 @@ class Calibrated:
 
 
 def fit(found: MeasuredDesigns) -> Calibration:
-    """Every design left out once."""
+    """Fit a calibration to measured designs, leaving out each design once to choose the
+    estimators.
+    """
     stage, designs = found.stage, found.predicted
     pairs = [(d.estimated, _at(stage, d)) for d in designs]
     truth = log_residuals(pairs)
     estimators = (np.zeros_like(truth), _others(truth), _chained(found, designs))
-    losses = np.array([_mape(way, truth) for way in estimators])
+    losses = np.array([_mape(guess, truth) for guess in estimators])
     best = np.argmin(losses, axis=0)
     left_out = np.choose(best, estimators)
     everything = (np.zeros(len(RESOURCES)), truth.mean(axis=0), _whole_chain(found))
@@ -124,7 +138,12 @@ def fit(found: MeasuredDesigns) -> Calibration:
 
 
 def read_calibration(path: Path) -> tuple[MeasuredDesigns, Calibration]:
-    """CheckpointError for a damaged file; ConfigError for too few measurements in it."""
+    """Read a calibration file and fit it.
+
+    Raises:
+        CheckpointError: The file is damaged.
+        ConfigError: The file has too few measurements.
+    """
     measurements = read_value(CalibrationFile, path).measurements
     return measurements, fit(measurements)
 
@@ -136,14 +155,17 @@ def _at(stage: str, design: MeasuredDesign) -> Resources:
 
 
 def _others(truth: Floats) -> Floats:
-    """(designs, resources): the mean of all designs but each."""
+    """(designs, resources): the mean over all other designs."""
     found: Floats = (truth.sum(axis=0) - truth) / (len(truth) - 1)
     return found
 
 
 def _steps(designs: Sequence[MeasuredDesign]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Log residuals of the first stage and of the second, NaN where one was not measured; and
-    which designs have both."""
+    """Log residuals of the steps estimate -> HLS and HLS -> last stage.
+
+    Returns:
+        Residuals of both steps, NaN if a stage was not measured, and a mask of designs with both.
+    """
     nothing = np.full(len(RESOURCES), np.nan)
 
     def step(a: Resources | None, b: Resources | None) -> Floats:
@@ -155,7 +177,10 @@ def _steps(designs: Sequence[MeasuredDesign]) -> tuple[Floats, Floats, NDArray[n
 
 
 def _chained(found: MeasuredDesigns, designs: Sequence[MeasuredDesign]) -> Floats:
-    """(designs, resources): both factors, from all designs but each; infinite without a chain."""
+    """(designs, resources): the sum of both steps' mean residuals over all other designs.
+
+    Infinite if too few designs have both stages.
+    """
     if not _has_chain(found):
         return np.full((len(designs), len(RESOURCES)), np.inf)
     first, second, _ = _steps(found.designs)
@@ -179,7 +204,7 @@ def _has_chain(found: MeasuredDesigns) -> bool:
 
 
 def _half(errors: Floats) -> Floats:
-    """(resources): half of the 90 % interval."""
+    """(resources): half the width of the 90 % interval, in logarithms."""
     count = len(errors)
     rank = min(1.0, math.ceil((count + 1) * LEVEL) / count)
     half: Floats = np.quantile(abs(errors), rank, axis=0, method="higher")
@@ -190,6 +215,6 @@ def _half(errors: Floats) -> Floats:
 
 
 def _mape(guess: Floats, truth: Floats) -> Floats:
-    """(resources): mean relative error of amounts plus one."""
+    """(resources): mean relative error of 1 + amount."""
     found: Floats = np.mean(abs(np.expm1(guess - truth)), axis=0)
     return found

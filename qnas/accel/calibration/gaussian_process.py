@@ -1,7 +1,7 @@
-"""Gaussian processes that learn the log residuals of a few measurements, one a resource.
+"""Gaussian processes that learn the log residuals of a few measurements, one for each resource.
 
-A process knows how far a point lies from those that were measured, which is what the choice of the
-next measurement needs. Its 90 % interval is made conformal by the errors on points left out.
+A process gives a spread that grows with the distance from measured points, which the choice of the
+next measurement needs. Its 90 % interval is made conformal by the errors on left-out points.
 """
 
 from __future__ import annotations
@@ -19,32 +19,49 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from qnas.accel.calibration.pairs import Floats
 
 LEVEL = 0.9
-# Times the error of estimates: beyond it what is learned is not used. Of few points that lie far
-# from each other each is predicted badly by the rest, although what lies between them is
-# predicted well.
+# Largest ratio of a process's error to the estimate's error with which the process is used. It
+# is above 1, since few and distant points predict each other badly although points between
+# them are predicted well.
 WORSE = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Made by `fit_processes`. (resources) each: `learned`, whether the process is not much worse
-    than the estimate on points left out, which else is the prediction; `stretch`, half an interval
-    over the process' spread."""
+    """Gaussian processes of all resources; made by `fit_processes`.
+
+    Attributes:
+        each: One process for each resource.
+        learned: (resources) whether the process is used: its error on left-out points is at most
+            WORSE times the estimate's. Otherwise the estimate is the prediction.
+        stretch: (resources) ratio of half an interval to the spread.
+    """
 
     each: tuple[GaussianProcessRegressor, ...]
     learned: NDArray[np.bool_]
     stretch: Floats
 
     def predict(self, x: Floats) -> tuple[Floats, Floats]:
-        """(points, resources) each: what is added to the logarithm of an estimate, and the process'
-        spread; half an interval is spread times `stretch`."""
+        """Predict corrections at points of `x`, (points, features).
+
+        Returns: (points, resources) each: the term added to the logarithm of an estimate, and the
+            spread. Half an interval is `stretch` times the spread.
+        """
         found = [process.predict(x, return_std=True) for process in self.each]
         shift, spread = (np.stack([f[i] for f in found], axis=1) for i in (0, 1))
         return shift * self.learned, spread
 
     def gains(self, known: Floats, left: Floats, goals: Floats, weights: Floats) -> Floats:
-        """(left): by how much the weighted variance of `goals`, over all resources, falls with one
-        measurement at each of `left`. Rows of features; `known` were measured, or shall be."""
+        """Compute how much one more measurement reduces the variance of `goals`.
+
+        Args:
+            known: (measured, features) points that were or will be measured.
+            left: (candidates, features) points that may be measured next.
+            goals: (goals, features) points whose variance counts.
+            weights: (goals) weight of each goal.
+
+        Returns:
+            (candidates) reduction of the weighted variance, summed over the resources.
+        """
         total = np.zeros(len(left))
         for process in self.each:
             kernel = process.kernel_.k1  # without the noise of a single measurement
@@ -59,7 +76,12 @@ class Processes:
 
 
 def fit_processes(x: Floats, residuals: Floats) -> Processes:
-    """`x` (points, features), `residuals` (points, resources), logarithms."""
+    """Fit one process for each resource.
+
+    Args:
+        x: (points, features).
+        residuals: (points, resources) logarithms.
+    """
     each = tuple(_process(x, y) for y in residuals.T)
     found = [_left_out(p, y) for p, y in zip(each, residuals.T, strict=True)]
     learned, stretch = zip(*found, strict=True)
@@ -67,7 +89,7 @@ def fit_processes(x: Floats, residuals: Floats) -> Processes:
 
 
 def _process(x: Floats, y: Floats) -> GaussianProcessRegressor:
-    """Length and size of what is learned, and of noise, by the likelihood of what was measured."""
+    """Fit a process: length scale, amplitude and noise by maximum likelihood."""
     kernel = ConstantKernel(1e-2, (1e-5, 1.0)) * RBF(2.0, (0.5, 20.0)) + WhiteKernel(
         1e-3, (1e-5, 1e-1)
     )
@@ -77,9 +99,13 @@ def _process(x: Floats, y: Floats) -> GaussianProcessRegressor:
 
 
 def _left_out(process: GaussianProcessRegressor, y: Floats) -> tuple[bool, float]:
-    """Every point left out (Rasmussen and Williams, 5.12: error and spread follow from the inverse
-    covariance): whether the process is not much farther than 0, and the conformal quantile of error
-    over spread."""
+    """Leave out every point once (Rasmussen and Williams, 5.12: error and spread follow from the
+    inverse covariance).
+
+    Returns:
+        Whether the errors are at most WORSE times the residuals, and the conformal quantile of
+        error over spread.
+    """
     inverse: NDArray[np.float64] = np.linalg.inv(process.kernel_(process.X_train_))
     spread, error = 1 / np.sqrt(np.diag(inverse)), inverse @ y / np.diag(inverse)
     learned = bool(np.mean(abs(error)) <= WORSE * np.mean(abs(y)))

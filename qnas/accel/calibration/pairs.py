@@ -1,4 +1,4 @@
-"""Pairs: designs with an estimate (`hls_*`) and what was implemented (`impl_*`), from a CSV."""
+"""Pairs: designs with estimated (`hls_*`) and implemented (`impl_*`) amounts, read from a CSV."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from qnas.errors import ConfigError, problem
 Floats = NDArray[np.float64]
 Row = Mapping[str, str | None]
 
-# Resource -> (its estimate, what was implemented). `lut` is all LUTs, `logic_lut` those that are
-# neither memory nor shift register.
+# Resource -> (column of the estimate, column of the implementation). `lut` is all LUTs, `logic_lut`
+# the LUTs that are neither memory nor shift register.
 TARGETS: Mapping[str, tuple[str, str]] = {
     "lut": ("hls_lut", "impl_lut"),
     "logic_lut": ("hls_lut", "impl_logic_lut"),
@@ -30,20 +30,25 @@ FEATURES = (
 )
 REQUIRED = (*FEATURES, "impl_lut", "impl_logic_lut", "impl_ff")
 OPTIONAL = ("impl_dsp", "impl_bram18")
-RAMB = ("impl_ramb36", "impl_ramb18")  # what `impl_bram18` is made of, where it is not given
-CONDITIONS = ("part", "clk_target_ns")  # what the tools were told; optional
+RAMB = ("impl_ramb36", "impl_ramb18")  # sum up to `impl_bram18` if that is absent
+CONDITIONS = ("part", "clk_target_ns")  # settings of the tools; optional
 # The period that HLS expects, from its table of the part's delays: optional. Designs of one part
 # share most of its values; those of another part have others, even where no column names the part.
 CLOCK = "clk_est_ns"
 MIN_PAIRS = 5
-# The same design, built twice, differs by 8 % at most in the pairs at hand: more contradicts.
-TWINS = 1.1
+# Duplicates of one design differ by at most 8 % in the available pairs; a larger ratio is an error.
+DUPLICATE_RATIO = 1.1
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """`columns` are numbers, one a design; `groups` name the kernel of each design, `conditions`
-    its part and clock as far as they are given."""
+    """Designs with their estimates and implementations.
+
+    Attributes:
+        groups: (designs) name of each design's kernel.
+        columns: (designs) numbers of each column.
+        conditions: (designs) part and clock, as far as the CSV gives them.
+    """
 
     groups: NDArray[np.str_]
     columns: Mapping[str, Floats]
@@ -54,36 +59,40 @@ class Pairs:
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """Those of TARGETS that were implemented, in order."""
+        """Names in TARGETS whose implemented amounts are given, in order."""
         return tuple(name for name, (_, impl) in TARGETS.items() if impl in self.columns)
 
     def subset(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Pairs:
-        """The designs of a mask, or of indices in their order."""
+        """Select designs by a mask or by indices."""
         columns = {name: column[chosen] for name, column in self.columns.items()}
         return Pairs(self.groups[chosen], columns, self.conditions[chosen])
 
     def estimates(self, resources: Sequence[str]) -> Floats:
-        """(designs, resources)."""
+        """Return the estimated amounts, (designs, resources)."""
         return np.stack([self.columns[TARGETS[name][0]] for name in resources], axis=1)
 
     def built(self, resources: Sequence[str]) -> Floats:
-        """(designs, resources)."""
+        """Return the implemented amounts, (designs, resources)."""
         return np.stack([self.columns[TARGETS[name][1]] for name in resources], axis=1)
 
     def log_residuals(self) -> Floats:
-        """(designs, resources): log of (1 + implemented) / (1 + estimated), so that none may be
-        estimated or built."""
+        """Return log((1 + implemented) / (1 + estimated)), (designs, resources); zeros are
+        allowed.
+        """
         names = self.resources
         residuals: Floats = np.log1p(self.built(names)) - np.log1p(self.estimates(names))
         return residuals
 
 
 def read_pairs(path: Path, *, at_least: int = MIN_PAIRS) -> Pairs:
-    """The designs of a CSV with the columns `kernel` and REQUIRED; OPTIONAL, RAMB, CONDITIONS and
-    `design` are used where they are.
+    """Read the designs of a CSV.
 
-    ConfigError for a missing file or column, for what is no finite number or negative, for fewer
-    than `at_least` designs, and for designs that are there twice and contradict each other.
+    The columns `kernel` and those in REQUIRED must exist. Those in OPTIONAL, RAMB and CONDITIONS,
+    and `design`, are used if they exist.
+
+    Raises:
+        ConfigError: The file or a column is missing, a number is negative or not finite, there are
+            fewer than `at_least` designs, or duplicates of a design contradict each other.
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -117,7 +126,7 @@ def _columns(path: Path, rows: Sequence[Row]) -> dict[str, Floats]:
 
 
 def _plain(text: str | None) -> str:
-    """10.0 and 10 are one clock."""
+    """Write equal numbers equally: 10.0 and 10 are one clock."""
     try:
         return f"{float(text or ''):g}"
     except ValueError:
@@ -141,7 +150,9 @@ def _number(path: Path, line: int, name: str, text: str | None) -> float:
 
 
 def _refuse_contradictions(path: Path, rows: Sequence[Row], columns: Mapping[str, Floats]) -> None:
-    """A design is known by its kernel, name, conditions and estimates."""
+    """Refuse duplicates with different results; kernel, name, conditions and estimates
+    identify a design.
+    """
     seen: dict[tuple[object, ...], int] = {}
     built = [name for name in columns if name not in (*FEATURES, CLOCK)]
     for index, row in enumerate(rows):
@@ -149,7 +160,7 @@ def _refuse_contradictions(path: Path, rows: Sequence[Row], columns: Mapping[str
         first = seen.setdefault((*names, *(columns[name][index] for name in FEATURES)), index)
         for name in built:
             low, high = sorted((columns[name][first], columns[name][index]))
-            if 1 + high > TWINS * (1 + low):
+            if 1 + high > DUPLICATE_RATIO * (1 + low):
                 subject = f"{path} lines {first + 2} and {index + 2}: {name}"
                 rule = "must agree, as they are of one design and one estimate"
                 got = f"{columns[name][first]:g} and {columns[name][index]:g}"

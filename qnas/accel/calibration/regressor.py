@@ -1,15 +1,16 @@
-"""Trees that learn log(implemented / estimated), with conformal intervals that respect groups.
+"""Trees that learn log(implemented / estimated), with conformal intervals across groups of designs.
 
-Nonconformity is the error on a group left out, divided by a scale that grows with the spread of
-the trees and the distance to the nearest training design (normalised conformal prediction,
-Papadopoulos et al. 2002). How fast it grows with distance is learned from harder tasks: a group
-whose kin are left out with it, and one whose designs are larger than all of training. Coverage
-holds for groups like the known ones; farther away the widening is a rule, not a guarantee. It ends
-where an interval spans all that estimates were ever off: a factor of a hundred would say nothing.
+The nonconformity score is the error on a left-out group, divided by a scale that grows with the
+spread of the trees and the distance to the nearest training design (normalised conformal
+prediction, Papadopoulos et al. 2002). The growth with distance is learned from harder tasks: a
+group left out with its most similar groups, and a group whose designs are larger than all training
+designs. Coverage holds for groups similar to the known ones; farther away the widening is a rule,
+not a guarantee. An interval is at most as wide as the range of all known errors, since a wider one
+carries no information.
 
-Trees alone, as a linear part extrapolates worse: trained on the smaller half of the ZCU102 pairs,
-the larger fifth is missed by 20, 16 and 9 % (LUT, logic LUT, FF), by 19, 28 and 12 % with a ridge
-on logarithms, and by more with a quadratic one.
+There is no linear part, since it extrapolates worse: trained on the smaller half of the ZCU102
+pairs, the trees miss the larger fifth by 20, 16 and 9 % (LUT, logic LUT, FF), a ridge regression on
+logarithms by 19, 28 and 12 %, and a quadratic one by more.
 """
 
 from __future__ import annotations
@@ -30,21 +31,29 @@ Groups = NDArray[np.generic]
 Split = tuple[Mask, Mask]  # designs known, designs left out
 
 TREES, LEAF = 50, 2
-FLOOR = 0.02  # of the scale: no interval is narrower than trees that agree by chance would make it
-FOLDS = 5  # where all designs are of one group
-SMALL, LARGE = 0.6, 0.8  # quantiles of size: growth is learned from below one to above the other
+FLOOR = 0.02  # least spread in the scale, for trees that agree by chance
+FOLDS = 5  # random groups, if all designs are of one group
+SMALL, LARGE = 0.6, 0.8  # quantiles of size: designs below SMALL predict those above LARGE
 SLOPES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-STRANGE = 3.0  # intervals for another part or clock are so much wider: a rule, not a guarantee
-FEW_GROUPS = 2  # so many do not tell how unlike groups are: what is far from them is strange, too
-ALWAYS = np.log(2.0)  # half an interval may reach so far, and as far as estimates were ever off
+OUT_OF_DISTRIBUTION = 3.0  # widening of intervals for another part or clock: not a guarantee
+FEW_GROUPS = 2  # too few to show how groups differ: distant designs are out of distribution
+LEAST_RANGE = np.log(2.0)  # least limit of half an interval
 SAME_CLOCK_NS = 0.006  # reports round to hundredths or thousandths
-LEAST = 0.25  # of the quantile: resources that were always exact are not certain for ever
+LEAST = 0.25  # least quantile: estimates that were always exact may still err
 
 
 @dataclass(frozen=True, slots=True)
 class PairsPrediction:
-    """(designs, resources) each; amounts, not logarithms. `far`: designs farther from training
-    than groups there are from each other (95 %), or of another part or clock."""
+    """Predicted amounts (not logarithms).
+
+    Attributes:
+        resources: Names of the resources.
+        value: (designs, resources) amounts.
+        low: (designs, resources) lower ends of the intervals.
+        high: (designs, resources) upper ends.
+        far: (designs) whether the design is of another part or clock, or farther from training
+            than 95 % of left-out designs.
+    """
 
     resources: tuple[str, ...]
     value: Floats
@@ -55,21 +64,26 @@ class PairsPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """(designs, resources): log residual and spread of the trees; (designs): distance to the
-    nearest training design."""
+    """Output of the trees.
+
+    Attributes:
+        residual: (designs, resources) log residual.
+        spread: (designs, resources) standard deviation over the trees.
+        distance: (designs) distance to the nearest training design.
+    """
 
     residual: Floats
     spread: Floats
     distance: Floats
 
     def scale(self, reach: float, slope: Floats) -> Floats:
-        """What an error is measured by; (1 + slope) times as much at `reach` as at distance 0."""
+        """Scale of the nonconformity score; at distance `reach` it is 1 + slope times that at 0."""
         found: Floats = (FLOOR + self.spread) * (1 + slope * (self.distance / reach)[:, None])
         return found
 
 
 class Forest:
-    """Trees on logarithms of the features and of their ratios, and the designs they know."""
+    """Trees on logarithms of the features and of their ratios, with the training designs."""
 
     def __init__(self, train: Pairs, *, seed: int) -> None:
         x = _features(train)
@@ -97,9 +111,22 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class PairsRegressor:
-    """Made by `fit_pairs`. `learned`: resources whose trees beat the estimate on groups left out;
-    of the others the estimate itself is the prediction. `usual` and `widest`: half an interval, in
-    logarithms, of a typical design left out, and at most. `few`: known are FEW_GROUPS at most."""
+    """A fitted regressor; made by `fit_pairs`.
+
+    Attributes:
+        forest: The trees.
+        resources: Names of the resources.
+        conditions: Parts and clocks of the training designs.
+        clocks_ns: Periods that HLS expects of the training designs, ascending; None if not given.
+        learned: (resources) whether the trees beat the estimate on left-out groups. Otherwise the
+            estimate is the prediction.
+        quantile: (resources) conformal quantile of error over scale.
+        slope: (resources) growth of the scale with distance.
+        reach: 95 % quantile of the distance of left-out designs.
+        usual: (resources) half an interval of a typical left-out design, in logarithms.
+        widest: (resources) largest half of an interval, in logarithms.
+        few: Whether there are at most FEW_GROUPS training groups.
+    """
 
     forest: Forest
     resources: tuple[str, ...]
@@ -118,7 +145,7 @@ class PairsRegressor:
         out_of_distribution, distant = self._out_of_distribution(pairs), raw.distance > self.reach
         half = self.quantile * raw.scale(self.reach, self.slope)
         unlike = (out_of_distribution | (distant & self.few))[:, None]
-        half = np.where(unlike, STRANGE * np.maximum(half, self.usual), half)
+        half = np.where(unlike, OUT_OF_DISTRIBUTION * np.maximum(half, self.usual), half)
         half = np.minimum(half, self.widest)
         middle = np.log1p(pairs.estimates(self.resources)) + raw.residual * self.learned
         value, low, high = (np.expm1(middle + sign * half) for sign in (0, -1, 1))
@@ -126,8 +153,11 @@ class PairsRegressor:
         return PairsPrediction(self.resources, value, low, high, out_of_distribution | distant)
 
     def _out_of_distribution(self, pairs: Pairs) -> Mask:
-        """Of another part or clock, as they are named or as the period that HLS expects tells. On
-        the ZCU102 pairs 6 % of a kernel's periods are none of the other kernels'."""
+        """Find designs of another part or clock, by their conditions or by the period that HLS
+        expects.
+
+        On the ZCU102 pairs, 6 % of a kernel's periods differ from those of all other kernels.
+        """
         out_of_distribution: Mask = ~np.isin(pairs.conditions, sorted(self.conditions))
         if self.clocks_ns is not None and CLOCK in pairs.columns:
             known, found = self.clocks_ns, pairs.columns[CLOCK]
@@ -138,15 +168,22 @@ class PairsRegressor:
 
 
 def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegressor:
-    """The regressor of all of `train`; its intervals from errors on each group left out."""
+    """Fit a regressor to all of `train`; intervals come from the errors on each left-out group.
+
+    Args:
+        train: The training designs.
+        level: Coverage of the intervals.
+        seed: Seed of the trees, and of the folds if all designs are of one group.
+    """
     groups = _folds(train, seed)
     near = _left_out(train, [(groups != g, groups == g) for g in np.unique(groups)], seed)
     learned = near.loss(np.ones(1)) < near.loss(np.zeros(1))
     reach = max(float(np.quantile(near.raw.distance, 0.95)), 1e-9)
-    tasks = (_growth(train, groups), _kin(train, groups))
+    tasks = (_growth(train, groups), _dissimilar_groups(train, groups))
     harder = [_left_out(train, task, seed) for task in map(_possible, tasks) if task]
     quantile = slope = np.full(len(learned), SLOPES[-1])
-    for candidate in reversed(SLOPES):  # the least that covers what is harder, or the steepest
+    # The smallest slope that covers the harder tasks, or the largest.
+    for candidate in reversed(SLOPES):
         trial = np.full(len(learned), candidate)
         known, *others = (
             x.quantile(reach, trial, learned=learned, level=level) for x in (near, *harder)
@@ -173,9 +210,9 @@ def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegres
 
 
 def _range_with_zero(residuals: Floats) -> Floats:
-    """(resources)."""
+    """(resources): width of the range of the residuals and 0, at least LEAST_RANGE."""
     least, most = np.minimum(0.0, residuals.min(axis=0)), np.maximum(0.0, residuals.max(axis=0))
-    found: Floats = np.maximum(ALWAYS, most - least)
+    found: Floats = np.maximum(LEAST_RANGE, most - least)
     return found
 
 
@@ -216,26 +253,31 @@ def _left_out(train: Pairs, splits: Sequence[Split], seed: int) -> _LeftOut:
 
 
 def _growth(train: Pairs, groups: Groups) -> Iterator[Split]:
-    """Small designs of the other groups, and the large ones of this: known, left out."""
+    """Yield (known, left out) for each group: small designs of other groups, its own large
+    designs.
+    """
     rank = np.argsort(np.argsort(train.columns["hls_lut"], kind="stable")) / len(train)
     for group in np.unique(groups):
         yield (rank < SMALL) & (groups != group), (rank >= LARGE) & (groups == group)
 
 
-def _kin(train: Pairs, groups: Groups) -> Iterator[Split]:
-    """The half of the groups that is least like this one, and this one: known, left out. Two
-    groups are as unlike as their designs are distant, nearest to nearest, on average."""
+def _dissimilar_groups(train: Pairs, groups: Groups) -> Iterator[Split]:
+    """Yield (known, left out) for each group: the half of the groups least similar to it, and
+    itself.
+
+    The distance between two groups is the mean distance of a design to the nearest of the other.
+    """
     x = _features(train)
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
     names = np.unique(groups)
     for group in names:
-        unlike = [KDTree(x[groups == g]).query(x[groups == group])[0].mean() for g in names]
-        half = names[np.argsort(unlike)[(len(names) + 1) // 2 :]]
-        yield np.isin(groups, half), groups == group
+        distances = [KDTree(x[groups == g]).query(x[groups == group])[0].mean() for g in names]
+        dissimilar = names[np.argsort(distances)[(len(names) + 1) // 2 :]]
+        yield np.isin(groups, dissimilar), groups == group
 
 
 def _folds(train: Pairs, seed: int) -> Groups:
-    """Groups as they are; FOLDS random ones where there is but one."""
+    """Return the groups, or FOLDS random ones if there is only one group."""
     if len(np.unique(train.groups)) > 1:
         return train.groups
     return np.random.default_rng(seed).permutation(len(train)) % FOLDS
@@ -246,6 +288,6 @@ def _features(pairs: Pairs) -> Floats:
 
 
 def _inputs(x: Floats) -> NDArray[np.float32]:
-    """(designs, inputs): the features and their pairwise differences, as trees read them."""
+    """(designs, inputs): the features and their pairwise differences, the inputs of the trees."""
     ratios = [x[:, i] - x[:, j] for i, j in combinations(range(x.shape[1]), 2)]
     return np.hstack([x, np.stack(ratios, axis=1)]).astype(np.float32)

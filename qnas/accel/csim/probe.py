@@ -1,11 +1,11 @@
-"""The probe: a C simulation in which memories record what pipelined loops do to them.
+"""The probe: a C simulation whose memories record the accesses of pipelined loops.
 
-A C simulation says nothing of when a memory is touched. The probe does: it compiles a copy of a
-project whose memories are the recording ones of `hls/instrument/probe.hpp`, runs the same vectors
-and finds, of each pipelined loop and memory, how often an iteration loads and stores a bank, in
-which order, and after how many iterations a word is touched again. DEPENDENCE pragmas are held
-against that. It speaks of the vectors that were run: addresses depend on the stage table and on no
-value of an image, so every stage of a network is seen by any image.
+A C simulation does not show when a memory is accessed. The probe compiles a copy of a project with
+the recording memories of `hls/instrument/probe.hpp` and runs the same vectors. For each pipelined
+loop and memory it finds how often an iteration loads and stores a bank, in which order, and after
+how many iterations a word is accessed again. DEPENDENCE pragmas are compared with these findings.
+The result holds for the vectors that were run. Addresses depend on the stage table and not on the
+values of an image, so any image covers every stage of a network.
 """
 
 from __future__ import annotations
@@ -30,12 +30,19 @@ MEMORY = re.compile(r"^(\s*)((?:static )?(?:qnas::)?\w+Memory) (\w+);", re.MULTI
 
 @dataclass(frozen=True, slots=True)
 class Access(Value):
-    """What a pipelined loop does to a memory.
+    """Accesses of a pipelined loop to a memory.
 
-    `loads`, `stores`: of one bank in one iteration, at most; a word loaded twice counts once.
-    `loads_behind_stores`: how often a bank was loaded after a store in the same iteration. `raw`,
-    `war`, `waw`: iterations between a write and a later read of the same word (and so on), at
-    least; None if that never happens. `within`: which of the three occur inside an iteration.
+    Attributes:
+        loop: The loop.
+        memory: The memory.
+        loads: Most loads of one bank in one iteration; repeated loads of a word count once.
+        stores: Most stores to one bank in one iteration.
+        loads_behind_stores: How often a bank was loaded after a store in the same iteration.
+        raw: Fewest iterations between a write and a later read of the same word; None if that
+            never happens.
+        war: The same between a read and a later write.
+        waw: The same between two writes.
+        within: Which of the three occur inside one iteration.
     """
 
     loop: str
@@ -49,15 +56,21 @@ class Access(Value):
     within: tuple[str, ...]
 
     def nearest(self, kind: str) -> int | None:
-        """Of "RAW", "WAR" or "WAW"."""
+        """Return the distance of "RAW", "WAR" or "WAW", in iterations."""
         distance: int | None = getattr(self, kind.lower())
         return distance
 
 
 @dataclass(frozen=True, slots=True)
 class Probe(Value):
-    """Outcome of a probe: `iterations` of pipelined loops watched, `claims` held against them, and
-    every fault as a sentence."""
+    """Outcome of a probe.
+
+    Attributes:
+        iterations: Iterations of pipelined loops that were recorded.
+        accesses: Accesses of each loop to each memory.
+        claims: Number of DEPENDENCE pragmas that were compared.
+        faults: One sentence for each fault.
+    """
 
     iterations: int
     accesses: tuple[Access, ...]
@@ -70,10 +83,17 @@ class Probe(Value):
 
 
 def instrumented(project: Path, into: Path) -> tuple[PipelinedLoop, ...]:
-    """Copy the C++ of `project` to `into`, with memories that record; returns its pipelined loops,
-    by the number that the copy calls them.
+    """Copy the C++ of a project with recording memories.
 
-    Raises GeneratorError for C++ in which loops or memories are not found.
+    Args:
+        project: The project.
+        into: The directory of the copy.
+
+    Returns:
+        The pipelined loops; the copy refers to them by their index.
+
+    Raises:
+        GeneratorError: Loops or memories are not found in the C++.
     """
     for folder in ("src", "sim", "tb"):
         shutil.copytree(project / folder, into / folder)
@@ -84,13 +104,13 @@ def instrumented(project: Path, into: Path) -> tuple[PipelinedLoop, ...]:
     for path, text in sources.items():
         own = [(number, loop) for number, loop in enumerate(loops) if loop.path == path]
         (into / path).write_text(_recording(path, _entered(text, own)))
-    shapes = into / "tb/project.hpp"  # the plan's shapes are asked of the plain memories
+    shapes = into / "tb/project.hpp"  # takes the plan's shapes from the plain memories
     shapes.write_text(re.sub(r"static_assert\(tb::has_shape.*\n", "\n", shapes.read_text()))
     return loops
 
 
 def _entered(text: str, loops: Iterable[tuple[int, PipelinedLoop]]) -> str:
-    """`text`, in which each loop says when it is entered and when an iteration begins."""
+    """Insert a call at the entry of each loop and one at the start of each iteration."""
     lines = text.split("\n")
     for number, loop in loops:
         head, last = loop.for_line - 1, loop.last_line - 1
@@ -100,7 +120,7 @@ def _entered(text: str, loops: Iterable[tuple[int, PipelinedLoop]]) -> str:
 
 
 def _recording(path: str, text: str) -> str:
-    """`text` with memories that record."""
+    """Replace the memories in `text` by recording ones."""
     if path == TYPES:
         changed, count = TYPEDEF.subn(_memory, text)
         include = "#include <hls_stream.h>\n"
@@ -118,7 +138,7 @@ def _memory(found: re.Match[str]) -> str:
 
 
 def probe_of(results: Sequence[Mapping[str, Any]], loops: Sequence[PipelinedLoop]) -> Probe:
-    """One outcome of what several processes wrote, each of its own images."""
+    """Merge the results of several processes, each of its own images, into one outcome."""
     seen: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
     for result in results:
         for access in result["accesses"]:

@@ -1,4 +1,4 @@
-"""The C simulation of a project: its images divided among processes, one a core."""
+"""C simulation of a project, with its images divided among processes, one for each core."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from qnas.accel.hls.emit.bench import Input, vectors, vectors_header
 from qnas.errors import VerificationError
 from qnas.numerics import Ints
 
-EQUAL, UNEQUAL = 0, 1  # exit statuses of the test bench that come with a result
-PROBE_RESULT = "QNAS_PROBE"  # environment: where a program with a probe writes what it found
+EQUAL, UNEQUAL = 0, 1  # exit statuses with which the test bench writes a result
+PROBE_RESULT = "QNAS_PROBE"  # environment variable: path of a probe's result
 BATCH_VALUES = 1 << 23  # values of the reference held in memory at once
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What the processes of one verification have in common. The program is compiled while the
-    reference computes what it is compared with."""
+    """State that all processes of one verification share.
+
+    The program is compiled while the reference computes the expected values.
+    """
 
     program: Future[Path]
     project: Path
@@ -33,16 +35,21 @@ class Simulation:
     children: Children
 
     def probe_path(self, job: int) -> Path:
-        """Where process number `job` writes what its probe found, if it has one."""
+        """Path of the probe result of process number `job`."""
         return self.work / f"probe{job}.json"
 
 
 def run_parts(
     run: Simulation, inputs: Sequence[Input], labels: Ints
 ) -> list[tuple[int, list[dict[str, Any]]]]:
-    """(first image, results by network) of each process; one a core, on neighbouring images.
+    """Simulate all images, one process for each core, each on consecutive images.
 
-    Raises VerificationError if the simulation breaks down, and what compiling raises.
+    Returns:
+        (first image, results by network) of each process.
+
+    Raises:
+        VerificationError: The simulation breaks down.
+        CompileError: The program does not compile.
     """
     jobs = max(1, min(os.cpu_count() or 1, len(labels)))
     bounds = [len(labels) * job // jobs for job in range(jobs + 1)]
@@ -64,8 +71,7 @@ def run_parts(
 
 
 def write_vectors(path: Path, inputs: Sequence[Input], labels: Ints, *, images: slice) -> None:
-    """The vectors file of the test bench for some of the images, a batch of them in memory at a
-    time."""
+    """Write the vectors file of the test bench for some of the images, one batch at a time."""
     with path.open("wb") as out:
         header, values = vectors_header(inputs, labels[images])
         out.write(header)

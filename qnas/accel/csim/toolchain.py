@@ -1,4 +1,4 @@
-"""Compiling a project's C simulation with g++, with the stand-in headers or with Xilinx's."""
+"""Compilation of a project's C simulation with g++, with the stand-in headers or with Xilinx's."""
 
 from __future__ import annotations
 
@@ -25,9 +25,15 @@ KEPT_OBJECTS = 128  # a few hundred kilobytes each
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """A compiler, its optimisation flags, and where `ap_int.h` comes from (None: the project's
-    stand-in; a folder of Xilinx's headers gives the same results, much slower). Objects are kept
-    in `cache` (None: the user's) by the content that they were compiled from."""
+    """A compiler and its settings.
+
+    Attributes:
+        command: The compiler.
+        flags: Optimisation flags.
+        ap_int: Folder of Xilinx's headers, which give the same results at a much lower speed; None
+            for the project's stand-in.
+        cache: Folder of compiled objects by their content; None for the user's cache.
+    """
 
     command: str = "g++"
     flags: tuple[str, ...] = FAST
@@ -35,17 +41,29 @@ class Toolchain:
     cache: Path | None = None
 
     def version(self) -> str:
-        """First line of `--version`; ToolMissingError if the compiler is not installed."""
+        """First line of the compiler's `--version`.
+
+        Raises:
+            ToolMissingError: The compiler is not installed.
+        """
         self._require()
         done = subprocess.run([self.command, "--version"], capture_output=True, text=True)
         return done.stdout.splitlines()[0] if done.stdout else self.command
 
     def compile(self, project: Path, build: Path, *, children: Children | None = None) -> Path:
-        """Compile `project` into `build`, as far as the cache has no object of the same content;
-        returns the program. The compilers are started among `children`.
+        """Compile `project` into `build`; sources whose objects are in the cache are skipped.
 
-        Raises ToolMissingError without a compiler, CompileError with the log's end when the sources
-        do not compile.
+        Args:
+            project: The project.
+            build: The directory of the program.
+            children: Starts the compiler processes.
+
+        Returns:
+            Path of the program.
+
+        Raises:
+            ToolMissingError: The compiler is not installed.
+            CompileError: The sources do not compile; the message has the end of the log.
         """
         compiler, children = self.version(), children or Children()
         build.mkdir(parents=True, exist_ok=True)
@@ -67,8 +85,9 @@ class Toolchain:
     def _object(
         self, project: Path, source: str, folder: Path, compiler: str, children: Children
     ) -> bytes:
-        """The object of one source: from the cache if its text with all headers, the compiler and
-        the flags are those of an undamaged object there."""
+        """Return the object of one source, and compile it if the cache has no intact object for the
+        same text (with all headers), compiler and flags.
+        """
         headers = self.ap_int or project / "sim"
         includes = [f"-I{path}" for path in (headers, project / "src", project / "tb")]
         options = ["-std=c++14", *self.flags, "-DQNAS_TRACE", "-Wno-unknown-pragmas", *includes]
@@ -78,7 +97,7 @@ class Toolchain:
         command = [self.command, *options, "-c", str(project / source), "-o"]
         content = kept(target, lambda fresh: _run([*command, str(fresh)], children))
         with suppress(OSError):
-            os.utime(target)  # used just now: `_keep_newest` deletes others first
+            os.utime(target)  # marks it as recently used for `_keep_newest`
         return content
 
     def _require(self) -> None:
@@ -92,7 +111,11 @@ class Toolchain:
 
 
 def _run(command: list[str], children: Children) -> str:
-    """Standard output of a compiler; CompileError if it fails."""
+    """Run a compiler and return its standard output.
+
+    Raises:
+        CompileError: The compiler fails.
+    """
     done = children.run(command)
     if done.returncode:
         tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:])
@@ -104,7 +127,7 @@ def _run(command: list[str], children: Children) -> str:
 
 
 def _keep_newest(folder: Path, count: int) -> None:
-    """Delete all objects but those that were used last; other processes may do so as well."""
+    """Delete all objects but the most recently used; other processes may do so at the same time."""
     used = {}
     for path in folder.glob("*.o"):
         with suppress(FileNotFoundError):
@@ -114,7 +137,7 @@ def _keep_newest(folder: Path, count: int) -> None:
 
 
 def find_ap_int() -> Path | None:
-    """Xilinx's ap_int headers: `$XILINX_HLS/include`, or those inside an installed hls4ml."""
+    """Find Xilinx's ap_int headers: `$XILINX_HLS/include`, or those inside an installed hls4ml."""
     candidates = []
     if "XILINX_HLS" in os.environ:
         candidates.append(Path(os.environ["XILINX_HLS"]) / "include")

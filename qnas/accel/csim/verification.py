@@ -1,4 +1,4 @@
-"""Verification: what a C simulation found, put together from its processes."""
+"""Verification: the outcome of a C simulation, merged from its processes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from qnas.errors import VerificationError
 
 @dataclass(frozen=True, slots=True)
 class Mismatch(Value):
-    """The first value that differs: of which stage, which image, which index of the flat result.
+    """The first value that differs, by stage, image and index into the flat result.
 
-    A loop that iterates more or less often than the plan says is a mismatch too, of the stage
+    A loop whose iterations differ from the plan is also a mismatch, with the stage
     `<stage>, loop <name>`.
     """
 
@@ -30,12 +30,22 @@ class Mismatch(Value):
 
 @dataclass(frozen=True, slots=True)
 class Verification(Value):
-    """Outcome of a C simulation: `images` run through `stages` stages, `values` compared.
+    """Outcome of a C simulation of one network.
 
-    In `packed_images` of them products were made as the DSPs make them, several at once; in the
-    others one by one. `accuracy` is top-1 of the simulated logits. `seconds` is all of it,
-    compiling included; `simulated_seconds` is processor time of the kernel alone. `probe`: what
-    the loops do to memories, where that was asked for; its faults are failures too.
+    Attributes:
+        images: Images that were simulated.
+        packed_images: Images in which products were computed as the DSPs pack them; in the others
+            they were computed one by one.
+        stages: Stages that were compared.
+        values: Values that were compared.
+        mismatches: Values that differ.
+        accuracy: Top-1 accuracy of the simulated logits, a fraction.
+        first_mismatch: The first difference; None if there is none.
+        loops_checked: Loops whose iterations were compared.
+        seconds: Wall time, including compilation.
+        simulated_seconds: Processor time of the kernel alone.
+        compiler: Version of the compiler.
+        probe: Accesses of the loops to memories, if they were recorded; its faults are failures.
     """
 
     images: int
@@ -57,9 +67,17 @@ class Verification(Value):
 
 
 def merged(parts: Sequence[tuple[int, Mapping[str, Any]]], plan: HardwarePlan) -> Verification:
-    """One outcome of several processes: of each its first image and what its test bench wrote.
+    """Merge the results of several processes.
 
-    Not yet told: `seconds` and `compiler`. VerificationError if something was not compared.
+    Args:
+        parts: (first image, content of the test bench's result) of each process.
+        plan: The plan of the network.
+
+    Returns:
+        The outcome without `seconds` and `compiler`, which the caller sets.
+
+    Raises:
+        VerificationError: Some values were not compared.
     """
     results = [result for _, result in parts]
     loops, faults = _check_loops(results, plan)
@@ -89,7 +107,7 @@ def merged(parts: Sequence[tuple[int, Mapping[str, Any]]], plan: HardwarePlan) -
 def _check_loops(
     results: Iterable[Mapping[str, Any]], plan: HardwarePlan
 ) -> tuple[int, list[Mismatch]]:
-    """How many loops of the plan were compared, and those that iterate otherwise."""
+    """Count the compared loops of the plan, and list those whose iterations differ."""
     checked, faults = 0, []
     for result in results:
         for stage, counted in zip(plan.stages, result["loops"], strict=True):

@@ -1,7 +1,7 @@
-"""verify_project: C simulation of a project against the integer reference.
+"""verify_project: C simulation of a project, compared with the integer reference.
 
-Every value of every stage of every image is compared, and every pipelined loop's iterations are
-counted and compared with the plan.
+Every value of every stage of every image is compared, and the iterations of every pipelined loop
+are counted and compared with the plan.
 """
 
 from __future__ import annotations
@@ -43,22 +43,33 @@ def verify_project(
     packed_images: int | None = 1,
     probe: bool = False,
 ) -> tuple[Verification, ...]:
-    """Compile the project in `directory`, run `images` (B, C, H, W) through each of its networks,
-    compare.
+    """Compile a project, run images through each of its networks and compare all values.
 
-    Of several networks each image runs through one after the other, so that each finds what another
-    one left in the memories. `plans` are those that the project must be of; by default the ones it
-    says it is of. Mismatches are returned, by network. Raises CheckpointError for a project of
-    other networks or plans, ToolMissingError without g++, CompileError if the simulation does not
-    compile, VerificationError if it breaks down (a deadlock, a stream read empty). `workdir` keeps
-    the build; otherwise nothing stays.
+    With several networks, each image runs through all of them in turn, so that each network starts
+    with memories that hold another network's data.
 
-    Of each process's images (a process a core) the first `packed_images` are simulated with packed
-    products, which every row slot and every token lane then went through with the network's own
-    weights; the others, twice as fast, with the same sums made one product at a time. None: all.
+    Args:
+        directory: The project.
+        networks: The networks of the project's kernel.
+        images: (B, C, H, W) normalised images.
+        labels: (B) class numbers.
+        plans: The plans that the project must have; by default those in its plan.json.
+        workdir: Directory that keeps the build; by default the build is deleted.
+        toolchain: The compiler.
+        packed_images: Number of images in each process (one for each core) whose products are
+            computed as the DSPs pack them. This covers every row slot and token lane with the
+            network's own weights. The products of other images are computed one by one, twice as
+            fast, with equal sums. None: all images.
+        probe: Record the accesses of pipelined loops to memories (`qnas.accel.csim.probe`).
 
-    With `probe` memories record what the pipelined loops do to them (`qnas.accel.csim.probe`); its
-    faults are in the result.
+    Returns:
+        One outcome for each network, including mismatches and faults of the probe.
+
+    Raises:
+        CheckpointError: The project has other networks or plans.
+        ToolMissingError: g++ is not installed.
+        CompileError: The simulation does not compile.
+        VerificationError: The simulation breaks down (a deadlock, a read of an empty stream).
     """
     toolchain = toolchain or Toolchain()
     start = time.monotonic()
@@ -94,7 +105,7 @@ def verify_project(
 
 
 def inputs_of(networks: Sequence[IntegerNetwork], images: NDArray[np.float32]) -> list[Input]:
-    """(B, C, H, W) images as each network of a kernel takes them."""
+    """Convert (B, C, H, W) images to the input of each network of a kernel."""
     return [
         Input(index, network, network.quantize_images(images))
         for index, network in enumerate(networks)
@@ -106,8 +117,9 @@ def _project_plans(
     networks: Sequence[IntegerNetwork],
     expected: Sequence[HardwarePlan] | None,
 ) -> tuple[HardwarePlan, ...]:
-    """The project's plans, once they are found to be `expected`, and its weights those of
-    `networks`."""
+    """Return the project's plans after checking that they are `expected`, and that its weights are
+    those of `networks`.
+    """
     plans = read_plans(directory / "plan.json")
     for index, (plan, wanted) in enumerate(zip(plans, expected or (), strict=False)):
         _check_plan(directory, plan, wanted, "" if len(plans) == 1 else f" of network {index}")
