@@ -108,8 +108,12 @@ def plot_resources(run: Run) -> go.Figure:
 
 
 def plot_predictions(run: Run) -> go.Figure:
-    """What the study's calibration predicts of the resources of each pick, with 90 % intervals,
-    beside the estimates; ConfigError for a study without one."""
+    """Plot the calibrated prediction of each pick's resources, with 90 % intervals, beside the
+    estimates.
+
+    Raises:
+        ConfigError: The study has no calibration.
+    """
     figure = device_figures.predictions(_content(run))
     if figure is None:
         rule, remedy = "must name a calibration", "Make one with `qnas calibrate`."

@@ -14,11 +14,11 @@ GRACE_S = 5.0  # between SIGTERM, upon which g++ deletes its temporary files, an
 
 
 class Children:
-    """Programs that end when the block they are used in is left by an error or an interrupt.
+    """Programs that are stopped when an error or an interrupt leaves the `with` block.
 
-    `subprocess.run` in a thread goes on after an interrupt of the main thread, and ends only the
-    program itself, not those it started. Here each program has a process group of its own. Enter
-    this as the innermost of several contexts: an executor's waits for its threads.
+    `subprocess.run` in a thread continues after an interrupt of the main thread, and stops only the
+    program itself, not the programs that it started. Here each program has its own process group.
+    Enter this context innermost: the exit of an executor's context waits for its threads.
     """
 
     def __init__(self) -> None:
@@ -41,9 +41,9 @@ class Children:
     def run(
         self, command: Sequence[str], *, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `command` to its end, with what it prints as text.
+        """Run `command` to its end, and capture its output as text.
 
-        Raises InterruptedError once `stop` was called.
+        Raises InterruptedError after a call of `stop`.
         """
         with self._lock:
             if self._stopped:
@@ -64,11 +64,11 @@ class Children:
         finally:
             with self._lock:
                 self._running.discard(process)
-            _signal(process, signal.SIGKILL)  # none is left, but after an error of this thread
+            _signal(process, signal.SIGKILL)  # ends the group after an error of this thread
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def stop(self) -> None:
-        """End all programs, and start no more."""
+        """Stop all programs, and refuse to start more."""
         with self._lock:
             self._stopped = True
             running = list(self._running)
@@ -81,6 +81,6 @@ class Children:
 
 
 def _signal(process: subprocess.Popen[str], number: int) -> None:
-    """Send a signal to a program and to all that it started."""
+    """Send a signal to a program and to all programs that it started."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval (low, high) of `share` of `count` independent cases, all fractions
-    (Wilson, 1927)."""
+    """The 95 % interval (low, high) of a `share` of `count` independent cases (Wilson, 1927); all
+    three are fractions."""
     from scipy.stats import binomtest
 
     found = binomtest(round(share * count), count).proportion_ci(method="wilson")
@@ -13,6 +13,6 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 
 
 def accuracy_text(share: float, count: int, *, separator: str = " ") -> str:
-    """An accuracy with what it was counted on: "96.67% of 360 (94.27% to 98.09%)"."""
+    """Format an accuracy with its number of images: "96.67% of 360 (94.27% to 98.09%)"."""
     low, high = wilson_interval(share, count)
     return f"{share:.2%} of {count:,}{separator}({low:.2%} to {high:.2%})"

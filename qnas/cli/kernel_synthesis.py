@@ -18,7 +18,7 @@ COUNTED = ("lut", "ff", "dsp", "bram18", "uram")
 
 
 def measure_kernels(paths: Sequence[Path], cache: Path) -> None:
-    """Synthesize the kernel of each plan and print what it is made of."""
+    """Synthesize the kernel of each plan and print its resources by unit."""
     from qnas.accel.cost.analytic import estimate
     from qnas.accel.plan.multi_network import read_plans
     from qnas.accel.rtl.kernel.synthesize import synthesize_kernel
@@ -34,7 +34,8 @@ def measure_kernels(paths: Sequence[Path], cache: Path) -> None:
 
 
 def kernel_table(name: str, found: KernelSynthesis, modelled: Resources) -> Table:
-    """A row a unit, the largest first; then all of it, and what the cost model says."""
+    """The table with one row per unit, the largest first, then the sum and the cost model's
+    estimate."""
     from rich.table import Table
 
     table = Table(title=f"{name} ({found.tools}, not placed)", title_justify="left")

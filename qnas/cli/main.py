@@ -106,7 +106,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Entry point of the `qnas` program. SIGTERM ends it as Ctrl-C does."""
+    """Run the `qnas` command. SIGTERM ends it in the same way as Ctrl-C."""
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(cli())
 

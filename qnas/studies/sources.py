@@ -1,4 +1,4 @@
-"""What the parts of a study may be given as: objects, or names that lead to them."""
+"""The accepted forms of a study's parts: objects, or names that refer to objects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def stem_of(source: SpaceSource | DeviceSource) -> str:
 
 
 def check_known(key: str, name: str, names: Sequence[str]) -> None:
-    """Raises UnknownNameError, naming the nearest, unless `name` is one of `names`."""
+    """Raise UnknownNameError, with the nearest known name, unless `name` is one of `names`."""
     if name not in names:
         raise UnknownNameError(
             problem(key, "must be a known name", repr(name), nearest(name, names))

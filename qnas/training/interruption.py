@@ -1,4 +1,4 @@
-"""Interruption: SIGINT and SIGTERM during a training, held back until its checkpoint is written."""
+"""Interruption: delays SIGINT and SIGTERM during a training until its checkpoint is written."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Notes SIGINT and SIGTERM while it is entered, and delivers them later.
+    """A context that records SIGINT and SIGTERM and delivers them later.
 
-    A second SIGINT is delivered at once. Python allows handlers in the main thread only: in another
-    one, and for signals that are ignored, nothing is changed.
+    A second SIGINT is delivered immediately. Python allows signal handlers only in the main thread:
+    in other threads, and for ignored signals, the context changes nothing.
     """
 
     def __init__(self) -> None:
@@ -39,8 +39,8 @@ class Interruption:
             self.deliver()
 
     def deliver(self) -> None:
-        """Do what the received signal would have done; KeyboardInterrupt if that does not raise,
-        or if another process of the training received it."""
+        """Raise the received signal again with its original handler. Raises KeyboardInterrupt if the
+        handler does not raise, or if another process of the training received the signal."""
         self._restore()
         number, self.received = self.received, None
         if number is not None:

@@ -1,4 +1,4 @@
-"""Digests of what an export wrote, by which a damaged file is noticed and made again."""
+"""Digests of exported files, to detect damaged files and write them again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def record_outputs(files: KernelDirectory, *, networks: int) -> None:
 
 
 def damaged_outputs(files: KernelDirectory) -> tuple[str, ...]:
-    """The files that are missing or not as they were written; none if nothing was recorded."""
+    """The files that are missing or changed since the export; empty if nothing was recorded."""
     if not files.outputs.exists():
         return ()
     try:
@@ -35,7 +35,7 @@ def damaged_outputs(files: KernelDirectory) -> tuple[str, ...]:
 
 
 def _names(files: KernelDirectory, networks: int) -> list[str]:
-    """Of the project, and of what an export writes beside it."""
+    """The names of the project's files, and of the files that an export writes beside it."""
     paths = [files.project / name for name in emitted_files(networks)] + [files.timing]
     if isinstance(files, PickDirectory):
         paths += [files.architecture, files.plan, files.network, files.weights]
@@ -45,7 +45,7 @@ def _names(files: KernelDirectory, networks: int) -> list[str]:
 
 
 def _sha256(path: Path) -> str:
-    """Of a file's content; empty if it cannot be read."""
+    """The SHA-256 of a file's content; "" if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

@@ -17,8 +17,8 @@ BATCH = 256  # images in memory at once
 
 @dataclass(frozen=True, slots=True)
 class ReportAccuracy:
-    """Top-1 on all `images` of the report split, as fractions: of a subnet, fake-quantized, and of
-    its integer network."""
+    """Top-1 accuracies on all `images` of the report split, as fractions: of the fake-quantized
+    subnet, and of its integer network."""
 
     fake_quant: float
     integer: float
@@ -26,7 +26,7 @@ class ReportAccuracy:
 
 
 def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
-    """Count both on every image of the report split, independent of the simulated images."""
+    """Measure both accuracies on every image of the report split; the simulation may use fewer."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     images, labels = run.subset("report")

@@ -20,12 +20,12 @@ CREATE_STUDY = 0
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a journal holds.
+    """The content of a journal.
 
     Attributes:
-        entries: The whole entries, a line each.
-        damaged: The lines of which something is not an entry, by number from 1.
-        torn: Whether the last line has no end: its append was never finished, so never made.
+        entries: The complete entries, one line each.
+        damaged: The lines that contain anything but an entry, with their numbers from 1.
+        torn: Whether the last line has no end: its append was not completed and does not count.
     """
 
     entries: tuple[bytes, ...]
@@ -33,10 +33,10 @@ class Content:
     torn: bool
 
     def mended(self, *, name: str, directions: Sequence[int]) -> bytes:
-        """A journal of the whole entries.
+        """The text of a journal with the complete entries.
 
-        If none of them creates the study, one of this `name` and with these `directions` (as Optuna
-        numbers them) is put first, since Optuna counts studies by these entries.
+        If none of them creates the study, an entry that creates one of this `name` with these
+        `directions` (in Optuna's numbers) is put first: Optuna counts studies by these entries.
         """
         entries = list(self.entries)
         if all(json.loads(entry)["op_code"] != CREATE_STUDY for entry in entries):
@@ -49,7 +49,7 @@ class Content:
             entries.insert(0, json.dumps(created, separators=(",", ":")).encode())
         return b"".join(entry + b"\n" for entry in entries)
 
-    def told(self, path: Path, *, where: str) -> str:
+    def message(self, path: Path, *, where: str) -> str:
         """A sentence on the damaged lines."""
         numbers = ", ".join(str(number) for number, _ in self.damaged[:5])
         more = ", ..." if len(self.damaged) > 5 else ""
@@ -61,7 +61,7 @@ class Content:
 
 
 def read_content(data: bytes) -> Content:
-    """The content of a journal. ValueError if it holds something, and no entry at all."""
+    """Parse a journal; ValueError if it is not empty but has no entry at all."""
     *lines, rest = data.split(b"\n")
     entries: list[bytes] = []
     damaged: list[tuple[int, bytes]] = []
@@ -76,20 +76,21 @@ def read_content(data: bytes) -> Content:
 
 
 def direction_numbers(directions: Sequence[Direction]) -> list[int]:
-    """The numbers of objectives' directions in a journal."""
+    """Optuna's numbers of objectives' directions in a journal."""
     return [StudyDirection[direction.upper()].value for direction in directions]
 
 
 def mend(path: Path, *, name: str, directions: Sequence[int]) -> None:
-    """Rewrite the journal at `path`, if it is damaged or torn, as its whole entries.
+    """Rewrite the journal at `path` with its complete entries, if it is damaged or torn.
 
-    Damaged lines are appended to the file beside it that ends in `.damaged`, and a warning says so.
+    Damaged lines are appended to a file beside the journal with the suffix `.damaged`, which a
+    warning reports.
     `name` and `directions` are those of `Content.mended`. Raises ValueError as `read_content`.
     """
     if not path.exists():
         return
     with path.open("r+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # no append is under way
+        fcntl.flock(stream, fcntl.LOCK_EX)  # no append is in progress
         data = stream.read()
         content = read_content(data)
         if not content.damaged:
@@ -100,12 +101,12 @@ def mend(path: Path, *, name: str, directions: Sequence[int]) -> None:
         with aside.open("ab") as copy:
             copy.write(b"".join(line + b"\n" for _, line in content.damaged))
         write_atomically(path, content.mended(name=name, directions=directions))
-    told = content.told(path, where=f"the damaged lines are in {aside}")
-    logging.getLogger(__name__).warning("%s", told)
+    message = content.message(path, where=f"the damaged lines are in {aside}")
+    logging.getLogger(__name__).warning("%s", message)
 
 
 def _entries(line: bytes) -> list[bytes]:
-    """The whole entries in a line: one, unless it is damaged or several were fused."""
+    """The complete entries in a line: one, unless the line is damaged or joins several."""
     text, decoder = line.decode("ascii", "surrogateescape"), json.JSONDecoder()
     found, place = list[bytes](), text.find(START)
     while place >= 0:

@@ -54,9 +54,9 @@ class JournalReader:
         if not content.damaged:
             return data
         if content.damaged != self._told:
-            self._told = content.damaged
-            told = content.told(self._journal, where="the damaged lines are not read")
-            logging.getLogger(__name__).warning("%s", told)
+            self._reported = content.damaged
+            message = content.message(self._journal, where="the damaged lines are not read")
+            logging.getLogger(__name__).warning("%s", message)
         return content.mended(name=self._name, directions=direction_numbers(self._directions))
 
 
