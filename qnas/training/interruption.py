@@ -39,8 +39,11 @@ class Interruption:
             self.deliver()
 
     def deliver(self) -> None:
-        """Raise the received signal again with its original handler. Raises KeyboardInterrupt if the
-        handler does not raise, or if another process of the training received the signal."""
+        """Raise the received signal again, with its original handler.
+
+        Raises KeyboardInterrupt if the handler does not raise, or if another process of the
+        training received the signal.
+        """
         self._restore()
         number, self.received = self.received, None
         if number is not None:

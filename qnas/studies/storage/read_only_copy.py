@@ -25,7 +25,7 @@ class JournalReader:
         self._directions, self._metrics = directions, metrics
         self._stamp: tuple[int, int] | None = None
         self._study: optuna.Study | None = None
-        self._told: tuple[tuple[int, bytes], ...] = ()
+        self._reported: tuple[tuple[int, bytes], ...] = ()
 
     def study(self) -> optuna.Study:
         """An in-memory copy of the study's current state; cached until the journal grows.
@@ -53,7 +53,7 @@ class JournalReader:
             return data  # `open_study` refuses it
         if not content.damaged:
             return data
-        if content.damaged != self._told:
+        if content.damaged != self._reported:
             self._reported = content.damaged
             message = content.message(self._journal, where="the damaged lines are not read")
             logging.getLogger(__name__).warning("%s", message)
