@@ -13,7 +13,8 @@ import click
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write this page."
 )
-def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None) -> None:
+@click.option("--trust", is_flag=True, help="Execute the Python files that the runs name.")
+def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None, trust: bool) -> None:
     """Compare two or more runs: fronts, hypervolumes, the most accurate candidate at each speed.
 
     RUNS are run directories such as runs/NAME; all must use the same data. Without --fps, the
@@ -26,7 +27,7 @@ def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None) -
     from qnas.studies.report.compare_page import render_comparison, study_rows, target_rows
     from qnas.studies.report.comparison import compare
 
-    found = compare(runs, fps=fps)
+    found = compare(runs, fps=fps, trust=trust)
     table = Table(title="Side by side", title_justify="left")
     table.add_column("")
     for run in found.runs:

@@ -48,6 +48,28 @@ _INFOS = (
 )
 
 
+# Descriptions that runs recorded, by reference: the Python files are not executed for them.
+_RECORDED: dict[str, ObjectiveInfo] = {}
+
+
+def use_recorded(name: str, info: ObjectiveInfo) -> None:
+    """Let `objective_info` describe the reference `name` by what a run recorded.
+
+    Raises:
+        ConfigError: Another run recorded something else for the same reference.
+    """
+    if _RECORDED.setdefault(name, info) != info:
+        rule, remedy = "must be one objective in all runs that are read", "Read them apart."
+        raise ConfigError(problem("objectives", rule, f"{name}: two", remedy))
+
+
+def check_objective(name: str) -> None:
+    """Load the objective `name` of a study that is about to run; what `use_recorded` was told of it
+    is forgotten. Raises as `objective_info`."""
+    _RECORDED.pop(name, None)
+    objective_info(name)
+
+
 def objective_names() -> list[str]:
     """The names of the built-in objectives and those of plugins."""
     ours = [info.name for info in _INFOS]
@@ -63,6 +85,8 @@ def objective_info(name: str) -> ObjectiveInfo:
     for info in _INFOS:
         if info.name == name:
             return info
+    if name in _RECORDED:
+        return _RECORDED[name]
     own = own_objective(name)
     about = (type(own).__doc__ or "").strip().split("\n")[0]
     return ObjectiveInfo(own.name, own.unit, own.direction, f"{name}: {about}")

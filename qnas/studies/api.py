@@ -237,7 +237,7 @@ def run(
     with writable_run(config, runs=Path(runs)) as opened:
         for stage in _stages(opened, until, pool, callbacks, progress):
             stage()
-    return open_run(opened.files.path)
+    return open_run(opened.files.path, trust=True)  # the study was given by the caller
 
 
 def _stages(
@@ -257,15 +257,18 @@ def _stages(
     return list(stages.values())[: list(stages).index(until) + 1]
 
 
-def open_run(directory: Path | str) -> OpenRun:
+def open_run(directory: Path | str, *, trust: bool = False) -> OpenRun:
     """Open the run in `directory` (runs/NAME) read-only, without a lock, also during a search.
 
+    The run's space and objectives are read from its manifest, as data. With `trust`, the Python
+    files that its study names may be executed, for data that such a file loads.
+
     Raises:
-        ConfigError: The directory holds no run.
+        ConfigError: The directory holds no run, or one that cannot be read without `trust`.
         CheckpointError: The manifest is damaged.
     """
     path = Path(directory)
-    return OpenRun(readable_config(path), path, read_only=True)
+    return OpenRun(readable_config(path, trust=trust), path, read_only=True, trust=trust)
 
 
 def plan(

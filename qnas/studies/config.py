@@ -237,7 +237,7 @@ class Study(Value):
             ConfigError: A share of the device's DSPs is less than one DSP.
         """
         from qnas.data import check_data_name
-        from qnas.objectives.registry import objective_info
+        from qnas.objectives.registry import check_objective
         from qnas.spaces import space_names
 
         if isinstance(self.data, str):
@@ -249,7 +249,7 @@ class Study(Value):
         if isinstance(self.space, str) and not is_reference(self.space):
             check_known("space", self.space, space_names())
         for name in (*self.objective_names, *self.limit_values):
-            objective_info(name)
+            check_objective(name)
         self._check_sampler()
         dsps, share = self.board().limit("dsp"), self.search.dsp_shares[0]
         require(

@@ -74,10 +74,13 @@ class Comparison:
         return min(reaching, key=lambda t: (t.values["error"], -t.fps), default=None)
 
 
-def compare(folders: Sequence[Path], *, fps: Sequence[float] = ()) -> Comparison:
+def compare(
+    folders: Sequence[Path], *, fps: Sequence[float] = (), trust: bool = False
+) -> Comparison:
     """Read the runs in `folders` and compare them with `side_by_side`.
 
-    Raises ConfigError for fewer than two runs and for a folder that is no run.
+    Python files that they name are executed only with `trust`. Raises ConfigError for fewer than
+    two runs, for a folder that is no run, and for a run that cannot be read without `trust`.
     """
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         rule = "must be two or more different runs"
@@ -85,7 +88,7 @@ def compare(folders: Sequence[Path], *, fps: Sequence[float] = ()) -> Comparison
         raise ConfigError(problem("compare", rule, found, "Give directories like runs/NAME."))
     labels = _labels(folders)
     return side_by_side(
-        [_read(f, label) for f, label in zip(folders, labels, strict=True)], fps=fps
+        [_read(f, label, trust=trust) for f, label in zip(folders, labels, strict=True)], fps=fps
     )
 
 
@@ -104,12 +107,12 @@ def side_by_side(read: Sequence[ComparedRun], *, fps: Sequence[float] = ()) -> C
     return Comparison(runs, objectives, _box(points), _targets(runs, fps), tuple(_cautions(runs)))
 
 
-def _read(folder: Path, label: str) -> ComparedRun:
+def _read(folder: Path, label: str, *, trust: bool) -> ComparedRun:
     files = RunDirectory(folder)
     if not (files.manifest.is_file() and files.journal.is_file()):
         remedy = "Give a directory like runs/NAME; `qnas search` makes its journal."
         raise ConfigError(problem("compare", "must be the directory of a run", folder, remedy))
-    run = read_run(folder)
+    run = read_run(folder, trust=trust)
     return ComparedRun(label, run.manifest, run.searched_records("compare"))
 
 

@@ -15,6 +15,7 @@ from qnas.accel.device import Device
 from qnas.data.image_set import ImageSet
 from qnas.data.splits import Splits
 from qnas.errors import CheckpointError, ConfigError, problem
+from qnas.objectives.registry import ObjectiveInfo, objective_info
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
 
@@ -55,6 +56,19 @@ class SplitSizes(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Definitions(Value):
+    """What a study's names in Python files stand for: a run is read without executing them.
+
+    Attributes:
+        space: The search space.
+        objectives: The objectives, also those of limits, by their names in the study.
+    """
+
+    space: SearchSpace
+    objectives: dict[str, ObjectiveInfo]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest(Value):
     """The content of manifest.json."""
 
@@ -68,6 +82,7 @@ class Manifest(Value):
     splits: SplitSizes
     device: Named
     calibration: Named = Named("", "")
+    definitions: Definitions | None = None
     stages: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
 
 
@@ -92,6 +107,9 @@ def make_manifest(
         ),
         device=device_of(device),
         calibration=calibration_of(config),
+        definitions=Definitions(
+            space, {n: objective_info(n) for n in (*config.objective_names, *config.limit_values)}
+        ),
     )
 
 

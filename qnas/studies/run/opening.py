@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from qnas._util.extensions import is_reference
 from qnas._util.serialization import write_json
 from qnas.data.given import write_images
 from qnas.data.image_set import ImageSet
 from qnas.errors import ConfigError, problem
+from qnas.objectives.registry import use_recorded
 from qnas.studies.config import Study
 from qnas.studies.run.data_check import check_fit, check_warm_start, inspect_data
 from qnas.studies.run.feasibility import assess
 from qnas.studies.run.manifest import (
+    Manifest,
     calibration_of,
     changed_sections,
     device_of,
@@ -62,16 +66,19 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
         yield run
 
 
-def read_run(directory: Path, *, config: Study | None = None) -> Run:
+def read_run(directory: Path, *, config: Study | None = None, trust: bool = False) -> Run:
     """Open the run in `directory` read-only: see `readable_config`."""
-    return Run(readable_config(directory, config=config), directory, read_only=True)
+    found = readable_config(directory, config=config, trust=trust)
+    return Run(found, directory, read_only=True, trust=trust or config is not None)
 
 
-def readable_config(directory: Path, *, config: Study | None = None) -> Study:
+def readable_config(directory: Path, *, config: Study | None = None, trust: bool = False) -> Study:
     """The study of the run in `directory`: `config` if given, else the study in its manifest.
 
-    Nothing is locked or written. Raises ConfigError for a directory that is no run, and for a
-    `config` that differs from the run's study.
+    Without `config` no Python file is executed unless `trust` is set: space and objectives are
+    those that the manifest holds as data. Nothing is locked or written. Raises ConfigError for a
+    directory that is no run, for a `config` that differs from the run's study, and for a manifest
+    without these data.
     """
     files = RunDirectory(directory)
     if not files.manifest.is_file():
@@ -79,7 +86,7 @@ def readable_config(directory: Path, *, config: Study | None = None) -> Study:
         raise ConfigError(problem("run", rule, directory, remedy))
     manifest = read_manifest(files.manifest)
     if config is None:
-        return manifest.config
+        return manifest.config if trust else _without_code(manifest, directory)
     config.check_names()
     now = {
         "space": space_of(config, config.search_space()),
@@ -89,3 +96,20 @@ def readable_config(directory: Path, *, config: Study | None = None) -> Study:
     changed = [name for name, it in now.items() if it.digest != getattr(manifest, name).digest]
     refuse([*changed_sections(manifest, config), *changed], directory)
     return config
+
+
+def _without_code(manifest: Manifest, directory: Path) -> Study:
+    """The study of a manifest, with what its names in Python files stand for as data."""
+    config, known = manifest.config, manifest.definitions
+    names = (config.space, *config.objective_names, *config.limit_values)
+    references = [name for name in names if isinstance(name, str) and is_reference(name)]
+    if not references:
+        return config
+    if known is None:
+        rule = "must hold its space and objectives as data, or be trusted to execute Python files"
+        remedy = "If you trust that file, give --trust (in Python trust=True)."
+        raise ConfigError(problem(str(directory), rule, references[0], remedy))
+    for name, info in known.objectives.items():
+        if is_reference(name):
+            use_recorded(name, info)
+    return dataclasses.replace(config, space=known.space)

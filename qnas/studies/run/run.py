@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.extensions import is_reference
 from qnas.accel.cost.prediction import Predictor
 from qnas.accel.device import Device
 from qnas.data import load_data
 from qnas.data.given import GivenImages, read_images
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.splits import Splits
-from qnas.errors import CheckpointError, QnasError, StageOrderError, problem
+from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import load_calibration, make_predictor
@@ -47,8 +48,10 @@ class Run:
     A `read_only` run holds no lock and writes nothing: another process may be searching it.
     """
 
-    def __init__(self, config: Study, directory: Path, *, read_only: bool = False) -> None:
-        self.config, self.read_only = config, read_only
+    def __init__(
+        self, config: Study, directory: Path, *, read_only: bool = False, trust: bool = True
+    ) -> None:
+        self.config, self.read_only, self.trust = config, read_only, trust
         self.files = RunDirectory(directory)
         self._records: StudyRecords | None = None
 
@@ -93,6 +96,9 @@ class Run:
             return config.data
         if isinstance(config.data, GivenImages):
             return read_images(self.files.images, config.data)
+        if not self.trust and is_reference(config.data_name):
+            rule, remedy = "must not be code of a run that is not trusted", "Give trust=True."
+            raise ConfigError(problem("data", rule, config.data_name, remedy))
         found = load_data(
             config.data_name,
             size=space.image_size,
