@@ -297,12 +297,6 @@ def test_a_journal_without_a_trial_is_said_to_have_none(copy: Path, kept: int) -
     refused(CliRunner().invoke(cli, ["compare", str(run), str(other)]), str(run), "qnas search")
 
 
-def test_a_front_that_misses_a_target_is_reported_first(copy: Path) -> None:
-    (copy / "study.toml").write_text("fps_targets = [99000000]\n" + STUDY)
-    refused(qnas("run", copy), "fastest reaches")
-    assert (copy / "runs/tiny/report.html").is_file()
-
-
 def test_a_target_beyond_the_space_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text("fps_targets = [99000000]\n" + STUDY)
     refused(qnas("run", tmp_path), "some subnet of the space")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from qnas.integer.network import IntegerNetwork
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import supernet_of
 
-BATCH = 256  # images in memory at once
+BATCH_VALUES, LARGEST_BATCH = 2_400_000, 256  # values of the images of a batch; images
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
 
 
 def _integer_top1(network: IntegerNetwork, images: Images, labels: NDArray[np.int64]) -> float:
+    batch = min(LARGEST_BATCH, max(1, BATCH_VALUES // math.prod(images.shape[1:])))
     right = sum(
-        int((network.predict(images[i : i + BATCH]) == labels[i : i + BATCH]).sum())
-        for i in range(0, len(labels), BATCH)
+        int((network.predict(images[i : i + batch]) == labels[i : i + batch]).sum())
+        for i in range(0, len(labels), batch)
     )
     return right / len(labels)
