@@ -1,4 +1,4 @@
-"""Collecting what several files and folders report: read, passed over with a remark, or faulty."""
+"""Collection of reports from files and folders; other files are skipped with a remark."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qnas.accel.reports.text import WithoutFigures
 from qnas.errors import ReportError, printable, problem
 
 TEXT_OF_XML = "text of an XML that is read"
-# What a report of one function says of a design whose summary leaves it out.
+# Fields that a report of one function adds to a summary of the design that lacks them.
 ADDED = (
     *("clock_target_ns", "clock_estimated_ns", "latency_cycles_max", "interval_max"),
     *("lut", "ff", "dsp", "bram18", "uram"),
@@ -24,8 +24,14 @@ ADDED = (
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What was read, with a remark for what was passed over, completed or is null for a reason;
-    the faults of files in a folder, and those of files that were named themselves."""
+    """The reports of some files and folders.
+
+    Attributes:
+        measurements: The measurements.
+        remarks: Sentences about skipped files, completed values and values that stay null.
+        broken: Faults of files that were found in a folder.
+        faults: Faults of files that were named by the caller.
+    """
 
     measurements: tuple[Measurement, ...]
     remarks: tuple[str, ...] = ()
@@ -34,11 +40,15 @@ class Reports:
 
 
 def read_reports(paths: Iterable[str | Path]) -> tuple[Measurement, ...]:
-    """Every report in `paths`, in their order; a folder stands for the reports in and below it.
+    """Read every report in `paths`, in their order.
 
-    ReportError naming file and line for a file in `paths` that is no report or one that is cut
-    off, and if there is none to read. What a folder holds beside its reports is passed over:
-    `collect_reports` says what.
+    Args:
+        paths: Files, and folders that stand for the reports in and below them. Other files in a
+            folder are skipped; `collect_reports` lists them.
+
+    Raises:
+        ReportError: A file in `paths` is not a report or is cut off (the message names file and
+            line), or there is no report.
     """
     found = collect_reports(paths)
     if found.faults:
@@ -47,9 +57,10 @@ def read_reports(paths: Iterable[str | Path]) -> tuple[Measurement, ...]:
 
 
 def collect_reports(paths: Iterable[str | Path]) -> Reports:
-    """As `read_reports`, with remarks; a faulty file never hides the others.
+    """Read every report in `paths`, as `read_reports` does, and return faults and remarks as well.
 
-    Raises ReportError only if there is nothing to read.
+    Raises:
+        ReportError: There is nothing to read.
     """
     collection = _Collection()
     for path in map(Path, paths):
@@ -73,7 +84,7 @@ def collect_reports(paths: Iterable[str | Path]) -> Reports:
 
 @dataclass(slots=True)
 class _Collection:
-    """`errors` say why there was nothing, should there be nothing."""
+    """Reports found so far; `errors` explain an empty result."""
 
     found: list[Measurement] = field(default_factory=list)
     passed: dict[str, list[Path]] = field(default_factory=dict)
@@ -83,7 +94,7 @@ class _Collection:
     seen: set[str] = field(default_factory=set)
 
     def add_file(self, path: Path) -> None:
-        """A file that was named itself."""
+        """Read a file that the caller named."""
         if not self._is_new(path):
             return
         try:
@@ -130,7 +141,7 @@ class _Collection:
         self.passed.setdefault(kind, []).append(path)
 
     def passed_over(self) -> str:
-        """Files by their kind."""
+        """List the skipped files by kind."""
         kinds = sorted(self.passed.items())
         return "; ".join(f"{few([path.name for path in paths])} ({kind})" for kind, paths in kinds)
 
@@ -142,8 +153,9 @@ class _Collection:
 
 
 def _without_functions(read: dict[Path, tuple[Measurement, ...]]) -> list[Measurement]:
-    """All measurements by path; reports of single functions become modules of the whole design's
-    beside them."""
+    """List all measurements by path, with reports of functions merged into their design as
+    modules.
+    """
     wholes = whole_reports(read)
     beside: dict[Path, list[Measurement]] = {whole: [] for whole in wholes.values()}
     found: dict[Path, tuple[Measurement, ...]] = {}
@@ -162,8 +174,10 @@ def _without_functions(read: dict[Path, tuple[Measurement, ...]]) -> list[Measur
 def _with_functions(
     first: Measurement, others: Sequence[Measurement], functions: Sequence[Measurement]
 ) -> Measurement:
-    """`first` with those functions as modules that the report does not list itself. A text lists
-    instances: there the functions take their place."""
+    """Add functions to `first` as modules, unless the report lists them itself.
+
+    A text report lists instances; the functions replace them.
+    """
     own = next((m for m in functions if m.top == first.top), None)
     if own is not None:
         lacking = {name: getattr(own, name) for name in ADDED if getattr(first, name) is None}

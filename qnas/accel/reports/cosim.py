@@ -1,7 +1,8 @@
-"""Co-simulation: cycles that the RTL took, transaction by transaction or summed up.
+"""Co-simulation reports: cycles of the RTL, for each transaction or in total.
 
-`<top>_cosim.rpt` is a table with a row a language; `lat.rpt` sets variables; `result.transaction`
-lists latency and interval of each call, whatever its extension says (to 2019 without a colon).
+`<top>_cosim.rpt` is a table with a row for each language; `lat.rpt` sets variables;
+`result.transaction` lists latency and interval of each call, under any extension (until 2019
+without a colon).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ LANGUAGE = re.compile(r"\|\s*(Verilog|VHDL|SystemC)\s*\|(.*)\|\s*", re.IGNORECAS
 VARIABLE = re.compile(r"\s*\$(MAX_LATENCY|MAX_THROUGHPUT)\s*=(.*)")
 QUOTED = re.compile(r"\"[^\"]*\"|[^\"]*")
 TRANSACTION = re.compile(r"\s*transaction\s*(\d+)(?:\s*:|\s)\s*(\S+)(?:\s+(\S+))?\s*")
-LATENCY_MAX, INTERVAL_MAX, CELLS = 3, 6, 7  # cells of a row: status, latency and interval
+LATENCY_MAX, INTERVAL_MAX, CELLS = 3, 6, 7  # indices in a row, and its number of cells
 
 
 def is_cosim(text: Text) -> bool:
-    """Whether a line is one of a co-simulation's result."""
+    """Whether a line belongs to a result of co-simulation."""
     return any(
         LANGUAGE.fullmatch(line) or TRANSACTION.fullmatch(line) or line.startswith("$MAX_LATENCY")
         for line in text.lines
@@ -33,7 +34,11 @@ def is_cosim(text: Text) -> bool:
 
 
 def read_cosim(text: Text) -> Measurement:
-    """Largest latency and interval; ReportError if the simulation failed or the file is cut off."""
+    """Read the largest latency and interval.
+
+    Raises:
+        ReportError: The simulation failed, or the file is cut off.
+    """
     latency, interval = _table(text) or _variables(text) or _transactions(text) or (None, None)
     if latency is None:
         rule = "must hold the latency of a co-simulation that passed"
@@ -55,7 +60,7 @@ def read_cosim(text: Text) -> Measurement:
 
 
 def _table(text: Text) -> tuple[int | None, int | None] | None:
-    """The row of a language that passed."""
+    """Latency and interval of a language that passed."""
     for index, line in enumerate(text.lines):
         row = LANGUAGE.fullmatch(line)
         if row is None:
@@ -87,7 +92,7 @@ def _variables(text: Text) -> tuple[int | None, int | None] | None:
 
 
 def _transactions(text: Text) -> tuple[int | None, int | None] | None:
-    """The largest of all calls. The last has no interval: no call follows it."""
+    """Largest latency and interval of all calls. The last call has no interval."""
     latencies, intervals = [], []
     for index, line in enumerate(text.lines):
         call = TRANSACTION.fullmatch(line)

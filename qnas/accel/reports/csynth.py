@@ -1,8 +1,8 @@
-"""csynth.xml: what HLS estimates, of the top function and of each function below it.
+"""csynth.xml: the HLS estimate of the top function and of each function below it.
 
-Vivado HLS to 2020.1 and Vitis HLS since name things differently: DSP48E or DSP, with or without
-URAM, modules inside the file or each in a file of its own. `undef` and `?` are latencies that
-depend on data.
+Vivado HLS (to 2020.1) and Vitis HLS (since) use different names: DSP48E or DSP, with or without
+URAM, modules in the same file or in files of their own. `undef` and `?` are latencies that depend
+on data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from qnas.accel.reports.numbers import count, nanoseconds
 from qnas.accel.reports.text import plain_version
 from qnas.accel.reports.xml_tree import Element
 
-# Tags by the resource they count, in all versions: those of the estimate and of AVAIL_*.
+# Resource -> its tags in all versions, for the estimate and for AVAIL_*.
 RESOURCE_TAGS = {
     "lut": ("LUT",),
     "ff": ("FF",),
@@ -29,14 +29,15 @@ LAST_VIVADO_HLS = (2020, 1)
 
 
 def is_csynth(root: Element) -> bool:
-    """Whether a root element holds a section of an HLS estimate."""
+    """Whether a root element has a section of an HLS estimate."""
     return any(root.find(section) is not None for section in SECTIONS[1:])
 
 
 def read_csynth(root: Element, *, source: str) -> tuple[Measurement, ...]:
-    """One measurement a top function: the report's own first, further ones as modules name them.
+    """Read one measurement for each top function, the report's own first.
 
-    ReportError for a number that is none.
+    Raises:
+        ReportError: A value is not a number.
     """
     modules = _modules(root, source)
     tops = _tops(root)
@@ -60,7 +61,7 @@ def read_csynth(root: Element, *, source: str) -> tuple[Measurement, ...]:
 
 
 def _facts(root: Element, source: str) -> dict[str, Any]:
-    """What all modules of a report have in common."""
+    """Facts that all modules of a report share."""
     assignments = root.find("UserAssignments") or Element("UserAssignments", root.line)
     version = plain_version(element_text(root, "ReportVersion/Version"))
     area = root.find("AreaEstimates/AvailableResources")
@@ -76,7 +77,7 @@ def _facts(root: Element, source: str) -> dict[str, Any]:
 
 
 def _tool(root: Element, version: str | None) -> str:
-    """Vitis HLS knows a flow target and counts DSPs; Vivado HLS counted DSP48E."""
+    """Name of the tool: Vitis HLS writes a flow target and DSP, Vivado HLS writes DSP48E."""
     numbers = tuple(int(n) for n in (version or "").split(".")[:2] if n.isdigit() and len(n) < 5)
     if element_text(root, "UserAssignments/FlowTarget") or numbers > LAST_VIVADO_HLS:
         return "Vitis HLS"
@@ -85,7 +86,7 @@ def _tool(root: Element, version: str | None) -> str:
 
 
 def _modules(root: Element, source: str) -> dict[str, Measurement]:
-    """Every module of the report by its name, in the report's order."""
+    """Modules of the report by name, in the report's order."""
     facts = _facts(root, source)
     found: dict[str, Measurement] = {}
     for section in root.all("ModuleInformation"):
@@ -99,7 +100,7 @@ def _modules(root: Element, source: str) -> dict[str, Measurement]:
 def _measured(
     element: Element, source: str, facts: Mapping[str, Any], name: str | None
 ) -> Measurement:
-    """The performance and area sections of a report or of one of its modules."""
+    """Read the performance and area sections of a report or of one of its modules."""
     latency = element.find("PerformanceEstimates/SummaryOfOverallLatency")
     timing = element.find("PerformanceEstimates/SummaryOfTimingAnalysis")
     return Measurement(
@@ -117,7 +118,7 @@ def _measured(
 
 
 def _said(found: Measurement) -> dict[str, Any]:
-    """The fields that the top's own sections do say: they win over its entry as a module."""
+    """Fields that the top's own sections give; they take precedence over its entry as a module."""
     names = ("clock_estimated_ns", "latency_cycles_max", "interval_max", *RESOURCE_TAGS)
     return {name: value for name in names if (value := getattr(found, name)) is not None}
 
@@ -148,14 +149,15 @@ def _instances(top: Element) -> Iterator[tuple[str, str]]:
 
 
 def element_text(element: Element, path: str) -> str | None:
-    """The text at a path; None if it is absent or empty."""
+    """Text at a path; None if it is absent or empty."""
     found = element.find(path)
     return (found.text or None) if found is not None else None
 
 
 def period(element: Element | None, tag: str, source: str) -> float | None:
-    """The period that a section gives under `tag`, in ns; of 0, which HLS writes for what it does
-    not look into, None."""
+    """Period of a section under `tag`, in ns; None for 0, which HLS writes for an unknown
+    period.
+    """
     found = element.find(tag) if element is not None else None
     if found is None:
         return None
@@ -171,5 +173,5 @@ def _first_count(element: Element | None, tags: tuple[str, ...], source: str) ->
 
 
 def amounts(element: Element | None, source: str) -> dict[str, Any]:
-    """The resources of a section, by their names in `Amounts`."""
+    """Resources of a section, by their names in `Amounts`."""
     return {name: _first_count(element, tags, source) for name, tags in RESOURCE_TAGS.items()}

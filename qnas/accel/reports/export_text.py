@@ -1,5 +1,8 @@
-"""`<top>_export.rpt`, export_impl.rpt and export_syn.rpt: what Vivado made of the RTL that HLS
-exported, as text. Block RAM is counted in halves of 36 Kb, as in the XML beside them."""
+"""Text reports of an HLS export: `<top>_export.rpt`, export_impl.rpt and export_syn.rpt.
+
+They contain Vivado's results for the RTL that HLS exported. Block RAM is counted in halves of
+36 Kb, as in the XML beside them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,11 @@ REACHED: dict[FlowStage, tuple[str, ...]] = {
 
 
 def read_export(text: Text) -> Measurement:
-    """The whole design; ReportError for a report cut off."""
+    """Read the whole design.
+
+    Raises:
+        ReportError: The report is cut off.
+    """
     amounts, periods = _amounts(text), _periods(text)
     if "lut" not in amounts or _ends_on_figure(text):
         rule = "must have resources and timing"
@@ -75,6 +82,6 @@ def _first(periods: dict[str, float | None], names: tuple[str, ...]) -> float | 
 
 
 def _ends_on_figure(text: Text) -> bool:
-    """Timing stands below resources, and a verdict or a rule below timing."""
+    """Whether the text ends inside a table; a complete report ends with a verdict or a rule."""
     last = next((line for line in reversed(text.lines) if line.strip()), "")
     return bool(AMOUNT.match(last) or PERIOD.match(last) or last.startswith("|"))

@@ -1,4 +1,4 @@
-"""Folders: which files in and below one are reports, and what the same folder says twice."""
+"""Report files of a folder, and reports that repeat the content of another."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-WHOLE = ("csynth.xml", "csynth.rpt")  # of a whole design, the better one first
-FUNCTION = ("_csynth.xml", "_csynth.rpt")  # of one function of it
+WHOLE = ("csynth.xml", "csynth.rpt")  # reports of a whole design, the preferred one first
+FUNCTION = ("_csynth.xml", "_csynth.rpt")  # name endings of reports of one function
 EXPORTS = ("export_impl", "export_syn")
 TEXTS = (".rpt", ".xtxt")
-PERHAPS = ".txt"  # taken if it turns out to be a report
+PERHAPS = ".txt"  # read if the content is a report
 SNIFFED_BYTES = 1 << 16
 
 
 def reports_below(folder: Path) -> tuple[list[Path], list[str]]:
-    """Files that are or may be reports, in order, and what could not be looked into.
+    """List files that are or may be reports, in order, and the folders that could not be read.
 
-    Names that begin with a dot are the tools' own workings. Links to folders are not followed.
+    Names that begin with a dot are the tools' internal files and are skipped. Links to folders are
+    not followed.
     """
     unreadable: list[str] = []
 
@@ -59,7 +60,7 @@ def _begins_as_report(path: Path) -> bool:
 
 
 def whole_reports(files: Iterable[Path]) -> dict[Path, Path]:
-    """The report of the whole design by folder, of WHOLE the better one."""
+    """Map each folder to its preferred report of the whole design (see WHOLE)."""
     found: dict[Path, Path] = {}
     for name in reversed(WHOLE):
         found |= {path.parent: path for path in files if path.name == name}
@@ -67,5 +68,5 @@ def whole_reports(files: Iterable[Path]) -> dict[Path, Path]:
 
 
 def is_function(path: Path) -> bool:
-    """Whether the name is of a report of one function."""
+    """Whether a file's name is that of a report of one function."""
     return path.name.endswith(FUNCTION)

@@ -1,8 +1,8 @@
-"""csynth.rpt and `<function>_csynth.rpt`: what HLS estimates, as text.
+"""csynth.rpt and `<function>_csynth.rpt`: HLS estimates as text.
 
-`csynth.rpt` (Vitis HLS since 2020.2) is a tree of functions and loops without a clock; `-` stands
-there for nothing as well as for what is unknown, so it is None. `<function>_csynth.rpt` (Vivado HLS
-too) has sections for timing, latency and utilization of one function.
+`csynth.rpt` (Vitis HLS since 2020.2) is a tree of functions and loops without a clock. In it, `-`
+means zero as well as unknown and is read as None. `<function>_csynth.rpt` (also of Vivado HLS) has
+sections for timing, latency and utilization of one function.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ COLUMNS = {
     "bram18": ("bram", "bram_18k"),
     "uram": ("uram",),
 }
-FEW_COLUMNS = 5  # of a latency in cycles alone: min and max, of the interval too, type
+FEW_COLUMNS = 5  # without times: min and max of latency and interval in cycles, and the type
 RULE = "must have the table of estimates"
 
 
 def read_summary(text: Text) -> Measurement:
-    """csynth.rpt: the top function, and the instances below it as modules."""
+    """Read csynth.rpt: the top function, with the instances below it as modules."""
     found = next((table for table in tables(text) if "& loops" in table.titles), None)
     functions = list(_functions(found)) if found else []
     if found is None or not functions:
@@ -46,7 +46,7 @@ def read_summary(text: Text) -> Measurement:
 
 
 def read_function(text: Text) -> Measurement:
-    """`<function>_csynth.rpt`: that function alone."""
+    """Read `<function>_csynth.rpt`: that function alone."""
     here = list(tables(text))
     performance = [table for table in here if table.section.startswith("Performance Estimates")]
     timing = next((t for t in performance if "estimated" in t.titles), None)
@@ -78,7 +78,7 @@ def _facts(text: Text) -> dict[str, Any]:
 
 
 def _functions(table: Table) -> Iterator[tuple[str, str, Line]]:
-    """Name, path and row of each function; loops are left out."""
+    """Yield name, path and row of each function, without loops."""
     path: list[tuple[int, str]] = []
     for line in table.lines:
         cell = line.cells[0]
@@ -122,8 +122,11 @@ def _clock(text: Text, table: Table | None) -> dict[str, Any]:
 
 
 def _latency(text: Text, table: Table | None) -> dict[str, Any]:
-    """Columns are min and max of the latency in cycles, of its time (since 2019.2), of the
-    interval."""
+    """Largest latency and interval in cycles.
+
+    The columns are min and max of the latency in cycles, of its time (since 2019.2) and of the
+    interval.
+    """
     if table is None or not table.lines:
         return {}
     line = table.lines[0]

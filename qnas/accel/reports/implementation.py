@@ -1,4 +1,4 @@
-"""export_impl.xml and export_syn.xml: what Vivado made of the RTL that HLS exported.
+"""export_impl.xml and export_syn.xml: Vivado's results for the RTL that HLS exported.
 
 Block RAM is counted there in halves of 36 Kb, as in csynth.xml.
 """
@@ -14,12 +14,16 @@ from qnas.accel.reports.xml_tree import Element
 
 
 def is_implementation(root: Element) -> bool:
-    """Whether a root element holds what Vivado reports back to HLS."""
+    """Whether a root element has Vivado's report to HLS."""
     return root.find("AreaReport") is not None or root.find("TimingReport") is not None
 
 
 def read_implementation(root: Element, *, source: str) -> Measurement:
-    """The whole design; ReportError for a number that is none."""
+    """Read the whole design.
+
+    Raises:
+        ReportError: A value is not a number.
+    """
     available = root.find("AreaReport/AvailableResources")
     return Measurement(
         source=source,
@@ -45,7 +49,7 @@ def _stage(root: Element, source: str) -> FlowStage:
 
 
 def _top(root: Element) -> str | None:
-    """The outermost RTL module."""
+    """Name of the outermost RTL module."""
     for modules in root.all("RtlModules"):
         for module in modules.all("RtlModule"):
             if module.attributes.get("DEPTH") == "0":

@@ -1,6 +1,6 @@
-"""Kinds: what a text report is, by its command, its title and its tables, never by its name.
+"""Kinds of text reports, recognised by command, title and tables, never by file name.
 
-Some are read (`READERS` in `read`), the others known to hold none of the figures of a
+Some kinds are read (`READERS` in `read`). The others are known to have none of the figures of a
 `Measurement`.
 """
 
@@ -19,7 +19,7 @@ READ_COMMANDS = {
     "report_timing_summary": "timing summary",
     "report_utilization": "utilization",
 }
-# Vivado's commands whose reports hold no latency, no period and no resources of the design.
+# Vivado's commands whose reports have no latency, period or resources of the design.
 COMMANDS = {
     "report_bus_skew": "bus skew report",
     "report_carry_chains": "carry chain report",
@@ -75,7 +75,7 @@ TITLES = (
     ("== Bind", "HLS binding"),
     ("== Verbose Summary", "HLS schedule"),
 )
-# What logs begin with; a log that quotes a whole report is read as that report.
+# Beginnings of logs; a log that quotes a whole report is read as that report.
 LOGS = (
     *("****** Vivado", "****** Vitis", "****** v++", "INFO: [", "# Vivado v", "# Vitis v"),
     *("# Start of session", "Starting C synthesis", "=== VIVADO"),
@@ -84,7 +84,7 @@ TITLE_LINES = 60
 
 
 def kind_of(text: Text) -> str | None:
-    """The kind without an article, or None for what is no known report."""
+    """Return the kind, without an article; None for an unknown kind."""
     command = COMMAND.match(head(text).get("Command", ""))
     named = _of_command(command[0]) if command else None
     if named:
@@ -102,7 +102,7 @@ def _of_command(command: str) -> str | None:
 
 
 def _of_tables(text: Text) -> str | None:
-    """Of reports whose head was cut off, and of those that have none."""
+    """Kind of reports without a head."""
     top = text.lines[:HEAD_LINES]
     if any(line.startswith("Target Device:") for line in top) and any(
         line.startswith(("Area Information", "Timing Information", "Kernel Summary"))

@@ -1,4 +1,4 @@
-"""What v++ says of a link: resources of its kernels by stage, and the estimate of the system.
+"""Reports of a v++ link: resources of its kernels by stage, and the estimate of the system.
 
 UG1393: `kernel_util_<stage>.rpt` counts block RAM in tiles of 36 Kb; `system_estimate_*.xtxt` in
 halves, as HLS does.
@@ -19,12 +19,14 @@ from qnas.errors import ReportError, problem
 
 TOTAL = "Used Resources"
 NOT_KERNELS = ("Platform", "User Budget", TOTAL, "Unused Resources")
-COUNT = re.compile(r"\s*\(\d+\)$")  # compute units of a kernel, behind its name
+COUNT = re.compile(r"\s*\(\d+\)$")  # number of compute units, after the name of a kernel
 RULE_LINE = re.compile(r"-{2,}(?:\s+-{2,})+\s*")
 
 
 def read_kernel_utilization(text: Text) -> Measurement:
-    """All kernels together, and each as a module; of one kernel alone, that kernel."""
+    """Read the sum of all kernels, with each kernel as a module; a single kernel is read as
+    itself.
+    """
     table = next((t for t in tables(text) if {"name", "lut", "reg"} <= {*t.titles}), None)
     total = table.line(TOTAL) if table else None
     if table is None or total is None:
@@ -51,7 +53,7 @@ def _used(text: Text, table: Table, line: Line) -> dict[str, Any]:
 
 
 def read_system_estimate(text: Text) -> tuple[Measurement, ...]:
-    """One measurement a kernel, the functions below it as its modules."""
+    """Read one measurement for each kernel, with the functions below it as modules."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for index, row in _rows(text):
         kernel, module = row.get("kernel name"), row.get("module name")
@@ -101,7 +103,7 @@ def _estimate(text: Text, index: int, row: dict[str, str]) -> dict[str, Any]:
 
 
 def _rows(text: Text) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of tables whose titles are underlined, column by column."""
+    """Yield rows of tables with underlined titles, by column."""
     spans: list[tuple[str, int, int]] = []
     for index, line in enumerate(text.lines):
         if index and RULE_LINE.fullmatch(line):

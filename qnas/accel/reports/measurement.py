@@ -1,7 +1,7 @@
-"""Measurement: what a tool reported of a design, as opposed to what a cost model says of a plan.
+"""Measurement: figures of a design that a tool reported, as opposed to a model's estimates.
 
-Numbers are copied from reports, never filled in: what a report does not say is None, so that
-nobody takes a guess for a measurement. Estimates and measurements are never mixed.
+Numbers are copied from reports and never filled in: a figure that a report does not contain is
+None, so that no guess is taken for a measurement. Estimates and measurements are never mixed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ LISTED = (
     *("source", "tool", "version", "part", "top", "clock_target_ns", "clock_estimated_ns"),
     *("latency_cycles_max", "interval_max", "lut", "ff", "dsp", "bram18", "uram"),
 )
-# How far the design had come: scheduled by HLS, simulated as RTL, mapped, or placed and routed.
+# Step of the flow: scheduled by HLS, simulated as RTL, mapped, or placed and routed.
 FlowStage = Literal["hls", "cosim", "synthesized", "implemented"]
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts(Value):
-    """Resources as reports count them; `bram18` in halves of a 36 Kb block. None: not said."""
+    """Resources as reports count them; `bram18` in halves of a 36 Kb block. None: not reported."""
 
     lut: int | None = None
     ff: int | None = None
@@ -32,14 +32,29 @@ class Amounts(Value):
 
 @dataclass(frozen=True, slots=True)
 class Measurement(Value):
-    """One design in one report.
+    """One design in one report. None: not reported.
 
-    `source` is the file. `clock_estimated_ns` is the period that the tool says the design reaches:
-    estimated by HLS, or target minus worst slack after synthesis and routing. Latency and interval
-    are the largest that the report names, in cycles; None where it calls them undefined.
-    `available` is what the part has. `remarks` say why something is null that a report would tell.
-    `modules` are the functions below the top, once each, however
-    often they are instantiated; `instances` of a module are the paths of its instances.
+    Attributes:
+        source: The file.
+        tool: Name of the tool.
+        version: Version of the tool.
+        stage: Step of the flow.
+        part: The device's part number.
+        top: Name of the top function or module.
+        clock_target_ns: Period that was asked for.
+        clock_estimated_ns: Period that the design reaches: estimated by HLS, or target minus worst
+            slack after synthesis and routing.
+        latency_cycles_max: Largest latency; None if the report calls it undefined.
+        interval_max: Largest interval in cycles; None if the report calls it undefined.
+        lut: LUTs.
+        ff: Flip-flops.
+        dsp: DSP blocks.
+        bram18: Halves of 36 Kb block RAMs.
+        uram: UltraRAM blocks.
+        available: Resources of the part.
+        instances: Paths of a module's instances.
+        modules: Functions below the top, each once, regardless of the number of instances.
+        remarks: Reasons for fields that are None although such reports contain them.
     """
 
     source: str
@@ -68,14 +83,18 @@ class Measurement(Value):
         return Amounts(self.lut, self.ff, self.dsp, self.bram18, self.uram)
 
     def listed(self) -> dict[str, Any]:
-        """What `qnas measurements --json` prints: LISTED of this and, under `modules`, of those
-        below it."""
+        """Fields in LISTED and, under `modules`, those of the modules: `qnas measurements
+        --json`.
+        """
         own = {name: getattr(self, name) for name in LISTED}
         return {**own, "modules": [module.listed() for module in self.modules]}
 
     def completed(self, other: Measurement) -> Measurement:
-        """This one, and where it says nothing what `other` says: a utilization report and the
-        timing summary of the same design make one measurement. `source` names both."""
+        """Fill the fields that are None with those of `other`; `source` then names both.
+
+        A utilization report and the timing summary of the same design make one measurement this
+        way.
+        """
         empty: tuple[object, ...] = (None, (), Amounts())
         missing = {
             field.name: getattr(other, field.name)

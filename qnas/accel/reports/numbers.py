@@ -1,4 +1,4 @@
-"""Numbers as tools print them: separators, ranges, units, and the many words for "unknown"."""
+"""Numbers as tools print them: separators, ranges, units, and several words for "unknown"."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ REMEDY = "Write the report again; if it is whole, its format is not known to qna
 
 
 def count(text: str | None, *, where: str) -> int | None:
-    """A whole number: `1,234`, `12.0`, `1.5e3`; None for `undef`, `?`, `N/A` and nothing.
+    """Read a whole number: `1,234`, `12.0`, `1.5e3`; None for `undef`, `?`, `N/A` and empty text.
 
-    Of a range (`11 ~ 15`) the largest. `where` (file and line) names the place in a ReportError.
+    A range (`11 ~ 15`) gives its largest number. A ReportError names the place `where` (file and
+    line).
     """
     value = amount(text, where=where)
     if value is None:
@@ -32,13 +33,15 @@ def count(text: str | None, *, where: str) -> int | None:
 
 
 def amount(text: str | None, *, where: str) -> Decimal | None:
-    """As `count`, but halves are allowed: Vivado counts block RAM in tiles of 36 Kb."""
+    """Read a number as `count` does, with halves allowed: Vivado counts block RAM in tiles
+    of 36 Kb.
+    """
     parts = [_plain(part, where) for part in (text or "").split("~")]
     return None if None in parts else max(part for part in parts if part is not None)
 
 
 def doubled(text: str | None, *, where: str) -> int | None:
-    """Twice a number of halves: block RAM in tiles of 36 Kb, as `bram18` counts it."""
+    """Read a number of 36 Kb tiles, halves allowed, and return it doubled, as `bram18` counts."""
     tiles = amount(text, where=where)
     if tiles is not None and tiles * 2 != int(tiles * 2):
         raise ReportError(problem(where, f"{RULE} of halves", repr(text), REMEDY))
@@ -46,7 +49,7 @@ def doubled(text: str | None, *, where: str) -> int | None:
 
 
 def megahertz(text: str | None, *, where: str) -> float | None:
-    """The period, in ns, of a frequency in MHz."""
+    """Read a frequency in MHz and return its period in ns."""
     cleaned = (text or "").strip().lower().removesuffix("mhz").strip()
     period = None if cleaned in UNKNOWN else nanoseconds(f"{cleaned} mhz", where=where)
     return None if period is None else round(period, 6)
@@ -64,7 +67,7 @@ def _plain(text: str, where: str) -> Decimal | None:
 
 
 def nanoseconds(text: str | None, *, where: str) -> float | None:
-    """A period or slack, in ns unless another unit stands behind it; None where it is unknown."""
+    """Read a period or slack, in ns unless another unit follows; None if it is unknown."""
     cleaned = (text or "").strip().lower()
     if cleaned in UNKNOWN:
         return None

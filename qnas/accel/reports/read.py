@@ -1,4 +1,4 @@
-"""Finding out what kind of report a file is, and reading it."""
+"""Recognition of a report's kind by its content, and reading of the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qnas.accel.reports.utilization import read_utilization
 from qnas.accel.reports.xml_tree import Element, parse_xml
 from qnas.errors import ReportError, problem
 
-# Far beyond any report: something else was named. A tree of XML takes many times its file.
+# Far beyond any report. A parsed XML takes many times the memory of its file.
 MAX_BYTES, MAX_XML_BYTES = 1 << 27, 1 << 26
 KINDS = (
     "must be a csynth.xml, csynth.rpt, export_impl.xml, utilization report, timing summary, "
@@ -44,10 +44,12 @@ UNKNOWN = "other file"
 
 
 def read_report(path: str | Path) -> tuple[Measurement, ...]:
-    """The designs that one file reports on: several if it has several top functions.
+    """Read the designs of one file: several if it has several top functions.
 
-    ReportError naming file and line for a report that is cut off or damaged, or for one of a run
-    that failed; WithoutFigures for a file of another kind.
+    Raises:
+        ReportError: The report is cut off or damaged, or its run failed; the message names file
+            and line.
+        WithoutFigures: The file is of another kind.
     """
     source, data = str(path), _bytes(Path(path))
     start = data.lstrip(b"\xef\xbb\xbf \t\r\n")  # XML must begin with its declaration
@@ -85,7 +87,7 @@ def _read_xml(data: bytes, source: str, blank_lines: int) -> tuple[Measurement, 
 
 
 def _required(found: tuple[Measurement, ...], root: Element) -> tuple[Measurement, ...]:
-    """`found`, unless it says nothing at all: then no run finished that it could be of."""
+    """Return `found`, unless all fields are empty, which means that no run has finished."""
     if not any(_says_something(m) for top in found for m in (top, *top.modules)):
         where, rule = f"{found[0].source}:{root.line}", "must hold a latency, a clock or a resource"
         remedy = "Give the report of a run that went through."
@@ -100,7 +102,7 @@ def _says_something(m: Measurement) -> bool:
 
 def _bytes(path: Path) -> bytes:
     try:
-        # Opened without waiting: a FIFO has no end, nor has a device.
+        # Non-blocking, since opening a FIFO or a device may wait forever.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with open(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -123,7 +125,7 @@ def _too_long(source: str, most: int) -> ReportError:
 
 
 def _decoded(data: bytes) -> str:
-    """Text in UTF-8, in UTF-16 with its mark, else byte by byte: digits are the same in all."""
+    """Decode UTF-8, UTF-16 with its mark, or else bytes as Latin-1: digits are the same in all."""
     encoding = next((e for mark, e in BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
     try:
         return data.decode(encoding)

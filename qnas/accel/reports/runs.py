@@ -1,7 +1,7 @@
-"""Runs: what a report does not say of clock, part and top, the reports beside it do.
+"""Runs: clock, part and top that a report lacks are completed from other reports of its run.
 
-A run is what a tool leaves in and below one folder: a solution of HLS (`syn`, `impl`, `sim`), a
-project of Vivado (`*.runs`), a link of v++ (`_x`). Resources and latency are never taken over.
+A run is the output of a tool in and below one folder: a solution of HLS (`syn`, `impl`, `sim`), a
+project of Vivado (`*.runs`), a link of v++ (`_x`). Resources and latency are never completed.
 """
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ WANTED = {
     "clock_target_ns": "target clock",
     "clock_estimated_ns": "clock reached",
 }
-SHOWN = 3  # files that a remark names
+SHOWN = 3  # most files that a remark names
 
 
 def completed(found: Sequence[Measurement]) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
-    """`found` in its order, completed, and a remark for what was taken from where.
+    """Complete measurements from others of the same run.
 
-    A value is taken where the nearest reports that say it agree.
+    A value is taken if the nearest reports that contain it agree.
+
+    Returns:
+        The measurements in the same order, and a remark for each value that was taken.
     """
     reports = [_Report(m, Path(os.path.abspath(m.source)).parent) for m in found]
     groups: dict[Path, list[_Report]] = {}
@@ -53,14 +56,14 @@ def completed(found: Sequence[Measurement]) -> tuple[tuple[Measurement, ...], tu
 
 
 def few(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """List the first names and the number of further ones."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
 @dataclass(slots=True)
 class _Report:
-    """A measurement, the folder of its file, and what became of it."""
+    """A measurement as read, the folder of its file, and the completed measurement."""
 
     said: Measurement
     folder: Path
@@ -71,14 +74,16 @@ class _Report:
 
     @property
     def is_vivados(self) -> bool:
-        """Whether Vivado wrote the report of a whole design: other reports name the kernel."""
+        """Whether Vivado wrote a report of a whole design; other reports name the kernel as top."""
         path = Path(self.said.source)
         of_kernel = "export" in path.name or "kernel_util" in path.name
         return self.said.tool == "Vivado" and not of_kernel
 
 
 def _roots(folders: Sequence[Path]) -> list[Path]:
-    """The run of each folder. One inside another's, alone there, is of that run."""
+    """Run folder of each folder. A run inside another one, if it is the only one there, belongs to
+    the outer run.
+    """
     roots = [_root(folder) for folder in folders]
     distinct = sorted(set(roots), key=lambda root: len(root.parts))
     merged = {root: root for root in distinct}
@@ -100,7 +105,7 @@ def _is_inside(name: str) -> bool:
 
 
 def _tops(group: Iterable[_Report]) -> tuple[set[str], set[str]]:
-    """Names of designs as other reports give them, and as Vivado's do: wrappers, perhaps."""
+    """Names of designs in other reports, and in Vivado's reports (possibly wrappers)."""
     tops: tuple[set[str], set[str]] = (set(), set())
     for report in group:
         if report.said.top:
@@ -111,9 +116,11 @@ def _tops(group: Iterable[_Report]) -> tuple[set[str], set[str]]:
 def _complete(
     report: _Report, group: Sequence[_Report], tops: tuple[set[str], set[str]]
 ) -> Iterator[tuple[str, str]]:
-    """Complete a report from others of its run; yields what was taken over, and the source."""
+    """Complete a report from others of its run; yields each field that was taken, and its
+    source.
+    """
     for name, what in WANTED.items():
-        others = [o for o in group if o is not report and _tells(o, report, name)]
+        others = [o for o in group if o is not report and _offers(o, report, name)]
         others = [o for o in others if _same_design(report, o, tops)]
         value, source = _nearest(report, others, name)
         if value is not None:
@@ -122,7 +129,10 @@ def _complete(
 
 
 def _same_design(report: _Report, other: _Report, tops: tuple[set[str], set[str]]) -> bool:
-    """Of one name, or no second design is in the run; Vivado's is the one that kernels are in."""
+    """Whether two reports are of one design: their tops are equal, or the run has only one design.
+
+    A design in Vivado's reports contains the kernels.
+    """
     kernels, wrappers = tops
     if report.said.top is not None and report.said.top == other.said.top:
         return True
@@ -132,8 +142,8 @@ def _same_design(report: _Report, other: _Report, tops: tuple[set[str], set[str]
     return len(kernels) <= 1 and (len(wrappers) <= 1 or not across)
 
 
-def _tells(other: _Report, report: _Report, name: str) -> bool:
-    """Whether `other` says of a field what `report` leaves out."""
+def _offers(other: _Report, report: _Report, name: str) -> bool:
+    """Whether `other` has a field that `report` lacks."""
     own, value = getattr(report.said, name), getattr(other.said, name)
     if value is None or (own is not None and name != "part"):
         return False
@@ -143,9 +153,9 @@ def _tells(other: _Report, report: _Report, name: str) -> bool:
     if report.said.part and other.said.part and not same_part(report.said.part, other.said.part):
         return False
     if name == "top":
-        several = bool(report.said.modules)  # kernels of a link: no function is above them
+        several = bool(report.said.modules)  # kernels of a link have no common top
         return not (several or report.is_vivados or other.is_vivados)
-    if name == "clock_estimated_ns":  # the clock that was reached is of one tool at one stage
+    if name == "clock_estimated_ns":  # valid for the same tool and stage alone
         built = report.said.stage in ("synthesized", "implemented")
         return built and (other.said.tool, other.said.stage) == (
             report.said.tool,
@@ -155,7 +165,7 @@ def _tells(other: _Report, report: _Report, name: str) -> bool:
 
 
 def _nearest(report: _Report, others: Sequence[_Report], name: str) -> tuple[Any, str]:
-    """What the nearest reports say, and which of them: nothing where they do not agree."""
+    """Value in the nearest reports, and one of them as its source; (None, "") if they disagree."""
     ranks = [(_distance(report, other), other) for other in others]
     if not ranks:
         return None, ""
@@ -168,8 +178,11 @@ def _nearest(report: _Report, others: Sequence[_Report], name: str) -> tuple[Any
 
 
 def _distance(report: _Report, other: _Report) -> tuple[int, bool, int]:
-    """Another stage is further than another design, and that than another folder. Of other stages
-    HLS is the nearest: what it was told holds for all that follow."""
+    """Distance of reports: another stage counts more than another design, and that more than
+    another folder.
+
+    Among other stages HLS is the nearest, since its settings hold for all later stages.
+    """
     stages = (report.said.stage, "hls")
     stage = stages.index(other.said.stage) if other.said.stage in stages else len(stages)
     another_top = report.said.top is None or other.said.top != report.said.top

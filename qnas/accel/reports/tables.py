@@ -1,4 +1,4 @@
-"""Tables of bars as HLS and v++ print them: titles in one row or in two, groups of rows below."""
+"""Tables of bars as HLS and v++ print them: titles in one or two rows, groups of rows below."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`titles` are of the last row above the first rule that has a title in every column, in lower
-    case; `section` is the heading (`== ...`) that the table stands under."""
+    """A table under the heading `section` (`== ...`).
+
+    `titles` are those of the last row above the first rule with a title in every column, in lower
+    case.
+    """
 
     section: str
     titles: tuple[str, ...]
@@ -31,19 +34,23 @@ class Table:
     index: int
 
     def cell(self, line: Line, *names: str) -> str | None:
-        """The cell of `line` in the first column that has one of `names`."""
+        """Cell of `line` in the first column titled one of `names`."""
         for name in names:
             if name in self.titles and self.titles.index(name) < len(line.cells):
                 return line.cells[self.titles.index(name)].strip()
         return None
 
     def line(self, first: str) -> Line | None:
-        """The row that begins with `first`."""
+        """The row whose first cell is `first`."""
         return next((line for line in self.lines if line.first == first), None)
 
 
 def tables(text: Text) -> Iterator[Table]:
-    """Every table of a report; ReportError for one that is cut off."""
+    """Yield every table of a report.
+
+    Raises:
+        ReportError: A table is cut off.
+    """
     section, start = "", 0
     lines = text.lines
     while start < len(lines):
@@ -61,7 +68,7 @@ def tables(text: Text) -> Iterator[Table]:
 
 
 def _table(text: Text, section: str, start: int, end: int) -> Table:
-    """Of lines `start` to `end`, the first of which is a rule."""
+    """Parse the table in lines `start` to `end`; line `start` is a rule."""
     groups: list[list[Line]] = [[]]
     for index in range(start + 1, end):
         bare = text.lines[index].strip()

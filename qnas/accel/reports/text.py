@@ -1,4 +1,4 @@
-"""What Vivado's text reports have in common: the head with tool and device, and tables of bars."""
+"""Common parts of Vivado's text reports: the head with tool and device, and tables of bars."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AGAIN = "Write the report again."
 
 
 class WithoutFigures(ReportError):
-    """A file without anything that a `Measurement` holds: `kind` says what it is."""
+    """A file without any figure of a `Measurement`; `kind` says which kind of file it is."""
 
     def __init__(self, message: str, *, kind: str) -> None:
         super().__init__(message)
@@ -34,15 +34,18 @@ class WithoutFigures(ReportError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A report as lines. `source` names it in errors; `numbers` are the lines' own in the file,
-    where these are others than 1, 2, ..."""
+    """A report as lines.
+
+    `source` names the report in errors. `numbers` are the line numbers in the file, if they are not
+    1, 2, ...
+    """
 
     source: str
     lines: tuple[str, ...]
     numbers: tuple[int, ...] = ()
 
     def where(self, index: int) -> str:
-        """File and line (from 1) of the line at `index`."""
+        """File and line number (from 1) of the line at `index`."""
         number = max(1, min(index + 1, len(self.lines)))
         return f"{self.source}:{self.numbers[number - 1] if self.numbers else number}"
 
@@ -53,7 +56,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table by its column titles (lower case); `indent` of its first cell."""
+    """A row of a table by its column titles (lower case), with the indent of its first cell."""
 
     index: int
     cells: dict[str, str]
@@ -62,7 +65,7 @@ class Row:
 
 
 def head(text: Text) -> dict[str, str]:
-    """The fields at the head of a report."""
+    """Fields at the head of a report."""
     found: dict[str, str] = {}
     for line in text.lines[:HEAD_LINES]:
         field = HEAD.fullmatch(line)
@@ -84,14 +87,15 @@ def facts(text: Text) -> dict[str, Any]:
 
 
 def plain_version(said: str | None) -> str | None:
-    """`2025.1.1` of `v.2025.1.1`, of `v2025.1.1 (64-bit)` and of itself; others as they are."""
+    """Extract `2025.1.1` from `v.2025.1.1` or `v2025.1.1 (64-bit)`; other texts are kept."""
     found = VERSION.search(said or "")
     return found[0] if found else (said or None)
 
 
 def flow_stage(text: Text) -> FlowStage:
-    """From the design's state, else from the name that the flow gives a report, else from its
-    nets."""
+    """Find the stage from the design's state, else from the report's name in the flow, else from
+    its nets.
+    """
     fields = head(text)
     written = FILE_OPTION.search(fields.get("Command", ""))
     names = (written[1] if written else "", text.source)
@@ -105,13 +109,17 @@ def flow_stage(text: Text) -> FlowStage:
 
 
 def rows(text: Text) -> Iterator[Row]:
-    """Rows of every table, by the titles above them; ReportError where a table is cut off."""
+    """Yield the rows of every table, by their column titles.
+
+    Raises:
+        ReportError: A table is cut off.
+    """
     titles: list[str] = []
     below = -1  # line below the titles
     fresh = True  # the next row of bars begins a table
     for index, line in enumerate(text.lines):
         bare = line.strip()
-        if _is_rule(bare):  # above titles there is a rule, and another one below them
+        if _is_rule(bare):  # titles have a rule above and below
             fresh = fresh or (
                 index != below and _is_rule("".join(text.lines[index + 2 : index + 3]))
             )
@@ -140,8 +148,13 @@ def _is_rule(line: str) -> bool:
 
 
 def require_sections(text: Text) -> None:
-    """ReportError unless the last section that the table of contents promises is there: those
-    before it may have been left out by hand, but nothing was cut off."""
+    """Check that the last section of the table of contents exists.
+
+    Earlier sections may have been removed by hand; a missing last section means a cut-off report.
+
+    Raises:
+        ReportError: The last section is missing.
+    """
     stripped = [line.strip() for line in text.lines]
     if CONTENTS not in stripped:
         return
@@ -162,6 +175,6 @@ def require_sections(text: Text) -> None:
 
 
 def cut_off(text: Text, index: int) -> ReportError:
-    """The error of a table that ends in the middle."""
+    """Make the error of a table that ends in the middle."""
     got = repr(text.lines[index].strip()[:60])
     return ReportError(problem(text.where(index), "must be a whole row of a table", got, AGAIN))

@@ -1,7 +1,7 @@
 """report_timing_summary: the clock that a synthesized or routed design reaches.
 
-The period reached is the target less the worst setup slack (WNS) of the clock that has the least.
-A violation elsewhere, between clocks, leaves it unknown.
+The period reached is the target minus the worst setup slack (WNS) of the clock with the least
+slack. If paths between clocks are violated, the period is unknown.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ CLOCK = re.compile(r"\s*(\S+)\s+\{[^}]*\}\s+(\S+)(?:\s+\S+)?\s*")
 
 
 def is_timing(text: Text) -> bool:
-    """Whether a timing summary begins somewhere."""
+    """Whether a text contains a timing summary."""
     return any(line.strip("| ") == "Design Timing Summary" for line in text.lines)
 
 
 def read_timing(text: Text) -> Measurement:
-    """Target and period reached; None where the design has no constrained path (WNS `NA`).
+    """Read target and period reached; None if the design has no constrained path (WNS `NA`).
 
-    ReportError if the summary or its clocks are cut off.
+    Raises:
+        ReportError: The summary or its clocks are cut off.
     """
     wns, periods = _worst_slack(text), _periods(text)
     known = _slacks(text, periods)
@@ -49,7 +50,7 @@ def read_timing(text: Text) -> Measurement:
 
 
 def _section(text: Text, title: str) -> list[tuple[int, str]]:
-    """Lines of a section with their indices, up to the next section."""
+    """Lines of a section with their indices."""
     inside, found = False, []
     for index, line in enumerate(text.lines):
         name = line.strip("| ").strip()
@@ -73,7 +74,7 @@ def _worst_slack(text: Text) -> float | None:
 
 
 def _periods(text: Text) -> dict[str, float]:
-    """Period of each clock, in ns; derived clocks too."""
+    """Period of each clock, including derived clocks, in ns."""
     found: dict[str, float] = {}
     for index, line in _section(text, "Clock Summary"):
         clock = CLOCK.fullmatch(line)
@@ -84,8 +85,11 @@ def _periods(text: Text) -> dict[str, float]:
 
 
 def _slacks(text: Text, clocks: Container[str]) -> dict[str, float]:
-    """The worst setup slack of each clock's own paths. A clock without any has an empty cell, so
-    that cells are told by the column in which they end."""
+    """Worst setup slack of each clock's own paths.
+
+    A clock without paths has an empty cell, so cells are identified by the column in which they
+    end.
+    """
     slacks: dict[str, float] = {}
     end = 0
     for index, line in _section(text, "Intra Clock Table"):

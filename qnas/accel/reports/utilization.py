@@ -1,7 +1,6 @@
 """report_utilization: resources after synthesis or implementation, flat or by instance.
 
-Of a design with black boxes the report counts what lies around them: its resources are None then.
-
+A design with black boxes has resources of None, since the report counts only the logic around them.
 UltraScale counts CLB LUTs and CLB Registers, 7 series Slice LUTs and Slice Registers, Versal DSP
 Slices. A block RAM tile is 36 Kb: two of `bram18`.
 """
@@ -31,7 +30,7 @@ from qnas.errors import ReportError, problem
 
 BLACK_BOXES = re.compile(r"\s*\d+(?:\.\d+)*\.?\s+Black Boxes\s*", re.IGNORECASE)
 PART = re.compile(r"\s-(pblocks?|cells?)\s+(\{[^}]*\}|\[[^\]]*\]|\S+)")
-SHOWN = 3  # black boxes that a remark names
+SHOWN = 3  # most black boxes that a remark names
 # Row titles of the flat report, without the asterisk of a footnote.
 SITES = {
     "clb luts": "lut",
@@ -44,7 +43,7 @@ SITES = {
     "uram": "uram",
     "block ram tile": "tiles",
 }
-# Parts of a tile, for reports that do not sum them up.
+# Halves of a 36 Kb tile in each site, for reports without a sum.
 HALVES = {"ramb36": 2, "ramb36/fifo": 2, "ramb36e5": 2, "ramb18": 1, "ramb18e5": 1}
 # Column titles of the report by instance.
 COLUMNS = {
@@ -60,7 +59,7 @@ COLUMNS = {
 
 
 def is_utilization(text: Text) -> bool:
-    """Whether a table of resources begins somewhere."""
+    """Whether a text contains a table of resources."""
     return any(
         cell in ("site type", "clb luts", "slice luts")
         or (cell == "instance" and "Total LUTs" in line)
@@ -70,8 +69,13 @@ def is_utilization(text: Text) -> bool:
 
 
 def read_utilization(text: Text) -> Measurement:
-    """The whole design, or the cell that is reported alone; by instance, the modules below it.
-    ReportError for a report cut off, WithoutFigures for one of an area of the device."""
+    """Read the whole design, or the cell that is reported alone; by instance, with modules below
+    it.
+
+    Raises:
+        ReportError: The report is cut off.
+        WithoutFigures: The report is of an area of the device.
+    """
     common = _whole(text)
     table = list(rows(text))
     require_sections(text)
@@ -102,8 +106,11 @@ def read_utilization(text: Text) -> Measurement:
 
 
 def _without_nothing(found: Measurement) -> Measurement:
-    """None instead of zeros where a design seems to consist of nothing: its parts were not linked
-    when the report was written, though it names no black box."""
+    """Replace zeros by None if all resources are zero.
+
+    The design's parts were then not linked when the report was written, although it names no black
+    box.
+    """
     if any((found.lut, found.ff, found.dsp, found.bram18, found.uram)):
         return found
     remark = (
@@ -139,7 +146,7 @@ def _black_boxes(text: Text, table: Iterable[Row]) -> list[str]:
 
 
 def _flat(text: Text, table: Iterable[Row]) -> dict[str, Any]:
-    """Resources by name; the first row that counts one wins, later ones are parts of it."""
+    """Resources by name; the first row of a resource is its total, later rows are parts of it."""
     found: dict[str, int | None] = {}
     halves: dict[str, int] = {}
     for row in table:
@@ -171,7 +178,7 @@ def _by_instance(text: Text, table: list[Row]) -> Measurement:
     for row in table[1:]:
         while path and path[-1][0] >= row.indent:
             path.pop()
-        if row.first.startswith("("):  # what an instance holds itself, without those below it
+        if row.first.startswith("("):  # an instance without the instances below it
             continue
         path.append((row.indent, row.first))
         name = row.cells.get("module") or row.first
@@ -194,7 +201,7 @@ def _columns(text: Text, row: Row) -> dict[str, Any]:
 
 
 def _require_closed(text: Text) -> None:
-    """A whole report does not end inside a table that has rules."""
+    """Check that the report does not end inside a table with rules."""
     last = max((i for i, line in enumerate(text.lines) if line.strip()), default=0)
     ruled = any(line.startswith("+--") for line in text.lines)
     if ruled and text.lines[last].strip().startswith("|"):

@@ -1,4 +1,4 @@
-"""Reports that Vivado wrote with `-format xml`: laid out as its texts, and read as those."""
+"""Vivado's reports in `-format xml`, converted to the layout of its text reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULE = "+--+--+"
 
 
 def as_text(root: Element, *, source: str) -> Text:
-    """The report as text; errors still name the lines of the XML."""
+    """Convert a report to text; errors still name the lines of the XML."""
     lines: list[tuple[str, int]] = [
         (f"| {title} : {root.attributes.get(name, '')}", root.line) for title, name in HEAD.items()
     ]
@@ -34,7 +34,7 @@ def as_text(root: Element, *, source: str) -> Text:
 
 
 def _table(table: Element) -> list[tuple[str, int]]:
-    """Rows between rules; a row of titles has a rule below it."""
+    """Rows of a table between rules, with a rule below the titles."""
     lines = [("", table.line), (RULE, table.line)]
     for row in table.all("tablerow"):
         cells = [cell for cell in row.children if cell.tag in CELLS]

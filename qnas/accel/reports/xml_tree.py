@@ -1,7 +1,7 @@
-"""XML with line numbers, and without what makes XML dangerous.
+"""XML with line numbers, without the dangerous features of XML.
 
-A document type is refused as soon as it begins, so no entity is ever declared, let alone expanded
-or fetched. Nesting costs no recursion.
+A document type is refused at its beginning, so no entity can be declared, expanded or fetched. The
+parser is not recursive.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from xml.parsers import expat
 from qnas.errors import ReportError, problem
 
 WHOLE = "must be a whole XML report"
-DEEPEST = 200  # reports nest as deep as their hierarchy of instances
+DEEPEST = 200  # most nested elements; reports nest as their instances do
 AGAIN = "Run the tool again, or give another file."
-# A path or a comment in the code page of someone's machine, in a file that claims to be UTF-8.
+# For files that claim to be UTF-8 but have a path or comment in a local code page.
 FALLBACK_ENCODING = "iso-8859-1"
 _ENCODING_ERRORS = (
     expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN],
@@ -27,7 +27,7 @@ _ENCODING_ERRORS = (
 
 @dataclass(slots=True)
 class Element:
-    """One tag: its attributes, its own text, the line it begins on, what lies inside."""
+    """One tag with its attributes, its own text, the line it begins on, and its children."""
 
     tag: str
     line: int
@@ -40,12 +40,12 @@ class Element:
         return "".join(self.pieces).strip()
 
     def all(self, tag: str) -> Iterator[Element]:
-        """Children called `tag`, in order; `AREA_ESTIMATES` is the same as `AreaEstimates`."""
+        """Children called `tag`, in order; `AREA_ESTIMATES` equals `AreaEstimates`."""
         plain = _plain(tag)
         return (child for child in self.children if _plain(child.tag) == plain)
 
     def find(self, path: str) -> Element | None:
-        """The first descendant by a path of tags, `A/B/C`."""
+        """First descendant at a path of tags, `A/B/C`."""
         here: Element | None = self
         for tag in path.split("/"):
             here = next(here.all(tag), None) if here is not None else None
@@ -62,21 +62,24 @@ class Element:
 
 @lru_cache(maxsize=4096)
 def _plain(tag: str) -> str:
-    """A tag whatever its spelling; tools changed capitals, hyphens and underscores over time."""
+    """A tag without capitals, hyphens and underscores, which differ between versions of the
+    tools.
+    """
     return tag.replace("_", "").replace("-", "").lower()
 
 
 def parse_xml(data: bytes, *, source: str, first_line: int = 1) -> Element:
-    """The root element; ReportError naming the line for what is cut off or no XML.
+    """Parse XML and return its root element; `first_line` is the line of `data` in the file.
 
-    `first_line` is that of `data` in the file.
+    Raises:
+        ReportError: The data are cut off or not XML; the message names the line.
     """
     for encoding in (None, FALLBACK_ENCODING):
         try:
             return _parse(data, encoding, source=source, first_line=first_line)
         except ReportError:
             raise
-        except (LookupError, ValueError):  # an encoding that expat cannot be told of
+        except (LookupError, ValueError):  # an encoding that expat does not support
             if encoding is not None:
                 raise
         except expat.ExpatError as error:
