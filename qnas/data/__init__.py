@@ -1,4 +1,7 @@
-"""Data sets: each gives an ImageSet. Loaders are named in one table."""
+"""Data sets: each loader gives an ImageSet.
+
+Entry points: `load_data` reads a data set by its name, `peek_data` reads only its headers.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Of the path behind the colon, for a space of a size and of channels, and [images]."""
+    """A kind of data set at a path; called with path, image size, channels and [images]."""
 
     peek: Callable[[Path, int, int, PixelConfig], DataHeader]
     load: Callable[[Path, int, int, PixelConfig], ImageSet]
@@ -77,12 +80,16 @@ _READERS = {
 
 
 def data_names() -> tuple[str, ...]:
-    """What `load_data` answers to: names, and kinds of paths."""
+    """List what `load_data` accepts: names, and kinds of paths."""
     return (*sorted(_NAMED), *(f"{kind}:PATH" for kind in sorted(_READERS)))
 
 
 def check_data_name(name: str) -> None:
-    """UnknownNameError, naming the nearest, unless `load_data` knows what to do with `name`."""
+    """Check that `load_data` accepts `name`.
+
+    Raises:
+        UnknownNameError: It does not; the message suggests the most similar name.
+    """
     if is_reference(name) or name in _NAMED or _kind(name) in _READERS:
         return
     remedy = nearest(name, data_names())
@@ -94,7 +101,7 @@ def check_data_name(name: str) -> None:
 
 
 def resolve_data(name: str, folder: Path) -> str:
-    """`name` with its path, if it has one, made absolute, looked up from `folder`."""
+    """Return `name` with its path, if it has one, made absolute relative to `folder`."""
     if _kind(name) not in _READERS or is_reference(name):
         return resolve(name, folder)
     kind, path = name.split(":", 1)
@@ -104,12 +111,19 @@ def resolve_data(name: str, folder: Path) -> str:
 def load_data(
     name: str, *, size: int = 224, channels: int = 3, pixels: PixelConfig | None = None
 ) -> ImageSet:
-    """The named images, those at a path (`folder:PATH`, `idx:PATH`, `numpy:PATH`), or those that a
-    function of the user's returns (`data.py:load`).
+    """Load images by name, from a path or from a user's function.
 
-    Files of a folder are resized to `size` pixels and made of `channels`; other data are as they
-    are. UnknownNameError names the nearest known set; ConfigError if images, labels or the
-    function are at fault, and if images in memory show nothing in the 6-bit input.
+    Args:
+        name: The name of a data set, a path (`folder:PATH`, `idx:PATH`, `numpy:PATH`), or a
+            function that returns an ImageSet (`data.py:load`).
+        size: Height and width in pixels to which files of a folder are resized.
+        channels: 3 for colour, 1 for grey; files of a folder are converted.
+        pixels: Conversion of pixels to numbers.
+
+    Raises:
+        UnknownNameError: The name is unknown; the message suggests the most similar one.
+        ConfigError: Images, labels or the function have a fault, or images in memory are
+            almost uniform in the 6-bit input.
     """
     check_data_name(name)
     pixels = pixels or PixelConfig()
@@ -125,7 +139,14 @@ def load_data(
 
 
 def check_images(found: ImageSet) -> tuple[str, ...]:
-    """Sentences on images in memory; ConfigError if these show nothing in the 6-bit input."""
+    """Check that images in memory use several levels of the 6-bit input.
+
+    Returns:
+        Remarks for the user.
+
+    Raises:
+        ConfigError: The images use too few levels.
+    """
     if not isinstance(found.images, np.ndarray):
         return ()
     return check_levels(found.images, found.input_step, subject=f"{found.name}: images")
@@ -134,10 +155,14 @@ def check_images(found: ImageSet) -> tuple[str, ...]:
 def peek_data(
     name: str, *, size: int = 224, channels: int = 3, pixels: PixelConfig | None = None
 ) -> DataHeader | None:
-    """What can be known of the data in about a second: headers, names, labels. None of what a
-    function of the user's will return, which is not called.
+    """Read in about a second what headers, names and labels say about a data set.
 
-    Raises as `load_data`, as far as that is told by so much.
+    Returns:
+        The header; None for a function of the user's, which is not called.
+
+    Raises:
+        UnknownNameError: As `load_data`.
+        ConfigError: As `load_data`, for faults that show without the images.
     """
     check_data_name(name)
     pixels = pixels or PixelConfig()
@@ -154,7 +179,7 @@ def peek_data(
 
 
 def _unused(name: str, pixels: PixelConfig) -> tuple[str, ...]:
-    """A sentence if `pixels` were set for nothing."""
+    """A remark if `pixels` are set but not used."""
     if _kind(name) in _READERS or pixels == PixelConfig():
         return ()
     return ("[images] is not used: these data come normalised.",)

@@ -1,4 +1,4 @@
-"""Data sets of arrays, wherever these lie: their parts put together, checked, and made images."""
+"""Data sets of arrays: their parts are combined, checked and converted to an ImageSet."""
 
 from __future__ import annotations
 
@@ -24,8 +24,16 @@ FLOAT_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class ArrayPart:
-    """One split: the shape and type of its images, which `read` reads, and its labels as stored.
-    `images_name` and `labels_name` are what messages call them."""
+    """One split, with its labels as stored.
+
+    Attributes:
+        images_name: Name of the images in messages.
+        labels_name: Name of the labels in messages.
+        shape: Shape of the images.
+        dtype: Type of the images.
+        labels: The labels.
+        read: Reads the images.
+    """
 
     images_name: str
     labels_name: str
@@ -37,9 +45,11 @@ class ArrayPart:
 
 @dataclass(frozen=True, slots=True)
 class ArrayData:
-    """The splits of a data set, TRAIN among them, with all that is known without their images."""
+    """The splits of a data set, always with TRAIN, and everything that is known without
+    their images.
+    """
 
-    subject: str  # what messages call the whole
+    subject: str  # name of the data set in messages
     parts: tuple[ArrayPart, ...]
     labels: Labels
     axes: Axes
@@ -55,7 +65,11 @@ class ArrayData:
         channels: int,
         remarks: tuple[str, ...] = (),
     ) -> ArrayData:
-        """ConfigError for shapes, types, lengths or labels that do not go together."""
+        """Combine and check splits.
+
+        Raises:
+            ConfigError: Shapes, types, lengths or labels do not match.
+        """
         parts = [splits[split] for split in (TRAIN, VALIDATION, TEST) if split in splits]
         subject, axes = name.partition(":")[2] or name, _axes(parts, size=size, channels=channels)
         numbers, counted = from_zero(
@@ -80,7 +94,11 @@ class ArrayData:
         return cls(subject, tuple(parts), labels, axes, header)
 
     def load(self, pixels: PixelConfig) -> ImageSet:
-        """All images, in memory. ConfigError for numbers that are no pixels."""
+        """Read all images into memory.
+
+        Raises:
+            ConfigError: The numbers are not pixels.
+        """
         subject, header = f"{self.subject}: images", self.header
         raw = np.concatenate([transposed(part.read(), self.axes) for part in self.parts])
         images, step, remarks = as_images(raw, pixels, subject=subject)

@@ -1,4 +1,4 @@
-"""Images in arrays: the order of their axes, and what their numbers mean."""
+"""Images in arrays: the order of their axes, and the meaning of their numbers."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from qnas.numerics import act_max
 BYTE = 255
 SIXTEEN_BITS = 65535
 LEVELS = 2 * act_max(6) + 1
-LEAST_LEVELS = 8  # of LEVELS, that images use: with fewer hardly anything can be seen in them
-SAMPLE = 1 << 20  # values that quantiles are made of
-RARE = 200  # one value in as many may lie anywhere, at either end
-FEW = 3  # and as many of a small array
-MOST_REAL = 16  # floating-point images reach this far: normalised ones do not
+LEAST_LEVELS = 8  # fewest of LEVELS that images must use to be recognisable
+SAMPLE = 1 << 20  # values from which quantiles are computed
+RARE = 200  # at either end, one value in RARE is ignored as an outlier
+FEW = 3  # outliers that are ignored in a small array
+MOST_REAL = 16  # normalised floating-point images stay below this value
 TINY = 1e-30
 Axes = tuple[int, ...]
 
 
 def channel_axes(shape: tuple[int, ...], *, size: int, channels: int) -> Axes | None:
-    """How to transpose (n, H, W) or (n, H, W, C) to (n, C, H, W), where -1 is a new axis; None if
-    nothing fits.
+    """Find how to transpose (n, H, W) or (n, H, W, C) to (n, C, H, W).
 
-    Between channels first and last the space's `channels` and `size` decide; if neither is as
-    these say, 1 or 3 channels are looked for, and then square images.
+    The space's `channels` and `size` decide between channels first and last. If neither matches, 1
+    or 3 channels are looked for, and then square images.
+
+    Returns:
+        The axes, where -1 is a new axis; None if nothing matches.
     """
     last, first = (0, 3, 1, 2), (0, 1, 2, 3)
     if len(shape) == 3:
@@ -50,20 +52,30 @@ def channel_axes(shape: tuple[int, ...], *, size: int, channels: int) -> Axes | 
 
 
 def transposed(images: NDArray[Any], axes: Axes) -> NDArray[Any]:
-    """`images` as (n, C, H, W)."""
+    """Return `images` as (n, C, H, W)."""
     return images[:, None] if -1 in axes else images.transpose(axes)
 
 
 def as_images(
     values: NDArray[Any], pixels: PixelConfig, *, subject: str
 ) -> tuple[NDArray[np.float32], float, tuple[str, ...]]:
-    """(n, C, H, W) float32 of numbers in any type, the step of the 6-bit input, and sentences on
-    what they were taken for.
+    """Convert numbers of any type to images.
 
-    Integers, and floating-point numbers that are whole, are pixels, which `pixels` normalises:
-    bytes 0..255, or 0..`pixels.white`. Other floating-point numbers are taken as they are, but
-    where `pixels.white` says that they are pixels too. ConfigError for a number that is none, and
-    for pixels beyond white.
+    Integers and whole floating-point numbers are pixels, 0..255 or 0..`pixels.white`, which
+    `pixels` normalises. Other floating-point numbers are kept, unless `pixels.white` declares them
+    pixels.
+
+    Args:
+        values: (n, C, H, W) numbers.
+        pixels: Conversion of pixels to numbers.
+        subject: Name of the data in messages.
+
+    Returns:
+        (n, C, H, W) float32 images, the step of the 6-bit input, and remarks on how the numbers
+        were interpreted.
+
+    Raises:
+        ConfigError: A number is not finite, or a pixel exceeds white.
     """
     if values.dtype.kind == "f":
         _check_finite(values, subject)
@@ -71,7 +83,7 @@ def as_images(
     if values.dtype.kind == "f" and not pixels.white and not _are_bytes(values, low, high):
         with np.errstate(over="ignore"):
             images = np.ascontiguousarray(values, np.float32)
-        _check_finite(images, subject)  # of float64 beyond float32
+        _check_finite(images, subject)  # float64 numbers may exceed float32
         reach = max(-low, high, TINY)
         remark = f"{values.dtype} images reach {reach:.4g} and are not normalised: write `white`."
         return images, reach / act_max(6), (remark,) * (reach > MOST_REAL)
@@ -91,12 +103,12 @@ def as_images(
 
 
 def _are_bytes(values: NDArray[Any], low: float, high: float) -> bool:
-    """Whether floating-point numbers are bytes: whole ones of 0..255, and not 0 and 1 alone."""
+    """Whether floating-point numbers are bytes: whole numbers in 0..255 beyond 0 and 1."""
     return low >= 0 and 1 < high <= BYTE and bool((values == np.rint(values)).all())
 
 
 def _white(values: NDArray[Any], high: float) -> float:
-    """Of integers, where nobody says: 255, or 65535 if more than half of that is used. Else 0."""
+    """Default white of integers: 255, 65535 if more than half of that range is used, else 0."""
     if high <= BYTE:
         return BYTE
     return SIXTEEN_BITS if SIXTEEN_BITS / 2 < high <= SIXTEEN_BITS else 0.0
@@ -112,10 +124,15 @@ def _check_finite(values: NDArray[Any], subject: str) -> None:
 
 
 def check_levels(images: NDArray[np.float32], step: float, *, subject: str) -> tuple[str, ...]:
-    """Sentences about images of one value; ConfigError unless the 6-bit input shows them.
+    """Check that images use enough levels of the 6-bit input.
 
-    A value far beyond all others, or a step that does not suit, would leave a few levels to
-    everything else.
+    An outlier far from all other values, or an unsuitable step, leaves few levels for the rest.
+
+    Returns:
+        Remarks about images that are uniform.
+
+    Raises:
+        ConfigError: The images use too few levels.
     """
     lows, highs = images.min(axis=(2, 3)), images.max(axis=(2, 3))
     if (lows.min(axis=0) == highs.max(axis=0)).all():
@@ -135,8 +152,10 @@ def check_levels(images: NDArray[np.float32], step: float, *, subject: str) -> t
 
 
 def _bounds(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Between which nearly all lie, the background among them: the value in the middle, which most
-    pixels of a drawing have, does not count as often as it occurs."""
+    """Bounds that contain nearly all values, with the background.
+
+    The median, which most pixels of a drawing equal, is not counted as often as it occurs.
+    """
     flat = values.reshape(-1)
     sample = np.sort(flat[:: math.ceil(flat.size / SAMPLE)])
     background = sample[sample.size // 2]
@@ -149,7 +168,7 @@ def _bounds(values: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _levels(low: float, high: float, step: float) -> int:
-    """Of the 6-bit input, from `low` to `high`."""
+    """Number of levels of the 6-bit input from `low` to `high`."""
     limit = act_max(6)
     first, last = np.clip(np.rint(np.array([low, high]) / step), -limit, limit)
     return int(last - first) + 1
@@ -158,7 +177,7 @@ def _levels(low: float, high: float, step: float) -> int:
 def _unseen(
     values: NDArray[np.float32], bounds: tuple[float, float], step: float, *, levels: int
 ) -> tuple[str, str, str]:
-    """Rule, value and remedy: why so few levels are seen."""
+    """Explain why the images use so few levels: (rule, value, remedy)."""
     low, high = bounds
     far = np.abs(values - np.float32((low + high) / 2))
     where = np.unravel_index(int(far.argmax()), far.shape)

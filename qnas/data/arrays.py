@@ -1,7 +1,7 @@
-"""NumPy files: arrays of images and of labels under one of their usual names, Keras' among them.
+"""NumPy files: arrays of images and of labels under their usual names, including Keras'.
 
-A name is a part of the data set (`train`, `val`, `test`, as `split_names` knows them, or none) and
-what the array holds, in either order: `images`, `x_train`, `test_labels`.
+An array's name combines a split (`train`, `val`, `test` and others that `split_names` knows, or
+none) and its content, in either order: `images`, `x_train`, `test_labels`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from qnas.errors import ConfigError, printable, problem
 
 IMAGES = ("images", "image", "imgs", "x", "data")
 LABELS = ("labels", "label", "y", "targets", "target")
-NAMED = 12  # arrays that a message lists
+NAMED = 12  # most arrays that a message lists
 LONGEST_HEADER = 10_000
 SUFFIX = ".npy"
 REMEDY = "Write it again with numpy.savez(file, images=..., labels=...)."
@@ -37,7 +37,7 @@ REMEDY = "Write it again with numpy.savez(file, images=..., labels=...)."
 
 @dataclass(frozen=True, slots=True)
 class _Array:
-    """What the header of one array says."""
+    """The header of one array."""
 
     key: str
     shape: tuple[int, ...]
@@ -48,18 +48,27 @@ class _Array:
 
 
 def load_numpy(path: Path, *, size: int, channels: int, pixels: PixelConfig) -> ImageSet:
-    """The images of an .npz file, those of `val` and `test` arrays last and held out.
+    """Load the images of an .npz file; those of `val` and `test` arrays come last.
 
     Images are (n, H, W), or have a channel axis, first or last. Integers and whole numbers are
-    normalised as `pixels` says, other floating-point numbers are taken as they are. Labels are
-    whole numbers of any type, or one-hot. Raises ConfigError for a file that cannot be read
-    (objects are never unpickled), and for arrays of other names, shapes, types or lengths.
+    normalised by `pixels`; other floating-point numbers are kept. Labels are whole numbers of any
+    type, or one-hot.
+
+    Args:
+        path: The file. Objects in it are never unpickled.
+        size: Image size of the space.
+        channels: Channels of the space.
+        pixels: Conversion of pixels to numbers.
+
+    Raises:
+        ConfigError: The file cannot be read, or arrays have unknown names, or shapes, types or
+            lengths that do not match.
     """
     return _data(path, size=size, channels=channels).load(pixels)
 
 
 def peek_numpy(path: Path, *, size: int, channels: int) -> DataHeader:
-    """What the headers of the arrays, and the labels, tell. Raises as `load_numpy`."""
+    """Read the headers of the arrays, and the labels. Raises as `load_numpy`."""
     return _data(path, size=size, channels=channels).header
 
 
@@ -85,7 +94,7 @@ def _data(path: Path, *, size: int, channels: int) -> ArrayData:
 def _splits(
     path: Path, arrays: list[_Array]
 ) -> tuple[dict[str, tuple[_Array, _Array]], list[_Array]]:
-    """Images and labels of each split, and what has no name that is known."""
+    """Find images and labels of each split, and the arrays whose names are unknown."""
     found: dict[tuple[str, str], list[_Array]] = {}
     unused = []
     for array in arrays:
@@ -117,7 +126,7 @@ def _one(path: Path, split: str, kind: str, found: list[_Array], arrays: list[_A
 
 
 def _role(key: str) -> tuple[str, str] | None:
-    """(split, "images" or "labels") of an array's name; None of a name that says neither."""
+    """(split, "images" or "labels") of an array's name; None if the name says neither."""
     words = re.findall(r"[a-z0-9]+", key.casefold())
     if len(words) == 1:  # xtrain, ytest
         glued = re.fullmatch(r"([xy])(train|test|val|valid)", words[0])
@@ -130,7 +139,7 @@ def _role(key: str) -> tuple[str, str] | None:
 
 
 def _headers(path: Path) -> tuple[list[_Array], list[str]]:
-    """Of all arrays of the file, in its order, and the names of what else is in it."""
+    """Headers of all arrays of the file, in its order, and names of the other members."""
     with _readable(path), open_data(path) as file, zipfile.ZipFile(file) as archive:
         names = [info.filename for info in archive.infolist()]
         found = []
@@ -166,7 +175,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except Exception as error:  # zipfile, zlib, numpy and its parser of headers: a dozen kinds
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen types
         rule = "must be an .npz file of plain arrays"
         reason = str(error) or type(error).__name__
         raise ConfigError(problem(str(path), rule, reason, REMEDY)) from None

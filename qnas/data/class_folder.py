@@ -1,6 +1,6 @@
-"""The files of a class: its folder and all folders below, as torchvision's ImageFolder walks them.
+"""The files of a class: those in its folder and below, in the order of torchvision's ImageFolder.
 
-Names that begin with a dot are no part of a data set: `._cat.jpg` of macOS is no image.
+Names that begin with a dot are skipped: `._cat.jpg` of macOS is not an image.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".webp"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".gif"),
 )
-DEEPEST = 32  # folders below a class
-NAMED = 6  # kinds of files that a remark names
+DEEPEST = 32  # most nested folders below a class
+NAMED = 6  # most kinds of files that a remark names
 LONGEST_SUFFIX = 12
 
-Found = tuple[str, int]  # a file's name, relative to where the walk began, and its bytes
+Found = tuple[str, int]  # a file's path relative to the class folder, and its size
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """How many files of each kind were passed over."""
+    """Number of files of each kind that were skipped."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -36,7 +36,7 @@ class Unread:
         self.counts[kind] += count
 
     def text(self) -> str:
-        """Counts and kinds, the most frequent first; empty if nothing was."""
+        """Counts and kinds, the most frequent first; empty if no file was skipped."""
         kinds = self.counts.most_common()
         shown = [f"{count:,} {kind}" for kind, count in kinds[:NAMED]]
         if len(kinds) > NAMED:
@@ -44,7 +44,7 @@ class Unread:
         return ", ".join(shown)
 
     def remarks(self, root: Path, folders: str = "") -> tuple[str, ...]:
-        """One sentence with counts, and the names of whole `folders`; or none."""
+        """One sentence with counts and the names of skipped `folders`, or none."""
         what = ", ".join(filter(None, (self.text(), folders)))
         return (f"Not read in {printable(str(root))}: {what}.",) if what else ()
 
@@ -54,8 +54,11 @@ def is_image_name(name: str) -> bool:
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names, sorted; without those that begin with a dot, and macOS' own. ConfigError for a link to
-    nothing: it was a class, or a split."""
+    """List the names of subfolders, sorted, without those that begin with a dot and macOS' own.
+
+    Raises:
+        ConfigError: A link points to nothing; it may have been a class or a split.
+    """
     names = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -73,10 +76,12 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def image_files(folder: Path, unread: Unread) -> list[Found]:
-    """Every image below `folder`: folder by folder, by name.
+    """List every image below `folder`, folder by folder, by name.
 
-    Links to folders are followed, but not back to where they come from. ConfigError for a link to
-    an image that is not there.
+    Links to folders are followed unless they lead back to a parent.
+
+    Raises:
+        ConfigError: A link points to an image that does not exist.
     """
     return [
         (posixpath.join(below, name), size)
@@ -88,7 +93,7 @@ def image_files(folder: Path, unread: Unread) -> list[Found]:
 def _walk(
     folder: Path, place: str, above: tuple[tuple[int, int], ...], unread: Unread
 ) -> Iterator[tuple[str, list[Found]]]:
-    """The files of each folder, behind its place below the first."""
+    """Yield each folder's path relative to the first one, with its files."""
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in above:
@@ -113,12 +118,12 @@ def _walk(
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # links in a circle
+    except OSError:  # circular links
         return False
 
 
 def _bytes(entry: os.DirEntry[str], unread: Unread) -> int:
-    """Of an image; 0 of what is none, which `unread` counts."""
+    """Size of an image; 0 for other files, which `unread` counts."""
     if not is_image_name(entry.name):
         suffix = printable(Path(entry.name).suffix.lower()[:LONGEST_SUFFIX])
         unread.add(suffix or "without an ending")

@@ -14,7 +14,7 @@ CLASS_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 
 
 def load_digits() -> ImageSet:
-    """Images (1797, 1, 8, 8) scaled from 0..16 to -1..1."""
+    """Load (1797, 1, 8, 8) images, scaled from 0..16 to -1..1."""
     from sklearn.datasets import load_digits as load
 
     bunch = load()
@@ -29,5 +29,5 @@ def load_digits() -> ImageSet:
 
 
 def peek_digits() -> DataHeader:
-    """What `load_digits` will load, without scikit-learn."""
+    """Return the header of `load_digits`, without importing scikit-learn."""
     return DataHeader("digits", (sum(CLASS_COUNTS), 1, 8, 8), CLASS_COUNTS)

@@ -1,4 +1,4 @@
-"""Decode every file of a data set, before something depends on it."""
+"""Check of all files of a data set by decoding them, before anything depends on them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ NAMED = 4
 
 
 def check_files(files: ImageFiles, on_read: Callable[[int], None]) -> tuple[str, ...]:
-    """Sentences about images of one value throughout. `on_read` is told how many are done.
+    """Decode every file.
 
-    ConfigError for files that cannot be decoded or converted, with what is wrong with the first and
-    the names of some others; and if no image uses LEAST_RANGE levels.
+    Args:
+        files: The files.
+        on_read: Called with the number of files read so far.
+
+    Returns:
+        Remarks about uniform images.
+
+    Raises:
+        ConfigError: Files cannot be decoded or converted (the message explains the first and names
+            some others), or no image uses LEAST_RANGE levels.
     """
     faults: list[tuple[int, ConfigError]] = []
     widest = uniform = 0
@@ -37,7 +45,7 @@ def check_files(files: ImageFiles, on_read: Callable[[int], None]) -> tuple[str,
 
 
 def _look(files: ImageFiles, index: int) -> ConfigError | int:
-    """What is wrong with a file, or how many levels it spans."""
+    """The error of a file, or the number of levels that it spans."""
     try:
         return level_range(files.decode(index))
     except ConfigError as error:

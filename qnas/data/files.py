@@ -1,4 +1,4 @@
-"""ImageFiles: images on disk that look like an array, decoded when they are asked for."""
+"""ImageFiles: images on disk with the interface of an array, decoded on access."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ from qnas._util.serialization import canonical_json
 from qnas.data.image_file import ImageHeader, decode_image, quiet_pillow, read_header
 from qnas.data.pixels import PixelConfig
 
-DECODERS = 8  # Pillow decodes outside the interpreter's lock
+DECODERS = 8  # threads; Pillow releases the interpreter's lock while it decodes
 Indices = NDArray[np.int64]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Images (n, C, size, size), of files `root`/`names[i]` of `sizes[i]` bytes.
+    """Images (n, C, size, size) in files.
 
-    `images[i:j]` and `images[indices]` are decoded anew each time: float32, normalised. Grey
-    images become colour ones where `channels` is 3, colour ones grey where it is 1.
+    `images[i:j]` and `images[indices]` decode on every access, to normalised float32. Images are
+    converted to colour if `channels` is 3 and to grey if it is 1.
+
+    Attributes:
+        root: The folder.
+        names: Paths relative to `root`.
+        sizes: Bytes of each file.
+        size: Height and width in pixels.
+        channels: 1 or 3.
+        pixels: Conversion of pixels to numbers.
     """
 
     root: Path
@@ -43,7 +51,9 @@ class ImageFiles:
 
     @property
     def digest(self) -> str:
-        """Of names, file sizes and how files are read: hashing ImageNet's 140 GB takes minutes."""
+        """Hash of names, file sizes and conversion; hashing ImageNet's 140 GB would take
+        minutes.
+        """
         facts = [list(zip(self.names, self.sizes, strict=True)), self.size, self.channels]
         return hashlib.sha256(canonical_json([*facts, self.pixels]).encode()).hexdigest()
 
@@ -51,7 +61,11 @@ class ImageFiles:
         return len(self.names)
 
     def __getitem__(self, key: slice | Indices) -> NDArray[np.float32]:
-        """ConfigError naming the first file that is no readable image."""
+        """Decode images.
+
+        Raises:
+            ConfigError: A file is not a readable image; the message names the first.
+        """
         return self.pixels.normalise(self.decoded(np.arange(len(self))[key]))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -59,7 +73,7 @@ class ImageFiles:
         return everything if dtype is None else everything.astype(dtype)
 
     def subset(self, indices: Iterable[int]) -> ImageFiles:
-        """The chosen files, in that order; nothing is read."""
+        """Select files by index, in the given order, without reading them."""
         chosen = list(indices)
         names = tuple(self.names[i] for i in chosen)
         return replace(self, names=names, sizes=tuple(self.sizes[i] for i in chosen))
@@ -68,30 +82,37 @@ class ImageFiles:
         return self.root / self.names[index]
 
     def header(self, index: int) -> ImageHeader:
-        """ConfigError if the file cannot be an image; nothing is decoded."""
+        """Read a file's header without decoding the file.
+
+        Raises:
+            ConfigError: The file cannot be an image.
+        """
         return read_header(self.path(index), self.pixels)
 
     def decoded(self, indices: Indices) -> NDArray[np.uint8]:
-        """(len(indices), C, size, size), 0..255: resized and cropped to the centre."""
+        """Decode to (len(indices), C, size, size), 0..255: resized and cropped to the centre."""
         found = np.empty((len(indices), *self.shape[1:]), np.uint8)
         for place, image in enumerate(self.each(indices, self._centre)):
             found[place] = image
         return found
 
     def each(self, indices: Iterable[int], read: Callable[[int], T]) -> Iterator[T]:
-        """`read(index)` of each, in order, by several threads; few results wait at a time."""
+        """Yield `read(index)` of each index, in order, computed by several threads.
+
+        Only a few results are kept waiting at a time.
+        """
         waiting = iter(indices)
         with quiet_pillow(), ThreadPoolExecutor(DECODERS) as pool:
             while batch := list(islice(waiting, 16 * DECODERS)):
                 yield from pool.map(read, batch)
 
     def open(self, index: int) -> Any:
-        """The file as an RGB or grey PIL image, decoded, in its own size."""
+        """Decode a file to an RGB or grey PIL image of its own size."""
         with quiet_pillow():
             return self.decode(index)
 
     def decode(self, index: int) -> Any:
-        """`open`, but for Pillow's warnings: for threads of a caller who sees to these."""
+        """`open` without handling of Pillow's warnings, for threads whose caller handles them."""
         return decode_image(self.path(index), channels=self.channels, pixels=self.pixels)
 
     def _centre(self, index: int) -> NDArray[np.uint8]:
@@ -112,7 +133,7 @@ class ImageFiles:
 
 @dataclass(frozen=True, eq=False)
 class DecodedImages:
-    """Images decoded once: bytes in memory (a quarter of float32), normalised when asked for."""
+    """Decoded images in memory as bytes (a quarter of float32), normalised on access."""
 
     values: NDArray[np.uint8]
     pixels: PixelConfig

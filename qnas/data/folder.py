@@ -1,8 +1,8 @@
 """A folder of images in ImageNet's layout: `train/CLASS/*.jpg`, `val/CLASS/*.jpg`.
 
-Classes are numbered in the order of their names, files go folder by folder and by name, as in
-torchvision's ImageFolder: the same folder always gives the same set. Without `train`, the folder's
-own subfolders are the classes, and the report gets a share of them.
+Classes are numbered in the order of their names, and files are ordered by folder and name, as in
+torchvision's ImageFolder, so a folder always gives the same set. Without `train`, the subfolders
+are the classes, and a share of the images is held out for the report.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from qnas.data.layout import LAYOUT, find_layout, some
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, printable, problem
 
-HEADERS = 200  # files whose headers are looked at
-DECODED = 8  # and how many are decoded
+HEADERS = 200  # files whose headers are checked
+DECODED = 8  # files that are decoded to be checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,24 @@ class _Entry:
 
 
 def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) -> ImageSet:
-    """Images (n, channels, size, size) of `root`, decoded when asked for: those of `train`, then
-    of `val`, then of `test` (or what else `split_names` knows these by).
+    """List the images of a folder, which are decoded on access: those of `train`, `val` and `test`.
 
-    Where one of the latter is there it is held out for the report; where both are, the search gets
-    `val`. Raises ConfigError for a folder without classes, a class without images, a held-out
-    class that none is trained on, folders that look like splits under other names, and files whose
-    header is no image's, of some that are looked at.
+    Splits may have any name that `split_names` knows. If only one of `val` and `test` exists, it is
+    held out for the report; if both do, the search uses `val`.
+
+    Args:
+        root: The folder.
+        size: Height and width in pixels to which images are resized.
+        channels: 3 for colour, 1 for grey.
+        pixels: Conversion of pixels to numbers.
+
+    Returns:
+        Images (n, channels, size, size) in that order.
+
+    Raises:
+        ConfigError: The folder has no classes, a class has no images, a held-out class has no
+            training images, folders look like splits under unknown names, or a checked file is not
+            an image.
     """
     if not root.is_dir():
         raise ConfigError(problem("data", "must be a folder", root, "Check the path."))
@@ -91,7 +102,11 @@ def _classes(folder: Path) -> dict[str, int]:
 
 
 def _train_entries(root: Path, part: Path, classes: dict[str, int], unread: Unread) -> list[_Entry]:
-    """The images to train on; ConfigError for a class without any."""
+    """List the training images.
+
+    Raises:
+        ConfigError: A class has none.
+    """
     entries = _entries(root, part, classes, unread)
     counts = np.bincount([entry.label for entry in entries], minlength=len(classes))
     for name, label in classes.items():
@@ -106,7 +121,11 @@ def _train_entries(root: Path, part: Path, classes: dict[str, int], unread: Unre
 def _held_out_entries(
     root: Path, part: Path | None, classes: dict[str, int], unread: Unread
 ) -> list[_Entry]:
-    """The images of a split beside `train`; ConfigError if it is there without any."""
+    """List the images of a split other than `train`.
+
+    Raises:
+        ConfigError: The split exists and has no images.
+    """
     if part is None:
         return []
     found = subfolders(part)
@@ -122,7 +141,7 @@ def _held_out_entries(
 
 
 def _count_loose(folder: Path, unread: Unread) -> None:
-    """Files beside the folders of classes or of splits."""
+    """Count files beside the folders of classes or splits."""
     loose = sum(entry.is_file() and entry.name[0] != "." for entry in folder.iterdir())
     if loose:
         unread.add("in no folder of a class", loose)
@@ -149,7 +168,11 @@ def _class_remarks(folder: Path, entries: list[_Entry], classes: dict[str, int])
 
 
 def _header_remarks(files: ImageFiles) -> Iterator[str]:
-    """Of files evenly spread over all; ConfigError for one that cannot be read."""
+    """Remarks on the headers of files spread evenly over the set.
+
+    Raises:
+        ConfigError: A file cannot be read.
+    """
     count = min(HEADERS, len(files))
     places = np.linspace(0, len(files) - 1, count).round().astype(int).tolist()
     headers = dict(zip(places, files.each(places, files.header), strict=True))
@@ -164,7 +187,7 @@ def _header_remarks(files: ImageFiles) -> Iterator[str]:
 
 
 def _dark_remarks(files: ImageFiles) -> Iterator[str]:
-    """Of a few files, evenly spread: whether they show anything. Damaged ones are not judged."""
+    """Remarks on a few decoded files that are almost uniform; damaged files are skipped."""
     places = np.linspace(0, len(files) - 1, min(DECODED, len(files))).round().astype(int).tolist()
     if max(files.each(places, lambda place: _seen(files, place))) < LEAST_RANGE:
         yield (

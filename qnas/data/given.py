@@ -1,4 +1,4 @@
-"""Images that were given as arrays: kept in the run, so that it can be resumed and read."""
+"""Images that a user gave as arrays, kept in the run directory so that the run can be resumed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from qnas.errors import CheckpointError, ConfigError, problem
 
 @dataclass(frozen=True, slots=True)
 class GivenImages(Value):
-    """What a run's manifest says of an ImageSet that it was given: its name and its digest."""
+    """The entry of an ImageSet in a run's manifest: its name and its digest."""
 
     name: str
     digest: str
 
     @classmethod
     def of(cls, images: ImageSet) -> GivenImages:
-        """ConfigError for images on disk, which a study names instead (`folder:DIR`)."""
+        """Make the entry of `images`.
+
+        Raises:
+            ConfigError: The images are on disk; a study refers to those by name (`folder:DIR`).
+        """
         if isinstance(images.images, ImageFiles):
             rule, remedy = "must be arrays, or the name of data", "Give `folder:DIR` instead."
             raise ConfigError(problem("data", rule, f"an ImageSet of files, {images.name}", remedy))
@@ -30,15 +34,17 @@ class GivenImages(Value):
 
 
 def write_images(path: Path, images: ImageSet) -> None:
-    """Write arrays, labels and what else there is to `path`, a safetensors file, atomically."""
+    """Write arrays, labels and all other fields to `path`, a safetensors file, atomically."""
     from safetensors.numpy import save_file
 
     fields = ("name", "num_classes", "input_step", "held_out", "validation")
-    told = {field: str(getattr(images, field)) for field in fields}
+    metadata = {field: str(getattr(images, field)) for field in fields}
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
-        save_file({"images": images.images[:], "labels": images.labels}, temporary, metadata=told)
+        save_file(
+            {"images": images.images[:], "labels": images.labels}, temporary, metadata=metadata
+        )
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -46,7 +52,11 @@ def write_images(path: Path, images: ImageSet) -> None:
 
 
 def read_images(path: Path, given: GivenImages) -> ImageSet:
-    """The ImageSet that `write_images` wrote; CheckpointError if it is absent or another."""
+    """Read the ImageSet that `write_images` wrote.
+
+    Raises:
+        CheckpointError: The file is missing, or has other images.
+    """
     from safetensors import SafetensorError
 
     try:
@@ -64,13 +74,13 @@ def _read(path: Path) -> ImageSet:
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
-        told = file.metadata()
+        metadata = file.metadata()
         return ImageSet(
-            name=told["name"],
+            name=metadata["name"],
             images=file.get_tensor("images"),
             labels=file.get_tensor("labels"),
-            num_classes=int(told["num_classes"]),
-            input_step=float(told["input_step"]),
-            held_out=int(told["held_out"]),
-            validation=int(told["validation"]),
+            num_classes=int(metadata["num_classes"]),
+            input_step=float(metadata["input_step"]),
+            held_out=int(metadata["held_out"]),
+            validation=int(metadata["validation"]),
         )

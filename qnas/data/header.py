@@ -1,4 +1,4 @@
-"""DataHeader: what is known of a data set without reading its images."""
+"""DataHeader: facts about a data set that are known without reading its images."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DataHeader:
-    """`shape` is (n, C, H, W) of all images. `class_counts` are the images of each class that are
-    not held out; of all, the last `held_out` are the report's, and the `validation` before them
-    the search's. `remarks` are sentences for the user."""
+    """Facts about a data set.
+
+    Attributes:
+        name: Name of the data set.
+        shape: (n, C, H, W) of all images.
+        class_counts: Images of each class that are not held out.
+        held_out: Number of images, at the end, for the report.
+        validation: Number of images, before those, for the search.
+        remarks: Sentences for the user.
+    """
 
     name: str
     shape: tuple[int, ...]

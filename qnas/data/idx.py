@@ -1,4 +1,4 @@
-"""IDX files, as MNIST and its successors come: raw or gzipped, under any of their usual names.
+"""IDX files, the format of MNIST and its successors, raw or gzipped, under their usual names.
 
 Format: two zero bytes, a type byte, the number of dimensions, one big-endian 32-bit size a
 dimension, then the data, big-endian. Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database";
@@ -30,7 +30,7 @@ from qnas.data.pixels import PixelConfig
 from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
 from qnas.errors import ConfigError, printable, problem
 
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # the path in Debian's package
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_AXES = 4  # more than any file of images or labels has
 GZIP = b"\x1f\x8b"
@@ -39,14 +39,14 @@ KINDS = {"images": "images", "image": "images", "labels": "labels", "label": "la
 
 
 def load_fashion_mnist() -> ImageSet:
-    """Fashion-MNIST of Debian's package: 60,000 images to train on and 10,000 held out."""
+    """Load Fashion-MNIST from Debian's package: 60,000 training images, 10,000 held out."""
     return replace(
         load_idx(_fashion_mnist(), size=28, channels=1, pixels=PixelConfig()), name="fashion_mnist"
     )
 
 
 def peek_fashion_mnist() -> DataHeader:
-    """What `load_fashion_mnist` will load."""
+    """Return the header of `load_fashion_mnist`."""
     return replace(peek_idx(_fashion_mnist(), size=28, channels=1), name="fashion_mnist")
 
 
@@ -62,17 +62,22 @@ def _fashion_mnist() -> Path:
 
 
 def load_idx(path: Path, *, size: int, channels: int, pixels: PixelConfig) -> ImageSet:
-    """The images of `train-*` and, behind them and held out, of `t10k-*` or `test-*` in a folder;
-    `path` may end in what the names of the wanted files begin with.
+    """Load the images of `train-*`, then those of `t10k-*` or `test-*`, which are held out.
 
-    Pixels are normalised as `pixels` says. Raises ConfigError for a missing or damaged file, for
-    counts that differ, and for classes without a gap.
+    Args:
+        path: A folder, or a folder and the common beginning of the wanted files' names.
+        size: Image size of the space.
+        channels: Channels of the space.
+        pixels: Conversion of pixels to numbers.
+
+    Raises:
+        ConfigError: A file is missing or damaged, counts differ, or class numbers have gaps.
     """
     return _data(path, size=size, channels=channels).load(pixels)
 
 
 def peek_idx(path: Path, *, size: int, channels: int) -> DataHeader:
-    """What the headers, and the labels, tell. Raises as `load_idx`."""
+    """Read the headers, and the labels. Raises as `load_idx`."""
     return _data(path, size=size, channels=channels).header
 
 
@@ -96,7 +101,7 @@ def _data(path: Path, *, size: int, channels: int) -> ArrayData:
 
 @dataclass(frozen=True, slots=True)
 class IdxHeader:
-    """The first bytes of a file."""
+    """The header of a file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -107,17 +112,26 @@ class IdxHeader:
 
 
 def read_idx_header(path: Path) -> IdxHeader:
-    """ConfigError if the file does not begin as an IDX file does."""
+    """Read the header of an IDX file.
+
+    Raises:
+        ConfigError: The file does not begin with an IDX header.
+    """
     with _opened(path) as file:
         return _header(path, file)
 
 
 def read_idx(path: Path) -> NDArray[Any]:
-    """The array of one file; ConfigError if its header and its content disagree."""
+    """Read the array of one file.
+
+    Raises:
+        ConfigError: The header and the content disagree.
+    """
     with _opened(path) as file:
         header = _header(path, file)
         check_memory(str(path), header.data_bytes)
-        content = file.read(header.data_bytes + 1)  # not more: a gzipped file may be a bomb
+        # Limited, since a gzipped file may expand without end.
+        content = file.read(header.data_bytes + 1)
     if len(content) != header.data_bytes:
         rule = f"must hold the {' x '.join(map(str, header.shape))} values of its header"
         value = f"{len(content):,} bytes" if len(content) < header.data_bytes else "more"
@@ -141,7 +155,7 @@ def _header(path: Path, file: BinaryIO) -> IdxHeader:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The content, unpacked where it is gzipped, whatever the file's ending says."""
+    """Open the content, unpacked if it is gzipped, regardless of the file's extension."""
     with open_data(path) as file:
         zipped = file.read(2) == GZIP
         file.seek(0)
@@ -157,11 +171,14 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _find(path: Path) -> dict[tuple[str, str], list[Path]]:
-    """Files by split and kind. Those in folders of a like name count where others are missing: so
-    some archives unpack."""
+    """Find files by split and kind.
+
+    Files in a subfolder with the file's name count if others are missing, since some archives
+    unpack this way.
+    """
     folder, prefix = (path, "") if path.is_dir() else (path.parent, path.name)
     if path.is_file():
-        prefix = ""  # one of the files stands for all
+        prefix = ""  # the path is one of the files
     if not folder.is_dir():
         raise ConfigError(problem(str(path), "must be a folder", "none", "Check the path."))
     found: dict[tuple[str, str], list[Path]] = {}
@@ -175,7 +192,7 @@ def _find(path: Path) -> dict[tuple[str, str], list[Path]]:
 
 
 def _preferred(folder: Path, files: list[Path]) -> list[Path]:
-    """One file of each name: in the folder itself if it is there, and unpacked."""
+    """Keep one file of each name: preferably in the folder itself, and unpacked."""
     ranked = sorted(files, key=lambda file: (file.parent != folder, file.suffix == ".gz"))
     names: dict[str, Path] = {}
     for file in ranked:
@@ -184,7 +201,7 @@ def _preferred(folder: Path, files: list[Path]) -> list[Path]:
 
 
 def _role(name: str) -> tuple[str, str] | None:
-    """(split, "images" or "labels") of a file's name; None of one that is no IDX file's."""
+    """(split, "images" or "labels") of a file's name; None if it is not an IDX file's."""
     words = re.findall(r"[a-z0-9]+", name.casefold())
     kinds = [KINDS[word] for word in words if word in KINDS]
     if len(kinds) != 1 or not any(re.fullmatch(r"idx\d?|ubyte", word) for word in words):

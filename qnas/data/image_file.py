@@ -1,6 +1,6 @@
-"""One image file: which formats are opened, and how each kind of pixel becomes grey or RGB bytes.
+"""One image file: the formats that are read, and the conversion of pixels to grey or RGB bytes.
 
-What the conversions mean is said in `docs/howto/data.md`.
+`docs/howto/data.md` explains the conversions.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from qnas.data.opening import open_data
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, problem
 
-# Others of Pillow's readers are not asked: that of PostScript starts a program.
+# Pillow's other readers are excluded; the one of PostScript starts a program.
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "GIF")
 MOST_BYTES = 1 << 28
 MOST_PIXELS = 89_478_485  # Pillow's own bound, a quarter of a gigabyte of RGB
-MOST_ELONGATED = 100  # longer side / shorter side: resized, it would need as many times the memory
+MOST_ELONGATED = 100  # longest ratio of sides: a resized image needs that many times the memory
 GREY16 = ("I;16", "I;16B", "I;16L", "I;16N")
 DEEP = (*GREY16, "I", "F")  # modes of grey pixels of more than 8 bits
 TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_SAMPLE_FORMAT = 258, 262, 339
 WHITE_IS_ZERO, SIGNED = 0, 2
-LEAST_RANGE = 32  # of 256 levels, that some image of a data set uses: 8 of the 6-bit input
+LEAST_RANGE = 32  # of 256 levels: some image of a data set must use 8 levels of the 6-bit input
 REMEDY = "Replace or remove it."
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What is known of a file without decoding it. `several`: more images follow the first."""
+    """Facts about a file that are known without decoding it. `several`: more images follow
+    the first.
+    """
 
     format: str
     mode: str
@@ -42,19 +44,23 @@ class ImageHeader:
 
 
 def read_header(path: Path, pixels: PixelConfig) -> ImageHeader:
-    """ConfigError if the file is none of FORMATS, too large, or of pixels that `pixels` does not
-    say how to scale."""
+    """Read the header of an image file.
+
+    Raises:
+        ConfigError: The format is not in FORMATS, the image is too large, or `pixels` does not say
+            how to scale its pixels.
+    """
     with _opened(path, pixels) as image:
-        # A photo with another beside it (MPO) is one photo.
+        # A photo that embeds another (MPO) counts as one photo.
         several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         return ImageHeader(image.format or "", image.mode, several)
 
 
 def decode_image(path: Path, *, channels: int, pixels: PixelConfig) -> Any:
-    """The first image of the file, upright, as a PIL image: RGB for 3 `channels`, else grey.
+    """Decode the first image of a file, upright, to a PIL image: RGB for 3 `channels`, else grey.
 
-    ConfigError naming the file if it cannot be read, or cannot be converted without loss of what
-    it shows.
+    Raises:
+        ConfigError: The file cannot be read, or not converted without losing its content.
     """
     with _opened(path, pixels) as image:
         image.load()
@@ -72,7 +78,9 @@ def decode_image(path: Path, *, channels: int, pixels: PixelConfig) -> Any:
 
 
 def level_range(image: Any) -> int:
-    """Between the darkest and the brightest pixel of a decoded image, in its widest channel."""
+    """Difference between the brightest and the darkest pixel, in the channel with the
+    widest range.
+    """
     extrema = image.getextrema()
     pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
     return int(max(high - low for low, high in pairs))
@@ -80,9 +88,9 @@ def level_range(image: Any) -> int:
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Without Pillow's warnings, of damaged EXIF data for instance: what matters is an error here.
+    """Suppress Pillow's warnings, for example of damaged EXIF data; real faults are errors here.
 
-    Filters of warnings belong to all threads: enter it once around them.
+    Filters of warnings are shared by all threads: enter the context once, around all of them.
     """
     from PIL import Image
 
@@ -94,7 +102,7 @@ def quiet_pillow() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path, pixels: PixelConfig) -> Iterator[Any]:
-    """The file as a lazy PIL image that may be decoded; whatever is wrong names the file."""
+    """Open a file as a lazy PIL image; errors while decoding name the file."""
     from PIL import Image, UnidentifiedImageError
 
     with open_data(path) as file:
@@ -162,24 +170,24 @@ def _refused(path: Path, rule: str, value: str, remedy: str = REMEDY) -> ConfigE
 
 
 def _white(image: Any, pixels: PixelConfig) -> float:
-    """The value that becomes 255; 0.0 if nobody says."""
+    """The value that becomes 255; 0.0 if it is not known."""
     if pixels.white:
         return pixels.white
     bits = 16 if image.mode in GREY16 or image.format in ("PNG", "PPM") else 0
     if image.mode == "F":
         bits = 0
     elif bits and image.format == "TIFF":
-        bits = max(image.tag_v2.get(TIFF_BITS, (bits,)))  # 12 bits come in 16
+        bits = max(image.tag_v2.get(TIFF_BITS, (bits,)))  # 12-bit pixels are stored in 16 bits
     return float((1 << bits) - 1)
 
 
 def _is_inverted(image: Any) -> bool:
-    """Whether a TIFF's 0 is white, which Pillow sees to in 8-bit images alone."""
+    """Whether 0 is white in a TIFF; Pillow handles that in 8-bit images alone."""
     return bool(image.format == "TIFF" and image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO)
 
 
 def _upright(image: Any) -> Any:
-    """As EXIF says it was held. Damaged EXIF data say nothing."""
+    """Rotate the image as its EXIF data say; damaged EXIF data are ignored."""
     from PIL import ImageOps
 
     try:
@@ -189,12 +197,12 @@ def _upright(image: Any) -> Any:
 
 
 def _scaled(image: Any, white: float, path: Path, *, inverted: bool) -> Any:
-    """Grey pixels 0..white as bytes."""
+    """Scale grey pixels 0..white to bytes."""
     from PIL import Image
 
     values: NDArray[np.float32] = np.asarray(image).astype(np.float32)
     low, high = float(values.min()), float(values.max())
-    if not 0 <= low <= high <= white:  # of NaN as well
+    if not 0 <= low <= high <= white:  # true for NaN as well
         rule, remedy = f"must have pixels in 0..{white:g}", "Correct it, or `white` in `[images]`."
         raise _refused(path, rule, f"{low:g}..{high:g}", remedy)
     scaled = np.rint(values * np.float32(255 / white)).astype(np.uint8)
@@ -202,7 +210,11 @@ def _scaled(image: Any, white: float, path: Path, *, inverted: bool) -> Any:
 
 
 def _on_background(image: Any, background: int, path: Path) -> Any:
-    """RGB: what is transparent shows a grey level. ConfigError if nothing else is left to see."""
+    """Convert to RGB with a grey background behind transparent pixels.
+
+    Raises:
+        ConfigError: The result is uniform.
+    """
     from PIL import Image
 
     rgba = image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")

@@ -1,4 +1,4 @@
-"""ImageSet: images as the network takes them, with labels and a digest."""
+"""ImageSet: images in the form that the network takes, with labels and a digest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qnas.numerics import act_max
 
 
 class Images(Protocol):
-    """What an array (n, C, H, W) of float32 and images on disk have in common."""
+    """Protocol: the common interface of an array (n, C, H, W) of float32 and of images on disk."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -34,13 +34,18 @@ _ARRAY, _CLASSES = "must be a NumPy array", f"must lie in 1..{MOST_CLASSES:,}"
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """images (n, C, H, W) float32, normalised, in memory or on disk; labels (n,)
-    int64 in 0..num_classes-1.
+    """Images with their labels.
 
-    `input_step` is the value of one step of the 6-bit input: images are read as
-    clip(round(image / input_step), -31, 31). The last `held_out` images are the data set's own to
-    report on (0: it has none), and the `validation` images before them its own to search with.
-    `remarks` say what a user should know of how the data were read.
+    Attributes:
+        name: Name of the data set.
+        images: (n, C, H, W) float32, normalised, in memory or on disk.
+        labels: (n,) int64 in 0..num_classes-1.
+        num_classes: Number of classes.
+        input_step: Step of the 6-bit input: an image becomes
+            clip(round(image / input_step), -31, 31).
+        held_out: Number of images, at the end, that the data set reserves for the report.
+        validation: Number of images, before those, that the data set reserves for the search.
+        remarks: Sentences for the user on how the data were read.
     """
 
     name: str
@@ -91,14 +96,14 @@ class ImageSet:
 
     @staticmethod
     def _check(*rules: tuple[str, bool, str, object]) -> None:
-        """Of each: subject, whether the rule holds, the rule, and the value."""
+        """Check rules, each given as (subject, whether it holds, rule, value)."""
         for subject, holds, rule, value in rules:
             if not holds:
                 raise ConfigError(problem(subject, rule, f"{value!s:.80}", "Correct the data."))
 
     @property
     def header(self) -> DataHeader:
-        """What does not need the images."""
+        """Facts that are known without the images."""
         others = self.held_out + self.validation
         counts = np.bincount(self.labels[: len(self.labels) - others], minlength=self.num_classes)
         return DataHeader(
@@ -112,7 +117,7 @@ class ImageSet:
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits over images and labels (of files: over what `ImageFiles` says)."""
+        """Hash of images and labels as 64 hexadecimal digits; for files, of `ImageFiles.digest`."""
         if isinstance(self.images, ImageFiles):
             state = hashlib.sha256(self.images.digest.encode())
         else:
@@ -123,11 +128,11 @@ class ImageSet:
     def subset(
         self, indices: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32] | ImageFiles, NDArray[np.int64]]:
-        """The chosen images, on disk where these are, and their labels."""
+        """Select images, which stay on disk if they are there, and their labels."""
         if isinstance(self.images, ImageFiles):
             return self.images.subset(indices.tolist()), self.labels[indices]
         return self.images[indices], self.labels[indices]
 
     def step_for(self, activation_bits: int) -> float:
-        """`input_step` of a network of that width: the same range in its finer steps."""
+        """`input_step` for another activation width: the same range in smaller or larger steps."""
         return self.input_step * act_max(6) / act_max(activation_bits)

@@ -1,4 +1,4 @@
-"""Labels of a data set: from what files hold to class numbers."""
+"""Labels of a data set: conversion of stored labels to class numbers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ LARGEST = 1 << 62
 
 
 def class_numbers(labels: NDArray[Any], *, images: int, subject: str) -> Labels:
-    """(images,) int64 of integers or whole numbers in any type: (n,), (n, 1), or one-hot (n, C).
+    """Convert stored labels to class numbers.
 
-    ConfigError for others.
+    Args:
+        labels: Integers or whole numbers of any type: (n,), (n, 1), or one-hot (n, C).
+        images: Number of images.
+        subject: Name of the labels in messages.
+
+    Returns:
+        (images,) int64.
+
+    Raises:
+        ConfigError: The labels have another form.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -29,7 +38,7 @@ def class_numbers(labels: NDArray[Any], *, images: int, subject: str) -> Labels:
         raise ConfigError(problem(subject, rule, f"{labels.dtype} {labels.shape}", remedy))
     if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.rint(labels))).all():
         raise ConfigError(problem(subject, rule, "fractions", "Number the classes 0, 1, 2, ..."))
-    if labels.size and labels.max() > LARGEST:  # int64 would make it negative
+    if labels.size and labels.max() > LARGEST:  # int64 would overflow
         rule = f"must be below the number of images ({images})"
         raise ConfigError(problem(subject, rule, labels.max(), "Number classes without gaps."))
     return labels.astype(np.int64)
@@ -40,8 +49,11 @@ def _is_one_hot(labels: NDArray[Any]) -> bool:
 
 
 def from_zero(parts: Sequence[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
-    """Labels that count from 1 without a gap, as EMNIST's letters do, counted from 0 instead; and
-    a sentence about it."""
+    """Renumber labels that count from 1 without a gap, as EMNIST's letters do, to count from 0.
+
+    Returns:
+        The labels, and a remark if they were renumbered.
+    """
     used = np.unique(np.concatenate(parts))
     if not used.size or used[0] != 1 or used[-1] != len(used):
         return list(parts), ()
@@ -50,16 +62,17 @@ def from_zero(parts: Sequence[Labels]) -> tuple[list[Labels], tuple[str, ...]]:
 
 
 def check_classes(train: Labels, others: Labels, *, subject: str) -> int:
-    """The number of classes: every one of 0..highest must have an image to train on.
+    """Count the classes and check that each of 0..highest has a training image.
 
-    Raises ConfigError naming the classes without one, and labels of `others`, the held-out
-    images, that no training image has.
+    Raises:
+        ConfigError: A class has no training image, or `others`, the held-out images, have a label
+            that no training image has.
     """
     if train.size and train.min() < 0:
         raise ConfigError(
             problem(f"{subject}: labels", "must be 0 or more", train.min(), "Correct them.")
         )
-    if train.size and int(train.max()) >= train.size:  # before as many classes are counted
+    if train.size and int(train.max()) >= train.size:  # avoids an array of that size
         rule = f"must be below the number of images to train on ({train.size})"
         remedy = "Number classes without gaps."
         raise ConfigError(problem(f"{subject}: labels", rule, train.max(), remedy))

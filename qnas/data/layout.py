@@ -1,5 +1,4 @@
-"""Which folders of a data set are splits, and which are classes: told by their names and by what
-lies in them."""
+"""Layout of a data set: which folders are splits and which are classes, by name and content."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ _PURPOSE = {TRAIN: "train on", VALIDATION: "validate with", TEST: "test with"}
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Folders that hold folders of classes; `others` beside them are not read."""
+    """Folders that contain class folders; the `others` beside them are not read."""
 
     train: Path
     validation: Path | None = None
@@ -28,18 +27,22 @@ class Layout:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
+    """List the first names and the number of further ones."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(map(printable, names[:NAMED])) + more
 
 
 def find_layout(root: Path) -> Layout:
-    """ConfigError for two folders of one purpose, and for splits without `train`."""
+    """Find the splits of a folder.
+
+    Raises:
+        ConfigError: Two folders are the same split, or there are splits without `train`.
+    """
     names = subfolders(root)
     roles = {split: [n for n in names if split_of(n) == split] for split in _PURPOSE}
     if not _of_classes(root, roles[TRAIN]):  # a class may be called `train`
         return _without_train(root, names, roles[TRAIN])
-    roles[TEST] = _of_classes(root, roles[TEST])  # others are images to guess, without labels
+    roles[TEST] = _of_classes(root, roles[TEST])  # other test folders hold images without labels
     found = {split: _one(root, split, candidates) for split, candidates in roles.items()}
     _check_apart(root, found)
     used = [path.name for path in found.values() if path]
@@ -52,12 +55,14 @@ def find_layout(root: Path) -> Layout:
 
 
 def _without_train(root: Path, names: list[str], train: list[str]) -> Layout:
-    """The folders of `root` are classes, unless some have a split's name and hold folders."""
+    """Treat the folders of `root` as classes, unless some have a split's name and contain
+    folders.
+    """
     words = {name: re.split(r"[\W\d_]+", name) for name in names}
     alike = [name for name in names if any(map(split_of, words[name]))]
     splits = _of_classes(root, alike)
     if train and (splits or len(names) == 1):
-        return Layout(root / train[0])  # that it holds no classes is said there
+        return Layout(root / train[0])  # its reader reports that it has no classes
     if splits:
         rule = "must hold a folder `train` where it holds splits"
         remedy = f"Rename them, or name the folder of the classes. {LAYOUT}"
@@ -66,7 +71,11 @@ def _without_train(root: Path, names: list[str], train: list[str]) -> Layout:
 
 
 def _check_apart(root: Path, found: Mapping[str, Path | None]) -> None:
-    """ConfigError if two splits are one folder, under two names."""
+    """Check that no two splits are the same folder under two names.
+
+    Raises:
+        ConfigError: Two splits are the same folder.
+    """
     real: dict[Path, Path] = {}
     for path in filter(None, found.values()):
         other = real.setdefault(path.resolve(), path)
@@ -77,7 +86,7 @@ def _check_apart(root: Path, found: Mapping[str, Path | None]) -> None:
 
 
 def _of_classes(root: Path, names: list[str]) -> list[str]:
-    """Those of the folders that hold folders."""
+    """Select the folders that contain folders."""
     return [name for name in names if subfolders(root / name)]
 
 

@@ -1,4 +1,4 @@
-"""Opening of files that others made: regular ones alone, and no more than memory holds."""
+"""Safe opening of a user's files: regular files alone, and no more than memory can hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ GIB = 1 << 30
 
 
 def open_data(path: Path) -> BinaryIO:
-    """`path`, to read. ConfigError unless it is a regular file."""
+    """Open a file for reading.
+
+    Raises:
+        ConfigError: The path is not a regular file.
+    """
     try:
         return open_regular(path)
     except OSError as error:
@@ -22,7 +26,11 @@ def open_data(path: Path) -> BinaryIO:
 
 
 def check_memory(subject: str, needed_bytes: int) -> None:
-    """ConfigError if `needed_bytes` are more than this machine's memory."""
+    """Check that data fit into memory.
+
+    Raises:
+        ConfigError: `needed_bytes` exceed this machine's memory.
+    """
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed_bytes > memory:
         rule = f"must fit in this machine's memory, {memory / GIB:.1f} GiB, as float32"

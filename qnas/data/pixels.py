@@ -1,4 +1,4 @@
-"""PixelConfig: from bytes 0..255 to the numbers that a network takes, and from a file to bytes."""
+"""PixelConfig: conversion of a file to bytes 0..255, and of bytes to the network's numbers."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
 from qnas.numerics import act_max
 
-# Mean and standard deviation of ImageNet's channels, as every model trained on it has them.
+# Mean and standard deviation of ImageNet's channels, as models trained on ImageNet use them.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-GREY_MEAN = GREY_STD = (0.5,)  # to -1..1
+GREY_MEAN = GREY_STD = (0.5,)  # maps 0..1 to -1..1
 Interpolation = Literal["bicubic", "bilinear"]
 
 
 @dataclass(frozen=True, slots=True)
 class PixelConfig(Value):
-    """A pixel p becomes (p / 255 - mean) / std, by channel; without them, those of ImageNet for
-    colour images and 0.5 for grey ones.
+    """Conversion of pixels: a pixel p becomes (p / 255 - mean) / std.
 
-    Files are resized so that their shorter side is image size / `crop`, and cropped to the centre
-    (DeiT: 0.9, many others: 0.875; 1.0 keeps all of a square image). What is transparent in a file
-    shows the grey level `background`. `white` is the value that becomes p = 255, of files of more
-    than 8 bits and of arrays: 4095 of 12-bit cameras, 1.0 of floating-point images (0: what the
-    format says).
+    Attributes:
+        mean: One value, or one for each channel; by default ImageNet's for colour images and 0.5
+            for grey ones.
+        std: The same for the standard deviation.
+        crop: Files are resized so that their shorter side is image size / `crop`, then cropped to
+            the centre (DeiT: 0.9, many others: 0.875; 1.0 keeps all of a square image).
+        interpolation: Filter of the resizing.
+        background: Grey level behind transparent pixels.
+        white: Value that becomes p = 255, for files of more than 8 bits and for arrays: 4095 for
+            12-bit cameras, 1.0 for floating-point images. 0: the format's own white.
     """
 
     mean: tuple[float, ...] = ()
@@ -53,7 +57,11 @@ class PixelConfig(Value):
                 raise ConfigError(problem(f"images.{subject}", rule, value, "Correct it."))
 
     def statistics(self, channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and std, each (channels, 1, 1). ConfigError unless one or `channels` are given."""
+        """Return mean and std, each (channels, 1, 1).
+
+        Raises:
+            ConfigError: Their number is neither 1 nor `channels`.
+        """
         mean, std = self.mean, self.std
         if not mean:
             mean, std = (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else (GREY_MEAN, GREY_STD)
@@ -66,7 +74,7 @@ class PixelConfig(Value):
         return first, second
 
     def normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, C, H, W) of 0..255 to float32."""
+        """Convert (n, C, H, W) of 0..255 to float32."""
         mean, std = self.statistics(pixels.shape[1])
         scaled = pixels.astype(np.float32)
         scaled *= 1 / (np.float32(255) * std)
@@ -74,6 +82,6 @@ class PixelConfig(Value):
         return scaled
 
     def input_step(self, channels: int) -> float:
-        """The step of the 6-bit input at which no pixel is clipped."""
+        """Return the smallest step of the 6-bit input that clips no pixel."""
         mean, std = self.statistics(channels)
         return float((np.maximum(mean, 1 - mean) / std).max()) / act_max(6)

@@ -1,4 +1,4 @@
-"""Names that data sets give to their splits, of folders, of arrays and of files."""
+"""Usual names of splits, for folders, arrays and files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ _NAMES = {
 
 
 def split_of(name: str) -> str:
-    """TRAIN, VALIDATION or TEST; "" if `name` is none's. Case, signs and a final "set" are not
-    part of a name: `Training_Set` is TRAIN."""
+    """Return TRAIN, VALIDATION or TEST, or "" if `name` is not a split's.
+
+    Case, punctuation and a final "set" are ignored: `Training_Set` is TRAIN.
+    """
     plain = re.sub(r"[^a-z0-9]", "", name.casefold())
     return _NAMES.get(plain.removesuffix("set"), "")

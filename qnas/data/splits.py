@@ -1,4 +1,4 @@
-"""Three-way split: made once, recorded, enforced. The search never sees the report's images."""
+"""Three-way split, made once and recorded. The search never reads the report's images."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from qnas.data.header import DataHeader
 from qnas.errors import ConfigError, problem
 
 Indices = NDArray[np.int64]
-PLENTY = 3  # images of every class in every split: no rounding leaves one without
+PLENTY = 3  # images of every class in every split: rounding cannot leave a split without any
 
 
 @dataclass(frozen=True, slots=True)
 class SplitConfig(Value):
-    """Shares of the images that the search and the report get; training gets the rest.
+    """Shares of the images for the search and the report; training gets the rest.
 
-    Of data with images of their own to report on, the report gets those and no others, and
-    `search_fraction` is of the rest; where the data have images of their own to search with as
-    well, neither is used.
+    If the data set has images reserved for the report, the report uses exactly those, and
+    `search_fraction` applies to the others. If it also has images reserved for the search, neither
+    fraction is used.
     """
 
     search_fraction: float = 0.2
@@ -49,7 +49,7 @@ class SplitConfig(Value):
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Disjoint index arrays, each ascending, that together cover every image."""
+    """Disjoint index arrays, each ascending, that cover every image."""
 
     train: Indices
     search: Indices
@@ -66,12 +66,18 @@ class Splits:
         held_out: int = 0,
         validation: int = 0,
     ) -> Splits:
-        """Stratified: each class is divided in the same shares. Equal seeds, equal splits.
+        """Split images so that each class is divided in the same proportions.
 
-        The last `held_out` images, if any, are the report's, the `validation` before them the
-        search's.
+        Args:
+            labels: (n,) class numbers.
+            seed: Seed of the random choice; equal seeds give equal splits.
+            search_fraction: Share of the images for the search.
+            report_fraction: Share of the images for the report.
+            held_out: Number of images, at the end, reserved for the report.
+            validation: Number of images, before those, reserved for the search.
 
-        Raises ConfigError if a class has too few images to appear in every split.
+        Raises:
+            ConfigError: A class has too few images to appear in every split.
         """
         from sklearn.model_selection import train_test_split
 
@@ -101,7 +107,7 @@ class Splits:
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits over the three index lists."""
+        """Hash of the three index lists as 64 hexadecimal digits."""
         state = hashlib.sha256()
         for part in (self.train, self.search, self.report):
             state.update(np.int64(len(part)).tobytes())
@@ -110,9 +116,12 @@ class Splits:
 
 
 def check_divisible(data: DataHeader, config: SplitConfig, *, seed: int) -> None:
-    """ConfigError, as of `Splits.make`, if that would fail on such data.
+    """Check that `Splits.make` would succeed on such data.
 
-    Where every class has plenty of images this is told from their counts alone.
+    If every class has plenty of images, their counts alone decide this.
+
+    Raises:
+        ConfigError: As `Splits.make`.
     """
     lacking = [str(c) for c, count in enumerate(data.class_counts) if not count]
     if lacking:
