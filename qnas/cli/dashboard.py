@@ -17,9 +17,21 @@ REFRESH_SECONDS = 5.0
 
 @click.command("dashboard")
 @click.argument("study", metavar="STUDY.toml")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the run directories.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on.",
+)
 def command(study: str, runs: Path, host: str, port: int) -> None:
     """Show STUDY's run in optuna-dashboard, also during a search. Ctrl-C stops the dashboard.
 

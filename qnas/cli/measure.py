@@ -85,8 +85,8 @@ def command(
     for name in kinds:
         known(KINDS, name)
     if (following is None) != (plans is None):
-        rule = "must be given with --plans, and that with it"
-        raise ConfigError(problem("--next", rule, "one alone", "Give both or neither."))
+        rule = "must be given together with --plans"
+        raise ConfigError(problem("--next", rule, "one of them", "Give both or neither."))
     if following is not None and plans is not None:
         blocks = _next(following, plans, cache)
     else:

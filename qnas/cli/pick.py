@@ -43,7 +43,13 @@ if TYPE_CHECKING:
     "--out", type=click.Path(path_type=Path), help="Write the pick's HLS project to this folder."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the pick as JSON.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the run directories.",
+)
 def command(
     study: str,
     fps: float,

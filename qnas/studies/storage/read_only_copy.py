@@ -46,7 +46,7 @@ class JournalReader:
             return _in_memory(open_study(copy, name=self._name, directions=self._directions))
 
     def _whole(self, data: bytes) -> bytes:
-        """A journal without its damaged lines, of which a warning tells once."""
+        """A journal without its damaged lines; one warning reports them."""
         try:
             content = read_content(data)
         except ValueError:
