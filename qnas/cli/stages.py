@@ -93,11 +93,14 @@ def report(study: str, runs: Path, png: bool) -> None:
 @study_command
 @click.option("--qonnx", is_flag=True, help="Also write each pick as model.qonnx (extra `qonnx`).")
 @click.option("--together", is_flag=True, help="Also write one kernel of all picks: together/.")
-def export(study: str, runs: Path, qonnx: bool, together: bool) -> None:
+@click.option("--rtl", is_flag=True, help="Also write each kernel as SystemVerilog: rtl/.")
+def export(study: str, runs: Path, qonnx: bool, together: bool, rtl: bool) -> None:
     """Write the Vitis HLS project of each pick of STUDY. Needs `qnas search`.
 
     --together adds the project of one kernel that runs every pick. An argument of the kernel
     selects the pick, so that changing the pick needs no other bitstream.
+
+    --rtl adds the same kernels as SystemVerilog, with a script that packages them for Vivado.
     """
     with opened(study, runs, stage="export") as (run, progress):
         from qnas.studies.stages import pipeline as stages
@@ -110,6 +113,11 @@ def export(study: str, runs: Path, qonnx: bool, together: bool) -> None:
 
             for path in export_qonnx(run):
                 click.echo(f"QONNX: {path}")
+        if rtl:
+            from qnas.studies.stages.export import export_rtl
+
+            for path in export_rtl(run):
+                click.echo(f"RTL: {path}")
 
 
 @study_command

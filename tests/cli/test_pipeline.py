@@ -263,6 +263,17 @@ def test_without_verilator_the_rtl_is_left_out_and_said_so(
     assert "must be a pick of the study" in qnas("verify", copy, "--rtl", "--pick", "none").stderr
 
 
+def test_the_kernel_is_exported_as_rtl(copy: Path) -> None:
+    result = qnas("export", copy, "--rtl")
+    assert result.exit_code == 0, result.output
+    folder = copy / "runs/tiny/picks/knee/rtl"
+    assert f"RTL: {folder}" in result.stdout.replace("\n", "")
+    plan = (copy / "runs/tiny/picks/knee/project/plan.json").read_bytes()
+    assert (folder / "plan.json").read_bytes() == plan
+    assert (folder / "rtl/qnas_top.sv").is_file() and (folder / "package_ip.tcl").is_file()
+    assert qnas("run", copy).exit_code == 0 and folder.is_dir()
+
+
 @pytest.mark.slow
 def test_images_run_through_the_kernel_as_rtl(copy: Path) -> None:
     result = qnas("verify", copy, "--rtl", "--pick", "knee")

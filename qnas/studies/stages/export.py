@@ -23,6 +23,7 @@ from qnas.studies.stages.kernels import (
     Kernel,
     expected_numbers,
     kernel_of,
+    kernels,
     missed_targets,
     multi_network_kernel,
     picks,
@@ -99,6 +100,22 @@ def export_qonnx(run: Run) -> list[Path]:
         architecture = pick.trial.architecture
         save_qonnx(supernet_of(run, architecture).extract(architecture), path)
         written.append(path)
+    return written
+
+
+def export_rtl(run: Run) -> list[Path]:
+    """Write the RTL project of every exported kernel beside its HLS project; return the folders."""
+    from qnas.accel.hls.emit.member import KernelNetwork
+    from qnas.accel.rtl.kernel.project import emit_rtl
+
+    written = []
+    for kernel in kernels(run, picks(run)):
+        both = zip(kernel.networks, kernel.plan.plans, kernel.heads, strict=True)
+        members = [KernelNetwork(load_integer(n), plan, pick.name) for n, plan, pick in both]
+        folder = kernel.files.project.with_name("rtl")
+        name = project_name(run.config.name, kernel.name)
+        emit_rtl(members, name=name, device=run.device).write(folder)
+        written.append(folder)
     return written
 
 

@@ -79,7 +79,7 @@ class _Graph:
                 ports = self._modules[kind]["ports"]
                 nets: dict[int, Net] = {}
                 for port, bits in cell["connections"].items():
-                    for inner, bit in zip(ports[port]["bits"], bits, strict=True):
+                    for inner, bit in zip(ports[port]["bits"], bits, strict=False):
                         found = net(bit)
                         if isinstance(inner, int) and found is not None:
                             nets[inner] = found

@@ -1,0 +1,119 @@
+"""emit_rtl: networks and their plans as a project of SystemVerilog, packaged by Vivado."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from qnas._util.units import fps
+from qnas.accel.device import Device, load_device
+from qnas.accel.hls.emit.library import library_files
+from qnas.accel.hls.emit.member import KernelNetwork, weights_of_members
+from qnas.accel.hls.emit.platform import platform_of
+from qnas.accel.hls.emit.project import ProjectFiles, check_labels, check_name
+from qnas.accel.hls.emit.tools import design_json, tool_files
+from qnas.accel.plan.multi_network import encode_plans
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.rtl.block import folder
+from qnas.accel.rtl.kernel.cycles import cycles_of_image
+from qnas.accel.rtl.kernel.sources import TOP, kernel_sources
+from qnas.accel.rtl.kernel.top import bundle
+
+FIRST_ADDRESS, ADDRESS_BYTES, NUMBER_BYTES = 0x10, 12, 8
+SYSTEM_FILES = ("vivado.tcl", "link.cfg")  # as of the HLS project, whose IP has the same ports
+CONTROL = {"CTRL": 0x00, "GIER": 0x04, "IP_IER": 0x08, "IP_ISR": 0x0C}
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Of the register file; that of an address names its AXI master."""
+
+    name: str
+    offset: str
+    bits: int
+    master: str = ""
+
+
+def registers(plans: Sequence[HardwarePlan], *, card: bool) -> tuple[Register, ...]:
+    """The register file of the kernel, as `control.sv` has it. Of a Zynq the words of an address
+    have names of their own, which PYNQ looks for; of a card one register names its master, which
+    XRT looks for."""
+    found = [Register(name, f"0x{offset:02x}", 32) for name, offset in CONTROL.items()]
+    offset = FIRST_ADDRESS
+    for index, port in enumerate(plans[0].ports):
+        if card:
+            found.append(Register(port.name, f"0x{offset:02x}", 64, bundle(index)))
+        else:
+            found.append(Register(f"{port.name}_1", f"0x{offset:02x}", 32))
+            found.append(Register(f"{port.name}_2", f"0x{offset + 4:02x}", 32))
+        offset += ADDRESS_BYTES
+    for name in ("images", "network")[: 1 if len(plans) == 1 else 2]:
+        found.append(Register(name, f"0x{offset:02x}", 32))
+        offset += NUMBER_BYTES
+    return tuple(found)
+
+
+def emit_rtl(
+    members: Sequence[KernelNetwork], *, name: str, device: Device | None = None
+) -> ProjectFiles:
+    """The project of a kernel that runs each of `members`, by its index.
+
+    Equal arguments give equal bytes. `device` defaults to the plans'. Raises ConfigError for a name
+    that is no plain file name, a network that is not its plan's, or plans that are not of one
+    kernel.
+    """
+    check_name(name)
+    check_labels([member.label for member in members])
+    plans = [member.plan for member in members]
+    device = load_device(plans[0].device) if device is None else device
+    weights = weights_of_members(members)
+    system = tool_files(plans[0], device, name=name)
+    facts = _facts(members, device, name)
+    texts = {
+        **{f"rtl/{file}": text for file, text in kernel_sources(plans).items()},
+        "sim/dsp48.sv": (folder("sim") / "dsp48.sv").read_text(encoding="utf-8"),
+        "package_ip.tcl": _render("package_ip.tcl.j2", facts),
+        "README.md": _render("README.md.j2", facts),
+        "host/design.json": design_json(members, name=name, weights=weights),
+        "plan.json": json.dumps(encode_plans(plans), indent=2, allow_nan=False) + "\n",
+        **{file: system[file] for file in SYSTEM_FILES if file in system},
+    }
+    host = {path: data for path, data in library_files().items() if path.endswith(".py")}
+    files = {**host, **{path: text.encode() for path, text in texts.items()}}
+    for one in weights:
+        files |= one
+    return ProjectFiles(files)
+
+
+def _facts(members: Sequence[KernelNetwork], device: Device, name: str) -> dict[str, Any]:
+    plans = [member.plan for member in members]
+    platform = platform_of(device, plans[0])
+    clock_mhz = plans[0].clock_mhz
+    cycles = [cycles_of_image(plan) for plan in plans]
+    return {
+        "name": name,
+        "top": TOP,
+        "part": device.part,
+        "clock_mhz": clock_mhz,
+        "zynq": platform.processors is not None,
+        "card": platform.banks is not None,
+        "linked": platform.linked,
+        "masters": [bundle(index) for index in range(len(plans[0].ports))],
+        "registers": registers(plans, card=platform.banks is not None),
+        "networks": [
+            {"label": member.label, "cycles": count, "fps": fps(count, clock_mhz=clock_mhz)}
+            for member, count in zip(members, cycles, strict=True)
+        ],
+    }
+
+
+def _render(template: str, facts: dict[str, Any]) -> str:
+    text = (folder("kernel") / template).read_text(encoding="utf-8")
+    environment = Environment(
+        undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    return environment.from_string(text).render(**facts)
