@@ -18,12 +18,11 @@ from qnas.supernet.model import Supernet
 from qnas.supernet.threads import torch_threads
 
 BATCH = 512
-FIRST_PART, GROWTH = 20, 1.5  # racing: share 1/20 of the images first, then parts that grow by half
+FIRST_PART, GROWTH = 20, 1.5  # racing: 1/20 of the images first; the total then grows by half
 
 
 class AccuracyEvaluator:
-    """Top-1 accuracy of fake-quantized subnets on fixed images (n, C, H, W), in memory or
-    on disk."""
+    """Top-1 accuracy of fake-quantized subnets on fixed images (n, C, H, W)."""
 
     def __init__(
         self,
@@ -41,7 +40,9 @@ class AccuracyEvaluator:
         self._known: dict[str, float] = {}
 
     def top1(self, architectures: Sequence[Architecture]) -> list[float]:
-        """The share of correctly classified images of each architecture, as fractions 0..1."""
+        """Compute the top-1 accuracy of each architecture, a fraction 0..1; values are
+        cached by key.
+        """
         with torch_threads(self._threads):
             for arch in architectures:
                 if arch.key not in self._known:
@@ -55,10 +56,10 @@ class AccuracyEvaluator:
     def wrong(
         self, arch: Architecture, order: NDArray[np.int64], limit: int | None
     ) -> NDArray[np.bool_]:
-        """Whether each image of `order` is misclassified, evaluated until `limit` are.
+        """Find which images of `order` are misclassified, in that order.
 
-        The images are evaluated in parts: the first is a twentieth of all, and each further part is
-        half as large again.
+        The images are evaluated in parts: a twentieth of them first, then the total grows by half
+        with each part, until `limit` errors are found (None: all images).
         """
         found, count = np.zeros(0, dtype=bool), math.ceil(len(order) / FIRST_PART)
         with torch_threads(self._threads):
@@ -73,7 +74,7 @@ class AccuracyEvaluator:
         return found
 
     def float_top1(self, arch: Architecture) -> float:
-        """Top-1 accuracy of one subnet with quantization off, as a fraction."""
+        """Compute the top-1 accuracy of one subnet without quantization, a fraction 0..1."""
         with torch_threads(self._threads):
             return self._evaluate(arch, quantize=False)
 

@@ -64,8 +64,12 @@ def use_recorded(name: str, info: ObjectiveInfo) -> None:
 
 
 def check_objective(name: str) -> None:
-    """Load the objective `name` of a study that is about to run; what `use_recorded` was told of it
-    is forgotten. Raises as `objective_info`."""
+    """Load the objective `name` of a study that is about to run, and drop its recorded description.
+
+    Raises:
+        UnknownNameError: No objective has this name.
+        ConfigError: The named object is not an Objective.
+    """
     _RECORDED.pop(name, None)
     objective_info(name)
 

@@ -33,7 +33,7 @@ OPTIONAL = ("impl_dsp", "impl_bram18")
 RAMB = ("impl_ramb36", "impl_ramb18")  # sum up to `impl_bram18` if that is absent
 CONDITIONS = ("part", "clk_target_ns")  # settings of the tools; optional
 # The period that HLS expects, from its table of the part's delays: optional. Designs of one part
-# share most of its values; those of another part have others, even where no column names the part.
+# share most of their periods; those of another part differ, even if no column names the part.
 CLOCK = "clk_est_ns"
 MIN_PAIRS = 5
 # Duplicates of one design differ by at most 8 % in the available pairs; a larger ratio is an error.

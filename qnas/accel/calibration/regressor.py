@@ -77,7 +77,9 @@ class Raw:
     distance: Floats
 
     def scale(self, reach: float, slope: Floats) -> Floats:
-        """Scale of the nonconformity score; at distance `reach` it is 1 + slope times that at 0."""
+        """Scale of the nonconformity score: (1 + slope) times as large at `reach` as at
+        distance 0.
+        """
         found: Floats = (FLOOR + self.spread) * (1 + slope * (self.distance / reach)[:, None])
         return found
 
@@ -89,7 +91,7 @@ class Forest:
         x = _features(train)
         self._mean, self._std = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
         self._known = KDTree(self._scaled(x))
-        # One job: threads would swap the process' warning filters under each other's feet.
+        # One job, since threads would overwrite each other's warning filters.
         forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
         self._trees = [tree.tree_ for tree in forest.fit(_inputs(x), train.log_residuals())]
 
@@ -153,7 +155,7 @@ class PairsRegressor:
         return PairsPrediction(self.resources, value, low, high, out_of_distribution | distant)
 
     def _out_of_distribution(self, pairs: Pairs) -> Mask:
-        """Find designs of another part or clock, by their conditions or by the period that HLS
+        """Find designs of another part or clock, by their conditions or the period that HLS
         expects.
 
         On the ZCU102 pairs, 6 % of a kernel's periods differ from those of all other kernels.
@@ -253,8 +255,9 @@ def _left_out(train: Pairs, splits: Sequence[Split], seed: int) -> _LeftOut:
 
 
 def _growth(train: Pairs, groups: Groups) -> Iterator[Split]:
-    """Yield (known, left out) for each group: small designs of other groups, its own large
-    designs.
+    """Yield (known, left out) for each group.
+
+    Known are the small designs of other groups, left out are the large designs of this group.
     """
     rank = np.argsort(np.argsort(train.columns["hls_lut"], kind="stable")) / len(train)
     for group in np.unique(groups):
@@ -262,8 +265,7 @@ def _growth(train: Pairs, groups: Groups) -> Iterator[Split]:
 
 
 def _dissimilar_groups(train: Pairs, groups: Groups) -> Iterator[Split]:
-    """Yield (known, left out) for each group: the half of the groups least similar to it, and
-    itself.
+    """Yield (known, left out) for each group: known is the half of the groups least similar to it.
 
     The distance between two groups is the mean distance of a design to the nearest of the other.
     """

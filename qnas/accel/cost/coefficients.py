@@ -47,7 +47,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "ff_per_logic_lut": "assumed: registers behind the multiplexers of wiring; all other units"
         " count theirs, which the measured table confirms",
         "bank_write_lut": "assumed: write enable and address of one bank",
-        "control_lut": "assumed: counters, addresses and state machines of the stage walk",
+        "control_lut": "assumed: counters, addresses and state machines of the stage sequence",
         "control_ff": "assumed: as control_lut",
         "stage_bits": "assumed: width of one entry of the stage table, held in LUTs",
         "axi_port_lut": "assumed: one AXI master adapter with bursts",

@@ -42,7 +42,7 @@ QUERY_SCALE_BITS = 24
 STREAM_DEPTH = 64  # words that an input FIFO holds, read ahead of their use
 ANSWER_DEPTH = 16
 # Vitis HLS makes registers of arrays of fewer elements (UG1399, config_array_partition), to which
-# no DEPENDENCE applies: a loop would wait for what it carries through them.
+# no DEPENDENCE applies: a loop would wait for values that it carries through them.
 LEAST_ROWS = 4
 LANES_A_ROM = 2  # a block RAM has two ports
 LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM, unless it is placed elsewhere
