@@ -224,6 +224,8 @@ def run(
         ConfigError: The study cannot be run, or an existing run was made from another study.
         UnknownNameError: The study names something that does not exist.
         CapacityError: No candidate fits the device.
+        MissedTargetError: The front misses an FPS target. All other picks are finished:
+            `open_run` opens the run.
         ToolMissingError: g++ is not installed.
         VerificationError: The C++ differs from the integer reference.
     """

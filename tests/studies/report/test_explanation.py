@@ -61,7 +61,9 @@ def test_tables_have_a_row_a_kind_a_unit_and_a_memory(found: Explanation) -> Non
     assert [label for label, _ in kind_rows(found)] == [part.kind for part in found.kinds()]
     assert [label for label, _ in part_rows(found, 4)][-3:] == ["used", "limit of a plan", "share"]
     assert len(memory_rows(found)) == len(found.plan.buffers)
-    assert dict(facts(found))["FPS"].startswith(f"{found.estimate.fps:,.0f} at 150 MHz")
+    assert dict(facts(found))["FPS"].startswith(
+        f"{found.estimate.fps:,.0f} of a stream, at 150 MHz"
+    )
 
 
 def test_a_pick_is_explained_on_the_device_of_its_run(pick: Path, found: Explanation) -> None:
