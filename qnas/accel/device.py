@@ -174,6 +174,7 @@ class Device(Value):
 
     @property
     def dram_sustained_gbytes_per_s(self) -> float:
+        """Bandwidth of the memory in long bursts, in GB/s."""
         return self.dram_gbytes_per_s * self.dram_efficiency
 
     @property
@@ -232,11 +233,10 @@ def device_names() -> list[str]:
 
 
 def load_device(name_or_path: str | Path) -> Device:
-    """Load a device that comes with qnas or with a plugin by its name, or any device from a TOML
-    file.
+    """Load a device by its name, or from a TOML file.
 
     Args:
-        name_or_path: A device's name, or the path of a TOML file.
+        name_or_path: The name of a device of qnas or of a plugin, or the path of a TOML file.
 
     Raises:
         UnknownNameError: No device has this name.

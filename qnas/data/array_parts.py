@@ -45,9 +45,7 @@ class ArrayPart:
 
 @dataclass(frozen=True, slots=True)
 class ArrayData:
-    """The splits of a data set, always with TRAIN, and everything that is known without
-    their images.
-    """
+    """The splits of a data set, always with TRAIN, before their images are read."""
 
     subject: str  # name of the data set in messages
     parts: tuple[ArrayPart, ...]

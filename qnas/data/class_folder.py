@@ -33,6 +33,7 @@ class Unread:
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, count: int = 1) -> None:
+        """Count skipped files of a kind."""
         self.counts[kind] += count
 
     def text(self) -> str:
@@ -50,6 +51,7 @@ class Unread:
 
 
 def is_image_name(name: str) -> bool:
+    """Whether a file's name has the ending of an image and no leading dot."""
     return name.lower().endswith(SUFFIXES) and name[0] != "."
 
 

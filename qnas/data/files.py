@@ -47,12 +47,14 @@ class ImageFiles:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
+        """(n, C, H, W)."""
         return (len(self.names), self.channels, self.size, self.size)
 
     @property
     def digest(self) -> str:
-        """Hash of names, file sizes and conversion; hashing ImageNet's 140 GB would take
-        minutes.
+        """Hash of names, file sizes and conversion.
+
+        The contents are not hashed: ImageNet's 140 GB would take minutes.
         """
         facts = [list(zip(self.names, self.sizes, strict=True)), self.size, self.channels]
         return hashlib.sha256(canonical_json([*facts, self.pixels]).encode()).hexdigest()
@@ -79,6 +81,7 @@ class ImageFiles:
         return replace(self, names=names, sizes=tuple(self.sizes[i] for i in chosen))
 
     def path(self, index: int) -> Path:
+        """Path of a file."""
         return self.root / self.names[index]
 
     def header(self, index: int) -> ImageHeader:
@@ -140,6 +143,7 @@ class DecodedImages:
 
     @classmethod
     def of(cls, files: ImageFiles) -> DecodedImages:
+        """Decode all files."""
         return cls(files.decoded(np.arange(len(files))), files.pixels)
 
     @property

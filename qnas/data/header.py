@@ -27,4 +27,5 @@ class DataHeader:
 
     @property
     def num_classes(self) -> int:
+        """Number of classes."""
         return len(self.class_counts)

@@ -108,6 +108,7 @@ class IdxHeader:
 
     @property
     def data_bytes(self) -> int:
+        """Size of the array, without the header."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 

@@ -34,8 +34,9 @@ REMEDY = "Replace or remove it."
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Facts about a file that are known without decoding it. `several`: more images follow
-    the first.
+    """Facts about a file that are known without decoding it.
+
+    `several` is true if more images follow the first.
     """
 
     format: str
@@ -78,9 +79,7 @@ def decode_image(path: Path, *, channels: int, pixels: PixelConfig) -> Any:
 
 
 def level_range(image: Any) -> int:
-    """Difference between the brightest and the darkest pixel, in the channel with the
-    widest range.
-    """
+    """Difference between the brightest and the darkest pixel, in the widest channel."""
     extrema = image.getextrema()
     pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
     return int(max(high - low for low, high in pairs))

@@ -55,9 +55,7 @@ def find_layout(root: Path) -> Layout:
 
 
 def _without_train(root: Path, names: list[str], train: list[str]) -> Layout:
-    """Treat the folders of `root` as classes, unless some have a split's name and contain
-    folders.
-    """
+    """Treat the folders of `root` as classes, unless some are splits that contain folders."""
     words = {name: re.split(r"[\W\d_]+", name) for name in names}
     alike = [name for name in names if any(map(split_of, words[name]))]
     splits = _of_classes(root, alike)

@@ -40,9 +40,7 @@ class AccuracyEvaluator:
         self._known: dict[str, float] = {}
 
     def top1(self, architectures: Sequence[Architecture]) -> list[float]:
-        """Compute the top-1 accuracy of each architecture, a fraction 0..1; values are
-        cached by key.
-        """
+        """Compute the top-1 accuracy of each architecture, a fraction 0..1, cached by key."""
         with torch_threads(self._threads):
             for arch in architectures:
                 if arch.key not in self._known:

@@ -1,5 +1,4 @@
-"""Active selection of measurements: those that shrink the intervals of given blocks or designs
-most.
+"""Active selection of measurements: those that shrink given intervals most.
 
 The spread of a Gaussian process depends on where it was measured and not on the values, so the
 spread after one more measurement is known before the measurement is made. Points are chosen one

@@ -50,8 +50,10 @@ class BlockPrediction:
 
 @dataclass(frozen=True, slots=True)
 class BlockModel:
-    """A fitted model of blocks; made by `fit_blocks`. `known` holds the features of
-    measured blocks.
+    """A fitted model of blocks; made by `fit_blocks`.
+
+    `known` holds the features of the measured blocks, `reach` the distance beyond which a block is
+    far from them.
     """
 
     processes: Processes
@@ -59,6 +61,7 @@ class BlockModel:
     reach: float
 
     def predict(self, blocks: Sequence[RtlBlock]) -> BlockPrediction:
+        """Predict the amounts of blocks, with their intervals."""
         x, raw = features(blocks), estimates(blocks, LEARNED)
         shift, spread = self.processes.predict(x)
         middle, half = np.log1p(raw) + shift, spread * self.processes.stretch
@@ -95,8 +98,9 @@ def estimates(blocks: Sequence[RtlBlock], resources: Sequence[str]) -> Floats:
 
 
 def features(blocks: Sequence[RtlBlock]) -> Floats:
-    """Return (blocks, features): kind and family one-hot, scaled by APART, then log2(1 +
-    parameter).
+    """Return (blocks, features): kind, family and parameters of each block.
+
+    Kind and family are one-hot, scaled by APART; a parameter p becomes log2(1 + p).
     """
     kinds = tuple(KINDS)
     rows = []

@@ -1,6 +1,4 @@
-"""Measured designs: exported projects with reports of a tool, paired with the estimates of
-their plans.
-"""
+"""Measured designs: exported projects paired with the reports of a tool."""
 
 from __future__ import annotations
 
@@ -88,6 +86,7 @@ class MeasuredDesigns(Value):
 
     @property
     def built(self) -> tuple[MeasuredDesign, ...]:
+        """The designs that were measured at the last stage."""
         return tuple(d for d in self.designs if d.built)
 
     @property
@@ -170,8 +169,10 @@ def _read_project(
 
 
 def _most_complete(reports: Sequence[Measurement], tops: Set[str | None]) -> Measurement:
-    """Choose the report with all resources, of the latest step, and of the kernel itself rather
-    than of a design around it.
+    """Choose the report that says most about the kernel.
+
+    Preferred are reports with all resources, then of the latest step, then of the kernel itself
+    rather than of a design around it.
     """
 
     def rank(report: Measurement) -> tuple[bool, bool, bool]:

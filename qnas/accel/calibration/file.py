@@ -79,8 +79,9 @@ class Calibration:
         return Range(*(round(max(0.0, amount), DIGITS) for amount in (value, low, high)))
 
     def limits(self, limits: Mapping[str, int], *, upper: bool = False) -> dict[str, int]:
-        """Return the largest estimates whose predictions (or upper ends, with `upper`) keep
-        `limits`.
+        """Return the largest estimates whose predictions keep `limits`.
+
+        With `upper`, the upper ends of the intervals must keep them.
         """
         return {name: self._limit(name, limit, upper=upper) for name, limit in limits.items()}
 
@@ -93,8 +94,9 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The predictor of a calibration. With `upper`, the upper ends of the intervals must
-    keep limits.
+    """The predictor of a calibration.
+
+    With `upper`, limits apply to the upper ends of intervals instead of the values.
     """
 
     calibration: Calibration
@@ -116,8 +118,9 @@ class Calibrated:
 
 
 def fit(found: MeasuredDesigns) -> Calibration:
-    """Fit a calibration to measured designs, leaving out each design once to choose the
-    estimators.
+    """Fit a calibration to measured designs.
+
+    Each design is left out once, to choose the estimators and to measure the intervals.
     """
     stage, designs = found.stage, found.predicted
     pairs = [(d.estimated, _at(stage, d)) for d in designs]

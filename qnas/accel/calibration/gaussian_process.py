@@ -99,8 +99,10 @@ def _process(x: Floats, y: Floats) -> GaussianProcessRegressor:
 
 
 def _left_out(process: GaussianProcessRegressor, y: Floats) -> tuple[bool, float]:
-    """Leave out every point once (Rasmussen and Williams, 5.12: error and spread follow from the
-    inverse covariance).
+    """Leave out every point once.
+
+    Error and spread of a left-out point follow from the inverse covariance (Rasmussen and Williams,
+    5.12).
 
     Returns:
         Whether the errors are at most WORSE times the residuals, and the conformal quantile of

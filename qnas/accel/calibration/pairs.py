@@ -76,8 +76,9 @@ class Pairs:
         return np.stack([self.columns[TARGETS[name][1]] for name in resources], axis=1)
 
     def log_residuals(self) -> Floats:
-        """Return log((1 + implemented) / (1 + estimated)), (designs, resources); zeros are
-        allowed.
+        """Return log((1 + implemented) / (1 + estimated)), (designs, resources).
+
+        The added 1 allows amounts of zero.
         """
         names = self.resources
         residuals: Floats = np.log1p(self.built(names)) - np.log1p(self.estimates(names))
@@ -150,8 +151,9 @@ def _number(path: Path, line: int, name: str, text: str | None) -> float:
 
 
 def _refuse_contradictions(path: Path, rows: Sequence[Row], columns: Mapping[str, Floats]) -> None:
-    """Refuse duplicates with different results; kernel, name, conditions and estimates
-    identify a design.
+    """Refuse duplicates with different results.
+
+    Kernel, name, conditions and estimates identify a design.
     """
     seen: dict[tuple[object, ...], int] = {}
     built = [name for name in columns if name not in (*FEATURES, CLOCK)]

@@ -68,10 +68,12 @@ class Prices:
 
     @property
     def cycles(self) -> Ints:
+        """Cycles of one image of each folding."""
         return self.loop_cycles + self.fill_cycles
 
     @property
     def fps(self) -> NDArray[np.float64]:
+        """Images per second of each folding."""
         rates: NDArray[np.float64] = self.clock_mhz * 1e6 / self.cycles
         return rates
 
@@ -107,8 +109,9 @@ def price(
     *,
     coefficients: Coefficients = DEFAULT,
 ) -> Prices:
-    """Estimate one kernel of all `archs` under many foldings at once; equal to `estimate` of the
-    plans.
+    """Estimate one kernel of all `archs` under many foldings at once.
+
+    The result equals `estimate` of the plans.
 
     Args:
         archs: The networks of the kernel.

@@ -45,6 +45,7 @@ class Slice:
 
     @property
     def cycles(self) -> int:
+        """Cycles of loops and fills."""
         return self.loop_cycles + self.fill_cycles
 
     def utilisation(self, atoms_per_cycle: int) -> float:
@@ -90,8 +91,8 @@ def _kind(name: str) -> str:
 
 
 def _block(name: str) -> str:
-    """Name of a stage's block: `block3.head0.scores` -> block 3; "input" before the blocks,
-    "output" after them.
+    """Name of a stage's block: "block 3" for `block3.head0.scores`; "input" before,
+    "output" after.
     """
     if "." in name:
         return name.partition(".")[0].replace("block", "block ")

@@ -215,8 +215,7 @@ def memories_of_foldings(
 
 
 def union(designs: Sequence[DesignFacts]) -> DesignFacts:
-    """Combine the designs of several networks into one kernel, in which each network runs one
-    image.
+    """Combine the designs of several networks into one kernel that runs one image of each.
 
     Each design must have been made with the others in `share_with`. Loops, stages and words add up.
     """
@@ -233,9 +232,7 @@ def union(designs: Sequence[DesignFacts]) -> DesignFacts:
 
 
 def _shape(op: Operation) -> Operation:
-    """`op` without the fields that do not affect its loops, so that equal work of heads is
-    priced once.
-    """
+    """`op` without fields that do not affect its loops, so that equal work is priced once."""
     if isinstance(op, Softmax):
         return replace(op, name="", head=0)
     if not isinstance(op, Gemm) or op.epilogue is Epilogue.LOGITS:

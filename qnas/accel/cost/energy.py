@@ -83,6 +83,7 @@ class Energy(Value):
 
     @property
     def total_mj(self) -> float:
+        """Sum of all parts, in millijoules."""
         return self.array_mj + self.vector_mj + self.memory_mj + self.dram_mj + self.static_mj
 
 

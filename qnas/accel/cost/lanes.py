@@ -37,10 +37,12 @@ class Lanes:
 
     @property
     def cells(self) -> Count:
+        """Pairs of a row slot and a token."""
         return self.slots * self.tt
 
     @property
     def cascade(self) -> Count:
+        """Products summed down a cascade."""
         return np.minimum(self.tk, self.packing.cascade)
 
 

@@ -1,5 +1,6 @@
-"""LUTs and FFs of every unit of a design's data path; lanes and banks are the plan's (see
-units.py).
+"""LUTs and FFs of every unit of a design's data path (see units.py).
+
+The numbers of lanes and banks are the plan's.
 """
 
 from __future__ import annotations
@@ -91,8 +92,8 @@ def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]
 
 
 def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:
-    """Multiplexers that select one of the row parameters in a stream word, and the lanes' share of
-    a norm's parameters.
+    """LUTs that select one of the parameters in a stream word, for rows and for LayerNorm's
+    lanes.
     """
     f = design.folding
     a_word = f.weight_ports * design.ports[0].bits // ROW_PARAM_BITS

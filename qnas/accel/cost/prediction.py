@@ -63,9 +63,7 @@ class Predictor(Protocol):
         ...
 
     def estimate_limits(self, limits: Mapping[str, int]) -> Mapping[str, int]:
-        """Return the largest estimates whose predictions keep `limits`; for the folding
-        search alone.
-        """
+        """Return the largest estimates whose predictions keep `limits` (for the folding search)."""
         ...
 
 

@@ -88,9 +88,7 @@ def _results(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Count residuals: read for the statistics, then in and out of a delay line to be
-    normalised.
-    """
+    """Count residuals: read for the statistics, then in and out of a delay line."""
     bits, values = _bits(plan), stage.rows * stage.tokens
     vectors = stage.tokens * ceil_div(stage.rows, plan.folding.vl)
     return Counter(
@@ -103,8 +101,10 @@ def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _softmax(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    """Count scores: read for the maximum, then through a delay line to the exponentials and
-    their table.
+    """Count scores and table entries.
+
+    Scores are read for the maximum and then pass a delay line to the exponentials, each of which
+    reads the table.
     """
     bits, values = _bits(plan), stage.tokens * stage.inner
     vectors = stage.tokens * ceil_div(stage.inner, plan.folding.vl)

@@ -98,8 +98,9 @@ def pair_epilogue(bits: int, c: Coefficients) -> Amount:
 
 
 def norm_statistics(lanes: Count, c: Coefficients) -> Amount:
-    """All lanes: adder trees of values (delayed for their squares) and of squares, and
-    running sums.
+    """All lanes: adder trees of values and of squares, and running sums.
+
+    The values are delayed until their squares are ready.
     """
     trees = (lanes - 1) * (3 * RESIDUAL_BITS + 2) * c.adder_lut_per_bit
     sums = (SUM_BITS + SQUARES_BITS) * c.adder_lut_per_bit
@@ -132,9 +133,7 @@ def normaliser(bits: int, c: Coefficients) -> Amount:
 
 
 def normaliser_shared(c: Coefficients) -> Amount:
-    """Shared by all lanes: the subtrahend, the rounding constants, delays of a token's root
-    and shift.
-    """
+    """Shared by all lanes: subtrahend, rounding constants, delays of a token's root and shift."""
     less = Amount(SUM_BITS * c.adder_lut_per_bit, SUM_BITS)
     return (
         less

@@ -79,6 +79,7 @@ class Probe(Value):
 
     @property
     def clean(self) -> bool:
+        """Whether no fault was found."""
         return not self.faults
 
 

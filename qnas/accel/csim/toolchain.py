@@ -85,8 +85,10 @@ class Toolchain:
     def _object(
         self, project: Path, source: str, folder: Path, compiler: str, children: Children
     ) -> bytes:
-        """Return the object of one source, and compile it if the cache has no intact object for the
-        same text (with all headers), compiler and flags.
+        """Return the object of one source, compiled if it is not in the cache.
+
+        The cache holds objects by text (with all headers), compiler and flags. A damaged object is
+        compiled again.
         """
         headers = self.ap_int or project / "sim"
         includes = [f"-I{path}" for path in (headers, project / "src", project / "tb")]

@@ -63,6 +63,7 @@ class Verification(Value):
 
     @property
     def passed(self) -> bool:
+        """Whether all values and loops are equal, and the probe, if any, found no fault."""
         return self.mismatches == 0 and (self.probe is None or self.probe.clean)
 
 

@@ -117,8 +117,9 @@ def _project_plans(
     networks: Sequence[IntegerNetwork],
     expected: Sequence[HardwarePlan] | None,
 ) -> tuple[HardwarePlan, ...]:
-    """Return the project's plans after checking that they are `expected`, and that its weights are
-    those of `networks`.
+    """Read the project's plans, and check them and the weights.
+
+    The plans must be `expected` (if given), the weights those of `networks`.
     """
     plans = read_plans(directory / "plan.json")
     for index, (plan, wanted) in enumerate(zip(plans, expected or (), strict=False)):

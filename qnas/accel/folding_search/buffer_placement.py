@@ -198,9 +198,7 @@ def _scale(limit: int) -> float:
 
 
 def first_that_fits(found: Contenders, limits: Mapping[str, int]) -> PlacedFolding | None:
-    """Return the first folding, in the order of `found`, that fits the limits under some
-    placement.
-    """
+    """Return the first folding of `found` that fits the limits under some placement."""
     for placed in found.placed():
         if all(placed.taken[name] <= limits[name] for name in TAKEN):
             return placed

@@ -91,6 +91,7 @@ class KernelPlan:
 
     @property
     def resources(self) -> Resources:
+        """Resources of the kernel."""
         return self.estimates[0].resources
 
 
@@ -240,9 +241,7 @@ def _limits(device: Device, dsp_share: float, predictor: Predictor) -> Mapping[s
 
 
 def _token_lanes(arch: Architecture) -> list[int]:
-    """Candidate values of TT: for each of them, a smaller value needs more tiles of some
-    token count.
-    """
+    """Candidate values of TT: the smallest for each number of tiles of each token count."""
     counts = (arch.num_tokens, arch.num_patches, arch.head_dim)
     lanes = {ceil_div(n, tiles) for n in counts for tiles in range(1, n + 1)}
     return sorted(lane for lane in lanes if lane <= MAX_LANES)

@@ -51,10 +51,12 @@ class CandidateTable:
 
     @cached_property
     def candidate_cycles(self) -> NDArray[Any]:
+        """Cycles of `candidates`, in their order."""
         return self.cycles.ravel()[self.candidates]
 
     @cached_property
     def candidate_resources(self) -> dict[str, NDArray[np.int64]]:
+        """Resources of `candidates`, in their order."""
         return {r: self.prices.resources[r].ravel()[self.candidates] for r in RESOURCES}
 
     def folding_at(self, index: int) -> Folding:
@@ -72,9 +74,7 @@ class CandidateTable:
 
 @dataclass(frozen=True, slots=True)
 class SelectedFolding:
-    """A folding by its flat index, with the buffers placed against the rule of depth, and
-    its estimate.
-    """
+    """A folding by its flat index, its buffers that break the rule of depth, and its estimate."""
 
     index: int
     placement: Placement

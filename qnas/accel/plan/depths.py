@@ -42,6 +42,7 @@ class Delays:
     choose_ns: float
 
     def add(self, bits: int) -> float:
+        """Nanoseconds of an addition of `bits` bits."""
         return self.add_ns + bits * self.add_ns_per_bit
 
 

@@ -47,6 +47,7 @@ class Folding(Value):
 
     @property
     def atoms_per_cycle(self) -> int:
+        """Products of a nibble and an activation in one cycle."""
         return self.tm * self.tt * self.tk
 
     def check(self) -> None:

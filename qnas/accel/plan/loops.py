@@ -97,6 +97,7 @@ class GemmShape:
 
 
 def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
+    """Divide a GEMM into tiles."""
     beats = ceil_div(op.inner, folding.tk)
     if op.left is Tensor.WEIGHTS:
         load_steps = row_param_words(folding, port_bits) + beats * beat_words(folding, port_bits)

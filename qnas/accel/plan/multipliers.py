@@ -18,8 +18,7 @@ SQUARES_BITS = 41  # LayerNorm: sum of squares
 
 
 def packing(device: Device, activation_bits: int) -> Packing:
-    """Find the packing with the most products in one DSP of `device`, in the widest possible
-    fields.
+    """Find the packing with the most products in one DSP of `device`, with the widest fields.
 
     Two row slots w and one or two tokens x are multiplied at once. With F bits a field and T
     tokens:

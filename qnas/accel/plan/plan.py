@@ -39,6 +39,7 @@ class Loop(Value):
 
     @property
     def fill_cycles(self) -> int:
+        """Cycles of the pipeline beyond its iterations."""
         return self.entries * self.depth
 
 
@@ -88,6 +89,7 @@ class Stage(Value):
 
     @property
     def loop_cycles(self) -> int:
+        """Iterations of the stage's loops, without hidden ones."""
         return sum(loop.trips - loop.hidden for loop in self.loops)
 
 
@@ -178,6 +180,7 @@ class HardwarePlan(Value):
 
     @property
     def image_port(self) -> Port:
+        """The port that reads images."""
         return self.ports[self.folding.weight_ports]
 
     @property

@@ -153,8 +153,9 @@ class _Collection:
 
 
 def _without_functions(read: dict[Path, tuple[Measurement, ...]]) -> list[Measurement]:
-    """List all measurements by path, with reports of functions merged into their design as
-    modules.
+    """List all measurements by path.
+
+    Reports of functions become modules of their design.
     """
     wholes = whole_reports(read)
     beside: dict[Path, list[Measurement]] = {whole: [] for whole in wholes.values()}

@@ -155,9 +155,7 @@ def element_text(element: Element, path: str) -> str | None:
 
 
 def period(element: Element | None, tag: str, source: str) -> float | None:
-    """Period of a section under `tag`, in ns; None for 0, which HLS writes for an unknown
-    period.
-    """
+    """Period of a section under `tag`, in ns; None for 0, by which HLS means unknown."""
     found = element.find(tag) if element is not None else None
     if found is None:
         return None

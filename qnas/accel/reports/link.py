@@ -24,8 +24,9 @@ RULE_LINE = re.compile(r"-{2,}(?:\s+-{2,})+\s*")
 
 
 def read_kernel_utilization(text: Text) -> Measurement:
-    """Read the sum of all kernels, with each kernel as a module; a single kernel is read as
-    itself.
+    """Read the sum of all kernels, with each kernel as a module.
+
+    A single kernel is read as itself.
     """
     table = next((t for t in tables(text) if {"name", "lut", "reg"} <= {*t.titles}), None)
     total = table.line(TOTAL) if table else None

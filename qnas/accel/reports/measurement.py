@@ -83,9 +83,7 @@ class Measurement(Value):
         return Amounts(self.lut, self.ff, self.dsp, self.bram18, self.uram)
 
     def listed(self) -> dict[str, Any]:
-        """Fields in LISTED and, under `modules`, those of the modules: `qnas measurements
-        --json`.
-        """
+        """Fields for `qnas measurements --json`: those in LISTED, also of each module."""
         own = {name: getattr(self, name) for name in LISTED}
         return {**own, "modules": [module.listed() for module in self.modules]}
 

@@ -33,9 +33,7 @@ def count(text: str | None, *, where: str) -> int | None:
 
 
 def amount(text: str | None, *, where: str) -> Decimal | None:
-    """Read a number as `count` does, with halves allowed: Vivado counts block RAM in tiles
-    of 36 Kb.
-    """
+    """Read a number as `count` does, but allow halves, as in Vivado's tiles of 36 Kb."""
     parts = [_plain(part, where) for part in (text or "").split("~")]
     return None if None in parts else max(part for part in parts if part is not None)
 

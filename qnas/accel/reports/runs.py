@@ -81,8 +81,9 @@ class _Report:
 
 
 def _roots(folders: Sequence[Path]) -> list[Path]:
-    """Run folder of each folder. A run inside another one, if it is the only one there, belongs to
-    the outer run.
+    """Run folder of each folder.
+
+    A run inside another one belongs to the outer run if no other run is inside it.
     """
     roots = [_root(folder) for folder in folders]
     distinct = sorted(set(roots), key=lambda root: len(root.parts))
@@ -116,9 +117,7 @@ def _tops(group: Iterable[_Report]) -> tuple[set[str], set[str]]:
 def _complete(
     report: _Report, group: Sequence[_Report], tops: tuple[set[str], set[str]]
 ) -> Iterator[tuple[str, str]]:
-    """Complete a report from others of its run; yields each field that was taken, and its
-    source.
-    """
+    """Complete a report from others of its run; yields each added field and its source."""
     for name, what in WANTED.items():
         others = [o for o in group if o is not report and _offers(o, report, name)]
         others = [o for o in others if _same_design(report, o, tops)]
@@ -178,10 +177,10 @@ def _nearest(report: _Report, others: Sequence[_Report], name: str) -> tuple[Any
 
 
 def _distance(report: _Report, other: _Report) -> tuple[int, bool, int]:
-    """Distance of reports: another stage counts more than another design, and that more than
-    another folder.
+    """Distance of two reports.
 
-    Among other stages HLS is the nearest, since its settings hold for all later stages.
+    Another stage counts more than another design, and that more than another folder. Among other
+    stages HLS is the nearest, since its settings hold for all later stages.
     """
     stages = (report.said.stage, "hls")
     stage = stages.index(other.said.stage) if other.said.stage in stages else len(stages)

@@ -17,6 +17,7 @@ class Line:
 
     @property
     def first(self) -> str:
+        """The first cell, without spaces."""
         return self.cells[0].strip()
 
 

@@ -51,6 +51,7 @@ class Text:
 
     @property
     def end(self) -> str:
+        """File and line number of the end."""
         return self.where(len(self.lines))
 
 
@@ -93,9 +94,7 @@ def plain_version(said: str | None) -> str | None:
 
 
 def flow_stage(text: Text) -> FlowStage:
-    """Find the stage from the design's state, else from the report's name in the flow, else from
-    its nets.
-    """
+    """Find the stage from the design's state, the report's name in the flow, or its nets."""
     fields = head(text)
     written = FILE_OPTION.search(fields.get("Command", ""))
     names = (written[1] if written else "", text.source)

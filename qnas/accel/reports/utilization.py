@@ -69,8 +69,7 @@ def is_utilization(text: Text) -> bool:
 
 
 def read_utilization(text: Text) -> Measurement:
-    """Read the whole design, or the cell that is reported alone; by instance, with modules below
-    it.
+    """Read the whole design, or the single cell of a report, with modules if listed by instance.
 
     Raises:
         ReportError: The report is cut off.

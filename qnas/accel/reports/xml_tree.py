@@ -37,6 +37,7 @@ class Element:
 
     @property
     def text(self) -> str:
+        """The element's own text, without that of its children."""
         return "".join(self.pieces).strip()
 
     def all(self, tag: str) -> Iterator[Element]:
@@ -62,9 +63,7 @@ class Element:
 
 @lru_cache(maxsize=4096)
 def _plain(tag: str) -> str:
-    """A tag without capitals, hyphens and underscores, which differ between versions of the
-    tools.
-    """
+    """A tag without capitals, hyphens and underscores, which versions write differently."""
     return tag.replace("_", "").replace("-", "").lower()
 
 
