@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,24 @@ def test_two_processes_lose_what_one_does_that_accumulates_twice(tmp_path: Path)
     assert two[:4] == pytest.approx(one[:4], rel=1e-4)
     # Rounding to a grid makes larger differences of the last bit's, in time.
     assert two == pytest.approx(one, rel=0.05)
+
+
+@pytest.mark.slow
+def test_sigterm_in_the_first_epochs_leaves_a_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        study(
+            space=TINY_SPACE,
+            search={"trials": 4, "population": 2},
+            train={"epochs": 60, "batch_size": 64, "log_steps": 1},
+        )
+    )
+    command = [sys.executable, *TORCHRUN, "-m", "qnas", "train", str(tmp_path / "study.toml")]
+    process = subprocess.Popen([*command, "--runs", str(tmp_path / "runs")])
+    log = tmp_path / "runs" / "tiny" / "train.jsonl"
+    while not log.exists() or len(log.read_text().splitlines()) < 10:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=100) != 0
+    assert (tmp_path / "runs" / "tiny" / "checkpoint.safetensors").exists()
+    assert not (tmp_path / "runs" / "tiny" / "supernet.json").exists()

@@ -83,9 +83,9 @@ def direction_numbers(directions: Sequence[Direction]) -> list[int]:
 def mend(path: Path, *, name: str, directions: Sequence[int]) -> None:
     """Rewrite the journal at `path` with its complete entries, if it is damaged or torn.
 
-    Damaged lines are appended to a file beside the journal with the suffix `.damaged`, which a
-    warning reports.
-    `name` and `directions` are those of `Content.mended`. Raises ValueError as `read_content`.
+    Damaged lines are appended to a file beside the journal with the suffix `.damaged`, and a
+    warning reports it. `name` and `directions` are those of `Content.mended`.
+    Raises ValueError as `read_content`.
     """
     if not path.exists():
         return
