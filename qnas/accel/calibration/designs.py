@@ -190,10 +190,10 @@ def _missing(report: Measurement) -> list[str]:
 def _amounts(report: Measurement) -> Resources:
     amounts = {name: getattr(report, name) for name in RESOURCES}
     amounts["uram"] = amounts["uram"] or 0
-    silent = _missing(report)
-    if silent:
+    missing = _missing(report)
+    if missing:
         remedy = "Give the csynth.xml or export_impl.xml."
-        rule = f"must tell {', '.join(silent)}"
+        rule = f"must tell {', '.join(missing)}"
         raise ConfigError(problem(report.source, rule, "nothing", remedy))
     return Resources(**amounts)
 

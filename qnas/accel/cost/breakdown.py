@@ -91,9 +91,7 @@ def _kind(name: str) -> str:
 
 
 def _block(name: str) -> str:
-    """Name of a stage's block: "block 3" for `block3.head0.scores`; "input" before,
-    "output" after.
-    """
+    """Name of a stage's block, such as "block 3"; "input" before the blocks, "output" after."""
     if "." in name:
         return name.partition(".")[0].replace("block", "block ")
     return "output" if name in ("norm", "head") else "input"

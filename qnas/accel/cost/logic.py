@@ -92,9 +92,7 @@ def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]
 
 
 def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:
-    """LUTs that select one of the parameters in a stream word, for rows and for LayerNorm's
-    lanes.
-    """
+    """LUTs that select one of the parameters in a stream word, for rows and for LayerNorm."""
     f = design.folding
     a_word = f.weight_ports * design.ports[0].bits // ROW_PARAM_BITS
     norm = f.vl * mux(np.maximum(a_word // f.vl, 1), NORM_BITS, c)
