@@ -6,7 +6,7 @@ STUDY ?= studies/digits_zcu102.toml
 .PHONY: demo test test-oldest coverage check docs bench verify-full clean
 
 demo: .venv/installed
-	$(BIN)/qnas run $(STUDY)
+	$(BIN)/qnas run $(STUDY) --rtl
 
 test: .venv/installed-dev
 	$(BIN)/pytest -m "not slow" -n auto -q

@@ -21,7 +21,10 @@ from qnas.cli.stage import (
 
 @study_command
 @pool_options
-def run(study: str, runs: Path, workers: int, storage: str) -> None:
+@click.option(
+    "--rtl", is_flag=True, help="Also simulate the kernels as RTL, if Verilator is there."
+)
+def run(study: str, runs: Path, workers: int, storage: str, rtl: bool) -> None:
     """Run every missing stage of STUDY, from images to verified accelerators.
 
     Exit status 1 if a project differs from the integer reference, 2 for bad input, 3 if no
@@ -34,7 +37,7 @@ def run(study: str, runs: Path, workers: int, storage: str) -> None:
     with opened(study, runs, stage="run") as (run, progress):
         from qnas.studies.stages import pipeline as stages
 
-        verify_and_show(run, lambda: stages.run_all(run, pool=pool, progress=progress))
+        verify_and_show(run, lambda: stages.run_all(run, pool=pool, rtl=rtl, progress=progress))
         check_targets(run)
 
 

@@ -131,10 +131,12 @@ def run_all(
     run: Run,
     *,
     pool: WorkerPool = ONE_WORKER,
+    rtl: bool = False,
     progress: Progress = SILENT,
     callbacks: Sequence[Callback] = (),
 ) -> Summary:
-    """Run all missing stages, and return the content of summary.json.
+    """Run all missing stages, and return the content of summary.json. With `rtl` the kernels are
+    simulated as RTL too, where Verilator is installed.
 
     An FPS target that the front misses makes no pick; the summary lists it. Raises
     ToolMissingError, before anything else, if a project must be verified without g++.
@@ -143,14 +145,16 @@ def run_all(
         Toolchain().version()
     train(run, progress=progress)
     search(run, pool=pool, progress=progress, callbacks=callbacks)
-    return _to_report(run, progress)
+    return _to_report(run, progress, rtl=rtl)
 
 
-def _to_report(run: Run, progress: Progress) -> Summary:
+def _to_report(run: Run, progress: Progress, *, rtl: bool = False) -> Summary:
     """Run the stages from picks to the report. A mismatch is raised last, after summary and report
     show it."""
     export(run, progress=progress)
     verifying.verify(run, progress)
+    if rtl:
+        rtl_stage.simulate(run, progress)
     summary = summarise(run)
     report(run, progress=progress)
     verifying.check_verified(run)
