@@ -62,8 +62,8 @@ def command(
 ) -> None:
     """Choose one candidate of STUDY and print the reasons: the knee, or by target, limits, weights.
 
-    The candidate is chosen from the front of the candidates that keep the limits. report.html has
-    a slider for each limit.
+    STUDY may also be a run's directory, as runs/NAME. The candidate is chosen from the front of the
+    candidates that keep the limits. report.html has a slider for each limit.
     """
     run = opened_to_read(study, runs, stage="pick")
     picked = run.pick(

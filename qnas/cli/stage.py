@@ -52,11 +52,13 @@ def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened_to_read(study: str, runs: Path, *, stage: str) -> OpenRun:
-    """Open the run of `study` read-only, also during a search."""
-    from qnas.studies.api import OpenRun
+    """Open the run of `study`, or in the directory `study`, read-only, also during a search."""
+    from qnas.studies.api import OpenRun, open_run
     from qnas.studies.config import load_config
     from qnas.studies.run.opening import readable_config
 
+    if (Path(study) / "manifest.json").is_file():
+        return open_run(study)
     config = load_config(study)
     run = OpenRun(config, runs / config.name, read_only=True)
     run.need(stage, run.files.manifest.is_file(), "train")

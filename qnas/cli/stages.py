@@ -81,6 +81,7 @@ def search(study: str, runs: Path, workers: int, storage: str) -> None:
 def report(study: str, runs: Path, png: bool) -> None:
     """Write STUDY's report.html: plots, picks and their figures. Works also during a search.
 
+    STUDY may also be a run's directory, as runs/NAME.
     --png needs kaleido (pip install 'qnas-fpga[png]') and a Chromium.
     """
     from rich.console import Console

@@ -57,6 +57,9 @@ def test_a_run_that_is_searched_is_read_and_left_alone(searched: Path, tmp_path:
         result = qnas("report", folder)
         assert result.exit_code == 0, result.output
         assert "5 of 6 so far" in (run / "report.html").read_text()
+        of_folder = CliRunner().invoke(cli, ["pick", str(run), "--json"])
+        assert of_folder.stdout == qnas("pick", folder, "--json").stdout
+        assert CliRunner().invoke(cli, ["report", str(run)]).exit_code == 0
         both = ["compare", str(run), str(other / "runs/tiny")]
         assert CliRunner().invoke(cli, both).exit_code == 0
         assert len(read_run(run).records().trials) == 5
