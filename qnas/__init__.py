@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from qnas.objectives.base import Candidate, FunctionObjective, Objective
     from qnas.space import SearchSpace
     from qnas.spaces import load_space
-    from qnas.studies.api import OpenRun, PickedTrial, open_run, plan, run
+    from qnas.studies.api import OpenRun, PickedTrial, open_run, plan, run, tune
     from qnas.studies.config import Study
     from qnas.studies.run.outcome import Summary
     from qnas.studies.search.reproducible import ReproducibleNSGAIISampler
@@ -49,7 +49,7 @@ _HOMES = {
     "objectives.base": ("Candidate", "FunctionObjective", "Objective"),
     "space": ("SearchSpace",),
     "spaces": ("load_space",),
-    "studies.api": ("OpenRun", "PickedTrial", "open_run", "plan", "run"),
+    "studies.api": ("OpenRun", "PickedTrial", "open_run", "plan", "run", "tune"),
     "studies.config": ("Study",),
     "studies.run.outcome": ("Summary",),
     "studies.search.reproducible": ("ReproducibleNSGAIISampler",),
@@ -92,6 +92,7 @@ __all__ = [
     "open_run",
     "plan",
     "run",
+    "tune",
     "visualization",
 ]
 

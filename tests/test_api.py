@@ -272,7 +272,8 @@ def test_a_folder_that_is_no_run_and_a_stage_that_is_none_are_refused(tmp_path: 
 
 
 def test_everything_to_a_verified_accelerator(tmp_path: Path) -> None:
-    run = qnas.run(tiny(verify_images=2, fps_targets=(1000,)), runs=tmp_path)
+    study = tiny(verify_images=2, fps_targets=(1000,), tune=qnas.TuneConfig(epochs=1))
+    run = qnas.run(study, runs=tmp_path)
     summary = run.summary()
     assert isinstance(summary, qnas.Summary) and {p.name for p in summary.picks} == {
         "knee",
@@ -288,6 +289,8 @@ def test_everything_to_a_verified_accelerator(tmp_path: Path) -> None:
         low, high = accuracy.integer_interval
         assert low < accuracy.integer < high and high - low < 0.3
         assert accuracy.hls in (0.0, 0.5, 1.0) and np.subtract(*accuracy.hls_interval) < -0.6
+    tuned = {pick.name: pick.tuning for pick in qnas.tune(study, runs=tmp_path).summary().picks}
+    assert all(found and found.weights in ("tuned", "inherited") for found in tuned.values())
     page = run.write_report(tmp_path / "page.html")
     assert page.read_bytes() == (run.path / "report.html").read_bytes()
     said = page.read_text(encoding="utf-8")
@@ -349,6 +352,7 @@ PUBLIC = [
     "open_run",
     "plan",
     "run",
+    "tune",
     "visualization",
 ]
 FIGURES = [

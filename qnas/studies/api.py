@@ -233,7 +233,7 @@ def run(
     if until not in get_args(Stage):
         remedy = nearest(str(until), get_args(Stage))
         raise UnknownNameError(problem("until", "must be a stage", repr(until), remedy))
-    config = resolved(study, Path.cwd()) if isinstance(study, Study) else load_config(study)
+    config = _study_of(study)
     pool = WorkerPool(workers, storage)
     pool.check()
     with writable_run(config, runs=Path(runs)) as opened:
@@ -257,6 +257,40 @@ def _stages(
         "verify": lambda: pipeline.verify(opened, progress=progress),
     }
     return list(stages.values())[: list(stages).index(until) + 1]
+
+
+def tune(
+    study: Study | Path | str,
+    *,
+    runs: Path | str = "runs",
+    picks: Sequence[str] = (),
+    progress: Progress = _SILENT,
+) -> OpenRun:
+    """Train the subnets of picks alone, by the study's `tune`; export and verify what changes.
+
+    Args:
+        study: As of `run`.
+        runs: Folder of the run directories.
+        picks: Names of picks; all of them unless given.
+        progress: Listener to the progress of the stages.
+
+    Returns:
+        The run, opened read-only. `summary` tells the accuracies before and after.
+
+    Raises:
+        StageOrderError: The study is not searched yet.
+        UnknownNameError: The study has no pick of a name in `picks`.
+        ToolMissingError: g++ is not installed.
+        VerificationError: The C++ differs from the integer reference.
+    """
+    refuse_while_loading("qnas.tune")
+    with writable_run(_study_of(study), runs=Path(runs), stage="tune") as opened:
+        pipeline.tune(opened, picks=picks, progress=progress)
+    return open_run(opened.files.path, trust=True)
+
+
+def _study_of(study: Study | Path | str) -> Study:
+    return resolved(study, Path.cwd()) if isinstance(study, Study) else load_config(study)
 
 
 def open_run(directory: Path | str, *, trust: bool = False) -> OpenRun:
