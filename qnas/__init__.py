@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from qnas.objectives.base import Candidate, FunctionObjective, Objective
     from qnas.space import SearchSpace
     from qnas.spaces import load_space
-    from qnas.studies.api import OpenRun, PickedTrial, open_run, plan, run, tune
+    from qnas.studies.api import plan, run, tune
     from qnas.studies.config import Study
+    from qnas.studies.open_run import OpenRun, PickedTrial, open_run
     from qnas.studies.run.outcome import Summary
     from qnas.studies.search.reproducible import ReproducibleNSGAIISampler
     from qnas.studies.search.trials import TrialRecord
@@ -49,8 +50,9 @@ _HOMES = {
     "objectives.base": ("Candidate", "FunctionObjective", "Objective"),
     "space": ("SearchSpace",),
     "spaces": ("load_space",),
-    "studies.api": ("OpenRun", "PickedTrial", "open_run", "plan", "run", "tune"),
+    "studies.api": ("plan", "run", "tune"),
     "studies.config": ("Study",),
+    "studies.open_run": ("OpenRun", "PickedTrial", "open_run"),
     "studies.run.outcome": ("Summary",),
     "studies.search.reproducible": ("ReproducibleNSGAIISampler",),
     "studies.search.trials": ("TrialRecord",),

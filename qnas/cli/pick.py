@@ -12,7 +12,7 @@ from qnas.cli.stage import opened_to_read
 from qnas.errors import ConfigError, problem
 
 if TYPE_CHECKING:
-    from qnas.studies.api import OpenRun, PickedTrial
+    from qnas.studies.open_run import OpenRun, PickedTrial
     from qnas.studies.search.trials import TrialRecord
 
 

@@ -12,7 +12,7 @@ import click
 from qnas.errors import MissedTargetError, VerificationError, problem
 
 if TYPE_CHECKING:
-    from qnas.studies.api import OpenRun
+    from qnas.studies.open_run import OpenRun
     from qnas.studies.progress import Progress
     from qnas.studies.run.run import Run
 
@@ -53,8 +53,8 @@ def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def opened_to_read(study: str, runs: Path, *, stage: str) -> OpenRun:
     """Open the run of `study`, or in the directory `study`, read-only, also during a search."""
-    from qnas.studies.api import OpenRun, open_run
     from qnas.studies.config import load_config
+    from qnas.studies.open_run import OpenRun, open_run
     from qnas.studies.run.opening import readable_config
 
     if (Path(study) / "manifest.json").is_file():

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from qnas.cli.main import cli
 from qnas.errors import ConfigError
 from qnas.objectives import registry
-from qnas.studies.api import open_run
+from qnas.studies.open_run import open_run
 from tests.cli.tiny_study import qnas, study
 
 CODE = """
