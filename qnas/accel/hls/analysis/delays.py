@@ -10,10 +10,15 @@ from typing import Any
 
 from qnas._util.serialization import Value, decode
 from qnas.accel.device import Device
-from qnas.errors import ConfigError, problem
 
 UNCERTAINTY = 0.27  # of the period, kept for wires: the default of Vitis HLS (AMD UG1399)
-FAMILIES = {"ultrascale-plus": "ultrascale-plus", "7 series": "7-series", "versal": "versal"}
+# The table of a family: of the first word that its name holds.
+TABLES = {
+    "ultrascale-plus": "ultrascale-plus",
+    "ultrascale": "ultrascale",
+    "versal": "versal",
+    "-7": "7-series",
+}
 CYCLES = ("dsp_cycles", "bram_cycles", "lutram_cycles", "uram_cycles")
 
 
@@ -25,6 +30,7 @@ class Delays(Value):
     add_per_16_bits: int
     compare: int
     compare_per_16_bits: int
+    compare_most: int
     select: int
     logic: int
     shift_level: int
@@ -59,12 +65,8 @@ def _table() -> dict[str, dict[str, Any]]:
 
 
 def delays_of(device: Device) -> Delays:
-    """Of a device's family and speed grade. ConfigError for a family without a table."""
-    table = next((name for word, name in FAMILIES.items() if word in device.family), None)
-    if table is None:
-        rule = f"must be a family whose operators have delays ({', '.join(FAMILIES)})"
-        remedy = "Name the nearest of them in the device file."
-        raise ConfigError(problem("family", rule, repr(device.family), remedy))
+    """Of a device's family and speed grade."""
+    table = next(name for word, name in TABLES.items() if word in device.series)
     values = dict(_table()[table])
     grade = re.search(r"-(\d[A-Z]*)-|-(\d)$", device.part)
     factor = values.pop("grades").get((grade[1] or grade[2]) if grade else "", 1.0)

@@ -132,11 +132,11 @@ inline void next_load(const Stage& stage, LoadCursor& cursor) {
         ++cursor.tile;
         cursor.part = cursor.beat = 0;
     } else if (!words) {
-        cursor.part += last_beat;
+        cursor.part = last_beat ? cursor.part + 1 : cursor.part;
         cursor.beat = last_beat ? 0 : cursor.beat + 1;
     } else if (!brings_params(stage, cursor)) {
         cursor.part = last_part ? 0 : cursor.part + 1;
-        cursor.beat += last_part;
+        cursor.beat = last_part ? cursor.beat + 1 : cursor.beat;
     }
     cursor.step = last_step ? 0 : cursor.step + 1;
     if (!words && last_beat) {

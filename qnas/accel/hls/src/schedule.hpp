@@ -17,6 +17,7 @@ struct Schedule {
     bool coming;    // more row tiles are to come
     bool complete;  // one came whole in the iteration before
     bool pause;     // until that is known: no word of the next one is taken
+    bool loading;   // more are to come, there is room, no pause: all that the stream's read waits for
 };
 
 // What an iteration does.
@@ -38,7 +39,7 @@ inline Schedule first_turn(const Stage& stage) {
     at.k = 0;
     at.drained = stage.drain_steps;
     at.ready = at.full = at.complete = at.pause = false;
-    at.coming = stage.row_tiles > 0;
+    at.coming = at.loading = stage.row_tiles > 0;
     return at;
 }
 
@@ -46,7 +47,7 @@ inline Turn turn_of(const Stage& stage, const Schedule& at) {
 #pragma HLS INLINE
     Turn turn;
     turn.left = at.tile.row_tile < stage.row_tiles;
-    turn.loading = at.coming && !at.full && !at.pause;
+    turn.loading = at.loading;
     turn.beat = at.ready && at.k < stage.beats;
     turn.draining = at.drained < stage.drain_steps;
     turn.tile_done = at.ready && at.k == stage.tile_steps - 1;
@@ -73,6 +74,7 @@ inline void next_turn(const Stage& stage, const Turn& turn, bool came, Schedule&
     at.full = both && !turn.row_done;
     at.pause = turn.loading && turn.last_step;
     at.complete = at.pause && came;
+    at.loading = at.coming && !at.full && !at.pause;
     if (came) next_load(stage, at.cursor);
 }
 

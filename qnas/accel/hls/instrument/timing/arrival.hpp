@@ -25,7 +25,7 @@ constexpr uint32_t START_SOURCE = 0;
 
 // Delays in picoseconds, latencies in cycles: qnas/accel/hls/analysis/delays.toml.
 struct Delays {
-    int period, add, add_bit, compare, compare_bit, select, logic, shift_level, multiply_level;
+    int period, add, add_bit, compare, compare_bit, compare_most, select, logic, shift_level, multiply_level;
     int carry, dsp_cycles, dsp, bram_cycles, bram, lutram_cycles, lutram, uram_cycles, uram, rom;
     int fifo, index;
     int wide_bits, narrow_bits;  // that one DSP multiplies
@@ -228,7 +228,9 @@ class Arrivals {
                 case JOIN:
                 case SLICE: break;
                 case ADD: chain(e, d.add + d.add_bit * width / 16); break;
-                case COMPARE: chain(e, d.compare + d.compare_bit * width / 16); break;
+                case COMPARE:
+                    chain(e, std::min(d.compare + d.compare_bit * width / 16, d.compare_most));
+                    break;
                 case SELECT: chain(e, d.select); break;
                 case LOGIC: chain(e, d.logic); break;
                 case SHIFT: chain(e, d.shift_level * levels(width, 2)); break;
