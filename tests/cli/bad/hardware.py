@@ -169,7 +169,7 @@ def _plans() -> Iterator[Bad]:
     yield Bad("another board's", good, other, "plan.device", "must be 'pynq", "zcu102", "lower")
     none = "must hold plans (plan.json)"
     yield Bad("no plans", {}, "measure --next 2 --plans .", ".", none, "none", "Give a run")
-    alone = "must be given with --plans"
+    alone = "must be given together with --plans"
     yield Bad("next alone", {}, "measure --next 2", "--next", alone, "one alone", "Give both")
     kind = "measure --list --kind mack"
     yield Bad("unknown block", {}, kind, "block", "must be a known kind", "'mack'", "Known")
