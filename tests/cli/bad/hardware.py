@@ -170,7 +170,7 @@ def _plans() -> Iterator[Bad]:
     none = "must hold plans (plan.json)"
     yield Bad("no plans", {}, "measure --next 2 --plans .", ".", none, "none", "Give a run")
     alone = "must be given together with --plans"
-    yield Bad("next alone", {}, "measure --next 2", "--next", alone, "one alone", "Give both")
+    yield Bad("next alone", {}, "measure --next 2", "--next", alone, "one of them", "Give both")
     kind = "measure --list --kind mack"
     yield Bad("unknown block", {}, kind, "block", "must be a known kind", "'mack'", "Known")
     project = "must be an exported project"
