@@ -64,11 +64,12 @@ def _control(plans: Sequence[HardwarePlan]) -> str:
     numbers = 1 if len(plans) == 1 else 2
     network = "32'd0" if numbers == 1 else "numbers[1]"
     return f"""\
-  logic rst, start, busy, storing, running, done;
+  logic rst, start, goes, busy, storing, running, done;
   logic [{count - 1}:0][63:0] addresses;
   logic [{numbers - 1}:0][31:0] numbers;
   logic [31:0] images, network, stream_words;
   assign images = numbers[0];
+  assign goes = start & images != 0;  // a call of no images ends at once
   assign network = {network};
   // A reset lasts until every pipeline has run empty: none has a reset of its own but at its entry.
   logic [5:0] resetting;
@@ -104,7 +105,7 @@ def _reader(plan: HardwarePlan, index: int) -> str:
   logic [{port.bits - 1}:0] {port.name}_word;
   axi_reader #(.BITS({port.bits}), .REPEATS({int(weights)}),
       .DEPTH({port.burst * port.outstanding}), .MOST_BEATS({port.burst})) {port.name}_reader (
-      .clk(ap_clk), .rst(rst), .start(start), .address(addresses[{index}]), .words({words}),
+      .clk(ap_clk), .rst(rst), .start(goes), .address(addresses[{index}]), .words({words}),
       .rounds(images), .araddr({name}_ARADDR), .arlen({name}_ARLEN), .arvalid({name}_ARVALID),
       .arready({name}_ARREADY), .rdata({name}_RDATA), .rvalid({name}_RVALID),
       .valid({port.name}_valid), .word({port.name}_word), .pop({port.name}_pop));
@@ -138,7 +139,7 @@ def _kernel(plan: HardwarePlan) -> str:
   logic [31:0] answer;
   assign {image}_pop = {image}_valid & pixels_ready;
   kernel accelerator (
-      .clk(ap_clk), .rst(rst), .start(start), .images(images), .network(network), .busy(busy),
+      .clk(ap_clk), .rst(rst), .start(goes), .images(images), .network(network), .busy(busy),
       .word_valid(word_valid), .word(word), .word_ready(word_ready),
       .pixels_valid({image}_valid), .pixels({image}_word), .pixels_ready(pixels_ready),
       .answer_valid(answer_valid), .answer_last(answer_last), .answer_d(answer),
@@ -150,7 +151,7 @@ def _writer(plan: HardwarePlan, index: int) -> str:
     port, name = plan.ports[index], bundle(index)
     return f"""\
   axi_writer #(.MOST_BEATS({port.burst})) logits_writer (
-      .clk(ap_clk), .rst(rst), .start(start), .address(addresses[{index}]),
+      .clk(ap_clk), .rst(rst), .start(goes), .address(addresses[{index}]),
       .words(32'(plan::CLASSES)), .busy(storing), .valid(answer_valid), .last(answer_last),
       .d(answer), .ready(answer_ready), .awaddr({name}_AWADDR), .awlen({name}_AWLEN),
       .awvalid({name}_AWVALID), .awready({name}_AWREADY), .wdata({name}_WDATA),

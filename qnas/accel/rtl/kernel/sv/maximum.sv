@@ -26,18 +26,16 @@ module maximum (
   // Request, read, choose the query's bank; keys beyond the last are the least of numbers.
   logic valid2, first2, last2, valid3, first3, last3;
   logic [TT-1:0] bank2;
-  logic [VL-1:0] present, inside2;
+  logic [VL-1:0] present, present2;
   always_comb for (int i = 0; i < VL; i = i + 1) present[i] = left > C'(i);
   delay #(.BITS(3 + TT + VL), .CLOCKS(2)) wait_read (
       .clk(clk), .d({running, first, last, bank, present}),
-      .q({valid2, first2, last2, bank2, inside2}));
+      .q({valid2, first2, last2, bank2, present2}));
   logic [VL-1:0][S-1:0] chosen;
   always_comb begin
     chosen = '0;
-    for (int i = 0; i < VL; i = i + 1) begin
-      for (int b = 0; b < TT; b = b + 1) chosen[i] = chosen[i] | (score[b][i] & {S{bank2[b]}});
-      if (~inside2[i]) chosen[i] = {1'b1, (S - 1)'(0)};
-    end
+    for (int b = 0; b < TT; b = b + 1) chosen = chosen | (score[b] & {VL * S{bank2[b]}});
+    for (int i = 0; i < VL; i = i + 1) if (~present2[i]) chosen[i] = {1'b1, (S - 1)'(0)};
   end
   always_ff @(posedge clk) begin
     running <= ~rst & (start | (running & ~ends));

@@ -29,17 +29,16 @@ module statistics (
   // Request, read, choose the token's bank; channels beyond the last are 0.
   logic valid2, first2, last2, valid3, first3, last3;
   logic [TT-1:0] bank2;
-  logic [VL-1:0] present, inside2;
+  logic [VL-1:0] present, present2;
   always_comb for (int i = 0; i < VL; i = i + 1) present[i] = left > C'(i);
   delay #(.BITS(3 + TT + VL), .CLOCKS(2)) wait_read (
       .clk(clk), .d({running, first, last, bank, present}),
-      .q({valid2, first2, last2, bank2, inside2}));
+      .q({valid2, first2, last2, bank2, present2}));
   logic [VL-1:0][15:0] chosen;
   always_comb begin
     chosen = '0;
-    for (int b = 0; b < TT; b = b + 1)
-      for (int i = 0; i < VL; i = i + 1)
-        chosen[i] = chosen[i] | (residual[b][i] & {16{bank2[b] & inside2[i]}});
+    for (int b = 0; b < TT; b = b + 1) chosen = chosen | (residual[b] & {VL * 16{bank2[b]}});
+    for (int i = 0; i < VL; i = i + 1) if (~present2[i]) chosen[i] = '0;
   end
   always_ff @(posedge clk) begin
     running <= ~rst & (start | (running & ~ends));

@@ -24,7 +24,7 @@ module write_activations (
   localparam int TT = plan::TT, TK = plan::TK, PAIRS = plan::DRAIN_PAIRS, WX = plan::ACT_BITS;
   localparam int C = plan::COUNT_BITS, R = plan::ROW_BITS, TB = plan::TOKEN_BITS;
   localparam int LANES = plan::GELU_LANES, LW = $clog2(LANES), EW = $clog2(plan::GELU_ENTRIES);
-  localparam int BY = TK > 1 ? $clog2(TK) : 1, PW = PAIRS > 1 ? $clog2(PAIRS) : 1;
+  localparam int BY = TK > 1 ? $clog2(TK) : 1;
   logic transposed, active, hidden;
   assign hidden = stage.dst == plan::DST_HIDDEN;
   assign transposed = stage.dst == plan::DST_VALUE | stage.dst == plan::DST_ATTENDED;
@@ -53,8 +53,7 @@ module write_activations (
   logic [TT-1:0] tokens;
   logic [PAIRS-1:0][TK-1:0][WX-1:0] turned1, turned;
   logic [TT-1:0][WX-1:0] values, looked_up;
-  logic [TT-1:0] hit;
-  logic [TT-1:0][PW-1:0] pair;
+  logic [TT-1:0][PAIRS-1:0] hits;  // of each bank one row at most
   logic [TT-1:0][R-1:0] row2, row3;
   logic [BY-1:0] first_lane, turn;
   assign first_lane = BY'(place1.channel) & BY'(TK - 1);
@@ -90,10 +89,8 @@ module write_activations (
     end
     for (int b = 0; b < TT; b = b + 1) begin
       tokens[b] <= active1 & place1.valid[0] & place1.tokens > C'(b);
-      hit[b] <= 1'b0;
       for (int p = 0; p < PAIRS; p = p + 1)
-        if (ahead[b] == (TB + 1)'(p)) hit[b] <= active1 & place1.valid[p];
-      pair[b] <= PW'(ahead[b]);
+        hits[b][p] <= active1 & place1.valid[p] & ahead[b] == (TB + 1)'(p);
       row2[b] <= place1.row +
           (transposed & TB'(b) < place1.bank ? stage.dst_stride : '0);
     end
@@ -102,16 +99,20 @@ module write_activations (
   // Clock 3: the memory's write port.
   logic [TT-1:0][R-1:0] row_next;
   logic [TK-1:0] carries3;
+  logic [TT-1:0][TK*WX-1:0] own;
+  always_comb
+    for (int b = 0; b < TT; b = b + 1) begin
+      own[b] = '0;
+      for (int p = 0; p < PAIRS; p = p + 1) own[b] = own[b] | (turned[p] & {TK * WX{hits[b][p]}});
+    end
   always_ff @(posedge clk) begin
     carries3 <= token_write ? '0 : carries;
     for (int b = 0; b < TT; b = b + 1) begin
       row3[b] <= token_write ? token_row : row2[b];
       row_next[b] <= row2[b] + 1'b1;
-      for (int k = 0; k < TK; k = k + 1) begin
-        write[b][k] <= token_write ? token_bank[b] & token_lane[k] :
-            transposed ? hit[b] & taken[k] : tokens[b] & lanes[k];
-        d[b][k] <= token_write ? token_d[k] : transposed ? turned[pair[b]][k] : values[b];
-      end
+      write[b] <= token_write ? token_lane & {TK{token_bank[b]}} :
+          transposed ? taken & {TK{|hits[b]}} : lanes & {TK{tokens[b]}};
+      d[b] <= token_write ? token_d : transposed ? own[b] : {TK{values[b]}};
     end
   end
   always_comb
