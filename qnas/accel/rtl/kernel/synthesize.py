@@ -111,7 +111,19 @@ def _mapped(sources: Mapping[str, str], family: str) -> tuple[dict[str, Any], in
             raise CompileError(problem("yosys", rule, f"a failure:\n{tail}\n", "Mend the RTL."))
         cells = json.loads((work / "cells.json").read_text())
         netlist: dict[str, Any] = json.loads((work / "netlist.json").read_text())
-        return netlist["modules"], int(cells["modules"][f"\\{TOP}"]["estimated_num_lc"])
+        return own_modules(netlist["modules"]), int(
+            cells["modules"][f"\\{TOP}"]["estimated_num_lc"]
+        )
+
+
+def own_modules(modules: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the kernel: the library's cells come along, marked as boxes."""
+    boxes = {"blackbox", "whitebox"}
+    return {
+        name: module
+        for name, module in modules.items()
+        if not boxes & module.get("attributes", {}).keys()
+    }
 
 
 def _counted(modules: Mapping[str, Any], paired: int, *, tools: str, key: str) -> KernelSynthesis:

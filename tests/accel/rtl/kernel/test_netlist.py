@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qnas.accel.rtl.kernel.netlist import base_name, instances, levels
+from qnas.accel.rtl.kernel.synthesize import own_modules
 
 
 def cell(kind: str, inputs: dict[str, list[int]], outputs: dict[str, list[int]]) -> dict[str, Any]:
@@ -62,3 +63,8 @@ def test_the_longest_path_crosses_units_and_counts_luts_alone() -> None:
 def test_a_ring_of_cells_has_an_end() -> None:
     count, _ = levels(MODULES, "top")  # the memory's asynchronous read closes it
     assert count >= 5
+
+
+def test_cells_of_the_library_are_no_units() -> None:
+    library = {"LUT4": {"attributes": {"whitebox": "1"}}, "FDRE": {"attributes": {"blackbox": "1"}}}
+    assert own_modules({**MODULES, **library}) == MODULES
