@@ -12,6 +12,7 @@ from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl import simulate as simulating
+from qnas.accel.rtl.kernel import compiled as compiling
 from qnas.accel.rtl.kernel.compiled import lint
 from qnas.accel.rtl.kernel.cycles import cycles_of_image
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, MemoryTiming, simulate_kernel
@@ -166,6 +167,14 @@ def check_random(seed: int, cache: Path) -> None:
         assert found.mismatches == 0, found.first_mismatch
         if timing.stalls == 0:
             assert found.cycles_next == cycles_of_image(kernel.plan)
+
+
+@pytest.mark.slow
+def test_a_large_kernel_is_compiled_file_by_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "WHOLE_BYTES", 0)
+    assert simulated(least(), tmp_path).mismatches == 0
 
 
 @pytest.mark.slow
