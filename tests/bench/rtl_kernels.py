@@ -1,6 +1,7 @@
 """Kernels as RTL: cycles simulated beside modelled ones, image by image.
 
-    python tests/bench/rtl_kernels.py [OUT.csv] [--only NAME ...] [--check]
+    python tests/bench/rtl_kernels.py [OUT.csv] [--only NAME ...] [--first N] [--check]
+    python tests/bench/rtl_kernels.py --json OUT
 
 Two images of random weights run through each kernel in Verilator, every stage compared with the
 integer reference. A row holds the cycles of a call's first image and of the next one, what
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -219,13 +221,16 @@ def page(rows: list[Row]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", nargs="?", type=Path, default=TABLE)
+    parser.add_argument("out", nargs="?", type=Path)
     parser.add_argument("--only", nargs="*", choices=sorted(KERNELS), default=list(KERNELS))
+    parser.add_argument("--first", type=int, default=len(KERNELS), help="so many of them")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--json", type=Path, help="write the rows here, and no table")
     options = parser.parse_args()
-    known = [row for row in read_rows(options.out) if row.kernel in KERNELS]
+    out = options.out or TABLE
+    known = [] if options.json else [row for row in read_rows(out) if row.kernel in KERNELS]
     faults = 0
-    for name in options.only:
+    for name in options.only[: options.first]:
         there = [row for row in known if row.kernel == name]
         if not options.check and there and there[0].sources == sources_of(name):
             continue
@@ -237,8 +242,11 @@ def main() -> int:
             faults += [figures(row) for row in made] != [figures(row) for row in there]
             continue
         known = [*(row for row in known if row.kernel != name), *made]
-        write_rows(options.out, known)
-        write_atomically(options.out.with_suffix(".md"), page(known))
+        if not options.json:
+            write_rows(out, known)
+            write_atomically(out.with_suffix(".md"), page(known))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in known], indent=2) + "\n")
     return 1 if faults else 0
 
 

@@ -68,6 +68,13 @@ def _ports(found: Any) -> Iterator[Line]:
                 yield what, times(x["fps"], x["one_fps"]), beside
 
 
+def _rtl_kernels(found: Any) -> Iterator[Line]:
+    for row in found:
+        counted = f"{row['cycles_next']:,} cycles an image, {row['mismatches']} mismatches"
+        beside = f"{row['cycles_rtl_model']:,} by its model, {row['cycles_cpp_model']:,} of C++"
+        yield f"kernel as RTL, {row['kernel']}", counted, beside
+
+
 def _racing(found: Any) -> Iterator[Line]:
     median, lost = found["median"], sum(row["lost"] for row in found["seeds"])
     beside = "the same search without racing"
@@ -166,6 +173,12 @@ SUITE = (
         "How do our plans compare with published accelerators?",
         *("", ""),
         _published,
+    ),
+    Benchmark(
+        "rtl_kernels",
+        "Are the modelled cycles those of hardware?",
+        *("--first 4", "--first 1"),
+        _rtl_kernels,
     ),
     Benchmark("ports", "What do several ports for the weights give?", "", "", _ports),
     Benchmark(
