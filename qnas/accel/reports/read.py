@@ -7,12 +7,16 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from qnas.accel.reports import vivado_xml
 from qnas.accel.reports.cosim import read_cosim
 from qnas.accel.reports.csynth import is_csynth, read_csynth
 from qnas.accel.reports.export_text import read_export
 from qnas.accel.reports.hls_text import read_function, read_summary
-from qnas.accel.reports.implementation import is_implementation, read_implementation
+from qnas.accel.reports.implementation import (
+    VIVADO_ROOT,
+    is_implementation,
+    read_implementation,
+    text_of_vivado_xml,
+)
 from qnas.accel.reports.kinds import kind_of
 from qnas.accel.reports.link import read_kernel_utilization, read_system_estimate
 from qnas.accel.reports.measurement import Amounts, Measurement
@@ -76,8 +80,8 @@ def _read_xml(data: bytes, source: str, blank_lines: int) -> tuple[Measurement, 
     if len(data) > MAX_XML_BYTES:
         raise _too_long(source, MAX_XML_BYTES)
     root = parse_xml(data, source=source, first_line=1 + blank_lines)
-    if root.tag == vivado_xml.ROOT:
-        return _read_text(vivado_xml.as_text(root, source=source))
+    if root.tag == VIVADO_ROOT:
+        return _read_text(text_of_vivado_xml(root, source=source))
     for element in (root, *root.children):
         if is_csynth(element):
             return _required(read_csynth(element, source=source), element)
