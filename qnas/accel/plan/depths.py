@@ -2,8 +2,10 @@
 
 Between registers that cannot be moved (those of memories and DSPs), a chain of operators takes
 the sum of its delays divided by the period that Vitis HLS plans with, in whole clock cycles. The
-delays are those that its reports commonly show for such parts; they are assumed, and no schedule
-was made here. The formulas use numpy alone and accept a folding as well as arrays of foldings.
+delays are rounded up from those that its reports show for such parts. No schedule was made here; a
+test holds the depths against the analysis of emitted designs (`qnas.accel.hls.analysis`): never
+less, and at most nine cycles more. The formulas use numpy alone and accept a folding as well as
+arrays of foldings.
 """
 
 from __future__ import annotations
