@@ -9,7 +9,7 @@ import numpy as np
 
 from qnas._util.units import ceil_div
 from qnas.accel.plan.folding import Folding
-from qnas.accel.plan.loops import GemmShape, gemm_shape, operation_trips
+from qnas.accel.plan.loops import GemmShape, gemm_shape
 from qnas.accel.plan.multipliers import CASCADE
 from qnas.accel.rtl.bits import Bits, concat, field, padded
 from qnas.accel.rtl.block import RtlBlock, Vectors
@@ -42,7 +42,11 @@ def engine(block: RtlBlock, rng: np.random.Generator, count: int) -> Vectors:
 
 def stages(block: RtlBlock, rng: np.random.Generator, count: int) -> Iterator[Vectors]:
     """Whole GEMMs, of weights and of attention in turn, each of another random shape: FEWEST_STAGES
-    at least, with `count` vectors at least. Each is busy for the plan's cycles."""
+    at least, with `count` vectors at least.
+
+    The block loads its first row tile, multiplies every row tile while the next one is loaded, and
+    drains. It needs no handover of a row tile, which the kernel does: its cycles are its own.
+    """
     folding = Folding(
         tm=block["tm"],
         tt=block["tt"],
@@ -56,8 +60,8 @@ def stages(block: RtlBlock, rng: np.random.Generator, count: int) -> Iterator[Ve
     while taken < count or index < FEWEST_STAGES:
         op = _operation(block, folding, rng, attention=index % 2 == 1)
         sent, expected = _stage(block, folding, op, rng)
-        trips = {t.name: int(t.trips) for t in operation_trips(op, folding, block["port"])}
-        busy = trips["prefetch"] + trips["tiles"] + trips["flush"] + depth
+        shape = gemm_shape(op, folding, block["port"])
+        busy = int(shape.load_steps + shape.row_tiles * shape.row_steps + shape.drain_steps) + depth
         yield Vectors(np.concatenate(sent), expected, busy_cycles=busy)
         taken += sum(map(len, sent))
         index += 1
