@@ -79,7 +79,7 @@ steps:
 #pragma HLS DEPENDENCE variable=key intra false
 #pragma HLS DEPENDENCE variable=prob inter false
 #pragma HLS DEPENDENCE variable=prob intra false
-#pragma HLS DEPENDENCE variable=score inter false
+#pragma HLS DEPENDENCE variable=score inter RAW false
 #pragma HLS DEPENDENCE variable=score intra false
 #pragma HLS DEPENDENCE variable=query_scale inter false
 #pragma HLS DEPENDENCE variable=query_scale intra false
