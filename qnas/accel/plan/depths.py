@@ -19,6 +19,7 @@ import numpy as np
 from qnas.accel.device import Device
 from qnas.accel.family import family_of
 from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.loops import EXIT_STEPS
 from qnas.accel.plan.memory import score_bits
 from qnas.accel.plan.multipliers import packing
 from qnas.architecture import Architecture
@@ -29,7 +30,6 @@ Count = Any
 UNCERTAINTY = 0.27  # share of the period that Vitis HLS keeps free by default (UG1399)
 READ, WRITE, FIFO = 2, 1, 1  # cycles of a memory read, a memory write and a stream read
 CONTROL = 1  # counters and addresses
-EXIT = 3  # idle iterations until the engine's loop sees its end
 DSP = 3  # cycles of a product: operands, product, sum
 WIDE_DSP = 4  # cycles of a product made by two DSPs, or followed by an addition
 DIVIDER_STEPS, ROOT_STEPS = 17, 6
@@ -61,7 +61,7 @@ def loop_depths(arch: Architecture, device: Device, folding: Folding) -> Mapping
     clock = _Clock(part, (1 - UNCERTAINTY) * 1e3 / device.clock_mhz)
     engine = np.maximum(_array(clock, arch, device, folding), _softmax(clock, arch, folding))
     return {
-        **dict.fromkeys(("prefetch", "tiles", "flush", "softmax"), engine + EXIT),
+        **dict.fromkeys(("prefetch", "tiles", "flush", "softmax"), engine + EXIT_STEPS),
         "normalise": _normalise(clock, folding),
         "load": FIFO + CONTROL + WRITE,
         "table": FIFO + WRITE,

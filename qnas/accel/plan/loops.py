@@ -127,6 +127,9 @@ def beat_words(folding: Folding, port_bits: int) -> Count:
     return ceil_div(folding.tm * folding.tk * 4, stream_bits(folding, port_bits))
 
 
+EXIT_STEPS = 3  # idle iterations of a product until the engine's loop sees its end
+
+
 def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips, ...]:
     """List every pipelined loop of one operation, in execution order."""
     if isinstance(op, Gemm):
@@ -173,16 +176,17 @@ def step_trips(
     last; its remaining iterations take one more entry.
     """
     found = [operation_trips(op, folding, port_bits) for op in operations]
-    shared: Count = sum(
-        loop.trips for loops in found for loop in loops if loop.name in ENGINE_LOOPS
-    )
-    return [tuple(_beside(loop, shared) for loop in loops) for loops in found]
+    engine = [[loop for loop in loops if loop.name in ENGINE_LOOPS] for loops in found]
+    shared: Count = sum(loop.trips for loops in engine for loop in loops)
+    idle = EXIT_STEPS * sum(bool(loops) for loops in engine)
+    return [tuple(_beside(loop, shared, idle) for loop in loops) for loops in found]
 
 
-def _beside(loop: Trips, shared: Count) -> Trips:
+def _beside(loop: Trips, shared: Count, idle: int) -> Trips:
+    """The softmax goes on in the engine's idle last iterations, which its depth counts."""
     if loop.name != "softmax":
         return loop
-    left = np.asarray(loop.trips) > shared
+    left = np.asarray(loop.trips) > shared + idle
     return replace(loop, hidden=np.minimum(loop.trips, shared), entries=1 * left)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from qnas.accel.csim.probe import Access, Probe, instrumented, probe_of
 from qnas.accel.csim.verify import verify_project
-from qnas.accel.plan.depths import EXIT
+from qnas.accel.plan.loops import EXIT_STEPS
 from qnas.errors import GeneratorError
 from tests.accel.projects import QUICK, Design, change, several_ports, small
 
@@ -150,7 +150,7 @@ def test_memories_of_a_project(tmp_path: Path, design: Design) -> None:
     softmaxes = sum(stage.kind == "softmax" for stage in design.plan.stages)  # no loop: one word
     counted = len(design.images) * (trips + words - softmaxes)
     entries = sum(loop.entries for s in design.plan.stages for loop in s.loops)
-    idle = len(design.images) * EXIT * entries  # at most: until a loop sees its end
+    idle = len(design.images) * EXIT_STEPS * entries  # at most: until a loop sees its end
     assert counted <= found.iterations <= counted + idle
 
 

@@ -146,3 +146,10 @@ def test_xilinx_headers_give_the_same(tmp_path: Path, chosen: Callable[[], Desig
     if ap_int is None:
         pytest.skip("Xilinx's ap_int headers are not installed (pip install --no-deps hls4ml)")
     check(chosen(), tmp_path, Toolchain(flags=("-O0",), ap_int=ap_int))
+
+
+def test_a_softmax_that_ends_in_idle_iterations_is_counted_so(tmp_path: Path) -> None:
+    """The engine's loop runs on idly before it ends, and the softmax beside it goes on meanwhile:
+    what is left of it then may be nothing, and no loop is entered for that."""
+    design = random_design(27)
+    check(design, design.write(tmp_path / "project"), toolchain=QUICK)

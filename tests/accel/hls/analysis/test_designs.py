@@ -10,7 +10,8 @@ import pytest
 
 from qnas.accel.hls.analysis.recurrences import LoopTiming
 from qnas.accel.hls.analysis.timing import Timing, analyse, check_intervals
-from qnas.accel.plan.depths import EXIT, loop_depths
+from qnas.accel.plan.depths import loop_depths
+from qnas.accel.plan.loops import EXIT_STEPS
 from qnas.errors import GeneratorError
 from tests.accel.projects import Design, change, random_design, small
 
@@ -40,7 +41,7 @@ def _as_deep_as(timing: Timing, planned: Mapping[str, int]) -> None:
         name = loop.loop.split(": ")[1]
         depth = planned.get(OF_LABEL.get(name, name))
         if depth is not None:
-            idle = EXIT if name == "steps" else 0  # iterations until the loop sees its end
+            idle = EXIT_STEPS if name == "steps" else 0  # iterations until the loop sees its end
             known = loop.depth + idle
             assert known <= depth <= known + MOST_ABOVE, f"{loop}: planned {depth}"
             seen.add(name)
