@@ -9,16 +9,26 @@ and estimate.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import plotly.graph_objects as go
 
 from qnas.accel.cost.prediction import AMOUNTS
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
-from qnas.studies.report import device_figures, front_figures, search_figures
 from qnas.studies.report.content import ReportContent, figures_content
+from qnas.studies.report.figures import device, front, search
+from qnas.studies.report.figures.bits import bits
+from qnas.studies.report.figures.confusion import confusion
+from qnas.studies.report.figures.ladder import ladder
 from qnas.studies.results.importance import LEAST, importances
+from qnas.studies.run.predictions import predictions_of
 from qnas.studies.run.run import Run
+from qnas.studies.stages.verify import verifications
 
 __all__ = [
+    "plot_accuracy_ladder",
+    "plot_bits",
+    "plot_confusion_matrix",
     "plot_hypervolume_history",
     "plot_optimization_history",
     "plot_parallel_coordinate",
@@ -50,7 +60,7 @@ def plot_pareto_front(run: Run, *, x: str = "", y: str = "error") -> go.Figure:
         if name not in known:
             rule = "must name an objective of the study, latency, fps or a resource"
             raise UnknownNameError(problem(subject, rule, repr(name), nearest(name, known)))
-    return _described(front_figures.pair(content, x=across, y=y), content)
+    return _described(front.pair(content, x=across, y=y), content)
 
 
 def plot_pareto_front_3d(run: Run) -> go.Figure:
@@ -64,19 +74,19 @@ def plot_pareto_front_3d(run: Run) -> go.Figure:
     if found < 3:
         remedy = "Use plot_pareto_front."
         raise ConfigError(problem("objectives", "must be three or more", found, remedy))
-    return _described(front_figures.front_3d(content), content)
+    return _described(front.front_3d(content), content)
 
 
 def plot_parallel_coordinate(run: Run) -> go.Figure:
     """Plot each member of the front as a line over all amounts; the best value of each amount is
     at the top of its axis."""
     content = _content(run)
-    return _described(front_figures.parallel(content), content)
+    return _described(front.parallel(content), content)
 
 
 def plot_optimization_history(run: Run) -> go.Figure:
     """Plot the lowest error of a feasible candidate so far, in percent, over evaluated trials."""
-    return search_figures.best_error(run.searched_records("plot"))
+    return search.best_error(run.searched_records("plot"))
 
 
 def plot_hypervolume_history(run: Run) -> go.Figure:
@@ -84,7 +94,7 @@ def plot_hypervolume_history(run: Run) -> go.Figure:
 
     The unit is the range of the objectives in the first generation.
     """
-    return search_figures.hypervolumes(run.searched_records("plot"))
+    return search.hypervolumes(run.searched_records("plot"))
 
 
 def plot_param_importances(run: Run) -> go.Figure:
@@ -99,12 +109,12 @@ def plot_param_importances(run: Run) -> go.Figure:
     if not found:
         rule, remedy = f"must be {LEAST} or more, and differ", "Search on."
         raise ConfigError(problem("distinct candidates", rule, len(distinct), remedy))
-    return search_figures.gene_importance(records, found)
+    return search.gene_importance(records, found)
 
 
 def plot_resources(run: Run) -> go.Figure:
     """Plot the modelled resources of each pick, in percent of the device's limits."""
-    return device_figures.resources(_content(run))
+    return device.resources(_content(run))
 
 
 def plot_predictions(run: Run) -> go.Figure:
@@ -114,11 +124,43 @@ def plot_predictions(run: Run) -> go.Figure:
     Raises:
         ConfigError: The study has no calibration.
     """
-    figure = device_figures.predictions(_content(run))
+    figure = device.predictions(_content(run))
     if figure is None:
         rule, remedy = "must name a calibration", "Make one with `qnas calibrate`."
         raise ConfigError(problem("calibration.file", rule, "none", remedy))
     return figure
+
+
+def plot_bits(run: Run) -> go.Figure:
+    """Plot the mean bits of a weight by block and matrix of each pick, a panel a pick."""
+    return bits(_content(run))
+
+
+def plot_accuracy_ladder(run: Run) -> go.Figure:
+    """Plot the accuracy of each verified pick on the report split, with 95 % intervals: without
+    quantization, fake-quantized, of the integer network, and of the simulated C++.
+
+    Raises:
+        StageOrderError: No pick is verified.
+    """
+    found = verifications(run)
+    run.need("plot", bool(found), "verify")
+    return ladder(replace(_content(run), verifications=found))
+
+
+def plot_confusion_matrix(run: Run, *, pick: str = "knee") -> go.Figure:
+    """Plot the confusion matrix of a pick's integer network on the report split.
+
+    A cell counts the images of a class (row) that the network takes for a class (column). Of more
+    than 20 classes those in most errors are drawn.
+
+    Raises:
+        StageOrderError: The pick is not verified, or was by an earlier version of qnas.
+    """
+    found = predictions_of(run, pick)
+    run.need("plot", found is not None, "verify")
+    assert found is not None
+    return confusion(found.confusion())
 
 
 def _content(run: Run) -> ReportContent:
@@ -126,4 +168,4 @@ def _content(run: Run) -> ReportContent:
 
 
 def _described(figure: go.Figure, content: ReportContent) -> go.Figure:
-    return front_figures.described(figure, content.records.distinct())
+    return front.described(figure, content.records.distinct())

@@ -238,6 +238,7 @@ def test_the_figures_are_plotly_s_and_show_the_run(searched: qnas.OpenRun) -> No
         show.plot_optimization_history(searched),
         show.plot_hypervolume_history(searched),
         show.plot_resources(searched),
+        show.plot_bits(searched),
     ):
         assert isinstance(figure, go.Figure) and figure.data
     figure = show.plot_pareto_front(searched)
@@ -246,6 +247,9 @@ def test_the_figures_are_plotly_s_and_show_the_run(searched: qnas.OpenRun) -> No
     assert all("embed" in text for text in trace.text)
     volumes = show.plot_hypervolume_history(searched).data[0].y
     assert volumes[-1] == searched.records().hypervolume()
+    for plot in (show.plot_accuracy_ladder, show.plot_confusion_matrix):
+        with pytest.raises(StageOrderError, match="qnas verify"):
+            plot(searched)
     with pytest.raises(ConfigError, match="must name a calibration"):
         show.plot_predictions(searched)
     with pytest.raises(ConfigError, match="must be 40 or more"):
@@ -356,6 +360,9 @@ PUBLIC = [
     "visualization",
 ]
 FIGURES = [
+    "plot_accuracy_ladder",
+    "plot_bits",
+    "plot_confusion_matrix",
     "plot_hypervolume_history",
     "plot_optimization_history",
     "plot_parallel_coordinate",

@@ -26,6 +26,7 @@ from qnas.cli.main import cli
 from qnas.errors import CapacityError
 from qnas.studies.config import load_config
 from qnas.studies.report.dashboard import Mirror
+from qnas.studies.run.predictions import Predictions
 from qnas.studies.run.run import Run
 from qnas.studies.stages.kernels import multi_network_kernel, picks
 from tests.cli.tiny_study import qnas, study
@@ -46,6 +47,7 @@ FILES = (
     "picks/knee/architecture.json",
     "picks/knee/plan.json",
     "picks/knee/verification.json",
+    "picks/knee/predictions.csv",
 )
 
 
@@ -94,9 +96,12 @@ def test_the_summary_is_as_agreed(finished: Path) -> None:
     assert set(summary) == {"picks", "study", "supernet", "missed_targets"}
     (pick,) = summary["picks"]
     assert {"name", "key", "cycles", "fps", "lut", "ff", "dsp", "bram18"} <= set(pick)
-    assert {"fake_quant", "integer", "hls"} < set(pick["accuracy"])
+    assert {"floating", "fake_quant", "integer", "hls"} < set(pick["accuracy"])
     assert pick["accuracy"]["integer"] == pick["accuracy"]["hls"]
     assert set(pick["verification"]) == {"images", "stages", "values", "mismatches"}
+    found = Predictions.read(finished / "runs/tiny/picks/knee/predictions.csv")
+    assert 1 - len(found.wrong) / len(found.labels) == pytest.approx(pick["accuracy"]["integer"])
+    assert len(found.labels) == pick["accuracy"]["images"]
     assert pick["verification"]["mismatches"] == 0 < pick["verification"]["values"]
     assert set(summary["study"]) == {"trials", "distinct", "pareto", "hypervolume", "seconds"}
     assert summary["study"]["trials"] == 6

@@ -13,6 +13,8 @@ from qnas.studies.search.trials import TrialRecord
 
 if TYPE_CHECKING:
     from qnas.accel.calibration.file import Calibration
+    from qnas.studies.report.thumbnails import WrongImage
+    from qnas.studies.run.predictions import Predictions
     from qnas.studies.run.run import Run
 
 
@@ -32,6 +34,9 @@ class ReportContent:
         study: The study's argument on the command line.
         calibration: The calibration of the search, if it used one.
         report_images: Number of images of the report split.
+        shown: The pick whose errors are shown; "" before a verification.
+        predictions: Classes of the report split by the pick `shown`.
+        wrong: Some of its wrongly classified images.
     """
 
     name: str
@@ -45,6 +50,9 @@ class ReportContent:
     study: str = "STUDY.toml"
     calibration: Calibration | None = None
     report_images: int = 0
+    shown: str = ""
+    predictions: Predictions | None = None
+    wrong: tuple[WrongImage, ...] = ()
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""

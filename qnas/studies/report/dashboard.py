@@ -101,14 +101,14 @@ class Mirror:
     def _draw(self, records: StudyRecords) -> None:
         from optuna_dashboard import save_plotly_graph_object
 
-        from qnas.studies.report import device_figures, front_figures
+        from qnas.studies.report.figures import device, front
 
         content = figures_content(self._run, records)
         trials = [*records.front(), *(pick.trial for pick in content.picks)]
-        drawn = [figure for _, figure in front_figures.pairwise(content)]
-        drawn.append(front_figures.parallel(content))
-        shown = [front_figures.described(figure, trials) for figure in drawn]
-        for index, figure in enumerate([*shown, device_figures.resources(content)]):
+        drawn = [figure for _, figure in front.pairwise(content)]
+        drawn.append(front.parallel(content))
+        shown = [front.described(figure, trials) for figure in drawn]
+        for index, figure in enumerate([*shown, device.resources(content)]):
             save_plotly_graph_object(self.study, figure, graph_object_id=f"qnas{index}")
 
     def _attach(self) -> None:

@@ -13,7 +13,7 @@ TABLE_PARTS = 24
 
 def render_explanation(found: Explanation) -> str:
     """Render the page. It contains plotly.js (about 5 MB) once, with the first plot."""
-    from qnas.studies.report import explain_figures as figures
+    from qnas.studies.report.figures import explain as figures
 
     plots = Plots()
     return render_template(

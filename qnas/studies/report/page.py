@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from qnas._util.intervals import accuracy_text
-from qnas.studies.report import device_figures, search_figures
+from qnas.studies.report import pictures
 from qnas.studies.report.candidates import candidates
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
-from qnas.studies.report.front_figures import front_3d, pair, parallel
+from qnas.studies.report.figures import device, search
+from qnas.studies.report.figures.front import front_3d, pair, parallel
 from qnas.studies.report.html import Plots, render_template, script_json
+from qnas.studies.report.picture import Picture
 from qnas.studies.report.style import color_of, letter_of
+from qnas.studies.report.thumbnails import wrong_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.picks import Pick, missed, w8_share
+from qnas.studies.run.predictions import predictions_of
 from qnas.studies.run.tuning_record import tuning_of
 from qnas.studies.search.trials import failed_trials
 
@@ -29,7 +33,8 @@ DASH = "\N{EM DASH}"
 
 
 def render(content: ReportContent) -> str:
-    """Render the page. It contains plotly.js (about 5 MB) once, with the first plot."""
+    """Render the page. It contains plotly.js (about 5 MB) once, with the first plot of the page:
+    the plots are rendered in the page's order."""
     plots, records = Plots(), content.records
     genes = importances(records.objectives, records.distinct())
     return render_template(
@@ -38,21 +43,28 @@ def render(content: ReportContent) -> str:
         study=script_json(candidates(content)),
         labels=_labels(content),
         rows=pick_rows(content),
+        accuracy=rendered(pictures.of_accuracy(content), plots),
+        networks=rendered(pictures.of_networks(content), plots),
         pair=plots.html(_bare(pair(content, **_first_axes(records.objectives))), "pair"),
         solid=plots.later(_bare(front_3d(content)), "solid") if len(records.objectives) > 2 else "",
         parallel=plots.later(_bare(parallel(content)), "parallel"),
-        best=plots.html(search_figures.best_error(records), "best"),
-        volume=plots.html(search_figures.hypervolumes(records), "volume"),
-        genes=plots.html(search_figures.gene_importance(records, genes)) if genes else "",
+        best=plots.html(search.best_error(records), "best"),
+        volume=plots.html(search.hypervolumes(records), "volume"),
+        genes=plots.html(search.gene_importance(records, genes)) if genes else "",
         explained=[(column_of(records, i.objective).label, i.explained) for i in genes],
-        resources=plots.html(device_figures.resources(content), "resources"),
+        resources=plots.html(device.resources(content), "resources"),
         predictions=_predictions(content, plots),
         front=len(records.front()),
     )
 
 
+def rendered(found: Sequence[Picture], plots: Plots) -> list[tuple[Picture, str]]:
+    """Each picture with its plot as HTML."""
+    return [(picture, plots.html(picture.figure, picture.name)) for picture in found]
+
+
 def _predictions(content: ReportContent, plots: Plots) -> str:
-    figure = device_figures.predictions(content)
+    figure = device.predictions(content)
     return plots.html(figure, "predictions") if figure else ""
 
 
@@ -103,18 +115,23 @@ def content_of(
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
     tunings = {pick.name: tuning_of(run, pick.trial.architecture) for pick in picks}
+    shown = next((pick.name for pick in picks if pick.name in verifications), "")
+    predictions = predictions_of(run, shown) if shown else None
     return ReportContent(
-        run.config.name,
-        device.name,
-        facts,
-        records,
-        picks,
-        limits,
-        verifications,
-        {name: tuning for name, tuning in tunings.items() if tuning},
-        _on_the_command_line(run.config.name),
-        run.calibration,
-        splits.report,
+        name=run.config.name,
+        device=device.name,
+        facts=facts,
+        records=records,
+        picks=picks,
+        limits=limits,
+        verifications=verifications,
+        tunings={name: tuning for name, tuning in tunings.items() if tuning},
+        study=_on_the_command_line(run.config.name),
+        calibration=run.calibration,
+        report_images=splits.report,
+        shown=shown,
+        predictions=predictions,
+        wrong=wrong_images(run, predictions) if predictions else (),
     )
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from qnas.errors import DependencyError, ToolMissingError, problem
-from qnas.studies.report import device_figures, front_figures, search_figures
 from qnas.studies.report.content import ReportContent
+from qnas.studies.report.figures import device, front, search
+from qnas.studies.report.pictures import every_picture
 from qnas.studies.results.importance import importances
 
 WIDTH_PX, HEIGHT_PX, SCALE = 900, 560, 2
@@ -19,21 +20,21 @@ def figures_of(content: ReportContent) -> dict[str, go.Figure]:
     records = content.records
     names = records.objectives
     found = {
-        f"front_{y}_{x}": front_figures.pair(content, x=x, y=y)
+        f"front_{y}_{x}": front.pair(content, x=x, y=y)
         for place, y in enumerate(names)
         for x in names[place + 1 :]
     }
     if len(names) > 2:
-        found["front_3d"] = front_figures.front_3d(content)
-    found["front_all"] = front_figures.parallel(content)
-    found["search_error"] = search_figures.best_error(records)
-    found["search_hypervolume"] = search_figures.hypervolumes(records)
+        found["front_3d"] = front.front_3d(content)
+    found["front_all"] = front.parallel(content)
+    found["search_error"] = search.best_error(records)
+    found["search_hypervolume"] = search.hypervolumes(records)
     if genes := importances(names, records.distinct()):
-        found["genes"] = search_figures.gene_importance(records, genes)
-    found["resources"] = device_figures.resources(content)
-    if predictions := device_figures.predictions(content):
+        found["genes"] = search.gene_importance(records, genes)
+    found["resources"] = device.resources(content)
+    if predictions := device.predictions(content):
         found["predictions"] = predictions
-    return found
+    return found | {picture.name: picture.figure for picture in every_picture(content)}
 
 
 def write_images(content: ReportContent, folder: Path) -> list[Path]:

@@ -25,6 +25,9 @@ class AccuracyLadder(Value):
         fake_quant_interval: Low and high end.
         integer_interval: Low and high end.
         hls_interval: Low and high end.
+        floating: Of the network in PyTorch without quantization, on the whole split; None where an
+            earlier version verified.
+        floating_interval: Low and high end.
     """
 
     fake_quant: float
@@ -35,10 +38,19 @@ class AccuracyLadder(Value):
     fake_quant_interval: tuple[float, float]
     integer_interval: tuple[float, float]
     hls_interval: tuple[float, float]
+    floating: float | None = None
+    floating_interval: tuple[float, float] | None = None
 
     @classmethod
     def of(
-        cls, *, fake_quant: float, integer: float, images: int, hls: float, simulated_images: int
+        cls,
+        *,
+        fake_quant: float,
+        integer: float,
+        images: int,
+        hls: float,
+        simulated_images: int,
+        floating: float | None = None,
     ) -> Self:
         """The ladder of these accuracies, with their intervals."""
         return cls(
@@ -50,6 +62,8 @@ class AccuracyLadder(Value):
             wilson_interval(fake_quant, images),
             wilson_interval(integer, images),
             wilson_interval(hls, simulated_images),
+            floating,
+            None if floating is None else wilson_interval(floating, images),
         )
 
 

@@ -19,7 +19,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together)\.json\."
-    r"|\.front\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
+    r"|\.(front|predictions)\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|network|weights|images)\.safetensors\.|\.project\."
 )
 
@@ -75,6 +75,12 @@ class PickDirectory(KernelDirectory):
     def weights(self) -> Path:
         """The floating-point state dict of the subnet, in timm's form if timm can express it."""
         return self.path / "weights.safetensors"
+
+    @property
+    def predictions(self) -> Path:
+        """The class that the integer network gives each image of the report split; written by the
+        verification."""
+        return self.path / "predictions.csv"
 
     @property
     def qonnx(self) -> Path:

@@ -22,7 +22,7 @@ from qnas.integer.network import IntegerNetwork
 from qnas.studies.progress import Progress
 from qnas.studies.run.outcome import AccuracyLadder, RtlCheck
 from qnas.studies.run.run import Run
-from qnas.studies.run.run_directory import KernelDirectory, project_digest
+from qnas.studies.run.run_directory import KernelDirectory, PickDirectory, project_digest
 from qnas.studies.stages.accuracy import ReportAccuracy, report_accuracy
 from qnas.studies.stages.export import exported
 from qnas.studies.stages.kernels import Kernel, kernel_of, kernels, picks
@@ -197,6 +197,7 @@ def _verify(run: Run, kernel: Kernel, accuracies: Accuracies, *, probe: bool) ->
     for path, network in zip(kernel.networks, networks, strict=True):
         if path not in accuracies:
             accuracies[path] = report_accuracy(run, network)
+            accuracies[path].predictions.write(PickDirectory(path.parent).predictions)
     counted = [accuracies[path] for path in kernel.networks]
     parts = zip(networks, found, counted, strict=True)
     write_verdicts(files, [_verdict(*one, digest=digest) for one in parts])
@@ -219,6 +220,7 @@ def _verdict(
             integer=accuracy.integer,
             images=accuracy.images,
             hls=verification.accuracy,
+            floating=accuracy.floating,
             simulated_images=verification.images,
         ),
         images=verification.images,

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from qnas._util.intervals import wilson_interval
 from qnas._util.serialization import encode
-from qnas.studies.report import front_figures, search_figures
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
+from qnas.studies.report.figures.front import described, pairwise
+from qnas.studies.report.figures.ladder import ladder
+from qnas.studies.report.figures.search import hypervolumes
 from qnas.studies.report.page import render
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
@@ -18,9 +21,17 @@ from qnas.studies.search.trials import read_records
 from tests.studies.analytic import GENOME, LIMITS, OBJECTIVES, search
 from tests.studies.results.test_front import records, trial
 
+PLOTS = {"ladder", "bits", "pair", "parallel", "best", "volume", "resources"}
 VERIFIED = {
     "accuracy": encode(
-        AccuracyLadder.of(fake_quant=0.975, integer=0.9722, images=360, hls=1.0, simulated_images=4)
+        AccuracyLadder.of(
+            floating=0.95,
+            fake_quant=0.975,
+            integer=0.9722,
+            images=360,
+            hls=1.0,
+            simulated_images=4,
+        )
     ),
     "stages": 52,
     "images": 360,
@@ -45,15 +56,15 @@ def plots_of(page: str) -> set[str]:
 def test_one_offline_file_with_plotly_in_it_once(content: ReportContent) -> None:
     page = render(content)
     assert page.count("plotly.js v") == 1
-    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=(?!\"data:)", page)
     assert 4_000_000 < len(page) < 8_000_000
-    assert plots_of(page) == {"pair", "solid", "parallel", "best", "volume", "resources"}
+    assert plots_of(page) == PLOTS | {"solid"}
 
 
 def test_every_plot_is_fitted_to_its_card_once_the_page_is_whole(content: ReportContent) -> None:
     page = render(content)
     assert 'addEventListener("load", () => requestAnimationFrame(fit))' in page
-    assert search_figures.hypervolumes(content.records).layout.yaxis.rangemode == "nonnegative"
+    assert hypervolumes(content.records).layout.yaxis.rangemode == "nonnegative"
 
 
 def test_equal_studies_give_equal_pages(content: ReportContent) -> None:
@@ -71,6 +82,17 @@ def test_the_page_says_what_was_checked_and_what_is_only_modelled(content: Repor
     assert "a &lt;board&gt; &amp; more" in page
 
 
+def test_the_ladder_has_every_rung_with_its_images_and_interval(content: ReportContent) -> None:
+    (trace,) = ladder(content).data  # the other pick is not verified
+    assert trace.name.endswith("knee")
+    assert list(trace.y) == [95.0, 97.5, 97.22, 100.0]
+    low, high = wilson_interval(0.975, 360)
+    assert trace.error_y.array[1] == pytest.approx(100 * (high - 0.975))
+    assert trace.error_y.arrayminus[1] == pytest.approx(100 * (0.975 - low))
+    texts = ladder(content).layout.xaxis.ticktext
+    assert [text.split("n = ")[1] for text in texts] == ["360", "360", "360", "4"]
+
+
 def test_mismatches_stand_out(content: ReportContent) -> None:
     found = {"knee": {**VERIFIED, "mismatches": 3}}
     assert '<span class="bad">3 mismatches</span>' in render(replace(content, verifications=found))
@@ -80,7 +102,7 @@ def test_two_objectives_need_no_third_axis(content: ReportContent) -> None:
     names = OBJECTIVES[:2]
     records = StudyRecords(names, content.records.trials)
     page = render(replace(content, records=records, picks=choose(records, ())))
-    assert plots_of(page) == {"pair", "parallel", "best", "volume", "resources"}
+    assert plots_of(page) == PLOTS
 
 
 def test_the_script_has_every_candidate_once_and_nothing_that_ends_it(
@@ -107,8 +129,8 @@ def test_axes_are_logarithmic_where_amounts_span_much() -> None:
 
 
 def test_in_the_dashboard_points_tell_their_architecture(content: ReportContent) -> None:
-    (_, figure), *_ = front_figures.pairwise(content)
-    shown = front_figures.described(figure, content.records.front())
+    (_, figure), *_ = pairwise(content)
+    shown = described(figure, content.records.front())
     traces = {trace.name: trace for trace in shown.data}
     assert all("embed" in text for text in traces["front"].text)
     pick = next(trace for name, trace in traces.items() if name and name[:2] == "A ")

@@ -20,7 +20,7 @@ from qnas.objectives.hardware import ResourceObjective
 from qnas.spaces import load_space
 from qnas.studies.config import CalibrationConfig, load_config
 from qnas.studies.report.content import ReportContent
-from qnas.studies.report.device_figures import predictions
+from qnas.studies.report.figures.device import predictions
 from qnas.studies.report.page import pick_rows, render
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.selection import Requirements, select_candidate

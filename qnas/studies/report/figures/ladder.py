@@ -1,0 +1,100 @@
+"""The picture of the accuracy ladder: what each step from float to C++ costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from qnas.studies.report.content import ReportContent
+from qnas.studies.report.picture import Picture
+from qnas.studies.report.style import color_of, letter_of, new_figure
+
+RUNGS = {  # key of the accuracy in verification.json, key of its number of images, title
+    "floating": ("images", "float"),
+    "fake_quant": ("images", "fake-quant."),
+    "integer": ("images", "integer"),
+    "hls": ("simulated_images", "C++"),
+}
+LANE = 0.5  # share of a rung's width that the picks fill
+
+
+def ladder_picture(content: ReportContent) -> Picture | None:
+    """The picture of `ladder`; None before a verification."""
+    found = _ladders(content)
+    if not found:
+        return None
+    one = next(iter(found.values()))
+    caption = (
+        f"Top-1 accuracy of {len(found)} picks on the report split with 95 % intervals (Wilson):"
+        " the same weights without quantization, fake-quantized, as integers, and as the generated"
+        f" C++, which ran {one['simulated_images']:,} of the {one['images']:,} images."
+        " Integers and C++ are equal bit for bit."
+    )
+    title = "What quantization costs"
+    return Picture("ladder", title, "measured", ladder(content), caption)
+
+
+def ladder(content: ReportContent) -> go.Figure:
+    """The plot of each verified pick's report accuracy by rung, with 95 % intervals."""
+    rungs = [r for r in RUNGS if any(r in _rungs(one) for one in _ladders(content).values())]
+    figure = new_figure(
+        y="accuracy on the report split (%)", margin={"l": 52, "r": 14, "t": 34, "b": 46}
+    )
+    places = list(content.labels().values())
+    for index, (trial, names) in enumerate(places):
+        found = next((a for n, a in _ladders(content).items() if n in names.split(", ")), None)
+        if found is None:
+            continue
+        offset = LANE * ((index + 0.5) / len(places) - 0.5)
+        points = list(_points(found, rungs))
+        figure.add_scatter(
+            x=[rungs.index(rung) + offset for rung, *_ in points],
+            y=[100 * value for _, value, *_ in points],
+            error_y={
+                "type": "data",
+                "array": [100 * (high - value) for _, value, _, high, _ in points],
+                "arrayminus": [100 * (value - low) for _, value, low, _, _ in points],
+                "thickness": 1.4,
+                "width": 4,
+            },
+            name=f"{letter_of(index)} {names}",
+            mode="lines+markers",
+            line={"color": color_of(index), "width": 1, "dash": "dot"},
+            marker={"color": color_of(index), "size": 9},
+            customdata=[
+                f"{value:.2%} of {count:,} images ({low:.2%} to {high:.2%})"
+                for _, value, low, high, count in points
+            ],
+            hovertemplate="%{customdata}",
+            meta={"role": "pick", "trial": trial.number},
+        )
+    counts = {r: n for one in _ladders(content).values() for r, *_, n in _points(one, rungs)}
+    figure.update_xaxes(
+        tickvals=list(range(len(rungs))),
+        ticktext=[f"{RUNGS[rung][1]}<br>n = {counts[rung]:,}" for rung in rungs],
+        range=[-0.5, len(rungs) - 0.5],
+        tickangle=0,
+        showgrid=False,
+    )
+    return figure
+
+
+def _ladders(content: ReportContent) -> dict[str, Mapping[str, Any]]:
+    found = content.verifications
+    return {pick.name: found[pick.name]["accuracy"] for pick in content.picks if pick.name in found}
+
+
+def _rungs(ladder: Mapping[str, Any]) -> list[str]:
+    return [rung for rung in RUNGS if ladder.get(rung) is not None]
+
+
+def _points(
+    ladder: Mapping[str, Any], rungs: list[str]
+) -> Iterator[tuple[str, float, float, float, int]]:
+    """Rung, accuracy, ends of its interval, and number of images."""
+    for rung in rungs:
+        if ladder.get(rung) is not None:
+            low, high = ladder[f"{rung}_interval"]
+            yield rung, ladder[rung], low, high, ladder[RUNGS[rung][0]]
