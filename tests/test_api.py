@@ -177,7 +177,7 @@ def test_a_run_goes_on_from_its_names_alone_and_other_content_is_refused(tmp_pat
         ({"data": "digits"}, "data"),
         ({"seed": 1}, "seed"),
     ):
-        with pytest.raises(ConfigError, match=f"`{section}` must be what the run"):
+        with pytest.raises(ConfigError, match=rf"`{section}[.\w]*` must be what the run"):
             qnas.run(tiny(name=recorded.name, **changes), runs=tmp_path, until="search")
 
 

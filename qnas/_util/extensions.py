@@ -39,6 +39,12 @@ def resolve(name: str, folder: Path) -> str:
     return f"{(folder / path).resolve()}:{attribute}"
 
 
+def portable(name: str) -> str:
+    """A reference without the folder of its file, as it is compared between places; other names
+    unchanged."""
+    return Path(name).name if is_reference(name) else name
+
+
 def load_reference(reference: str, *, subject: str) -> Any:
     """Load the object of the reference FILE.py:NAME. The file is executed, unless the program has
     imported it or is that file.

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from importlib import resources
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
 from qnas._util.extensions import load_plugin, plugin_names
+from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, read_toml
-from qnas.accel.family import Family, family_of
+from qnas.accel.family import Family, families_of_part, family_of
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 
 GROUP = "qnas.devices"
 Resource = Literal["lut", "ff", "dsp", "bram18", "uram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram18", "uram")
-INTEGERS = (*RESOURCES, "port_bits", "dsp_wide_bits", "dsp_narrow_bits", "axi_ports")
-NUMBERS = ("clock_mhz", "dram_gbytes_per_s", "dram_efficiency")
 TEXTS = ("name", "part", "family", "memory")
 MOST_LETTERS = 100
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+PLAIN_RULE = "must be letters, digits, `_`, `.` and `-`, 64 at most"
 MIN_PORT_BITS, MAX_PORT_BITS = 64, 1024  # a row parameter is 64 bits; AXI ends at 1024
 MIN_DSP_BITS, MAX_DSP_BITS = 8, 64
 MAX_WEIGHT_PORTS = 8  # more than any device sustains; one digit numbers them
@@ -47,8 +48,8 @@ class Margins(Value):
     uram: float
 
     def __post_init__(self) -> None:
+        normalise_fields(self, prefix="margins.")
         for name in RESOURCES:
-            object.__setattr__(self, name, plain_number(f"margins.{name}", getattr(self, name)))
             share = getattr(self, name)
             if not 0 < share <= 1:
                 rule = "must be a share above 0, at most 1"
@@ -62,6 +63,9 @@ class Source(Value):
     of: tuple[str, ...]
     text: str
     url: str = ""
+
+    def __post_init__(self) -> None:
+        normalise_fields(self, prefix="sources.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ class Device(Value):
     axi_ports: int = MIN_AXI_PORTS
 
     def __post_init__(self) -> None:
-        self._make_plain()
+        normalise_fields(self)
+        self._check_texts()
         for name in ("lut", "ff", "dsp", "bram18", "clock_mhz", "dram_gbytes_per_s"):
             _require(getattr(self, name) > 0, name, "must be positive", getattr(self, name))
         _require(self.uram >= 0, "uram", "must not be negative", self.uram)
@@ -142,25 +147,19 @@ class Device(Value):
         for name, most in MOST_OF.items():
             value = getattr(self, name)
             _require(value <= most, name, f"must be at most {most:,}", value)
-        family_of(self.family)
 
-    def _make_plain(self) -> None:
-        """Convert all numbers to Python's own types.
-
-        Raises:
-            ConfigError: A field is not a number.
-        """
-        for name in INTEGERS:
-            object.__setattr__(self, name, plain_integer(name, getattr(self, name)))
-        for name in NUMBERS:
-            object.__setattr__(self, name, plain_number(name, getattr(self, name)))
-        _require(isinstance(self.margins, Margins), "margins", "must be Margins", self.margins)
-        object.__setattr__(self, "sources", tuple(self.sources))
+    def _check_texts(self) -> None:
         for name in TEXTS:
             value = getattr(self, name)
-            fits = isinstance(value, str) and value.isprintable() and 0 < len(value) <= MOST_LETTERS
+            fits = value.isprintable() and 0 < len(value) <= MOST_LETTERS
             rule = f"must be a text of 1 to {MOST_LETTERS} letters, without control characters"
             _require(fits, name, rule, repr(value)[:MOST_LETTERS])
+        for name in ("name", "part"):  # they stand in scripts
+            value = getattr(self, name)
+            _require(PLAIN.fullmatch(value) is not None, name, PLAIN_RULE, repr(value))
+        found, known = family_of(self.family), families_of_part(self.part)
+        rule = f"must be the family of the part {self.part}, {' or '.join(known)}"
+        _require(not known or found in known, "family", rule, self.family)
 
     @property
     def series(self) -> Family:
@@ -275,33 +274,6 @@ def _plugin(name: str) -> Device:
 
 def _read(path: Path) -> Device:
     return decode(Device, read_toml(path), subject=f"device file {path.name}")
-
-
-def plain_integer(name: str, value: object) -> int:
-    """Convert `value`, of any library's integer type, to an int.
-
-    Raises:
-        ConfigError: The value is not an integer.
-    """
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    rule = "must be a whole number"
-    raise ConfigError(problem(name, rule, repr(value)[:MOST_LETTERS], "Correct the device."))
-
-
-def plain_number(name: str, value: object) -> float:
-    """Convert `value`, of any library's real type, to a finite float.
-
-    Raises:
-        ConfigError: The value is not a finite number.
-    """
-    try:
-        if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-    except OverflowError:  # an integer of hundreds of digits
-        pass
-    rule = "must be a finite number"
-    raise ConfigError(problem(name, rule, repr(value)[:MOST_LETTERS], "Correct the device."))
 
 
 def _power_of_two(value: int) -> bool:

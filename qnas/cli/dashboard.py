@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qnas.cli.stage import opened_to_read
+
 if TYPE_CHECKING:
     from qnas.studies.report.dashboard import Mirror
 
@@ -38,12 +40,9 @@ def command(study: str, runs: Path, host: str, port: int) -> None:
     The dashboard shows the front, constraints and importances, a note on each Pareto trial, and
     the report and projects to download. It works on a copy: nothing done there changes the run.
     """
-    from qnas.studies.config import load_config
     from qnas.studies.report.dashboard import Mirror
-    from qnas.studies.run.run import Run
 
-    config = load_config(study)
-    run = Run(config, runs / config.name, read_only=True)
+    run = opened_to_read(study, runs, stage="dashboard")
     with tempfile.TemporaryDirectory(prefix="qnas-dashboard-") as folder:
         mirror = Mirror(run, Path(folder))
         trials = mirror.update()

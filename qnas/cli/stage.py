@@ -52,18 +52,20 @@ def pool_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened_to_read(study: str, runs: Path, *, stage: str) -> OpenRun:
-    """Open the run of `study`, or in the directory `study`, read-only, also during a search."""
+    """Open the run of `study`, or in the directory `study`, read-only, also during a search.
+
+    Python files that the study names are not executed: what they define is in the run's manifest.
+    """
     from qnas.studies.config import load_config
     from qnas.studies.open_run import OpenRun, open_run
     from qnas.studies.run.opening import readable_config
 
     if (Path(study) / "manifest.json").is_file():
         return open_run(study)
-    config = load_config(study)
+    config = load_config(study, execute=False)
     run = OpenRun(config, runs / config.name, read_only=True)
     run.need(stage, run.files.manifest.is_file(), "train")
-    readable_config(run.path, config=config)
-    return run
+    return OpenRun(readable_config(run.path, config=config), run.path, read_only=True)
 
 
 @contextmanager
@@ -80,6 +82,8 @@ def opened(study: str, runs: Path, *, stage: str) -> Iterator[tuple[Run, Progres
         writable_run(config, runs=runs, stage=stage) as run,
         ConsoleProgress(Console(soft_wrap=True)) as progress,
     ):
+        for correction in run.corrections:
+            progress.stage("study", correction)
         yield run, progress
 
 

@@ -72,6 +72,8 @@ def run(
     pool = WorkerPool(workers, storage)
     pool.check()
     with writable_run(config, runs=Path(runs)) as opened:
+        for correction in opened.corrections:
+            progress.stage("study", correction)
         for stage in _stages(opened, until, pool, callbacks, progress):
             stage()
     return open_run(opened.files.path, trust=True)  # the study was given by the caller

@@ -229,8 +229,10 @@ class Study(Value):
             return self
         return dataclasses.replace(self, data=GivenImages.of(self.data))
 
-    def check_names(self) -> None:
+    def check_names(self, *, execute: bool = True) -> None:
         """Check that space, data, device and objectives exist.
+
+        Python files that the study names are executed only if `execute` is set.
 
         Raises:
             UnknownNameError: One of them does not exist.
@@ -249,8 +251,10 @@ class Study(Value):
         if isinstance(self.space, str) and not is_reference(self.space):
             check_known("space", self.space, space_names())
         for name in (*self.objective_names, *self.limit_values):
-            check_objective(name)
-        self._check_sampler()
+            if execute or not is_reference(name):
+                check_objective(name)
+        if execute or not is_reference(self.search.sampler_name):
+            self._check_sampler()
         dsps, share = self.board().limit("dsp"), self.search.dsp_shares[0]
         require(
             not dsps or math.floor(share * dsps) >= 1,
@@ -267,10 +271,11 @@ class Study(Value):
         make_sampler(self.search, seed=0)
 
 
-def load_config(source: str | Path) -> Study:
+def load_config(source: str | Path, *, execute: bool = True) -> Study:
     """Read the study of a TOML file, or of a shipped study's name (`digits_zcu102`).
 
-    Relative paths of device, data and space are resolved from the TOML's folder.
+    Python files that it names are executed, to check them, only if `execute` is set. Relative paths
+    of device, data and space are resolved from the TOML's folder.
 
     Raises:
         ConfigError: The file is missing or no TOML, or has unknown keys or wrong types.
@@ -279,7 +284,7 @@ def load_config(source: str | Path) -> Study:
     path = _find(source)
     found = decode(Study, read_toml(path), subject=path.name)
     config = resolved(found, path.resolve().parent)
-    config.check_names()
+    config.check_names(execute=execute)
     return config
 
 

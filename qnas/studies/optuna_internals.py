@@ -12,7 +12,10 @@ import numpy as np
 import optuna
 from optuna.samplers import NSGAIISampler
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial
+
+CREATE_TRIAL = JournalOperation.CREATE_TRIAL.value  # `op_code` of a journal's entry
 
 
 def set_random_state(sampler: NSGAIISampler, state: Sequence[int]) -> None:

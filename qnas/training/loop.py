@@ -37,6 +37,8 @@ def train_supernet(
     input_step: float,
     directory: Path,
     start: Supernet | None = None,
+    start_digest: str = "",
+    source_digest: str = "",
     on_interval: OnInterval = lambda interval: None,
 ) -> Supernet:
     """Train on the batches of `source` and write the supernet to `directory`.
@@ -53,6 +55,8 @@ def train_supernet(
         input_step: Step to which normalised images are quantized.
         directory: Folder of checkpoints, log and result.
         start: A supernet of `space` that is trained in place; by default a new one.
+        start_digest: Digest of what `start` was made from; by default of its weights.
+        source_digest: Digest by which the training knows its images; by default that of `source`.
         on_interval: Called after every line of the log.
 
     Returns:
@@ -63,9 +67,10 @@ def train_supernet(
         KeyboardInterrupt: SIGINT came; a checkpoint was written. SIGTERM is handled as before the
             call, once a checkpoint was written.
     """
-    parts = [encode(space), recipe.determining(), seed, input_step, source.digest]
+    images = source_digest or source.digest
+    parts = [encode(space), recipe.determining(), seed, input_step, images]
     if start:
-        parts.append(_fingerprint(start))
+        parts.append(start_digest or _fingerprint(start))
     name = space.name if isinstance(space, SearchSpace) else space.architecture.key
     run = TrainingIdentity(name, digest(parts))
     with torch_threads(recipe.threads), joined(recipe.device) as processes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from qnas._util.field_types import normalise_fields
@@ -129,9 +131,14 @@ class Recipe(Value):
     def determining(self) -> dict[str, Any]:
         """The settings that a checkpoint must have been made with, as plain data.
 
-        The time between checkpoints is none of them: it changes no weight.
+        The time between checkpoints is none of them: it changes no weight. The teacher's file
+        counts by its content.
         """
-        return {k: v for k, v in encode(self).items() if k != "checkpoint_minutes"}
+        found = {k: v for k, v in encode(self).items() if k != "checkpoint_minutes"}
+        file = Path(self.teacher_file)
+        if file.is_file():
+            found["teacher_file"] = hashlib.sha256(file.read_bytes()).hexdigest()
+        return found
 
     def check_channels(self, channels: int) -> None:
         """Raise ConfigError for a timm policy on image files without three channels."""

@@ -138,6 +138,7 @@ def random_design(seed: int, *, images: int = 3) -> Design:
     # Memory and ports enough for any number of weight ports: more than a Zynq has.
     device = replace(
         board,
+        part="any",
         family="ultrascale-plus",
         port_bits=port_bits,
         dram_gbytes_per_s=100.0,

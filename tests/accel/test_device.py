@@ -12,6 +12,7 @@ import pytest
 from qnas._util.serialization import encode
 from qnas.accel.cost.energy import EnergyCoefficients
 from qnas.accel.device import Device, load_device
+from qnas.accel.family import families_of_part
 from qnas.errors import ConfigError, UnknownNameError
 
 TEXT = """
@@ -100,6 +101,12 @@ def test_unknown_resource() -> None:
         ('"zynq-ultrascale-plus"', '""', "family"),
         ('"zynq-ultrascale-plus"', '"stratix-10"', "family"),
         ('"mine"', '"mi\\u0007ne"', "name"),
+        ('"mine"', '"my board"', "name"),
+        ('"mine"', '"x]; exec rm"', "name"),
+        ('"xczu9eg"', '"xc7z020clg400-1"', "family"),
+        ('"xczu9eg"', '"xcvc1902"', "family"),
+        ('"zynq-ultrascale-plus"', '"zynq-ultrascale-plus-rfsoc"', "family"),
+        ('"zynq-ultrascale-plus"', '"ultrascale-plus"', "family"),
         ('"xczu9eg"', '""', "part"),
         ("lut = 0.7", "lut = 0.0", "margins.lut"),
         ("lut = 0.7", "lut = 1.1", "margins.lut"),
@@ -205,7 +212,31 @@ def test_numbers_of_numpy_are_numbers(field: str, value: object, plain: float) -
     ],
 )
 def test_a_family_is_known_by_the_names_of_data_sheets_and_tools(family: str, series: str) -> None:
-    assert dataclasses.replace(load_device("zcu102"), family=family).series == series
+    board = dataclasses.replace(load_device("zcu102"), part="any", family=family)
+    assert board.series == series
+
+
+@pytest.mark.parametrize(
+    ("part", "family"),
+    [
+        ("xczu9eg-ffvb1156-2-e", "zynq-ultrascale-plus"),
+        ("zu28dr", "zynq-ultrascale-plus-rfsoc"),
+        ("XC7Z020CLG400-1", "zynq-7000"),
+        ("xa7a35tcsg324-1I", "artix-7"),
+        ("xq7vx690t", "virtex-7"),
+        ("xcku5p", "kintex-ultrascale-plus"),
+        ("xcku115", "kintex-ultrascale"),
+        ("xcvu37p", "virtex-ultrascale-plus-hbm"),
+        ("xcvu9p", "virtex-ultrascale-plus"),
+        ("xcvu095", "virtex-ultrascale"),
+        ("xck24-ubva530-2LV-c", "zynq-ultrascale-plus"),
+        ("xcu200-fsgd2104-2-e", "virtex-ultrascale-plus"),
+        ("xcv80-lsva4737-2MHP-e-S", "versal-hbm"),
+    ],
+)
+def test_a_part_tells_its_family(part: str, family: str) -> None:
+    assert families_of_part(part)[0] == family
+    assert families_of_part("vendor42") == ()
 
 
 @pytest.mark.parametrize("memory", ["DDR5", "DDR3L", "LPDDR4X", "GDDR6", "RLDRAM 3", "HBM2e"])

@@ -121,10 +121,10 @@ def test_running_again_does_nothing(finished: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "section"),
     [
-        ("epochs = 1", "epochs = 2", "[train]"),
-        ("population = 4", "population = 5", "[search]"),
+        ("epochs = 1", "epochs = 2", "train.epochs"),
+        ("population = 4", "population = 5", "search.population"),
         ("trials = 6", "trials = 5", "search.trials"),
-        ("0.05", "0.06", "[splits]"),
+        ("0.05", "0.06", "splits.report_fraction"),
         ('device = "zcu102"', 'device = "zcu102"\nseed = 1', "seed"),
     ],
 )

@@ -72,6 +72,15 @@ def test_comparing_and_opening_execute_nothing(made: Path, log: Path) -> None:
     assert not log.exists()
 
 
+@pytest.mark.parametrize("what", ["study.toml", "runs/tiny"])
+def test_picking_and_reporting_execute_nothing(made: Path, log: Path, what: str) -> None:
+    runs = ["--runs", str(made / "runs")]
+    for command in (["pick", "--at-most", "depth=5"], ["report"]):
+        result = CliRunner().invoke(cli, [command[0], str(made / what), *runs, *command[1:]])
+        assert result.exit_code == 0, result.output
+    assert not log.exists()
+
+
 def test_a_manifest_without_them_is_refused_until_it_is_trusted(made: Path, log: Path) -> None:
     manifest = made / "runs/other/manifest.json"
     data = json.loads(manifest.read_text())

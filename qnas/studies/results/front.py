@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qnas._util.extensions import portable
 from qnas._util.serialization import canonical_json
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.cost.prediction import Prediction
@@ -141,7 +142,7 @@ def _row(trial: TrialRecord, objectives: Sequence[str]) -> dict[str, object]:
     return {
         "trial": trial.number,
         "key": trial.architecture.key,
-        **{name: trial.values[name] for name in objectives},
+        **{portable(name): trial.values[name] for name in objectives},
         **{f"{name}_violation": trial.constraints[name] for name in RESOURCES},
         "estimate_cycles": estimate.cycles,
         "estimate_fps": estimate.fps,

@@ -1,15 +1,15 @@
-"""The manifest: the inputs of a run, and the check that no other study is mixed into it."""
+"""The manifest: the inputs of a run, and the records of its stages."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from qnas._util.serialization import Value, decode, digest, encode, read_json, write_json
+from qnas._util.serialization import Value, decode, digest, read_json, write_json
 from qnas._util.version import __version__
 from qnas.accel.device import Device
 from qnas.data.image_set import ImageSet
@@ -20,12 +20,7 @@ from qnas.space import SearchSpace
 from qnas.studies.config import Study
 
 PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
-# These keys may change without making an existing run wrong: picks follow from the front, a longer
-# search begins with the trials of a shorter one, and a tuning records its own recipe. Space, data
-# and device are compared by content, not by name.
-CHANGEABLE = ("fps_targets", "space", "data", "device", "tune")
 FORMAT = 2  # of manifest.json; format 1 had a digest of `config` as well
-DIGESTS = ("space", "data", "splits", "device", "calibration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +38,9 @@ class NamedData(Value):
     name: str
     digest: str
     images: int
+
+    def __str__(self) -> str:
+        return f"{self.images:,} images ({self.digest[:12]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,12 @@ class Definitions(Value):
     Attributes:
         space: The search space.
         objectives: The objectives, also those of limits, by their names in the study.
+        device: The device; None in runs of older versions.
     """
 
     space: SearchSpace
     objectives: dict[str, ObjectiveInfo]
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,9 @@ def make_manifest(
         device=device_of(device),
         calibration=calibration_of(config),
         definitions=Definitions(
-            space, {n: objective_info(n) for n in (*config.objective_names, *config.limit_values)}
+            space,
+            {n: objective_info(n) for n in (*config.objective_names, *config.limit_values)},
+            device,
         ),
     )
 
@@ -163,55 +165,12 @@ def _writer(data: dict[str, Any]) -> str:
     return str(versions.get("qnas", "?") if isinstance(versions, dict) else "?")[:40]
 
 
-def merge(path: Path, fresh: Manifest) -> Manifest:
-    """The manifest `fresh`, with the stages that the existing manifest at `path` records.
-
-    Raises ConfigError naming the section in which the two differ.
-    """
-    old = read_manifest(path)
-    changed = [name for name in DIGESTS if getattr(old, name).digest != getattr(fresh, name).digest]
-    refuse([*changed_sections(old, fresh.config), *changed], path.parent)
-    return replace(fresh, versions=old.versions, stages=old.stages)
-
-
-def refuse(changed: Sequence[str], folder: Path) -> None:
-    """Raise ConfigError for the first of the `changed` sections, if any, of the run in `folder`."""
-    for section in changed:
-        raise ConfigError(
-            problem(
-                section,
-                f"must be what the run in {folder} was made with",
-                "something else",
-                "Give the changed study another name, or delete that folder.",
-            )
-        )
-
-
 def record_stage(path: Path, stage: str, facts: Mapping[str, float | int | str]) -> None:
     """Add `facts` to the record of `stage` in the manifest."""
     manifest = read_manifest(path)
     known = manifest.stages.get(stage, {})
     stages = {**manifest.stages, stage: {**known, **facts}}
     write_json(path, replace(manifest, stages=stages))
-
-
-def changed_sections(old: Manifest, config: Study) -> list[str]:
-    """The keys and tables of a study that differ although a run may not change them."""
-    configs = encode(old.config), encode(config.recorded())
-    sections = [
-        f"[{name}]" if isinstance(value, dict) else name
-        for name, value in configs[1].items()
-        if name not in CHANGEABLE and _pinned(configs[0][name]) != _pinned(value)
-    ]
-    if config.search.trials < old.config.search.trials:
-        sections.append("search.trials")
-    return sections
-
-
-def _pinned(value: Any) -> Any:
-    """A section without the keys that may grow, and those that do not change the result."""
-    free = ("trials", "stop_after", "checkpoint_minutes")
-    return {k: v for k, v in value.items() if k not in free} if isinstance(value, dict) else value
 
 
 def _versions() -> dict[str, str]:

@@ -7,25 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qnas._util.extensions import is_reference
+from qnas._util.extensions import is_reference, portable
 from qnas._util.serialization import write_json
 from qnas.data.given import write_images
 from qnas.data.image_set import ImageSet
 from qnas.errors import ConfigError, problem
 from qnas.objectives.registry import use_recorded
 from qnas.studies.config import Study
+from qnas.studies.run.changes import changes, refuse_any
+from qnas.studies.run.corrections import keep_membership, take_over
 from qnas.studies.run.data_check import check_fit, check_warm_start, inspect_data
 from qnas.studies.run.feasibility import assess
-from qnas.studies.run.manifest import (
-    Manifest,
-    calibration_of,
-    changed_sections,
-    device_of,
-    merge,
-    read_manifest,
-    refuse,
-    space_of,
-)
+from qnas.studies.run.manifest import Manifest, read_manifest
 from qnas.studies.run.pretrained import check_weights
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import RunDirectory, sweep
@@ -54,15 +47,16 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
         check_warm_start(config, run.space)
         check_weights(config, run.space)
     check_fit(run.space, run.images.header)
-    manifest = run.make_manifest()
+    _ = run.splits
     run.files.path.mkdir(parents=True, exist_ok=True)
     with run.files.locked():
         sweep(run.files)
-        if run.files.manifest.exists():
-            manifest = merge(run.files.manifest, manifest)
+        existing = run.files.manifest.exists()
+        manifest = take_over(run) if existing else run.make_manifest()
         if isinstance(config.data, ImageSet) and not run.files.images.exists():
             write_images(run.files.images, config.data)
         write_json(run.files.manifest, manifest)
+        keep_membership(run)
         yield run
 
 
@@ -79,6 +73,8 @@ def readable_config(directory: Path, *, config: Study | None = None, trust: bool
     those that the manifest holds as data. Nothing is locked or written. Raises ConfigError for a
     directory that is no run, for a `config` that differs from the run's study, and for a manifest
     without these data.
+
+    Of a `config` no Python file is executed either, unless the manifest lacks what it stands for.
     """
     files = RunDirectory(directory)
     if not files.manifest.is_file():
@@ -87,29 +83,46 @@ def readable_config(directory: Path, *, config: Study | None = None, trust: bool
     manifest = read_manifest(files.manifest)
     if config is None:
         return manifest.config if trust else _without_code(manifest, directory)
-    config.check_names()
-    now = {
-        "space": space_of(config, config.search_space()),
-        "device": device_of(config.board()),
-        "calibration": calibration_of(config),
-    }
-    changed = [name for name, it in now.items() if it.digest != getattr(manifest, name).digest]
-    refuse([*changed_sections(manifest, config), *changed], directory)
-    return config
+    executed = manifest.definitions is None
+    config.check_names(execute=executed)
+    as_data = not executed and _is_code(config.space)
+    found = changes(
+        manifest, config, space=None if as_data else config.search_space(), device=config.board()
+    )
+    refuse_any((change for change in found if change.stage != "export"), directory)
+    return config if executed else _as_data(config, manifest, directory)
 
 
 def _without_code(manifest: Manifest, directory: Path) -> Study:
     """The study of a manifest, with what its names in Python files stand for as data."""
-    config, known = manifest.config, manifest.definitions
-    names = (config.space, *config.objective_names, *config.limit_values)
-    references = [name for name in names if isinstance(name, str) and is_reference(name)]
-    if not references:
-        return config
-    if known is None:
+    config = manifest.config
+    code = [name for name in _names(config) if _is_code(name)]
+    if code and manifest.definitions is None:
         rule = "must hold its space and objectives as data, or be trusted to execute Python files"
         remedy = "If you trust that file, give --trust (in Python trust=True)."
-        raise ConfigError(problem(str(directory), rule, references[0], remedy))
-    for name, info in known.objectives.items():
-        if is_reference(name):
-            use_recorded(name, info)
-    return dataclasses.replace(config, space=known.space)
+        raise ConfigError(problem(str(directory), rule, code[0], remedy))
+    return _as_data(config, manifest, directory) if code else config
+
+
+def _as_data(config: Study, manifest: Manifest, directory: Path) -> Study:
+    """`config` with what its names in Python files stand for, as its run's manifest holds it."""
+    known = manifest.definitions
+    assert known is not None
+    recorded = {portable(name): info for name, info in known.objectives.items()}
+    for name in filter(_is_code, (*config.objective_names, *config.limit_values)):
+        if portable(name) not in recorded:
+            remedy = "Give the changed study another name."
+            rule = f"must be an objective that the run in {directory} was made with"
+            raise ConfigError(problem("objectives", rule, name, remedy))
+        use_recorded(name, recorded[portable(name)])
+    return dataclasses.replace(
+        config, space=known.space if _is_code(config.space) else config.space
+    )
+
+
+def _names(config: Study) -> tuple[object, ...]:
+    return (config.space, *config.objective_names, *config.limit_values)
+
+
+def _is_code(name: object) -> bool:
+    return isinstance(name, str) and is_reference(name)

@@ -15,6 +15,7 @@ from qnas._util.extensions import is_reference
 from qnas.accel.cost.prediction import Predictor
 from qnas.accel.device import Device
 from qnas.data import load_data
+from qnas.data.files import ImageFiles
 from qnas.data.given import GivenImages, read_images
 from qnas.data.image_set import Images, ImageSet
 from qnas.data.splits import Splits
@@ -22,13 +23,15 @@ from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
 from qnas.studies.run.calibration import load_calibration, make_predictor
+from qnas.studies.run.changes import Change
 from qnas.studies.run.manifest import (
     Manifest,
+    NamedData,
     make_manifest,
     read_manifest,
     record_stage,
-    refuse,
 )
+from qnas.studies.run.membership import Lost, read_membership
 from qnas.studies.run.run_directory import RunDirectory
 from qnas.studies.search.genome import Genome
 
@@ -53,6 +56,7 @@ class Run:
     ) -> None:
         self.config, self.read_only, self.trust = config, read_only, trust
         self.files = RunDirectory(directory)
+        self.corrections: tuple[str, ...] = ()  # what was taken over from a corrected study
         self._records: StudyRecords | None = None
 
     @cached_property
@@ -105,8 +109,10 @@ class Run:
             channels=space.in_channels,
             pixels=config.images,
         )
-        if self.read_only and found.digest != self.manifest.data.digest:
-            refuse(["data"], self.files.path)
+        known = self.manifest.data if self.read_only else None
+        if known and found.digest != known.digest:
+            now = NamedData(found.name, found.digest, len(found.labels))
+            Change("data", str(known), str(now), "train").refuse(self.files.path)
         return found
 
     @property
@@ -116,7 +122,21 @@ class Run:
 
     @cached_property
     def splits(self) -> Splits:
-        """The train, search and report splits, which follow from the seed and the labels."""
+        """The train, search and report splits, which follow from the seed and the labels; for
+        images in files, those of the run's membership."""
+        kept = self.kept_splits
+        return kept[0] if kept else self._new_splits()
+
+    @cached_property
+    def kept_splits(self) -> tuple[Splits, tuple[Lost, ...]] | None:
+        """The splits that the run keeps for image files, and the files that changed since; None if
+        it keeps none, or none for these files."""
+        files, membership = self.images.images, read_membership(self.files.splits)
+        if not isinstance(files, ImageFiles) or membership is None:
+            return None
+        return membership.carried_over(files)
+
+    def _new_splits(self) -> Splits:
         fractions = self.config.splits
         return Splits.make(
             self.images.labels,

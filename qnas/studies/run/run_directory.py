@@ -20,7 +20,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together)\.json\."
     r"|\.(front|predictions)\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
-    r"|\.(supernet|checkpoint|network|weights|images)\.safetensors\.|\.project\."
+    r"|\.(supernet|checkpoint|network|weights|images|splits)\.safetensors\.|\.project\."
 )
 
 
@@ -135,6 +135,16 @@ class RunDirectory:
     @property
     def supernet(self) -> tuple[Path, Path]:
         return self.path / "supernet.safetensors", self.path / "supernet.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state of a training that is not complete."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def splits(self) -> Path:
+        """The split of each image, for images in files."""
+        return self.path / "splits.safetensors"
 
     @property
     def images(self) -> Path:

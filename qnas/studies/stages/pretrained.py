@@ -22,8 +22,10 @@ MULTIPLICATIONS = 1e12
 FEW, MANY = 200, 10_000  # least and largest number of images for it
 
 
-def start_from(run: Run, source: BatchSource, *, stage: str, progress: Progress | None) -> Supernet:
-    """Make a supernet with the study's pretrained weights.
+def start_from(
+    run: Run, source: BatchSource, *, stage: str, progress: Progress | None
+) -> tuple[Supernet, str]:
+    """Make a supernet with the study's pretrained weights; returns it with their SHA-256.
 
     With a `progress`, report and record what was loaded, and its accuracy in floating point. Raises
     as `pretrained_supernet`.
@@ -43,7 +45,7 @@ def start_from(run: Run, source: BatchSource, *, stage: str, progress: Progress 
         lines += _accuracy(run, supernet, imported, stage)
         for line in lines:
             progress.stage(stage, line)
-    return supernet
+    return supernet, imported.sha256
 
 
 def changed_since(run: Run, *, stage: str) -> str:

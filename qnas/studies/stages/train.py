@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qnas.training.source import BatchSource
 
 STAGE = "train"
+IMAGES = "images"  # fact: the digest of the images that the training began with
 
 
 def train(run: Run, progress: Progress) -> None:
@@ -71,9 +72,12 @@ def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> N
     from."""
     from qnas.training.loop import train_supernet
 
-    source, config, start = training_source(run), run.config, None
+    source, config, start, weights = training_source(run), run.config, None, ""
     if config.pretrained:
-        start = start_from(run, source, stage=STAGE, progress=progress)
+        start, weights = start_from(run, source, stage=STAGE, progress=progress)
+    began_with = str(_facts(run).get(IMAGES) or source.digest)
+    if progress:
+        run.record_stage(STAGE, **{IMAGES: began_with})
     train_supernet(
         run.space,
         source,
@@ -82,8 +86,15 @@ def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> N
         input_step=run.images.step_for(run.space.activation_bits),
         directory=run.files.path,
         start=start,
+        start_digest=weights,
+        source_digest=began_with,
         on_interval=on_interval,
     )
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """The facts of the stage; empty before the first process has written the manifest."""
+    return run.stage_facts(STAGE) if run.files.manifest.exists() else {}
 
 
 def training_source(run: Run) -> BatchSource:

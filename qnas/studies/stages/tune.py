@@ -56,7 +56,7 @@ def _tune(run: Run, arch: Architecture, progress: Progress) -> None:
         if pick.trial.architecture == arch:
             run.files.pick(pick.name).architecture.unlink(missing_ok=True)
     files.record.unlink(missing_ok=True)
-    start = digest([run.supernet_digest(), recipe])
+    start = digest([run.supernet_digest(), recipe, training_source(run).digest])
     if not files.begun_with(start):  # a checkpoint of another recipe or supernet cannot be resumed
         shutil.rmtree(files.path, ignore_errors=True)
         write_json(files.start, start)

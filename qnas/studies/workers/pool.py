@@ -9,13 +9,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
 
-from qnas._util.extensions import is_reference
+from qnas._util.extensions import portable
 from qnas._util.serialization import digest, encode
 from qnas.errors import ConfigError, problem
 from qnas.studies.run.run import Run
@@ -103,21 +102,17 @@ def identity_of(run: Run) -> str:
     search: dict[str, Any] = encode(config.search)
     for free in ("trials", "stop_after", "seed_from"):
         del search[free]
-    search["sampler"] = _portable(search["sampler"])
+    search["sampler"] = portable(search["sampler"])
     parts = (manifest.space, manifest.data, manifest.splits, manifest.device)
     return digest(
         {
             "digests": [part.digest for part in parts] + [run.supernet_digest()],
-            "objectives": [_portable(name) for name in config.objective_names],
-            "limits": {_portable(name): limit for name, limit in config.limit_values.items()},
+            "objectives": [portable(name) for name in config.objective_names],
+            "limits": {portable(name): limit for name, limit in config.limit_values.items()},
             "seed": config.seed,
             "search": search,
         }
     )
-
-
-def _portable(name: str) -> str:
-    return Path(name).name if is_reference(name) else name
 
 
 def _start(run: Run, pool: WorkerPool, name: str) -> subprocess.Popen[str]:

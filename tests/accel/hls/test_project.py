@@ -10,7 +10,7 @@ import pytest
 
 from qnas.accel.device import device_names, load_device
 from qnas.accel.hls.emit.member import Expected, KernelNetwork
-from qnas.accel.hls.emit.project import emit_project
+from qnas.accel.hls.emit.project import check_word, emit_project
 from qnas.errors import ConfigError
 from tests.accel.projects import Design, design, several_ports, small
 
@@ -88,6 +88,16 @@ def test_a_board_gets_the_scripts_that_fit_it(
         assert ":HBM[0]" in files["link.cfg"].decode()
 
 
+def test_more_weight_ports_than_a_card_has_dimms_share_them() -> None:
+    device = replace(load_device("u250"), axi_ports=12, dram_gbytes_per_s=600.0)
+    first = small()
+    folding = replace(first.plan.folding, weight_ports=8)
+    device = replace(device, port_bits=128)
+    files = design(first.network.architecture, folding, device=device).files()
+    banks = re.findall(r"DDR\[(\d+)\]", files["link.cfg"].decode())
+    assert set(banks) == {"0", "1", "2", "3"} and len(banks) == 10
+
+
 def test_more_ports_than_a_zynq_has_are_refused() -> None:
     device = replace(load_device("pynq_z2"), axi_ports=20, dram_gbytes_per_s=50.0)
     first = small()
@@ -157,7 +167,7 @@ def test_no_name_gets_out_of_the_folder_or_into_a_script(name: str) -> None:
 
 
 def test_a_device_file_cannot_write_into_a_script() -> None:
-    chosen = small()
-    evil = replace(chosen, device=replace(chosen.device, part="x; exec rm"))
     with pytest.raises(ConfigError, match="part"):
-        evil.files()
+        replace(small().device, part="x; exec rm")
+    with pytest.raises(ConfigError, match="device or part"):
+        check_word("device or part", "x; exec rm")

@@ -15,6 +15,7 @@ from qnas.accel.device import Device, is_hbm
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import ConfigError, problem
 
+DIMMS = 4  # of Alveo U200 and U250 (UG1120), the cards with DDR memory of several banks
 # Vivado's name of a board where it is not the device's.
 BOARDS = {"kv260": "kv260_som", "pynq_z2": "pynq-z2", "ultra96": "ultra96v2"}
 
@@ -90,13 +91,13 @@ def board_name(device: Device) -> str:
 
 
 def _banks(device: Device, plan: HardwarePlan) -> dict[str, str]:
-    """HBM has a channel a port; DDR cards a DIMM a port of the weight stream, the first for all
-    else; Versal's NoC finds its way."""
+    """Each port has an HBM channel of its own; on DDR cards the ports of the weight stream take the
+    DIMMs in turn, and all else the first; Versal's NoC finds its way."""
     if device.series.startswith("versal"):
         return {}
     if is_hbm(device.memory):
         return {port.name: f"HBM[{index}]" for index, port in enumerate(plan.ports)}
-    dimms = {port.name: f"DDR[{index}]" for index, port in enumerate(plan.weight_ports)}
+    dimms = {port.name: f"DDR[{index % DIMMS}]" for index, port in enumerate(plan.weight_ports)}
     return {port.name: dimms.get(port.name, "DDR[0]") for port in plan.ports}
 
 
