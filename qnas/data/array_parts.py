@@ -50,6 +50,7 @@ class ArrayData:
     subject: str  # name of the data set in messages
     parts: tuple[ArrayPart, ...]
     labels: Labels
+    class_names: tuple[str, ...]  # the stored labels
     axes: Axes
     header: DataHeader
 
@@ -89,7 +90,8 @@ class ArrayData:
             remarks=(*remarks, *counted),
         )
         check_memory(f"{subject}: images", math.prod(header.shape) * FLOAT_BYTES)
-        return cls(subject, tuple(parts), labels, axes, header)
+        names = tuple(str(label + bool(counted)) for label in range(classes))
+        return cls(subject, tuple(parts), labels, names, axes, header)
 
     def load(self, pixels: PixelConfig) -> ImageSet:
         """Read all images into memory.
@@ -99,7 +101,7 @@ class ArrayData:
         """
         subject, header = f"{self.subject}: images", self.header
         raw = np.concatenate([transposed(part.read(), self.axes) for part in self.parts])
-        images, step, remarks = as_images(raw, pixels, subject=subject)
+        images, step, used, remarks = as_images(raw, pixels, subject=subject)
         return ImageSet(
             name=header.name,
             images=images,
@@ -108,6 +110,8 @@ class ArrayData:
             input_step=step,
             held_out=header.held_out,
             validation=header.validation,
+            class_names=self.class_names,
+            pixels=used,
             remarks=(*header.remarks, *remarks),
         )
 

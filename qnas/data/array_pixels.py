@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def transposed(images: NDArray[Any], axes: Axes) -> NDArray[Any]:
 
 def as_images(
     values: NDArray[Any], pixels: PixelConfig, *, subject: str
-) -> tuple[NDArray[np.float32], float, tuple[str, ...]]:
+) -> tuple[NDArray[np.float32], float, PixelConfig | None, tuple[str, ...]]:
     """Convert numbers of any type to images.
 
     Integers and whole floating-point numbers are pixels, 0..255 or 0..`pixels.white`, which
@@ -71,8 +72,9 @@ def as_images(
         subject: Name of the data in messages.
 
     Returns:
-        (n, C, H, W) float32 images, the step of the 6-bit input, and remarks on how the numbers
-        were interpreted.
+        (n, C, H, W) float32 images, the step of the 6-bit input, the conversion that bytes 0..255
+        went through (None for numbers that were kept), and remarks on how the numbers were
+        interpreted.
 
     Raises:
         ConfigError: A number is not finite, or a pixel exceeds white.
@@ -86,7 +88,7 @@ def as_images(
         _check_finite(images, subject)  # float64 numbers may exceed float32
         reach = max(-low, high, TINY)
         remark = f"{values.dtype} images reach {reach:.4g} and are not normalised: write `white`."
-        return images, reach / act_max(6), (remark,) * (reach > MOST_REAL)
+        return images, reach / act_max(6), None, (remark,) * (reach > MOST_REAL)
     white = 1.0 if values.dtype.kind == "b" else pixels.white or _white(values, high)
     if not white or not 0 <= low <= high <= white:
         rule = f"must be pixels in 0..{white or BYTE:g}"
@@ -99,7 +101,7 @@ def as_images(
     if values.dtype.kind == "f" or white == SIXTEEN_BITS:
         remarks = (f"{values.dtype} images are read as pixels of 0..{white:g}.",)
     images = np.ascontiguousarray(pixels.normalise(found))
-    return images, pixels.input_step(values.shape[1]), remarks
+    return images, pixels.input_step(values.shape[1]), replace(pixels, white=0.0), remarks
 
 
 def _are_bytes(values: NDArray[Any], low: float, high: float) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from qnas.data.header import DataHeader
 from qnas.data.image_set import ImageSet
+from qnas.data.pixels import PixelConfig
 
 CLASS_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 
@@ -25,6 +26,7 @@ def load_digits() -> ImageSet:
         labels=bunch.target.astype(np.int64),
         num_classes=10,
         input_step=1 / 31,
+        pixels=PixelConfig(),
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qnas._util.serialization import canonical_json
 from qnas.data.image_file import ImageHeader, decode_image, quiet_pillow, read_header
+from qnas.data.image_reading import centre_of
 from qnas.data.pixels import PixelConfig
 
 DECODERS = 8  # threads; Pillow releases the interpreter's lock while it decodes
@@ -119,19 +120,12 @@ class ImageFiles:
         return decode_image(self.path(index), channels=self.channels, pixels=self.pixels)
 
     def _centre(self, index: int) -> NDArray[np.uint8]:
-        from PIL import Image
-
-        image = self.decode(index)
-        filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
-        shorter = round(self.size / self.pixels.crop)
-        scale = shorter / min(image.size)
-        if scale != 1:
-            shape = tuple(max(shorter, round(side * scale)) for side in image.size)
-            image = image.resize(shape, filters[self.pixels.interpolation])
-        left, top = ((side - self.size) // 2 for side in image.size)
-        image = image.crop((left, top, left + self.size, top + self.size))
-        values = np.asarray(image, dtype=np.uint8).reshape(self.size, self.size, self.channels)
-        return values.transpose(2, 0, 1)
+        return centre_of(
+            self.decode(index),
+            size=self.size,
+            shorter_side=self.pixels.shorter_side(self.size),
+            interpolation=self.pixels.interpolation,
+        )
 
 
 @dataclass(frozen=True, eq=False)

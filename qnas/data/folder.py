@@ -15,7 +15,8 @@ import numpy as np
 
 from qnas.data.class_folder import SUFFIXES, Unread, image_files, subfolders
 from qnas.data.files import ImageFiles
-from qnas.data.image_file import DEEP, LEAST_RANGE, level_range
+from qnas.data.image_file import LEAST_RANGE, level_range
+from qnas.data.image_reading import DEEP
 from qnas.data.image_set import ImageSet
 from qnas.data.layout import LAYOUT, find_layout, some
 from qnas.data.pixels import PixelConfig
@@ -80,6 +81,8 @@ def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) ->
         input_step=pixels.input_step(channels),
         held_out=len(test or validation),
         validation=len(validation) if test else 0,
+        class_names=tuple(classes),
+        pixels=pixels,
         remarks=(
             *unread.remarks(root, _named(layout.others)),
             *(_class_remarks(layout.validation, validation, classes) if layout.validation else ()),

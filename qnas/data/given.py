@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from qnas._util.serialization import Value
+from qnas._util.serialization import Value, canonical_json, decode
 from qnas.data.files import ImageFiles
 from qnas.data.image_set import ImageSet
+from qnas.data.pixels import PixelConfig
 from qnas.errors import CheckpointError, ConfigError, problem
 
 
@@ -39,6 +41,8 @@ def write_images(path: Path, images: ImageSet) -> None:
 
     fields = ("name", "num_classes", "input_step", "held_out", "validation")
     metadata = {field: str(getattr(images, field)) for field in fields}
+    values = {"class_names": images.class_names, "pixels": images.pixels}
+    metadata |= {field: canonical_json(value) for field, value in values.items()}
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
@@ -75,6 +79,7 @@ def _read(path: Path) -> ImageSet:
 
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
+        pixels = json.loads(metadata.get("pixels", "null"))
         return ImageSet(
             name=metadata["name"],
             images=file.get_tensor("images"),
@@ -83,4 +88,6 @@ def _read(path: Path) -> ImageSet:
             input_step=float(metadata["input_step"]),
             held_out=int(metadata["held_out"]),
             validation=int(metadata["validation"]),
+            class_names=tuple(json.loads(metadata.get("class_names", "[]"))),
+            pixels=None if pixels is None else decode(PixelConfig, pixels, subject="pixels"),
         )

@@ -31,6 +31,10 @@ from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
 from qnas.errors import ConfigError, printable, problem
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # the path in Debian's package
+GARMENTS = (  # H. Xiao et al., table 2
+    *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_AXES = 4  # more than any file of images or labels has
 GZIP = b"\x1f\x8b"
@@ -40,9 +44,8 @@ KINDS = {"images": "images", "image": "images", "labels": "labels", "label": "la
 
 def load_fashion_mnist() -> ImageSet:
     """Load Fashion-MNIST from Debian's package: 60,000 training images, 10,000 held out."""
-    return replace(
-        load_idx(_fashion_mnist(), size=28, channels=1, pixels=PixelConfig()), name="fashion_mnist"
-    )
+    found = load_idx(_fashion_mnist(), size=28, channels=1, pixels=PixelConfig())
+    return replace(found, name="fashion_mnist", class_names=GARMENTS)
 
 
 def peek_fashion_mnist() -> DataHeader:

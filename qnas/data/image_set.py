@@ -13,6 +13,7 @@ from qnas._util.field_types import normalise_fields
 from qnas.architecture import MOST
 from qnas.data.files import ImageFiles
 from qnas.data.header import DataHeader
+from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, problem
 from qnas.numerics import act_max
 
@@ -45,6 +46,9 @@ class ImageSet:
             clip(round(image / input_step), -31, 31).
         held_out: Number of images, at the end, that the data set reserves for the report.
         validation: Number of images, before those, that the data set reserves for the search.
+        class_names: A name for each class; by default their numbers.
+        pixels: How bytes 0..255 became these images, for a board to do the same to a file; None if
+            they were no bytes.
         remarks: Sentences for the user on how the data were read.
     """
 
@@ -55,15 +59,18 @@ class ImageSet:
     input_step: float
     held_out: int = 0
     validation: int = 0
+    class_names: tuple[str, ...] = ()
+    pixels: PixelConfig | None = None
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        normalise_fields(self, skip=("images", "labels"))
+        normalise_fields(self, skip=("images", "labels", "pixels"))
         self._check(
             ("images", isinstance(self.images, np.ndarray | ImageFiles), _ARRAY, self.images),
             ("labels", isinstance(self.labels, np.ndarray), _ARRAY, self.labels),
         )
-        shape, labels = self.images.shape, self.labels
+        shape, labels, names = self.images.shape, self.labels, self.class_names
+        known = isinstance(self.pixels, PixelConfig | None)
         apart = self.held_out + self.validation
         self._check(
             ("images", len(shape) == 4, "must be (n, C, H, W)", shape),
@@ -79,8 +86,12 @@ class ImageSet:
             ("held_out", self.held_out >= 0, "must be 0 or more", self.held_out),
             ("validation", self.validation >= 0, "must be 0 or more", self.validation),
             ("held_out + validation", apart < len(labels), "must leave images to train on", apart),
+            ("class_names", len(names) in (0, self.num_classes), "must be one a class", names),
+            ("pixels", known, "must be a PixelConfig or None", self.pixels),
             ("num_classes", 0 < self.num_classes <= MOST_CLASSES, _CLASSES, self.num_classes),
         )
+        if not names:
+            object.__setattr__(self, "class_names", tuple(map(str, range(self.num_classes))))
         if isinstance(self.images, np.ndarray):
             real = self.images.dtype == np.float32
             self._check(("images", real, "must be float32", self.images.dtype))

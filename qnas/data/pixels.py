@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
+from qnas.data.image_reading import normalised
 from qnas.errors import ConfigError, problem
 from qnas.numerics import act_max
 
@@ -76,10 +77,11 @@ class PixelConfig(Value):
     def normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Convert (n, C, H, W) of 0..255 to float32."""
         mean, std = self.statistics(pixels.shape[1])
-        scaled = pixels.astype(np.float32)
-        scaled *= 1 / (np.float32(255) * std)
-        scaled -= mean / std
-        return scaled
+        return normalised(pixels, mean.ravel().tolist(), std.ravel().tolist())
+
+    def shorter_side(self, size: int) -> int:
+        """Return the length to which a file's shorter side is resized before the crop."""
+        return round(size / self.crop)
 
     def input_step(self, channels: int) -> float:
         """Return the smallest step of the 6-bit input that clips no pixel."""

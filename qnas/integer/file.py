@@ -34,6 +34,7 @@ def save_integer(network: IntegerNetwork, path: Path) -> None:
     header = {
         "architecture": network.architecture,
         "input_step": network.input_step,
+        "logit_step": network.logit_step,
         "norms": {n: [p.shift, p.epsilon] for n, p in network.norms.items()},
         "softmaxes": {n: encode(p) for n, p in network.softmaxes.items()},
     }
@@ -59,10 +60,12 @@ def load_integer(path: Path) -> IntegerNetwork:
 
 def _network(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> IntegerNetwork:
     matrices = [name.removesuffix(":weight") for name in tensors if name.endswith(":weight")]
+    logit_step = header.get("logit_step")  # absent in older files
     gelus = [name.removesuffix(":gelu") for name in tensors if name.endswith(":gelu")]
     return IntegerNetwork(
         architecture=Architecture.from_json(header["architecture"]),
         input_step=float(header["input_step"]),
+        logit_step=None if logit_step is None else float(logit_step),
         position=tensors["position"],
         weights={
             name: MatrixParams(*(tensors[f"{name}:{f.name}"] for f in fields(MatrixParams)))

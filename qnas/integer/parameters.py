@@ -55,7 +55,8 @@ class NetworkParams:
     """Weights and scales of one subnet, all integers, keyed by operation name.
 
     `input_step` is the step of the activations that normalised images are quantized to; `position`
-    (N, D) is class token plus position embedding, in residual steps.
+    (N, D) is class token plus position embedding, in residual steps. `logit_step` is
+    the step of the logits in front of the last softmax; None if it is not known.
     """
 
     architecture: Architecture
@@ -65,6 +66,7 @@ class NetworkParams:
     norms: Mapping[str, NormParams]
     softmaxes: Mapping[str, SoftmaxParams]
     gelus: Mapping[str, Ints]
+    logit_step: float | None = None
     operations: tuple[Operation, ...] = field(init=False)
 
     def __post_init__(self) -> None:

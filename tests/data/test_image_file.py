@@ -15,7 +15,8 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from qnas.data import PixelConfig
-from qnas.data.image_file import MOST_PIXELS, decode_image, quiet_pillow, read_header
+from qnas.data.image_file import decode_image, quiet_pillow, read_header
+from qnas.data.image_reading import MOST_PIXELS
 from qnas.errors import ConfigError
 
 RAMP = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(8, 8)

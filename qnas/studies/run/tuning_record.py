@@ -52,12 +52,17 @@ def tuning_of(run: Run, architecture: Architecture) -> Tuning | None:
     return found if found.supernet == run.supernet_digest() else None
 
 
+def uses_tuned(run: Run, architecture: Architecture) -> bool:
+    """Whether picks of a subnet use fine-tuned weights."""
+    tuning = tuning_of(run, architecture)
+    return tuning is not None and tuning.better
+
+
 def supernet_of(run: Run, architecture: Architecture) -> Supernet:
     """The supernet with a subnet's weights: the tuned one if tuning made the subnet better."""
     from qnas.supernet.storage import load_supernet
 
-    tuning = tuning_of(run, architecture)
-    if tuning is None or not tuning.better:
+    if not uses_tuned(run, architecture):
         return run.supernet
     return load_supernet(run.files.tuned(architecture.key).path)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qnas._util.serialization import encode, read_json, write_json
 from qnas.accel.plan.multi_network import encode_plans
+from qnas.data.preprocessing import Preprocessing
 from qnas.errors import QnasError
 from qnas.integer.file import load_integer, save_integer
 from qnas.studies.progress import Progress
@@ -18,7 +19,7 @@ from qnas.studies.results.picks import PICK_NAME, Pick
 from qnas.studies.run.outputs import damaged_outputs, record_outputs
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
-from qnas.studies.run.tuning_record import search_accuracy, supernet_of
+from qnas.studies.run.tuning_record import search_accuracy, supernet_of, uses_tuned
 from qnas.studies.stages.kernels import (
     Kernel,
     expected_numbers,
@@ -112,9 +113,11 @@ def export_rtl(run: Run) -> list[Path]:
     for kernel in kernels(run, picks(run)):
         both = zip(kernel.networks, kernel.plan.plans, kernel.heads, strict=True)
         members = [KernelNetwork(load_integer(n), plan, pick.name) for n, plan, pick in both]
+        known = Preprocessing.of(run.images)
         folder = kernel.files.project.with_name("rtl")
         name = project_name(run.config.name, kernel.name)
-        emit_rtl(members, name=name, device=run.device).write(folder)
+        project = emit_rtl(members, name=name, device=run.device, preprocessing=known)
+        project.write(folder)
         written.append(folder)
     return written
 
@@ -185,6 +188,7 @@ def _write_project(run: Run, kernel: Kernel) -> None:
                 estimate,
                 search_accuracy(run, pick.trial),
                 images=len(run.splits.search),
+                tuned=uses_tuned(run, pick.trial.architecture),
                 limits=run.device.limits(),
             ),
         )
@@ -196,6 +200,7 @@ def _write_project(run: Run, kernel: Kernel) -> None:
         images=images,
         labels=labels,
         device=run.device,
+        preprocessing=Preprocessing.of(run.images),
     )
     (timing,) = analyse(project, kernel.plan.plans[0], run.device)
     check_intervals(timing, subject=kernel.name)

@@ -144,19 +144,25 @@ def expected_numbers(
     accuracy: float | None,
     *,
     images: int,
+    tuned: bool,
     limits: Iterable[str],
 ) -> list[Expected]:
     """The study's numbers of `pick` in a kernel of this estimate, for the README of a project.
 
     `limits` names the resources; `accuracy` is the top-1 accuracy on the search split, as a
-    fraction, of the project's weights, counted on `images` images.
+    fraction, of the project's weights, which were fine-tuned or not, counted on `images` images.
     """
     from qnas.accel.hls.emit.member import Expected
 
     model = "modelled, not synthesised"
     rows = [
         Expected("cycles of a call's first image", f"{estimate.cycles_first:,}", model),
-        Expected("cycles of each further image", f"{estimate.cycles:,}", model),
+        Expected(
+            "cycles of each further image",
+            f"{estimate.cycles:,}",
+            f"modelled: {estimate.loop_cycles:,} iterations and {estimate.fill_cycles:,} to fill "
+            "pipelines",
+        ),
         Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),
         *(
             Expected(name.upper(), f"{getattr(estimate.resources, name):,}", model)
@@ -165,9 +171,10 @@ def expected_numbers(
     ]
     if accuracy is not None:
         low, high = wilson_interval(accuracy, images)
+        weights = "fine-tuned" if tuned else "the supernet's, not fine-tuned"
         how = (
-            f"fake-quantized, on the {images:,} images of the search split "
-            f"(95 % interval {low:.2%} to {high:.2%})"
+            f"these weights ({weights}), fake-quantized, on the {images:,} images of the search "
+            f"split (95 % interval {low:.2%} to {high:.2%})"
         )
         rows.insert(0, Expected("accuracy", f"{accuracy:.2%}", how))
     return rows

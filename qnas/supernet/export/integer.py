@@ -67,6 +67,7 @@ class _Export:
         return IntegerNetwork(
             architecture=self.w.architecture,
             input_step=self.w.input_step,
+            logit_step=self.logit_step,
             position=np.rint(position).astype(np.int64),
             weights={op.name: self.matrix(op) for op in gemms if op.left is Place.WEIGHTS},
             norms={op.name: self.norm(op) for op in self.operations if isinstance(op, LayerNorm)},

@@ -110,7 +110,9 @@ def test_the_program_prints_classes_and_refuses_other_images(project: Path, tmp_
         [*program, "--logits", str(tmp_path / "out.npy")], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    classes = [int(line.split()[1]) for line in done.stdout.splitlines()]
+    *lines, times = done.stdout.splitlines()
+    classes = [int(line.split()[1]) for line in lines]
+    assert "of the C simulation" in times
     assert classes == chosen.network.predict(chosen.images).tolist()
     assert np.load(tmp_path / "out.npy").shape == (3, 7)
     np.save(images, chosen.images[:, :, 1:])

@@ -16,4 +16,9 @@ def library_files() -> dict[str, bytes]:
         for entry in root.joinpath(folder).iterdir()
         if entry.name.endswith((".hpp", ".cpp", ".h", ".py"))
     }
-    return {**files, "Makefile": root.joinpath("project", "Makefile").read_bytes()}
+    reading = resources.files("qnas.data").joinpath("image_reading.py")
+    return {
+        **files,
+        "host/image_reading.py": reading.read_bytes(),
+        "Makefile": root.joinpath("project", "Makefile").read_bytes(),
+    }

@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 from qnas.accel.device import MAX_WEIGHT_PORTS, Device, load_device
 from qnas.accel.hls.emit.bench import Input, project_header, stage_values, vectors_file
 from qnas.accel.hls.emit.constants import plan_header, tables_header
+from qnas.accel.hls.emit.host import host_files, preprocessing_of
 from qnas.accel.hls.emit.library import library_files
 from qnas.accel.hls.emit.member import KernelNetwork, data_folders, weights_of_members
 from qnas.accel.hls.emit.stages import stages_header
-from qnas.accel.hls.emit.tools import design_json, readme, tool_files
+from qnas.accel.hls.emit.tools import readme, tool_files
 from qnas.accel.hls.emit.top import top_header, top_source
 from qnas.accel.hls.lint import check_sources
 from qnas.accel.plan.multi_network import check_together, encode_plans
 from qnas.accel.plan.ports import weight_port_names
+from qnas.data.preprocessing import Preprocessing
 from qnas.errors import ConfigError, problem
 from qnas.numerics import Ints
 
@@ -36,7 +38,9 @@ PLAN_FILES = (  # beside those of the library, which are equal in every project
     "README.md",
     "build.tcl",
     "hls_config.cfg",
+    "host/design.hpp",
     "host/design.json",
+    "host/preprocessing.json",
     "link.cfg",  # for a card
     "vivado.tcl",  # for a Zynq
     "data/vectors.bin",
@@ -107,12 +111,14 @@ def emit_project(
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
     device: Device | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> ProjectFiles:
     """The project of a kernel that runs each of `members`, by its index: equal arguments give equal
     bytes.
 
     `images` (B, C, H, W), normalised as for `network.quantize_images`, and `labels` (B,): the
-    first few travel with the project. `device` defaults to the plans'. Raises ConfigError for a
+    first few travel with the project, as does `preprocessing`, without which the host takes
+    normalised arrays alone. `device` defaults to the plans'. Raises ConfigError for a
     name that is no plain file name, a network that is not its plan's, or plans that are not of one
     kernel (`check_together`).
     """
@@ -125,6 +131,7 @@ def emit_project(
         check_word("device or part", word)
     weights = weights_of_members(members)
     inputs, samples = _samples(members, images, labels)
+    known = preprocessing_of(members, preprocessing)
     texts = {
         "src/plan.hpp": plan_header(plans),
         "src/tables.hpp": tables_header(),
@@ -133,13 +140,14 @@ def emit_project(
         "src/qnas_top.cpp": top_source(plans),
         "tb/project.hpp": project_header(plans, weights),
         **tool_files(plans[0], device, name=name),
-        "host/design.json": design_json(members, name=name, weights=weights),
+        **host_files(members, known, name=name, weights=weights),
         "README.md": readme(
             members,
             device,
             name=name,
             logits=[one.network.logits(one.patches) for one in inputs],
             labels=samples,
+            preprocessing=known,
         ),
         "plan.json": json.dumps(encode_plans(plans), indent=2, allow_nan=False) + "\n",
     }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -18,6 +16,7 @@ from qnas.accel.hls.emit.platform import board_name, platform_of
 from qnas.accel.plan.loops import patch_lanes
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.plan.weight_stream import weight_file_names
+from qnas.data.preprocessing import Preprocessing
 from qnas.numerics import Ints
 
 TOP = "qnas_top"
@@ -59,43 +58,6 @@ def tool_files(plan: HardwarePlan, device: Device, *, name: str) -> dict[str, st
     return {**files, "link.cfg": _render("link.cfg.j2", **facts, **system)}
 
 
-def design_json(
-    members: Sequence[KernelNetwork], *, name: str, weights: Sequence[Mapping[str, bytes]]
-) -> str:
-    """host/design.json: what the host must know of images, weights (a file a port) and answers.
-    What differs from network to network is in `networks`, in the order of their indices."""
-    plan = members[0].plan
-    arch, image = plan.architecture, plan.image_port
-    facts = {
-        "name": name,
-        "image_shape": [arch.in_channels, arch.image_size, arch.image_size],
-        "patch_size": arch.patch_size,
-        "classes": arch.num_classes,
-        "activation_max": members[0].network.act_max,
-        "port_bits": image.bits,
-        "pixels_per_word": int(patch_lanes(plan.folding, image.bits)),
-        "image_words": image.words,
-        "networks": [
-            {
-                "label": member.label,
-                "architecture": member.plan.architecture.key,
-                "input_step": member.network.input_step,
-                "weight_words": member.plan.stream_words,
-                "weights": _weight_facts(member.plan, files),
-            }
-            for member, files in zip(members, weights, strict=True)
-        ],
-    }
-    return json.dumps(facts, indent=2, allow_nan=False) + "\n"
-
-
-def _weight_facts(plan: HardwarePlan, files: Mapping[str, bytes]) -> list[dict[str, str]]:
-    return [
-        {"port": port.name, "file": path, "sha256": hashlib.sha256(content).hexdigest()}
-        for port, (path, content) in zip(plan.weight_ports, files.items(), strict=True)
-    ]
-
-
 def readme(
     members: Sequence[KernelNetwork],
     device: Device,
@@ -103,14 +65,20 @@ def readme(
     name: str,
     logits: Sequence[Ints],
     labels: Ints,
+    preprocessing: Preprocessing,
 ) -> str:
     """README.md: how to run the project, and the numbers to expect. `logits`: of each network, on
     the sample images that have `labels`."""
     plan = members[0].plan
     image, count, platform = plan.image_port, len(members), platform_of(device, plan)
+    arch, names = plan.architecture, preprocessing.class_names
+    facts = preprocessing.facts(size=arch.image_size, channels=arch.in_channels)
     return _render(
         "README.md.j2",
         name=name,
+        image=facts["image"],
+        inputs="IMAGES" if facts["image"] else "IMAGES.npy",
+        scores=all(member.network.logit_step for member in members),
         platform=platform.kind,
         linked=platform.linked,
         images=len(labels),
@@ -118,7 +86,7 @@ def readme(
             {
                 "index": index,
                 "verdict": "" if count == 1 else f"network {index}: ",
-                "answers": _answers(answers, labels),
+                "answers": _answers(answers, labels, names),
                 **_of_network(member, folder),
             }
             for index, (member, answers, folder) in enumerate(
@@ -166,7 +134,8 @@ def _of_network(member: KernelNetwork, folder: str) -> dict[str, Any]:
         "stages": len(plan.stages),
         "outputs": sum(stage_values(plan)),
         "expected": member.expected,
-        "loop_trips": sum(loop.trips for stage in plan.stages for loop in stage.loops),
+        "loop_cycles": sum(stage.loop_cycles for stage in plan.stages),
+        "hidden": sum(loop.hidden for stage in plan.stages for loop in stage.loops),
         "weight_words": plan.stream_words,
         "weight_bytes": plan.stream_words * plan.stream_bits // 8,
         "files": weight_file_names(plan, folder=folder),
@@ -174,12 +143,12 @@ def _of_network(member: KernelNetwork, folder: str) -> dict[str, Any]:
     }
 
 
-def _answers(logits: Ints, labels: Ints) -> list[dict[str, int]]:
+def _answers(logits: Ints, labels: Ints, names: Sequence[str]) -> list[dict[str, int | str]]:
     return [
         {
             "image": index,
-            "label": int(label),
-            "answer": int(np.argmax(row)),
+            "label": names[int(label)],
+            "answer": names[int(np.argmax(row))],
             "logit": int(row.max()),
         }
         for index, (row, label) in enumerate(zip(logits, labels, strict=True))

@@ -30,6 +30,7 @@ class Network:
         self.label: str = facts["label"]
         self.architecture: str = facts["architecture"]
         self.input_step: float = facts["input_step"]
+        self.logit_step: float | None = facts["logit_step"]
         self.weight_files: list[dict[str, str]] = facts["weights"]  # port, file, sha256
         self.weight_bytes: int = facts["weight_words"] * word_bytes  # of each port
 

@@ -11,17 +11,19 @@ from jinja2 import Environment, StrictUndefined
 
 from qnas._util.units import fps
 from qnas.accel.device import Device, load_device
+from qnas.accel.hls.emit.host import host_files, preprocessing_of
 from qnas.accel.hls.emit.library import library_files
 from qnas.accel.hls.emit.member import KernelNetwork, weights_of_members
 from qnas.accel.hls.emit.platform import platform_of
 from qnas.accel.hls.emit.project import ProjectFiles, check_labels, check_name
-from qnas.accel.hls.emit.tools import design_json, tool_files
+from qnas.accel.hls.emit.tools import tool_files
 from qnas.accel.plan.multi_network import encode_plans
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl.block import folder
 from qnas.accel.rtl.kernel.cycles import cycles_of_image
 from qnas.accel.rtl.kernel.sources import TOP, kernel_sources
 from qnas.accel.rtl.kernel.top import bundle
+from qnas.data.preprocessing import Preprocessing
 
 FIRST_ADDRESS, ADDRESS_BYTES, NUMBER_BYTES = 0x10, 12, 8
 SYSTEM_FILES = ("vivado.tcl", "link.cfg")  # as of the HLS project, whose IP has the same ports
@@ -58,11 +60,16 @@ def registers(plans: Sequence[HardwarePlan], *, card: bool) -> tuple[Register, .
 
 
 def emit_rtl(
-    members: Sequence[KernelNetwork], *, name: str, device: Device | None = None
+    members: Sequence[KernelNetwork],
+    *,
+    name: str,
+    device: Device | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> ProjectFiles:
     """The project of a kernel that runs each of `members`, by its index.
 
-    Equal arguments give equal bytes. `device` defaults to the plans'. Raises ConfigError for a name
+    Equal arguments give equal bytes. `device` defaults to the plans'; without `preprocessing` the
+    host takes normalised arrays alone. Raises ConfigError for a name
     that is no plain file name, a network that is not its plan's, or plans that are not of one
     kernel.
     """
@@ -71,6 +78,7 @@ def emit_rtl(
     plans = [member.plan for member in members]
     device = load_device(plans[0].device) if device is None else device
     weights = weights_of_members(members)
+    known = preprocessing_of(members, preprocessing)
     system = tool_files(plans[0], device, name=name)
     facts = _facts(members, device, name)
     texts = {
@@ -78,7 +86,7 @@ def emit_rtl(
         "sim/dsp48.sv": (folder("sim") / "dsp48.sv").read_text(encoding="utf-8"),
         "package_ip.tcl": _render("package_ip.tcl.j2", facts),
         "README.md": _render("README.md.j2", facts),
-        "host/design.json": design_json(members, name=name, weights=weights),
+        **host_files(members, known, name=name, weights=weights),
         "plan.json": json.dumps(encode_plans(plans), indent=2, allow_nan=False) + "\n",
         **{file: system[file] for file in SYSTEM_FILES if file in system},
     }
