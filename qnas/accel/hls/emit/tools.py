@@ -17,6 +17,7 @@ from qnas.accel.plan.loops import patch_lanes
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.plan.weight_stream import weight_file_names
 from qnas.data.preprocessing import Preprocessing
+from qnas.errors import printable
 from qnas.numerics import Ints
 
 TOP = "qnas_top"
@@ -161,4 +162,10 @@ def _render(template: str, **values: Any) -> str:
     environment = Environment(
         undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
+    environment.filters["cell"] = _cell
     return environment.from_string(text).render(**values)
+
+
+def _cell(text: str) -> str:
+    """Text that stays in a cell of a table."""
+    return " ".join(printable(text).replace("|", "\\|").split())
