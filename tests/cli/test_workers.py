@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from qnas.studies.config import load_config
 from qnas.studies.run.run import Run
 from tests.cli.tiny_study import qnas, study
-from tests.studies.postgres import postgres
+from tests.studies.postgres import server
 
 STUDY = study(
     search={"trials": 36, "population": 12},
@@ -98,18 +99,35 @@ def test_workers_of_one_machine_one_killed_then_all(
 @pytest.mark.postgres
 @pytest.mark.full
 def test_two_machines_on_postgres(trained: Path, alone: Path, tmp_path: Path) -> None:
-    """Each has a run folder of its own; both end with the whole study and the same front.csv."""
-    with postgres() as url:
+    """Each has a run folder of its own; both end with the whole study and the same front.csv, also
+    if the database is restarted meanwhile."""
+    with server() as database:
+        url = database.url
         folders = [shutil.copytree(trained, tmp_path / name) for name in ("a", "b")]
         machines = [
             subprocess.Popen(command(folder, "--storage", url, "--workers", workers))
             for folder, workers in zip(folders, "12", strict=True)
         ]
+        while _trials_in(url) <= 3:
+            assert all(machine.poll() is None for machine in machines)
+            time.sleep(0.2)
+        database.restart()
         assert [machine.wait(timeout=600) for machine in machines] == [0, 0]
     for folder in folders:
         assert trials(folder) == trials(alone)
         whole = (alone / "runs/tiny/front.csv").read_bytes()
         assert (folder / "runs/tiny/front.csv").read_bytes() == whole
+
+
+def _trials_in(url: str) -> int:
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        with engine.connect() as connection:
+            return int(connection.execute(sqlalchemy.text("SELECT count(*) FROM trials")).scalar())
+    except sqlalchemy.exc.SQLAlchemyError:  # the tables are not there yet
+        return 0
+    finally:
+        engine.dispose()
 
 
 def test_workers_must_be_a_number_from_one(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,34 @@ def programs() -> Path:
     pytest.skip("no PostgreSQL server here (Debian: apt-get install postgresql)")
 
 
+@dataclass
+class Server:
+    """A server with an empty database at `url`, and its `pg_ctl`."""
+
+    url: str
+    control: Callable[..., object]
+
+    def stop(self) -> None:
+        self.control("-m", "fast", "stop")
+
+    def start(self) -> None:
+        self.control("start")
+
+    def restart(self) -> None:
+        """As an administrator does: open connections end."""
+        self.control("-m", "fast", "restart")
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URL of an empty database."""
+    with server() as found:
+        yield found.url
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """A server of its own."""
     bin_, user = programs(), _server_user()
     folder = Path(tempfile.mkdtemp(prefix="qnas-pg-"))
     try:
@@ -46,11 +72,16 @@ def postgres() -> Iterator[str]:
         control = [str(bin_ / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         silent = {"cwd": folder, "check": True, "stdout": subprocess.DEVNULL}
-        subprocess.run([*control, "-o", options, "start"], **silent, **run)
+
+        def pg_ctl(*words: str) -> object:
+            return subprocess.run([*control, "-o", options, *words], **silent, **run)
+
+        pg_ctl("start")
         try:
-            yield f"postgresql://qnas@127.0.0.1:{port}/postgres"
+            yield Server(f"postgresql://qnas@127.0.0.1:{port}/postgres", pg_ctl)
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **silent, **run)
+            silent["check"] = False  # it may be stopped
+            pg_ctl("-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
 

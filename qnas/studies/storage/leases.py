@@ -17,6 +17,7 @@ from optuna.trial import TrialState, create_trial
 LEASE_GENERATION, SLOTS, WORKER = "generation", "slots", "worker"
 BEAT, DEAD = "beat:", "dead:"
 BEATS_PER_PATIENCE = 6
+JOIN_S = 5.0
 
 
 class Leases(Protocol):
@@ -113,7 +114,7 @@ class LeaseTable:
             yield
         finally:
             over.set()
-            thread.join()
+            thread.join(timeout=JOIN_S)  # a beat may wait for a storage that is gone
 
     def _count_alive(self) -> int:
         """Count the workers that are alive, including this one; mark the dead ones."""

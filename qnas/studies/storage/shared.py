@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from urllib.parse import urlsplit
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -16,11 +17,19 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from qnas.errors import CheckpointError, ConfigError, DependencyError, problem
 from qnas.objectives.base import Direction
 from qnas.studies.storage.journal import check_directions
+from qnas.studies.storage.patience import make_patient
 from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 
 IDENTITY = "qnas:study"
 GRPC, GRPC_PORT = "grpc", 13000
 REACH_S = 5
+# A transaction holds a lock on its study: a process that is stopped inside one blocks the others
+# for this long. Whoever waited, and whoever was stopped, repeats the call: see `patience`.
+TIMEOUTS_MS = {
+    "idle_in_transaction_session_timeout": 20_000,
+    "lock_timeout": 30_000,
+    "statement_timeout": 60_000,
+}
 TABLES_S = 0.2, 1.0, 3.0  # pauses while another machine creates the tables
 
 
@@ -46,9 +55,10 @@ def open_storage(url: str) -> Iterator[BaseStorage]:
         remedy = "Write postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT."
         raise ConfigError(problem("--storage", rule, found, remedy)) from None
     try:
-        yield storage
+        yield make_patient(storage, name=_public(url))
     finally:
-        close()
+        with suppress(Exception):  # the server may be gone
+            close()
 
 
 def _proxy(url: str) -> tuple[BaseStorage, Callable[[], None]]:
@@ -68,7 +78,7 @@ def _database(url: str) -> tuple[BaseStorage, Callable[[], None]]:
     """Open a database. If two machines create its tables at once, one of them fails and retries."""
     for pause in (*TABLES_S, None):
         try:
-            database = RDBStorage(url)
+            database = RDBStorage(url, engine_kwargs=_connection(url))
             break
         except (ProgrammingError, IntegrityError):
             if pause is None:
@@ -80,6 +90,18 @@ def _database(url: str) -> tuple[BaseStorage, Callable[[], None]]:
         database.engine.dispose()
 
     return get_storage(database), close
+
+
+def _connection(url: str) -> dict[str, Any]:
+    """Arguments of SQLAlchemy's engine: a connection is tested before use, and PostgreSQL ends what
+    a stopped process left open, unless the URL has `options` of its own."""
+    found: dict[str, Any] = {"pool_pre_ping": True}
+    if url.startswith("postgresql+psycopg://"):
+        given = parse_qs(urlsplit(url).query)
+        options = " ".join(f"-c {name}={ms}" for name, ms in TIMEOUTS_MS.items())
+        wanted = {"options": options, "connect_timeout": REACH_S}
+        found["connect_args"] = {k: v for k, v in wanted.items() if k not in given}
+    return found
 
 
 def _public(url: str) -> str:
