@@ -14,21 +14,35 @@ from dataclasses import replace
 import plotly.graph_objects as go
 
 from qnas.accel.cost.prediction import AMOUNTS
+from qnas.accel.cost.timeline import timeline
+from qnas.accel.device import Device
+from qnas.accel.folding_search.tradeoffs import folding_front
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.architecture import Architecture
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.studies.report.content import ReportContent, figures_content
 from qnas.studies.report.figures import device, front, search
 from qnas.studies.report.figures.bits import bits
+from qnas.studies.report.figures.boards import boards, on_boards
 from qnas.studies.report.figures.confusion import confusion
+from qnas.studies.report.figures.foldings import foldings
 from qnas.studies.report.figures.ladder import ladder
+from qnas.studies.report.figures.sensitivity import sensitivity
+from qnas.studies.report.figures.timeline import gantt
+from qnas.studies.report.figures.training import accuracy, loss
 from qnas.studies.results.importance import LEAST, importances
 from qnas.studies.run.predictions import predictions_of
 from qnas.studies.run.run import Run
+from qnas.studies.run.sensitivity import read_sensitivity
+from qnas.studies.run.training_curve import training_curve
 from qnas.studies.stages.verify import verifications
 
 __all__ = [
     "plot_accuracy_ladder",
     "plot_bits",
+    "plot_boards",
     "plot_confusion_matrix",
+    "plot_folding_front",
     "plot_hypervolume_history",
     "plot_optimization_history",
     "plot_parallel_coordinate",
@@ -37,6 +51,10 @@ __all__ = [
     "plot_pareto_front_3d",
     "plot_predictions",
     "plot_resources",
+    "plot_sensitivity",
+    "plot_timeline",
+    "plot_training_accuracy",
+    "plot_training_loss",
 ]
 
 
@@ -161,6 +179,60 @@ def plot_confusion_matrix(run: Run, *, pick: str = "knee") -> go.Figure:
     run.need("plot", found is not None, "verify")
     assert found is not None
     return confusion(found.confusion())
+
+
+def plot_training_loss(run: Run) -> go.Figure:
+    """Plot the loss of the supernet's training over its epochs, on a logarithmic scale.
+
+    Raises:
+        StageOrderError: The training has not written a line of its log.
+    """
+    curve = training_curve(run.files)
+    run.need("plot", bool(curve.losses), "train")
+    return loss(curve)
+
+
+def plot_training_accuracy(run: Run) -> go.Figure:
+    """Plot the accuracy of the largest, the smallest and a random subnet on images of the search
+    split over the epochs of the training, with 95 % intervals.
+
+    Raises:
+        StageOrderError: The training has recorded no accuracy.
+    """
+    curve = training_curve(run.files)
+    run.need("plot", bool(curve.accuracies), "train")
+    return accuracy(curve.accuracies)
+
+
+def plot_sensitivity(run: Run) -> go.Figure:
+    """Plot the accuracy on the search split that the knee's network loses when one matrix goes
+    from 8 to 4 bits, with 95 % intervals, by block and matrix.
+
+    Raises:
+        StageOrderError: No report has measured it.
+    """
+    found = read_sensitivity(run.files.sensitivity)
+    run.need("plot", found is not None, "report")
+    assert found is not None
+    return sensitivity(found)
+
+
+def plot_timeline(plan: HardwarePlan) -> go.Figure:
+    """Plot one image in time, a Gantt chart: the cycles in which loader, array, drain and vector
+    unit work on each stage of a plan, as modelled."""
+    return gantt(timeline(plan))
+
+
+def plot_folding_front(architecture: Architecture, device: Device) -> go.Figure:
+    """Plot the modelled FPS of one network over DSPs and over LUTs: the foldings that fit the
+    device and are best in all three."""
+    return foldings(folding_front(architecture, device))
+
+
+def plot_boards(architecture: Architecture) -> go.Figure:
+    """Plot the modelled FPS of one network on every known board, with its share of each resource
+    in percent."""
+    return boards(on_boards(architecture))
 
 
 def _content(run: Run) -> ReportContent:

@@ -239,6 +239,8 @@ def test_the_figures_are_plotly_s_and_show_the_run(searched: qnas.OpenRun) -> No
         show.plot_hypervolume_history(searched),
         show.plot_resources(searched),
         show.plot_bits(searched),
+        show.plot_training_loss(searched),
+        show.plot_training_accuracy(searched),
     ):
         assert isinstance(figure, go.Figure) and figure.data
     figure = show.plot_pareto_front(searched)
@@ -250,6 +252,8 @@ def test_the_figures_are_plotly_s_and_show_the_run(searched: qnas.OpenRun) -> No
     for plot in (show.plot_accuracy_ladder, show.plot_confusion_matrix):
         with pytest.raises(StageOrderError, match="qnas verify"):
             plot(searched)
+    with pytest.raises(StageOrderError, match="qnas report"):
+        show.plot_sensitivity(searched)
     with pytest.raises(ConfigError, match="must name a calibration"):
         show.plot_predictions(searched)
     with pytest.raises(ConfigError, match="must be 40 or more"):
@@ -262,6 +266,9 @@ def test_a_plan_of_an_architecture_by_name_or_by_object() -> None:
     architecture = TINY.smallest()
     plan, estimate = qnas.plan(architecture, "zcu102")
     assert plan.architecture == architecture and estimate.fps > 0
+    show = qnas.visualization
+    assert show.plot_timeline(plan).data and show.plot_boards(architecture).data
+    assert show.plot_folding_front(architecture, qnas.load_device("zcu102")).data
     assert qnas.plan(architecture, qnas.load_device("zcu102")) == (plan, estimate)
     _, slower = qnas.plan(architecture, "zcu102", dsp_share=0.01)
     assert slower.resources.dsp < estimate.resources.dsp and slower.cycles > estimate.cycles
@@ -362,7 +369,9 @@ PUBLIC = [
 FIGURES = [
     "plot_accuracy_ladder",
     "plot_bits",
+    "plot_boards",
     "plot_confusion_matrix",
+    "plot_folding_front",
     "plot_hypervolume_history",
     "plot_optimization_history",
     "plot_parallel_coordinate",
@@ -371,4 +380,8 @@ FIGURES = [
     "plot_pareto_front_3d",
     "plot_predictions",
     "plot_resources",
+    "plot_sensitivity",
+    "plot_timeline",
+    "plot_training_accuracy",
+    "plot_training_loss",
 ]

@@ -80,9 +80,10 @@ class AccuracyEvaluator:
     def _evaluate(self, arch: Architecture, *, quantize: bool = True) -> float:
         weights = self._supernet.extract(arch).weights
         starts = range(0, len(self._images), BATCH)
-        batches = (torch.from_numpy(self._images[i : i + BATCH]) for i in starts)
+        device = weights.position.device
+        batches = (torch.from_numpy(self._images[i : i + BATCH]).to(device) for i in starts)
         logits = (forward(weights, batch, quantize=quantize) for batch in batches)
-        classes = torch.cat([batch.argmax(dim=1) for batch in logits])
+        classes = torch.cat([batch.argmax(dim=1).cpu() for batch in logits])
         return (classes == self._labels).double().mean().item()
 
 

@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qnas._util.serialization import Value, encode, write_atomically
 from qnas.errors import DependencyError, problem
+
+if TYPE_CHECKING:
+    from qnas.supernet.model import Supernet
 
 LOG, TENSORBOARD = "train.jsonl", "tensorboard"
 
@@ -40,6 +43,7 @@ class Interval(Value):
 
 
 OnInterval = Callable[[Interval], None]
+Monitor = Callable[["Supernet", Interval], None]
 
 
 class TrainingLog:

@@ -19,7 +19,7 @@ from qnas.supernet.pretrained import Imported, Pretrained
 from qnas.supernet.pretrained.load import load_pretrained
 from qnas.supernet.threads import torch_threads
 from qnas.training.checkpoint import TrainingIdentity
-from qnas.training.logs import OnInterval
+from qnas.training.logs import Interval, Monitor, OnInterval
 from qnas.training.processes import Processes, joined
 from qnas.training.recipe import Recipe
 from qnas.training.session import CALIBRATION_IMAGES, Session
@@ -40,6 +40,7 @@ def train_supernet(
     start_digest: str = "",
     source_digest: str = "",
     on_interval: OnInterval = lambda interval: None,
+    monitor: Monitor = lambda supernet, interval: None,
 ) -> Supernet:
     """Train on the batches of `source` and write the supernet to `directory`.
 
@@ -58,6 +59,7 @@ def train_supernet(
         start_digest: Digest of what `start` was made from; by default of its weights.
         source_digest: Digest by which the training knows its images; by default that of `source`.
         on_interval: Called after every line of the log.
+        monitor: Called before it with the supernet as it is then, which it must not change.
 
     Returns:
         The trained supernet.
@@ -85,7 +87,12 @@ def train_supernet(
             directory=directory,
             run=run,
         )
-        session.all_epochs(on_interval)
+
+        def observed(interval: Interval) -> None:
+            monitor(supernet, interval)
+            on_interval(interval)
+
+        session.all_epochs(observed)
         session.finish({"recipe": recipe, "seed": seed, "run": run.digest})
     return supernet.eval()
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -22,12 +23,17 @@ from optuna_dashboard import wsgi
 from qnas._util.serialization import encode, read_json
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.plan.plan import HardwarePlan
+from qnas.architecture import W8Shares
 from qnas.cli.main import cli
 from qnas.errors import CapacityError
+from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.studies.config import load_config
 from qnas.studies.report.dashboard import Mirror
+from qnas.studies.run.opening import read_run
 from qnas.studies.run.predictions import Predictions
 from qnas.studies.run.run import Run
+from qnas.studies.run.sensitivity import read_sensitivity
+from qnas.studies.run.training_curve import training_curve
 from qnas.studies.stages.kernels import multi_network_kernel, picks
 from tests.cli.tiny_study import qnas, study
 
@@ -40,6 +46,8 @@ FILES = (
     "supernet.safetensors",
     "supernet.json",
     "train.jsonl",
+    "train_accuracy.jsonl",
+    "sensitivity.json",
     "study.journal",
     "front.csv",
     "report.html",
@@ -56,6 +64,7 @@ def contents(run: Path) -> dict[str, bytes]:
     timed = (
         "manifest.json",
         "train.jsonl",
+        "train_accuracy.jsonl",  # after a kill an epoch is there twice
         "study.journal",
         "summary.json",
         "verification.json",
@@ -106,6 +115,26 @@ def test_the_summary_is_as_agreed(finished: Path) -> None:
     assert set(summary["study"]) == {"trials", "distinct", "pareto", "hypervolume", "seconds"}
     assert summary["study"]["trials"] == 6
     assert set(summary["supernet"]) == {"seconds", "largest_accuracy", "smallest_accuracy"}
+
+
+def test_sensitivity_and_curve_are_those_of_the_search_split(finished: Path) -> None:
+    run = read_run(finished / "runs" / "tiny")
+    found = read_sensitivity(run.files.sensitivity)
+    assert found is not None and len(found.matrices) == found.blocks * 4
+    arch = picks(run)[0].trial.architecture
+    wide = W8Shares(8, 8, 8, 8)
+    blocks = [replace(block, w8=wide) for block in arch.blocks]
+    every = replace(arch, blocks=tuple(blocks))
+    blocks[0] = replace(blocks[0], w8=replace(wide, fc1=0))
+    narrow = replace(arch, blocks=tuple(blocks))
+    images, labels = run.subset("search")
+    assert len(labels) == found.images
+    top1 = AccuracyEvaluator(run.supernet, images, labels).top1([every, narrow])
+    (mine,) = (m for m in found.matrices if (m.block, m.kind) == (0, "fc1"))
+    assert top1[0] == pytest.approx(found.accuracy)
+    assert top1[0] - top1[1] == pytest.approx(mine.loss(found.images)[0])
+    (point,) = training_curve(run.files).accuracies
+    assert point.epoch == 1 and point.images == min(512, len(labels))
 
 
 def test_running_again_does_nothing(finished: Path) -> None:

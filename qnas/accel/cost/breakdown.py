@@ -75,8 +75,8 @@ def _slice(stage: Stage, stream_bits: int) -> Slice:
     fills = sum(loop.fill_cycles for loop in stage.loops)
     return Slice(
         name=stage.name,
-        kind=_kind(stage.name),
-        block=_block(stage.name),
+        kind=kind_of(stage.name),
+        block=block_of(stage.name),
         loop_cycles=stage.loop_cycles,
         fill_cycles=STAGE_CYCLES + fills,
         atoms=stage.slots * stage.tokens * stage.inner if gemm else 0,
@@ -85,12 +85,13 @@ def _slice(stage: Stage, stream_bits: int) -> Slice:
     )
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
+    """Kind of a stage by its name, such as "qkv" of "block3.k"."""
     last = name.rpartition(".")[2]
     return KIND_OF.get(last, last)
 
 
-def _block(name: str) -> str:
+def block_of(name: str) -> str:
     """Name of a stage's block, such as "block 3"; "input" before the blocks, "output" after."""
     if "." in name:
         return name.partition(".")[0].replace("block", "block ")

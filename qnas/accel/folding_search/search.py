@@ -128,7 +128,7 @@ def best_kernel(
         CapacityError: The number formats cannot hold a network.
     """
     table = _candidates(archs, device, weights=weights, lut_lanes=lut_lanes)
-    bounds = _limits(device, dsp_share, predictor)
+    bounds = estimate_limits(device, dsp_share, predictor)
     best = fastest_feasible(table.all, bounds) or least_violating(table.all, bounds)
     return table.kernel(device, best)
 
@@ -166,7 +166,7 @@ def speedups_without_limits(
         The speedups are empty if nothing fits.
     """
     table = _candidates([arch], device, weights=None, lut_lanes=lut_lanes)
-    bounds = _limits(device, dsp_share, predictor)
+    bounds = estimate_limits(device, dsp_share, predictor)
     best = fastest_feasible(table.all, bounds)
     speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0) if best else {}
     for resource in RESOURCES:
@@ -175,6 +175,11 @@ def speedups_without_limits(
             speedups[resource] = best.estimate.cycles / without.estimate.cycles
     kernel = table.kernel(device, best or least_violating(table.all, bounds))
     return kernel.plans[0], kernel.estimates[0], speedups
+
+
+def candidate_table(arch: Architecture, device: Device) -> CandidateTable:
+    """Price every candidate folding of one network."""
+    return _candidates([arch], device, weights=None, lut_lanes=False).all
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +236,7 @@ def _candidates(
     return _Candidates(tuple(archs), table, each)
 
 
-def _limits(device: Device, dsp_share: float, predictor: Predictor) -> Mapping[str, int]:
+def estimate_limits(device: Device, dsp_share: float, predictor: Predictor) -> Mapping[str, int]:
     """Largest resource estimates that a kernel may have."""
     if not 0 < dsp_share <= 1:
         rule = "must be above 0, at most 1"

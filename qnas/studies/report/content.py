@@ -13,9 +13,12 @@ from qnas.studies.search.trials import TrialRecord
 
 if TYPE_CHECKING:
     from qnas.accel.calibration.file import Calibration
+    from qnas.studies.report.explanation import Explanation
     from qnas.studies.report.thumbnails import WrongImage
     from qnas.studies.run.predictions import Predictions
     from qnas.studies.run.run import Run
+    from qnas.studies.run.sensitivity import Sensitivity
+    from qnas.studies.run.training_curve import TrainingCurve
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class ReportContent:
         shown: The pick whose errors are shown; "" before a verification.
         predictions: Classes of the report split by the pick `shown`.
         wrong: Some of its wrongly classified images.
+        explained: The breakdown of the plan of the first pick.
+        curve: The curve of the training.
+        sensitivity: What 4 bits in one matrix cost the first pick.
     """
 
     name: str
@@ -53,6 +59,9 @@ class ReportContent:
     shown: str = ""
     predictions: Predictions | None = None
     wrong: tuple[WrongImage, ...] = ()
+    explained: Explanation | None = None
+    curve: TrainingCurve | None = None
+    sensitivity: Sensitivity | None = None
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""

@@ -7,6 +7,7 @@ from qnas.accel.cost.energy import DEFAULT, SOURCES
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.studies.report.explanation import Explanation
 from qnas.studies.report.html import Plots, render_template
+from qnas.studies.report.pictures import of_hardware
 
 TABLE_PARTS = 24
 
@@ -23,6 +24,7 @@ def render_explanation(found: Explanation) -> str:
         blocks=plots.html(figures.cycles_by_block(found)),
         kinds=plots.html(figures.cycles_by_kind(found)),
         roofline=plots.html(figures.roofline(found)),
+        pictures=plots.cards(of_hardware(found)),
         resources=plots.html(figures.resource_bars(found)),
         energy=plots.html(figures.energy_bars(found)),
         kind_rows=kind_rows(found),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     from markupsafe import Markup
+
+    from qnas.studies.report.picture import Picture
 
 
 def render_template(name: str, **content: Any) -> str:
@@ -59,6 +62,10 @@ class Plots:
             config={"responsive": True, "displaylogo": False, "displayModeBar": False},
         )
         return text
+
+    def cards(self, pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
+        """Each picture with its plot, for the macro `cards` of the templates."""
+        return [(picture, self.html(picture.figure, picture.name)) for picture in pictures]
 
     def later(self, figure: go.Figure, name: str) -> str:
         """Render a plot that the page's script draws in `plot-NAME` when it is first shown: a

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from qnas._util.intervals import accuracy_text
+from qnas.accel.folding_search.search import best_plan
 from qnas.studies.report import pictures
 from qnas.studies.report.candidates import candidates
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
+from qnas.studies.report.explanation import Explanation, explain
 from qnas.studies.report.figures import device, search
 from qnas.studies.report.figures.front import front_3d, pair, parallel
 from qnas.studies.report.html import Plots, render_template, script_json
-from qnas.studies.report.picture import Picture
 from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.report.thumbnails import wrong_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.picks import Pick, missed, w8_share
 from qnas.studies.run.predictions import predictions_of
+from qnas.studies.run.sensitivity import read_sensitivity
+from qnas.studies.run.training_curve import training_curve
 from qnas.studies.run.tuning_record import tuning_of
 from qnas.studies.search.trials import failed_trials
 
@@ -43,24 +46,21 @@ def render(content: ReportContent) -> str:
         study=script_json(candidates(content)),
         labels=_labels(content),
         rows=pick_rows(content),
-        accuracy=rendered(pictures.of_accuracy(content), plots),
-        networks=rendered(pictures.of_networks(content), plots),
+        accuracy=plots.cards(pictures.of_accuracy(content)),
+        networks=plots.cards(pictures.of_networks(content)),
         pair=plots.html(_bare(pair(content, **_first_axes(records.objectives))), "pair"),
         solid=plots.later(_bare(front_3d(content)), "solid") if len(records.objectives) > 2 else "",
         parallel=plots.later(_bare(parallel(content)), "parallel"),
+        training=plots.cards(pictures.of_training(content)),
         best=plots.html(search.best_error(records), "best"),
         volume=plots.html(search.hypervolumes(records), "volume"),
         genes=plots.html(search.gene_importance(records, genes)) if genes else "",
         explained=[(column_of(records, i.objective).label, i.explained) for i in genes],
         resources=plots.html(device.resources(content), "resources"),
         predictions=_predictions(content, plots),
+        hardware=plots.cards(pictures.of_hardware(content.explained)),
         front=len(records.front()),
     )
-
-
-def rendered(found: Sequence[Picture], plots: Plots) -> list[tuple[Picture, str]]:
-    """Each picture with its plot as HTML."""
-    return [(picture, plots.html(picture.figure, picture.name)) for picture in found]
 
 
 def _predictions(content: ReportContent, plots: Plots) -> str:
@@ -132,7 +132,19 @@ def content_of(
         shown=shown,
         predictions=predictions,
         wrong=wrong_images(run, predictions) if predictions else (),
+        explained=_explained(run, picks[0]),
+        curve=training_curve(run.files),
+        sensitivity=read_sensitivity(run.files.sensitivity),
     )
+
+
+def _explained(run: Run, pick: Pick) -> Explanation | None:
+    """The breakdown of a pick's plan; None if this version of qnas makes another one."""
+    trial = pick.trial
+    plan, estimate = best_plan(
+        trial.architecture, run.device, trial.proposal.dsp_share, predictor=run.predictor
+    )
+    return explain(pick.name, plan, run.device) if estimate == trial.estimate else None
 
 
 def _trials(records: StudyRecords, budget: int) -> str:

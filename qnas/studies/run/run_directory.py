@@ -18,7 +18,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
-    r"\.(manifest|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together)\.json\."
+    r"\.(manifest|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity)\.json\."
     r"|\.(front|predictions)\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|network|weights|images|splits)\.safetensors\.|\.project\."
 )
@@ -147,6 +147,15 @@ class RunDirectory:
         return self.path / "splits.safetensors"
 
     @property
+    def training_log(self) -> Path:
+        return self.path / "train.jsonl"
+
+    @property
+    def training_accuracy(self) -> Path:
+        """Accuracies of a few subnets on the search split, as the supernet was trained."""
+        return self.path / "train_accuracy.jsonl"
+
+    @property
     def images(self) -> Path:
         """The images of a study whose data were given as arrays."""
         return self.path / "images.safetensors"
@@ -177,6 +186,11 @@ class RunDirectory:
     @property
     def report(self) -> Path:
         return self.path / "report.html"
+
+    @property
+    def sensitivity(self) -> Path:
+        """What 4 bits in one matrix cost the knee; written by the report."""
+        return self.path / "sensitivity.json"
 
     @property
     def summary(self) -> Path:

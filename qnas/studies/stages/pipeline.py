@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qnas._util.serialization import write_atomically
 from qnas.accel.csim.toolchain import Toolchain
+from qnas.errors import QnasError
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.outcome import Summary
 from qnas.studies.run.run import Run
@@ -18,6 +19,7 @@ from qnas.studies.stages import train as training
 from qnas.studies.stages import tune as tuning
 from qnas.studies.stages import verify as verifying
 from qnas.studies.stages.kernels import picks
+from qnas.studies.stages.sensitivity import measure_sensitivity
 from qnas.studies.stages.summary import summarise
 from qnas.studies.workers.pool import ONE_WORKER, WorkerPool
 
@@ -53,6 +55,7 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     """
     from qnas.studies.report.page import render
 
+    _measure(run, progress)
     content = report_content(run)
     page = render(content)
     known = run.files.report.read_text("utf-8") if run.files.report.exists() else ""
@@ -64,6 +67,16 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
 
         files = write_images(content, run.files.figures)
         progress.stage("report", f"{len(files)} figures")
+
+
+def _measure(run: Run, progress: Progress) -> None:
+    """Measure what the report shows and no stage has measured, once the search is done."""
+    if not (run.trained() and run.files.journal.exists() and searching.searched(run)):
+        return
+    try:
+        measure_sensitivity(run, progress)
+    except (QnasError, OSError) as error:  # a run may be read where its data are not
+        progress.stage("report", f"no sensitivity: {error}")
 
 
 def report_content(run: Run) -> ReportContent:

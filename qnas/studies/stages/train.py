@@ -8,6 +8,7 @@ from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration
 from qnas.studies.run.run import Run
+from qnas.studies.stages.monitor import AccuracyMonitor
 from qnas.studies.stages.pretrained import changed_since, start_from
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> N
         start_digest=weights,
         source_digest=began_with,
         on_interval=on_interval,
+        **({"monitor": AccuracyMonitor(run)} if progress else {}),
     )
 
 

@@ -115,7 +115,7 @@ def test_one_offline_page_with_every_kind_and_memory(found: Explanation) -> None
     assert page.count("plotly.js v") == 1
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
     assert 4_000_000 < len(page) < 8_000_000
-    assert page.count('class="plotly-graph-div"') == 5
+    assert page.count('class="plotly-graph-div"') == 8
     for label, _ in (*kind_rows(found), *memory_rows(found), *part_rows(found, 24)):
         assert f"<th>{label}</th>" in page
     assert "knee &lt;of&gt; a run" in page

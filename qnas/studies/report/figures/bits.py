@@ -13,6 +13,7 @@ from qnas.studies.report.style import SHADES, color_of, letter_of, new_figure
 
 NARROW, WIDE = 4, 8  # bits of a row's weights
 GAP = 0.03  # between two picks, as a share of the figure
+FEW_PICKS = 3  # up to this number, the picture takes half a row
 SMALL_FROM = 12  # columns from which numbers in cells are small
 
 
@@ -43,7 +44,8 @@ def bits_picture(content: ReportContent) -> Picture:
         f" and values) of {len(content.labels())} networks: {NARROW} where every row has"
         f" {NARROW} bits, {WIDE} where every row has {WIDE}. Patch embedding and head are left out."
     )
-    return Picture("bits", "Bits by block and matrix", "", bits(content), caption, wide=True)
+    wide = len(content.labels()) > FEW_PICKS
+    return Picture("bits", "Bits by block and matrix", "", bits(content), caption, wide=wide)
 
 
 def bits(content: ReportContent) -> go.Figure:
@@ -70,7 +72,7 @@ def bits(content: ReportContent) -> go.Figure:
             ygap=2,
             text=[[f"{value:.1f}".removesuffix(".0") for value in row] for row in found],
             texttemplate="%{text}",
-            textfont={"size": 9 if small else 12},
+            textfont={"size": 10 if small else 12},
             name=f"{letter_of(index)} {names}",
             hovertemplate="block %{y}, %{x}: %{z:.2f} bits a weight",
             meta={"role": "pick", "trial": trial.number},

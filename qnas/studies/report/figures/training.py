@@ -1,0 +1,88 @@
+"""The pictures of a training: loss and accuracies by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from qnas._util.intervals import wilson_interval
+from qnas.studies.report.picture import Picture
+from qnas.studies.report.style import FRONT, SERIES, new_figure
+from qnas.studies.run.training_curve import AccuracyPoint, TrainingCurve
+
+MARGIN = {"l": 52, "r": 14, "t": 34, "b": 46}
+MOST_POINTS = 2000  # of the loss; of more, an even selection
+MANY_TIMES = 30  # an axis that spans a larger ratio has one tick a decade, else three
+SUBNETS = {"largest": FRONT, "random": SERIES[1], "smallest": SERIES[0]}
+
+
+def training_pictures(curve: TrainingCurve) -> list[Picture]:
+    """The pictures of `loss` and `accuracy`, as far as the run recorded them."""
+    found = []
+    if curve.losses:
+        caption = (
+            f"Mean loss of the largest subnet on its batches, {len(curve.losses):,} lines of"
+            " train.jsonl; the scale is logarithmic."
+        )
+        found.append(Picture("loss", "Loss", "measured", loss(curve), caption, "low"))
+    if curve.accuracies:
+        last = curve.accuracies[-1]
+        caption = (
+            f"Top-1 accuracy of three fake-quantized subnets on {last.images:,} images of the"
+            f" search split after {len(curve.accuracies)} of the epochs, with the weights as they"
+            " were then; bands are 95 % intervals (Wilson)."
+        )
+        figure, title = accuracy(curve.accuracies), "Accuracy of subnets"
+        found.append(Picture("accuracy", title, "measured", figure, caption, "low"))
+    return found
+
+
+def loss(curve: TrainingCurve) -> go.Figure:
+    """The plot of the loss over the epochs."""
+    shown = curve.losses[:: -(-len(curve.losses) // MOST_POINTS)]
+    figure = new_figure(x="epoch", y="loss")
+    figure.add_scatter(
+        x=[epoch for epoch, _ in shown],
+        y=[value for _, value in shown],
+        mode="lines" if len(shown) > 1 else "markers",
+        line={"color": FRONT},
+        hovertemplate="epoch %{x:.4~g}: %{y:.4~g}<extra></extra>",
+    )
+    lowest, highest = (pick(value for _, value in shown) for pick in (min, max))
+    few = highest < MANY_TIMES * lowest
+    figure.update_yaxes(type="log", dtick="D2" if few else 1, exponentformat="none")
+    figure.update_xaxes(rangemode="tozero")
+    return figure
+
+
+def accuracy(points: Sequence[AccuracyPoint]) -> go.Figure:
+    """The plot of each subnet's accuracy over the epochs."""
+    epochs = [point.epoch for point in points]
+    figure = new_figure(x="epoch", y="accuracy (%)", margin=MARGIN)
+    for name, color in SUBNETS.items():
+        values = [getattr(point, name) for point in points]
+        ends = [wilson_interval(v, p.images) for v, p in zip(values, points, strict=True)]
+        figure.add_scatter(
+            x=[*epochs, *epochs[::-1]],
+            y=[*(100 * high for _, high in ends), *(100 * low for low, _ in ends[::-1])],
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=color,
+            opacity=0.15,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=epochs,
+            y=[100 * value for value in values],
+            mode="lines+markers",
+            name=name,
+            line={"color": color, "width": 1.6},
+            marker={"color": color, "size": 5},
+            customdata=[f"{low:.2%} to {high:.2%}" for low, high in ends],
+            hovertemplate="epoch %{x}: %{y:.2f} % (%{customdata})",
+        )
+    figure.update_xaxes(rangemode="tozero")
+    return figure
