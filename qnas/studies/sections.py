@@ -143,6 +143,8 @@ class TuneConfig(Value):
             learning_rate=self.learning_rate,
             step_learning_rate=self.step_learning_rate,
             label_smoothing=self.label_smoothing,
+            float_share=0.0,
+            distill="none",
             rerank_until=0.0,
         )
 

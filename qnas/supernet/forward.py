@@ -34,15 +34,17 @@ def forward(
     quantize: bool = True,
     observe: Observer | None = None,
     checkpoint_activations: bool = False,
+    patches: Tensor | None = None,
 ) -> Tensor:
     """Compute the logits (B, classes) of images (B, C, H, W).
 
     With `quantize` off, the network runs in floating point. `observe` receives the tensors from
     which step sizes and row rankings are computed. `checkpoint_activations` stores only the input
-    of each block and recomputes the block in the backward pass.
+    of each block and recomputes the block in the backward pass. With `patches`, indices (n,) int64,
+    the network sees only these patches of every image.
     """
     run = _Forward(weights, quantize, observe, checkpoint_activations)
-    return run.network(images)
+    return run.network(images, patches)
 
 
 class _Forward:
@@ -53,11 +55,14 @@ class _Forward:
         self.act_max = num.act_max(weights.architecture.activation_bits)
         self.matrix = self.matrices()
 
-    def network(self, images: Tensor) -> Tensor:
+    def network(self, images: Tensor, chosen: Tensor | None) -> Tensor:
         arch = self.w.architecture
         patches = to_patches(self.quantized_input(images), arch)
-        stem = F.pad(self.linear("stem", patches), (0, 0, 1, 0))
         position, step = self.w.position, self.w.residual_step
+        if chosen is not None:
+            patches = patches[:, chosen]
+            position = torch.cat([position[:1], position[1:][chosen]])
+        stem = F.pad(self.linear("stem", patches), (0, 0, 1, 0))
         residual = self.added(on_grid(position, step) if self.quantize else position, stem)
         for index in range(arch.depth):
             arguments = f"block{index}", residual, arch.blocks[index].num_heads

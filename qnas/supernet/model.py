@@ -80,15 +80,26 @@ class Supernet(nn.Module):
         self.register_buffer("residual_step", torch.tensor(2.0**-10))
 
     def forward(
-        self, images: Tensor, arch: Architecture, *, checkpoint_activations: bool = False
+        self,
+        images: Tensor,
+        arch: Architecture,
+        *,
+        quantize: bool = True,
+        checkpoint_activations: bool = False,
+        patches: Tensor | None = None,
     ) -> Tensor:
         """Compute the fake-quantized logits (B, classes) of images (B, C, H, W) with the subnet
         `arch`.
 
-        `checkpoint_activations` recomputes each block in the backward pass, to need less memory.
+        The options are those of `qnas.supernet.forward.forward`.
         """
-        weights = self.slice(arch)
-        return forward(weights, images, checkpoint_activations=checkpoint_activations)
+        return forward(
+            self.slice(arch),
+            images,
+            quantize=quantize,
+            checkpoint_activations=checkpoint_activations,
+            patches=patches,
+        )
 
     def extract(self, arch: Architecture) -> Subnet:
         """Copy the weights of a subnet; its outputs equal `forward(., arch)` bit for bit."""
@@ -151,6 +162,16 @@ class Supernet(nn.Module):
         found = self.get_submodule(_module_path(name))
         assert isinstance(found, Matrix)
         return found
+
+    def calibrate(self, images: Tensor) -> None:
+        """Set all steps and the ranking of the rows for the present weights, from the activations
+        of the largest subnet on `images` (B, C, H, W)."""
+        for module in self.modules():
+            if isinstance(module, Matrix):
+                module.fit_steps()
+        self.initialise_steps(images)
+        self.rerank(images)
+        self.fit_residual(images)
 
     def initialise_steps(self, images: Tensor) -> None:
         """Set every activation step from the floating-point activations of the largest subnet on

@@ -1,4 +1,5 @@
-"""Augmentation of image batches: affine maps, Mixup and CutMix; reproducible from a generator."""
+"""Augmentation of image batches: affine maps, crops and mirroring, Mixup and CutMix; reproducible
+from a generator."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from qnas._util.timm_support import import_timm
 from qnas.errors import ConfigError, problem
+from qnas.training.recipe import Recipe
 from qnas.training.source import Batch, BatchTransform
 
 MAX_ROTATION = math.radians(10)
@@ -55,6 +57,30 @@ class Affine:
     def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> Batch:
         moved = augment(images, shift_pixels=self.shift_pixels, generator=generator)
         return moved, targets
+
+
+@dataclass(frozen=True, slots=True)
+class CropAndFlip:
+    """Random crops of padded images, and mirroring, as the transform of a batch source.
+
+    Each image is moved by up to `crop` pixels in both directions, and with `flip` mirrored with
+    probability 1/2. Pixels that move in from outside repeat the border.
+    """
+
+    crop: int
+    flip: bool
+
+    def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> Batch:
+        count, side = len(images), images.shape[-1]
+        if self.crop:
+            padded = F.pad(images, [self.crop] * 4, mode="replicate")
+            windows = padded.unfold(2, side, 1).unfold(3, side, 1)  # (B, C, 2c+1, 2c+1, H, W)
+            moves = torch.randint(2 * self.crop + 1, (2, count), generator=generator)
+            images = windows[torch.arange(count), :, moves[0], moves[1]]
+        if self.flip:
+            mirrored = torch.rand(count, generator=generator) < 0.5
+            images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+        return images, targets
 
 
 @contextmanager
@@ -103,11 +129,31 @@ class Mixing:
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
-    """The transform `first`, followed by `second`."""
+class InTurn:
+    """Several transforms, one after the other."""
 
-    first: BatchTransform
-    second: BatchTransform
+    transforms: tuple[BatchTransform, ...]
 
     def __call__(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> Batch:
-        return self.second(*self.first(images, targets, generator), generator)
+        for transform in self.transforms:
+            images, targets = transform(images, targets, generator)
+        return images, targets
+
+
+def array_transform(recipe: Recipe, num_classes: int) -> InTurn:
+    """The recipe's augmentation of images in memory."""
+    found: list[BatchTransform] = []
+    if recipe.augment:
+        found.append(Affine(recipe.augment))
+    if recipe.crop or recipe.flip:
+        found.append(CropAndFlip(recipe.crop, recipe.flip))
+    if mixing := mixing_of(recipe, num_classes):
+        found.append(mixing)
+    return InTurn(tuple(found))
+
+
+def mixing_of(recipe: Recipe, num_classes: int) -> Mixing | None:
+    """The recipe's Mixup and CutMix; None if it has neither."""
+    if not (recipe.mixup or recipe.cutmix):
+        return None
+    return Mixing(recipe.mixup, recipe.cutmix, num_classes)

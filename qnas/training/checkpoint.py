@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -20,6 +20,7 @@ from qnas.supernet.model import Supernet
 from qnas.training.optimizing import WeightAverage
 
 CHECKPOINT = "checkpoint.safetensors"
+PRETRAINED = "pretrained.safetensors"  # the largest subnet after the floating-point phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class TrainingProgress:
         told_seconds: `seconds` at the last line of the log.
         loss_total: Sum of the losses since that line.
         loss_steps: Number of steps since that line.
+        quantized: Whether the floating-point phase is over and all steps are calibrated.
         passes: What computed the quantizers, "compiled" or "torch" (`native.operators`); both if a
             resumption changed it, and "" in checkpoints that do not record it.
     """
@@ -50,6 +52,7 @@ class TrainingProgress:
     told_seconds: float = 0.0
     loss_total: float = 0.0
     loss_steps: int = 0
+    quantized: bool = False
     passes: str = ""
 
     def computed_by(self, passes: str) -> TrainingProgress:
@@ -114,6 +117,36 @@ def load_checkpoint(directory: Path, state: State, *, run: TrainingIdentity) -> 
         return TrainingProgress(**json.loads(metadata["place"]))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         rule, remedy = "must be a checkpoint of this run", "Delete it, or train in another run."
+        raise CheckpointError(problem(str(path), rule, _text(error), remedy)) from None
+
+
+def stored_progress(directory: Path) -> TrainingProgress:
+    """The progress of the checkpoint in `directory`, without its tensors; that of a new training if
+    there is none, or none that `load_checkpoint` accepts."""
+    try:
+        with safe_open(directory / CHECKPOINT, framework="pt") as file:
+            return TrainingProgress(**json.loads(file.metadata()["place"]))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return TrainingProgress()
+
+
+def save_pretrained(directory: Path, supernet: Supernet) -> None:
+    """Write the weights at the end of the floating-point phase, with calibrated steps."""
+    tensors = {k: v.contiguous() for k, v in supernet.state_dict().items()}
+    write_atomically(directory / PRETRAINED, sealed(save(tensors)))
+
+
+def load_pretrained_state(directory: Path) -> dict[str, Tensor]:
+    """Read what `save_pretrained` wrote; CheckpointError if the file is absent or damaged."""
+    path = directory / PRETRAINED
+    try:
+        data = path.read_bytes()
+        tensors: dict[str, Tensor] = load(data)
+        if not is_whole(data):
+            raise ValueError("its tensors are not those that were written")
+        return tensors
+    except (OSError, ValueError, SafetensorError) as error:
+        rule, remedy = "must hold this run's weights", "Delete the checkpoint and train again."
         raise CheckpointError(problem(str(path), rule, _text(error), remedy)) from None
 
 

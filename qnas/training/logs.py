@@ -26,7 +26,8 @@ class Interval(Value):
         epochs: Number of epochs of the training.
         step: Number of steps done.
         steps: Number of steps of the training.
-        loss: Loss of each step's first subnet, averaged over the interval.
+        phase: "float" or "quantized".
+        loss: Loss of each step's first subnet on labels, averaged over the interval.
         learning_rate: Learning rate of the matrices in the interval's last step.
         images_per_s: Images per second over all processes; an image counts once for all subnets.
         seconds: Time of the whole training so far, over all resumptions.
@@ -36,6 +37,7 @@ class Interval(Value):
     epochs: int
     step: int
     steps: int
+    phase: str
     loss: float
     learning_rate: float
     images_per_s: float

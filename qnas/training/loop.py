@@ -1,4 +1,4 @@
-"""Supernet training: sandwich sampling with in-place distillation, quantization-aware throughout.
+"""Supernet training: the largest subnet in floating point, then all subnets quantization-aware.
 
 Every random choice derives from (seed, epoch, step), so that a resumed training gives the same
 result as an uninterrupted one; on a CPU, the results are equal bit for bit.

@@ -17,9 +17,15 @@ from qnas.training.recipe import Recipe
 Schedule = Callable[[int], None]  # sets the learning rates for a step, given its number
 
 
-def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make the recipe's optimizer over `parameter_groups`; ConfigError for an unknown name."""
-    groups = parameter_groups(module, recipe)
+def make_optimizer(
+    module: nn.Module, recipe: Recipe, *, learning_rate: float | None = None
+) -> torch.optim.Optimizer:
+    """Make the recipe's optimizer over `parameter_groups`; ConfigError for an unknown name.
+
+    `learning_rate` replaces that of the recipe.
+    """
+    rate = recipe.learning_rate if learning_rate is None else learning_rate
+    groups = parameter_groups(module, recipe, rate)
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, fused=True)
     timm_optim = import_timm("timm.optim")
@@ -30,12 +36,12 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             problem("train.optimizer", rule, recipe.optimizer, nearest(recipe.optimizer, known))
         )
     optimizer: torch.optim.Optimizer = timm_optim.create_optimizer_v2(
-        groups, opt=recipe.optimizer, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        groups, opt=recipe.optimizer, lr=rate, weight_decay=recipe.weight_decay
     )
     return optimizer
 
 
-def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(module: nn.Module, recipe: Recipe, rate: float) -> list[dict[str, Any]]:
     """Parameter groups: weight decay only on matrices, and step sizes at their own rate."""
     named = [
         (name, p)
@@ -47,11 +53,11 @@ def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     known = {id(p) for p in steps + matrices}
     vectors = [p for _, p in named if id(p) not in known]
     groups = (
-        (matrices, recipe.learning_rate, recipe.weight_decay),
-        (vectors, recipe.learning_rate, 0.0),
+        (matrices, rate, recipe.weight_decay),
+        (vectors, rate, 0.0),
         (steps, recipe.step_learning_rate, 0.0),
     )
-    return [{"params": p, "lr": rate, "weight_decay": decay} for p, rate, decay in groups]
+    return [{"params": p, "lr": peak, "weight_decay": decay} for p, peak, decay in groups]
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, *, steps: int) -> Schedule:

@@ -57,7 +57,7 @@ class BatchPlan:
     def draws(self, images: int) -> Iterator[Draw]:
         """The draws of this plan from a set of `images` images: step by step, and within a step in
         the order of `mine`."""
-        order = torch.randperm(images, generator=_generator(self.seed, self.epoch))
+        order = torch.randperm(images, generator=seeded_generator(self.seed, self.epoch))
         for step in range(self.first_step, steps_per_epoch(images, self.batch_size)):
             chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
             for part in self.mine:
@@ -158,7 +158,8 @@ def check_source(
             raise ConfigError(problem(subject, rule, value, "Correct the data or the recipe."))
 
 
-def _generator(*seeds: int) -> torch.Generator:
+def seeded_generator(*seeds: int) -> torch.Generator:
+    """A generator seeded by several numbers; similar numbers give unrelated streams."""
     return torch.Generator().manual_seed(_mixed(*seeds))
 
 

@@ -142,7 +142,7 @@ def timm_vit(arch: Architecture) -> Any:
     )
     model.blocks = torch.nn.Sequential(
         *(
-            timm.RtlBlock(
+            timm.Block(
                 arch.embed_dim,
                 block.num_heads,
                 mlp_ratio=block.mlp_hidden / arch.embed_dim,

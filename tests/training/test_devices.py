@@ -6,6 +6,7 @@ of every operator.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,11 +34,14 @@ class OneDevice(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("changes", [{}, {"checkpoint_activations": True, "clip_norm": 1.0}])
+@pytest.mark.parametrize(
+    ("quantize", "changes"),
+    [(True, {}), (True, {"checkpoint_activations": True, "clip_norm": 1.0}), (False, {})],
+)
 def test_a_step_mixes_no_devices_and_waits_for_nothing(
-    changes: dict[str, float], monkeypatch: pytest.MonkeyPatch
+    quantize: bool, changes: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = Recipe(optimizer="sgd", **changes)  # type: ignore[arg-type]
+    recipe = Recipe(optimizer="sgd", sandwich=True, patch_drop=0.5, **changes)  # type: ignore[arg-type]
     net = Supernet(TINY, input_step=1 / 31)
     for arch in (TINY.smallest(), TINY.largest()):
         net.slice(arch)  # what is remembered of them lies on the CPU, and must not stay there
@@ -48,10 +52,14 @@ def test_a_step_mixes_no_devices_and_waits_for_nothing(
         optimizer=optimizer,
         schedule=make_schedule(optimizer, recipe, steps=4),
         average=WeightAverage(net, decay=0.9),
+        quantize=quantize,
         teacher=None,
+        pretrained=partial(net, arch=TINY.largest(), quantize=False) if quantize else None,
         recipe=recipe,
         processes=Processes(0, 1, torch.device("meta")),
         seed=0,
+        first=0,
+        steps=4,
         images=4,
     )
     # Pinned memory and autocast know no meta device.

@@ -12,23 +12,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from qnas._util.serialization import read_json
+from qnas.architecture import Architecture
 from qnas.errors import CheckpointError, ConfigError, TrainingError
 from qnas.space import Singleton
 from qnas.supernet.cpu import native
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import load_supernet
-from qnas.training.augmentation import Affine, augment
+from qnas.training.augmentation import Affine, CropAndFlip, augment
 from qnas.training.logs import Interval
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
+from qnas.training.sampling import spread_sample, step_subnets
 from qnas.training.source import ArraySource
-from qnas.training.step import step_subnets
 from tests.tiny import TINY, digits
 
 RECIPE = Recipe(epochs=6, batch_size=32, checkpoint_epochs=1, rerank_epochs=2)
@@ -63,12 +65,17 @@ def digest(directory: Path) -> str:
     return hashlib.sha256((directory / "supernet.safetensors").read_bytes()).hexdigest()
 
 
-def test_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path: Path) -> None:
-    train(tmp_path / "whole")
-    with pytest.raises(Killed):
-        train(tmp_path / "parts", stop=4)
+@pytest.mark.parametrize("stops", [(3, 5), (4,)])  # float, quantized; the end of the float phase
+def test_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(
+    stops: tuple[int, ...], tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, ema_decay=0.9)  # with the average of both phases
+    train(tmp_path / "whole", recipe=recipe)
+    for stop in stops:
+        with pytest.raises(Killed):
+            train(tmp_path / "parts", recipe=recipe, stop=stop)
     assert not (tmp_path / "parts" / "supernet.json").exists()
-    train(tmp_path / "parts")
+    train(tmp_path / "parts", recipe=recipe)
     assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
 
 
@@ -173,7 +180,7 @@ def test_what_quantized_is_recorded_and_a_change_of_it_is_told(
     with pytest.raises(Killed):
         train(tmp_path / "parts", stop=4)
     other = "torch" if before == "compiled" else "compiled"
-    monkeypatch.setattr(native, "operators", lambda device: other)
+    monkeypatch.setattr(native, "operators", lambda device, *, bfloat16: other)
     train(tmp_path / "parts")
     (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert passes(tmp_path / "parts") == f"{before}, from step 9 {other}" in told
@@ -235,26 +242,112 @@ def test_it_learns(tmp_path: Path) -> None:
     train_supernet(
         TINY,
         source(640, shift_pixels=0.0),
-        recipe=Recipe(epochs=6, batch_size=64),
+        recipe=Recipe(epochs=8, batch_size=64, sandwich=True),
         seed=0,
         input_step=1 / 31,
         directory=tmp_path,
         on_interval=lambda now: losses.append(now.loss),
     )
-    assert losses[-1] < 0.7 * losses[0]
+    # In floating point, and then on with quantizers: the first subnet of a sandwich is the largest.
+    assert losses[3] < 0.9 * losses[0] and losses[-1] < 0.7 * losses[0]
+
+
+def test_the_first_phase_trains_the_largest_in_floating_point_alone(tmp_path: Path) -> None:
+    phases: list[str] = []
+    recipe = replace(RECIPE, float_share=1.0, epochs=2)
+    trained = train_supernet(
+        TINY,
+        source(96),
+        recipe=recipe,
+        seed=0,
+        input_step=1 / 31,
+        directory=tmp_path,
+        on_interval=lambda now: phases.append(now.phase),
+    )
+    assert phases == ["float", "float"]
+    again = Supernet(TINY, input_step=1 / 31)
+    again.load_state_dict(trained.state_dict())
+    again.calibrate(source(96).calibration(96))
+    for name, tensor in trained.state_dict().items():  # its steps are calibrated
+        assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_subnets_learn_from_the_largest_as_the_first_phase_left_it(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    taught = train(tmp_path / "taught", recipe=recipe)
+    for name, change in (("labels", {"distill": "none"}), ("ignored", {"distill_alpha": 0.0})):
+        train(tmp_path / name, recipe=replace(recipe, **change))  # type: ignore[arg-type]
+    assert (
+        digest(tmp_path / "labels") == digest(tmp_path / "ignored") != digest(tmp_path / "taught")
+    )
+    left = load_file(tmp_path / "taught" / "pretrained.safetensors")
+    assert not torch.equal(left["head.weight"], taught.head.weight)
+
+
+def test_a_lost_teacher_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(tmp_path, stop=5)
+    (tmp_path / "pretrained.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"pretrained\.safetensors"):
+        train(tmp_path)
+
+
+def test_patches_are_left_out_of_the_first_phase_alone(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    whole = train(tmp_path / "whole", recipe=recipe)
+    fewer = train(tmp_path / "fewer", recipe=replace(recipe, patch_drop=0.5))
+    assert not torch.equal(whole.head.weight, fewer.head.weight)
+    quantized = replace(recipe, float_share=0.0)
+    train(tmp_path / "none", recipe=quantized)
+    train(tmp_path / "dropped", recipe=replace(quantized, patch_drop=0.5))
+    assert digest(tmp_path / "none") == digest(tmp_path / "dropped")
+
+
+def test_somebody_without_a_terminal_hears_of_a_long_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qnas.training.session.SILENT_S", 0.0)
+    steps: list[int] = []
+    train_supernet(
+        TINY,
+        source(96),
+        recipe=replace(RECIPE, epochs=2),
+        seed=0,
+        input_step=1 / 31,
+        directory=tmp_path,
+        on_interval=lambda now: steps.append(now.step),
+    )
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert len((tmp_path / "train.jsonl").read_text().splitlines()) == 2  # one an epoch
 
 
 def test_subnets_are_a_function_of_seed_and_step() -> None:
-    recipe = Recipe(random_subnets=2)
+    recipe = Recipe(random_subnets=2, sandwich=True)
     first = step_subnets(TINY, 3, 7, recipe=recipe)
     assert first == step_subnets(TINY, 3, 7, recipe=recipe)
     assert first != step_subnets(TINY, 3, 8, recipe=recipe)
     assert first[0] == TINY.largest() and first[1] == TINY.smallest() and len(first) == 4
 
 
-def test_without_a_sandwich_as_many_are_random() -> None:
-    chosen = step_subnets(TINY, 3, 7, recipe=Recipe(random_subnets=2, sandwich=False))
-    assert len(chosen) == 4 and chosen[0] != TINY.largest()
+def test_without_a_sandwich_all_are_random() -> None:
+    chosen = step_subnets(TINY, 3, 7, recipe=Recipe(random_subnets=3))
+    assert len(chosen) == 3 and chosen[0] != TINY.largest()
+
+
+def test_spread_sampling_reaches_both_ends_and_shrinks() -> None:
+    wide = replace(TINY, embed_dims=(16, 24, 32), depths=(1, 2, 3, 4), num_heads=(1, 2, 3))
+    rng = Random(0)
+
+    def largest_share(archs: list[Architecture]) -> float:
+        return sum(a.embed_dim == 32 and a.depth == 4 for a in archs) / len(archs)
+
+    spread = [spread_sample(wide, rng) for _ in range(300)]
+    assert all(arch in wide for arch in spread)
+    assert largest_share(spread) > 1.5 * largest_share([wide.sample(rng) for _ in range(300)])
+    assert any(a.embed_dim == 16 and a.depth == 1 for a in spread)
+    recipe = Recipe(sampling="spread", shrink_share=0.5, random_subnets=64)
+    early, late = (step_subnets(wide, 0, 0, recipe=recipe, done=done) for done in (0.0, 0.5))
+    assert min(a.embed_dim for a in early) == 24 > min(a.embed_dim for a in late)
 
 
 def test_a_subnet_alone_is_trained_once_a_step() -> None:
@@ -262,11 +355,17 @@ def test_a_subnet_alone_is_trained_once_a_step() -> None:
     assert step_subnets(Singleton(arch), 0, 0, recipe=RECIPE) == [arch]
 
 
-@pytest.mark.parametrize("idea", ["sandwich", "distill", "layer_scaling"])
-def test_an_idea_left_out_trains_something_else(idea: str, tmp_path: Path) -> None:
-    recipe = Recipe(epochs=1, batch_size=32)
+@pytest.mark.parametrize(
+    ("idea", "other"), [("sandwich", False), ("distill", "none"), ("layer_scaling", False)]
+)
+def test_an_idea_left_out_trains_something_else(
+    idea: str, other: bool | str, tmp_path: Path
+) -> None:
+    recipe = Recipe(epochs=1, batch_size=32, sandwich=True, distill="largest")
+    if idea == "sandwich":
+        recipe = replace(recipe, distill="none")
     with_it = train(tmp_path / "with", recipe=recipe).state_dict()
-    without = train(tmp_path / "without", recipe=replace(recipe, **{idea: False})).state_dict()
+    without = train(tmp_path / "without", recipe=replace(recipe, **{idea: other})).state_dict()  # type: ignore[arg-type]
     assert any(not torch.equal(with_it[name], without[name]) for name in with_it)
     scales = [tensor for name, tensor in without.items() if name.endswith("_scale")]
     untouched = all(torch.equal(tensor, torch.ones_like(tensor)) for tensor in scales)
@@ -281,7 +380,7 @@ def test_a_trained_subnet_goes_on_alone_with_the_same_rows(tmp_path: Path) -> No
     tuned = train_supernet(
         start.space,
         source(96),
-        recipe=replace(RECIPE, epochs=2, rerank_until=0.0),
+        recipe=replace(RECIPE, epochs=2, float_share=0.0, rerank_until=0.0),
         seed=0,
         input_step=start.input_step,
         directory=tmp_path / "alone",
@@ -302,7 +401,33 @@ def test_augmentation_moves_little_and_off_means_off() -> None:
     assert 0 < (moved - images).abs().mean() < images.std()
 
 
-@pytest.mark.parametrize(("key", "value"), [("epochs", 0), ("learning_rate", -1.0)])
-def test_recipe_refuses_nonsense(key: str, value: float) -> None:
+def test_crops_move_by_whole_pixels_and_mirrors_are_mirrors() -> None:
+    images, labels = (torch.from_numpy(part) for part in digits(64))
+    generator = torch.Generator().manual_seed(0)
+    mirrored, same = CropAndFlip(0, flip=True)(images, labels, generator)
+    flipped = (mirrored == images.flip(-1)).flatten(1).all(1)
+    assert torch.equal(same, labels) and 16 < flipped.sum() < 48
+    assert (mirrored == images).flatten(1).all(1)[~flipped].all()
+    moved, _ = CropAndFlip(1, flip=False)(images, labels, generator)
+    inner = [
+        (moved[:, :, 1:-1, 1:-1] == images[:, :, 1 + y : 7 + y, 1 + x : 7 + x]).flatten(1).all(1)
+        for y in (-1, 0, 1)
+        for x in (-1, 0, 1)
+    ]
+    assert torch.stack(inner).any(0).all() and all(0 < found.sum() < 64 for found in inner)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", 0),
+        ("learning_rate", -1.0),
+        ("distill", "teacher"),
+        ("distill", "largest"),
+        ("random_subnets", 0),
+        ("shrink_share", 0.5),
+    ],
+)
+def test_recipe_refuses_nonsense(key: str, value: float | str) -> None:
     with pytest.raises(ConfigError, match=f"train.{key}"):
         Recipe(**{key: value})  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 LEFTOVER = re.compile(
     r"\.(manifest|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity)\.json\."
     r"|\.(front|predictions)\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
-    r"|\.(supernet|checkpoint|network|weights|images|splits)\.safetensors\.|\.project\."
+    r"|\.(supernet|checkpoint|pretrained|network|weights|images|splits)\.safetensors\.|\.project\."
 )
 
 

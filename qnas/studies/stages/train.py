@@ -48,7 +48,7 @@ def _train(run: Run, progress: Progress) -> None:
         # Includes the time of interrupted trainings, so that the summary has the whole cost.
         run.record_stage(STAGE, seconds=now.seconds)
         left = now.seconds / now.step * (now.steps - now.step)
-        note = f"loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
+        note = f"{now.phase}  loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
         progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
     _supernet(run, on_interval, progress)
@@ -101,17 +101,15 @@ def _facts(run: Run) -> dict[str, Any]:
 
 def training_source(run: Run) -> BatchSource:
     """The batches of the training split, with the recipe's augmentation."""
-    from qnas.training.augmentation import Affine, Both, Mixing
+    from qnas.training.augmentation import array_transform, mixing_of
     from qnas.training.file_source import FileSource
-    from qnas.training.source import ArraySource, BatchTransform
+    from qnas.training.source import ArraySource
 
     recipe, classes = run.config.train, run.images.num_classes
     images, labels = run.subset("train")
-    mixing = Mixing(recipe.mixup, recipe.cutmix, classes) if recipe.mixup or recipe.cutmix else None
     if isinstance(images, ImageFiles):
-        return FileSource(images, labels, classes, recipe, mixing)
-    affine = Affine(recipe.augment)
-    transform: BatchTransform = Both(affine, mixing) if mixing else affine
+        return FileSource(images, labels, classes, recipe, mixing_of(recipe, classes))
+    transform = array_transform(recipe, classes)
     return ArraySource(images[:], labels, classes, transform, repr(transform))
 
 

@@ -65,9 +65,16 @@ def run(name: str, *arguments: Tensor | float | None) -> None:
     getattr(library, name)(*plain, torch.get_num_threads())
 
 
-def operators(device: str) -> str:
-    """What computes the passes on a device of this type: "compiled" or "torch"."""
-    return "compiled" if device == "cpu" and _library() is not None else "torch"
+def operators(device: str, *, bfloat16: bool = False) -> str:
+    """What computes on a device of this type: "compiled" passes or "torch", and with `bfloat16`
+    whether matrices are multiplied in it, which needs instructions of the processor."""
+    passes = "compiled" if device == "cpu" and _library() is not None else "torch"
+    return f"{passes}, bfloat16" if bfloat16 and takes_bfloat16(device) else passes
+
+
+def takes_bfloat16(device: str) -> bool:
+    """Whether products of bfloat16 are faster than those of float32 on a device of this type."""
+    return device != "cpu" or multiplies_bfloat16()
 
 
 @functools.cache
@@ -123,6 +130,11 @@ def _compiled() -> bytes:
         subprocess.run(command, check=True, capture_output=True, timeout=120)
 
     return kept(user_cache() / f"passes-{sha.hexdigest()[:16]}.so", build)
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for products of bfloat16."""
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(_processor().split()))
 
 
 def _processor() -> str:
