@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,15 +14,18 @@ from rich.table import Table
 from qnas._util.intervals import accuracy_text
 
 PLAIN_LINES = 10
+LINE_S = 25.0  # the longest time between two lines, if a stage reports as often
 
 
 class ConsoleProgress:
-    """Shows a bar on a terminal; elsewhere prints one line per stage and about ten of progress."""
+    """Shows a bar on a terminal; elsewhere prints one line per stage, about ten of progress, and
+    more in stages that take minutes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar: Progress | None = None
         self._tenth = 0
+        self._printed = time.monotonic()
 
     def __enter__(self) -> ConsoleProgress:
         return self
@@ -31,15 +35,18 @@ class ConsoleProgress:
 
     def stage(self, name: str, note: str) -> None:
         self._close()
-        self._tenth = 0
+        self._tenth, self._printed = 0, time.monotonic()
         self._console.print(f"[bold]{name:<7}[/bold] {escape(note)}", highlight=False)
 
     def advance(self, done: int, total: int, note: str) -> None:
         if self._console.is_terminal:
             self._advance_bar(done, total, note)
-        elif done * PLAIN_LINES // total > self._tenth:
-            self._tenth = done * PLAIN_LINES // total
+        elif (tenth := done * PLAIN_LINES // total) > self._tenth or self._late():
+            self._tenth, self._printed = tenth, time.monotonic()
             self._console.print(f"        {done}/{total}  {escape(note)}", highlight=False)
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._printed >= LINE_S
 
     def _advance_bar(self, done: int, total: int, note: str) -> None:
         if self._bar is None:

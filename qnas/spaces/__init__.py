@@ -10,11 +10,15 @@ from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.space import SearchSpace
 from qnas.spaces.deit import DEIT_BASE, DEIT_SMALL, DEIT_TINY
 from qnas.spaces.digits import DIGITS
-from qnas.spaces.small import SMALL28, SMALL32
+from qnas.spaces.small import SMALL28, SMALL32, TINY28, TINY32
 
 GROUP = "qnas.spaces"
 _SPACES = {
-    space.name: space for space in (DIGITS, SMALL28, SMALL32, DEIT_TINY, DEIT_SMALL, DEIT_BASE)
+    space.name: space
+    for space in (
+        *(DIGITS, TINY28, TINY32, SMALL28, SMALL32),
+        *(DEIT_TINY, DEIT_SMALL, DEIT_BASE),
+    )
 }
 
 

@@ -163,6 +163,13 @@ class Supernet(nn.Module):
         assert isinstance(found, Matrix)
         return found
 
+    @torch.no_grad()
+    def set_layer_scales(self, value: float) -> None:
+        """Set all scales after attention and MLP to `value`."""
+        for index in range(len(self.blocks)):
+            self.block(index).proj_scale.fill_(value)
+            self.block(index).fc2_scale.fill_(value)
+
     def calibrate(self, images: Tensor) -> None:
         """Set all steps and the ranking of the rows for the present weights, from the activations
         of the largest subnet on `images` (B, C, H, W)."""

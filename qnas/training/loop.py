@@ -77,7 +77,13 @@ def train_supernet(
     run = TrainingIdentity(name, digest(parts))
     with torch_threads(recipe.threads), joined(recipe.device) as processes:
         _check(source, space, recipe, processes)
-        supernet = start or initial_supernet(space, source, seed=seed, input_step=input_step)
+        supernet = start or initial_supernet(
+            space,
+            source,
+            seed=seed,
+            input_step=input_step,
+            scale=recipe.initial_scale if recipe.layer_scaling else 1.0,
+        )
         session = Session(
             supernet.to(processes.device),
             source,
@@ -119,9 +125,12 @@ def initial_supernet(
     *,
     seed: int,
     input_step: float,
+    scale: float = 1.0,
 ) -> Supernet:
-    """Make an untrained supernet, with step sizes set on images of `source`."""
+    """Make an untrained supernet, with layer scales of `scale`, and with step sizes set on images
+    of `source`."""
     supernet = _fresh(space, seed, input_step)
+    supernet.set_layer_scales(scale)
     supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
     return supernet
 

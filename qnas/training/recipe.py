@@ -64,6 +64,8 @@ class Recipe(Value):
         rerank_until: Share of that phase after which the ranking stays fixed; 0 for no ranking
             after the first.
         layer_scaling: Whether to train the scales after attention and MLP; otherwise they stay 1.
+        initial_scale: What these scales are at the start of a training from random weights
+            (LayerScale, arXiv:2103.17239).
         optimizer: "adamw", or an optimizer of timm.
         schedule: "cosine", or a schedule of timm.
         clip_norm: Largest norm of the gradient; 0 for no limit.
@@ -117,6 +119,7 @@ class Recipe(Value):
     rerank_epochs: int = 5
     rerank_until: float = 0.6
     layer_scaling: bool = True
+    initial_scale: float = 0.2
     optimizer: str = "adamw"
     schedule: str = "cosine"
     clip_norm: float = 0.0
@@ -235,6 +238,7 @@ AT_MOST = {
     "random_subnets": 64,
     "shrink_share": 1,
     "distill_alpha": 1,
+    "initial_scale": 10,
     "patch_drop": 0.9,
     "augment": 16,
     "crop": 16,

@@ -31,6 +31,7 @@ from ranking_work import Job, Workshop
 
 from qnas._util.serialization import write_json
 from qnas.architecture import Architecture
+from qnas.errors import ConfigError
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -39,13 +40,17 @@ def main() -> None:
     options = _options()
     results: dict[str, Any] = {}
     for name in options.data:
-        task = load_task(
-            name,
-            train_images=options.train_images,
-            test_images=options.test_images,
-            cifar10=options.cifar10,
-        )
-        plans, shop = make_plans(task, options), Workshop(task, options.run)
+        try:
+            task = load_task(
+                name,
+                train_images=options.train_images,
+                test_images=options.test_images,
+                cifar10=options.cifar10,
+            )
+        except (ConfigError, FileNotFoundError) as error:
+            print(f"SKIPPED: {error}")
+            return
+        plans, shop = make_plans(task, options), Workshop(task, options.work)
         for job, subnets, wait in _rounds(plans) if not options.report else ():
             if shop.do(job, subnets, wait=wait) and options.json:
                 write_json(options.json, results | {name: found(task, plans, shop)})

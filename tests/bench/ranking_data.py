@@ -20,8 +20,8 @@ from qnas.spaces import load_space
 # trains thousands of images a second.
 SPACES = {
     "digits": load_space("digits"),
-    "fashion_mnist": replace(load_space("small28"), name="small28-patch7", patch_size=7),
-    "cifar10": replace(load_space("small32"), name="small32-patch8", patch_size=8),
+    "fashion_mnist": replace(load_space("tiny28"), name="tiny28-patch7", patch_size=7),
+    "cifar10": replace(load_space("tiny32"), name="tiny32-patch8", patch_size=8),
 }
 DIGITS_TEST = 597  # digits come without images of their own to report on
 

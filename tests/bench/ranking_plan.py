@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from random import Random
+from typing import Any
 
 from ranking_data import Task
 from ranking_work import Job, RandomRows
@@ -21,11 +22,11 @@ from qnas.training.recipe import Recipe
 SAMPLES = 2000
 SUPERNET = "supernet"
 EQUAL = 0.1  # how far costs may lie from each other's mean and still be called equal
-ABLATIONS: dict[str, tuple[type[Supernet], dict[str, bool]]] = {
+ABLATIONS: dict[str, tuple[type[Supernet], dict[str, Any]]] = {
     "rows drawn at random": (RandomRows, {}),
     "no layer scaling": (Supernet, {"layer_scaling": False}),
-    "no distillation": (Supernet, {"distill": False}),
-    "no sandwich": (Supernet, {"sandwich": False}),
+    "no distillation": (Supernet, {"distill": "none"}),
+    "sandwich": (Supernet, {"sandwich": True, "random_subnets": 1}),
 }
 
 
@@ -142,14 +143,15 @@ def _plan(
     alone = Recipe(
         epochs=options.epochs,
         batch_size=options.batch,
-        learning_rate=options.learning_rate,
+        float_learning_rate=options.learning_rate,
+        learning_rate=options.learning_rate / 2,
         augment=0.0,
         rerank_epochs=1,
         checkpoint_epochs=1,
         checkpoint_steps=500,
     )
-    shared = replace(alone, epochs=options.supernet_epochs)
-    whole: dict[str, tuple[type[Supernet], dict[str, bool]]] = {SUPERNET: (Supernet, {})}
+    shared = replace(alone, epochs=options.supernet_epochs, sampling="spread")
+    whole: dict[str, tuple[type[Supernet], dict[str, Any]]] = {SUPERNET: (Supernet, {})}
     kinds = whole | {name: ABLATIONS[name] for name in ablations}
     return Plan(
         subnets,
@@ -164,7 +166,7 @@ def _plan(
             name: Job(
                 name,
                 task.space,
-                replace(shared, **changes),  # type: ignore[arg-type]
+                replace(shared, **changes),
                 options.seed,
                 kind,
             )

@@ -54,7 +54,8 @@ def _found(plan: Plan, shop: Workshop) -> dict[str, Any]:
     counted = [counts(subnets[i]) for i in trained]
     inherited = {SUPERNET: main} | {name: x for name, x in series.items() if x}
     values = {name: [x.accuracies[i] for i in trained] for name, x in inherited.items()}
-    spent = [x.cpu_seconds for x in (*inherited.values(), *chain(*alone.values())) if x]
+    each = [x.cpu_seconds for x in chain(*alone.values()) if x]
+    spent = [*(x.cpu_seconds for x in inherited.values()), *each]
     return {
         **agreement(truth, values[SUPERNET]),
         "subnets": len(trained),
@@ -62,6 +63,9 @@ def _found(plan: Plan, shop: Workshop) -> dict[str, Any]:
         "lowest_alone": round(min(truth), 4),
         "highest_alone": round(max(truth), 4),
         "mean_inherited": round(float(np.mean(values[SUPERNET])), 4),
+        **_gap(truth, values[SUPERNET]),
+        "supernet_cpu_seconds": round(main.cpu_seconds, 1),
+        "alone_cpu_seconds": round(float(np.mean(each)), 1),
         "seeds": len(seeds),
         **_between_seeds(seeds),
         "counts": {
@@ -95,6 +99,14 @@ def _accuracies(outcomes: list[Outcome | None], chosen: list[int]) -> list[float
     return [x.accuracies[0] for i in chosen if (x := outcomes[i])]
 
 
+def _gap(alone: list[float], inherited: list[float]) -> dict[str, float]:
+    """Mean of a subnet's accuracy alone minus its inherited one, with a 95 % interval over
+    subnets."""
+    gaps = np.subtract(alone, inherited)
+    margin = 1.96 * float(gaps.std(ddof=1)) / len(gaps) ** 0.5
+    return {"gap": round(float(gaps.mean()), 4), "gap_margin": round(margin, 4)}
+
+
 def _between_seeds(seeds: list[list[float]]) -> dict[str, float]:
     """Standard deviation of one training's accuracy over seeds, and the tau of two seeds."""
     if len(seeds) < 2:
@@ -125,6 +137,9 @@ def _lines(which: str, data: dict[str, Any]) -> Iterator[str]:
         f"{data['subnets']} subnets {which}: {data['lowest_alone']:.1%} to "
         f"{data['highest_alone']:.1%} alone, {data['seeds']} seeds; {data['cpu_seconds']} CPU s"
     )
+    whole, each = data["supernet_cpu_seconds"], data["alone_cpu_seconds"]
+    yield f"  {whole} CPU s of the supernet, {each} of a subnet alone, a {whole / each:.0f}th"
+    yield f"  alone less inherited: {data['gap']:+.2%} +- {data['gap_margin']:.2%}"
     if "seed_tau" in data:
         low, high = data["seed_tau_low"], data["seed_tau_high"]
         tau = f"tau {data['seed_tau']:.2f} [{low:.2f}, {high:.2f}]"

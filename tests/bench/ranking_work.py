@@ -138,6 +138,7 @@ class Workshop:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
             supernet = job.kind(job.space, input_step=self.task.input_step)
+        supernet.set_layer_scales(job.recipe.initial_scale)
         supernet.initialise_steps(torch.from_numpy(self.task.train[0][:CALIBRATION_IMAGES]))
         return supernet
 

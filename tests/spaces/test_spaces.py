@@ -11,7 +11,16 @@ from qnas.spaces import load_space, space_names
 
 
 def test_the_names_and_the_nearest() -> None:
-    expected = {"digits", "small28", "small32", "deit_tiny", "deit_small", "deit_base"}
+    expected = {
+        "digits",
+        "tiny28",
+        "tiny32",
+        "small28",
+        "small32",
+        "deit_tiny",
+        "deit_small",
+        "deit_base",
+    }
     assert expected <= set(space_names())
     with pytest.raises(UnknownNameError, match="Did you mean 'deit_small'"):
         load_space("deit_smal")
@@ -20,8 +29,10 @@ def test_the_names_and_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("name", "widest", "heads", "tokens"),
     [
-        ("small28", 48, 2, 50),
-        ("small32", 48, 2, 65),
+        ("tiny28", 48, 2, 50),
+        ("tiny32", 48, 2, 65),
+        ("small28", 96, 3, 50),
+        ("small32", 96, 3, 65),
         ("deit_tiny", 240, 4, 197),
         ("deit_small", 448, 7, 197),
         ("deit_base", 624, 10, 197),

@@ -16,7 +16,7 @@ from qnas.spaces import load_space
 from tests.accel.projects import design, emitted_sources
 
 CLOCKS_MHZ = (150.0, 200.0, 300.0)  # the last one is told, not asked for
-NETWORKS = ("digits smallest", "digits largest", "small28 largest", "DeiT-T", "DeiT-S")
+NETWORKS = ("digits smallest", "digits largest", "tiny28 largest", "DeiT-T", "DeiT-S")
 DSP_SHARES = {"digits smallest": (0.0625, 1.0), "digits largest": (0.25, 1.0)}
 
 

@@ -1,0 +1,226 @@
+"""What each idea of the training recipe gives, at equal processor seconds.
+
+    python tests/bench/recipe.py [--seconds 90] [--seeds 1] [--only NAME ...] [--json OUT]
+
+One supernet a variant: the base recipe, and the base with one setting changed. Each gets the same
+processor time: the cost of a step of either phase is measured first, and the number of epochs
+follows. Accuracies are of fake-quantized subnets on images that no training saw: the largest, the
+smallest, and the mean of twelve random ones whose sizes are spread over the space.
+
+The space is `small28` with patches of 7 pixels: 16 tokens in place of 49, so that a minute trains
+some thousand steps. What is trained is kept in --work and never trained twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from qnas._util.serialization import digest, encode, write_json
+from qnas.data import load_data
+from qnas.objectives.accuracy import AccuracyEvaluator
+from qnas.space import SearchSpace
+from qnas.spaces import load_space
+from qnas.supernet.model import Supernet
+from qnas.training.augmentation import array_transform
+from qnas.training.logs import Interval
+from qnas.training.loop import train_supernet
+from qnas.training.recipe import Recipe
+from qnas.training.sampling import spread_sample
+from qnas.training.source import ArraySource
+
+SPACE = replace(load_space("small28"), name="small28-patch7", patch_size=7)
+TRAIN, VALIDATION = 12_800, 5_000  # images; the latter from the end of the training images
+BASE = Recipe(
+    batch_size=128,
+    float_learning_rate=2e-3,
+    learning_rate=1e-3,
+    augment=0.0,
+    crop=1,
+    flip=True,
+    amp=True,
+    rerank_epochs=2,
+    checkpoint_epochs=1000,
+    checkpoint_minutes=0.0,
+)
+VARIANTS: dict[str, dict[str, Any]] = {
+    "base": {},
+    "no floating-point phase": {"float_share": 0.0, "distill": "none", "learning_rate": 2e-3},
+    "a quarter in floating point": {"float_share": 0.25},
+    "three quarters in floating point": {"float_share": 0.75},
+    "sandwich, in-place distillation, no floating-point phase": {
+        "float_share": 0.0,
+        "sandwich": True,
+        "random_subnets": 1,
+        "distill": "largest",
+        "learning_rate": 2e-3,
+    },
+    "sandwich": {"sandwich": True, "random_subnets": 1},
+    "sandwich, in-place distillation": {
+        "sandwich": True,
+        "random_subnets": 1,
+        "distill": "largest",
+    },
+    "no distillation": {"distill": "none"},
+    "one subnet a step": {"random_subnets": 1},
+    "four subnets a step": {"random_subnets": 4},
+    "spread sampling": {"sampling": "spread"},
+    "spread sampling, progressive shrinking": {"sampling": "spread", "shrink_share": 0.5},
+    "weight average": {"ema_decay": 0.99},
+    "half the patches dropped": {"patch_drop": 0.5},
+    "Muon": {"optimizer": "muon", "float_learning_rate": 5e-3},
+    "float32": {"amp": False},
+    "no augmentation": {"crop": 0, "flip": False},
+    "Mixup and CutMix": {"mixup": 0.2, "cutmix": 0.2},
+    "batch of 64": {"batch_size": 64},
+    "learning rates halved": {"float_learning_rate": 1e-3, "learning_rate": 5e-4},
+    "learning rates doubled": {"float_learning_rate": 4e-3, "learning_rate": 2e-3},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Accuracies, 0..1; processor seconds and steps of the training."""
+
+    largest: float
+    smallest: float
+    mean: float
+    cpu_seconds: float
+    float_epochs: int
+    epochs: int
+
+
+class Images:
+    """Fashion-MNIST: images to train on, and others to validate with."""
+
+    def __init__(self) -> None:
+        data = load_data("fashion_mnist")
+        border = len(data.labels) - data.held_out
+        self.train = data.images[:TRAIN], data.labels[:TRAIN]
+        last = slice(border - VALIDATION, border)
+        self.validation = data.images[last], data.labels[last]
+        self.input_step = data.input_step
+
+    def source(self, recipe: Recipe, count: int = TRAIN) -> ArraySource:
+        transform = array_transform(recipe, SPACE.num_classes)
+        images, labels = (np.ascontiguousarray(part[:count]) for part in self.train)
+        return ArraySource(images, labels, SPACE.num_classes, transform, repr(transform))
+
+
+def epochs_for(seconds: float, recipe: Recipe, images: Images, folder: Path) -> int:
+    """The number of epochs that take about so many processor seconds."""
+    times = _phase_seconds(recipe, images, folder)
+    share = recipe.float_share
+    each = share * times["float"] + (1 - share) * times["quantized"]
+    return max(2, round(seconds / (each * (TRAIN // recipe.batch_size))))
+
+
+def _phase_seconds(recipe: Recipe, images: Images, folder: Path) -> dict[str, float]:
+    """Processor seconds of a step of each phase: of its second and third epoch of eight steps."""
+    steps, lines = 8, [("", time.process_time())]
+    probe = replace(recipe, epochs=6, float_share=0.5, patch_drop=0.8 * recipe.patch_drop)
+    train_supernet(
+        SPACE,
+        images.source(probe, steps * recipe.batch_size),
+        recipe=probe,
+        seed=0,
+        input_step=images.input_step,
+        directory=folder / "probe",
+        on_interval=lambda now: lines.append((now.phase, time.process_time())),
+    )
+    ends = {phase: [t for name, t in lines if name == phase] for phase in ("float", "quantized")}
+    return {phase: (t[-1] - t[0]) / (steps * (len(t) - 1)) for phase, t in ends.items()}
+
+
+def outcome(name: str, seed: int, images: Images, *, seconds: float, work: Path) -> Outcome:
+    """Train the variant `name`, unless its outcome is on record, and measure it."""
+    recipe = replace(BASE, **VARIANTS[name])
+    folder = work / digest([encode(recipe), encode(SPACE), seed, seconds], length=16)
+    record = folder / "outcome.json"
+    if record.exists():
+        return Outcome(**json.loads(record.read_text()))
+    recipe = replace(recipe, epochs=epochs_for(seconds, recipe, images, folder))
+    start = time.process_time()
+    supernet = _trained(name, recipe, seed, images, folder)
+    spent = time.process_time() - start
+    tops = AccuracyEvaluator(supernet, *images.validation).top1(measured(SPACE))
+    found = Outcome(
+        largest=tops[0],
+        smallest=tops[1],
+        mean=statistics.mean(tops[2:]),
+        cpu_seconds=round(spent, 1),
+        float_epochs=recipe.float_epochs,
+        epochs=recipe.epochs,
+    )
+    write_json(record, asdict(found))
+    return found
+
+
+def measured(space: SearchSpace) -> list[Any]:
+    """The largest subnet, the smallest, and twelve random ones of spread sizes."""
+    rng = Random(1)
+    return [space.largest(), space.smallest(), *(spread_sample(space, rng) for _ in range(12))]
+
+
+def _trained(name: str, recipe: Recipe, seed: int, images: Images, folder: Path) -> Supernet:
+    def on_interval(now: Interval) -> None:
+        note = f"{name}, seed {seed}, epoch {now.epoch}/{now.epochs}, {now.phase}"
+        print(f"{note}, loss {now.loss:.3f}", file=sys.stderr, flush=True)
+
+    return train_supernet(
+        SPACE,
+        images.source(recipe),
+        recipe=recipe,
+        seed=seed,
+        input_step=images.input_step,
+        directory=folder,
+        on_interval=on_interval,
+    )
+
+
+def table(found: dict[str, list[Outcome]]) -> list[str]:
+    """Markdown: means over the seeds, in per cent."""
+    lines = ["| variant | seeds | largest | mean of 12 | smallest | processor s | epochs |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, runs in found.items():
+        cells = [f"{100 * _mean(runs, part):.1f}" for part in ("largest", "mean", "smallest")]
+        epochs = f"{runs[0].float_epochs} + {runs[0].epochs - runs[0].float_epochs}"
+        spent = f"{_mean(runs, 'cpu_seconds'):.0f}"
+        lines.append(f"| {' | '.join([name, str(len(runs)), *cells, spent, epochs])} |")
+    return lines
+
+
+def _mean(runs: list[Outcome], part: str) -> float:
+    return statistics.mean(getattr(run, part) for run in runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=90.0, help="of a training")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=tuple(VARIANTS), default=tuple(VARIANTS))
+    parser.add_argument("--work", type=Path, default=Path("runs/recipe"))
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    images, found = Images(), dict[str, list[Outcome]]()
+    for seed in range(options.seeds):
+        for name in options.only:
+            run = outcome(name, seed, images, seconds=options.seconds, work=options.work)
+            found.setdefault(name, []).append(run)
+            if options.json:
+                every = {key: [asdict(one) for one in runs] for key, runs in found.items()}
+                write_json(options.json, {"seconds": options.seconds, "variants": every})
+    print("\n".join(table(found)))
+
+
+if __name__ == "__main__":
+    main()
