@@ -92,17 +92,17 @@ class Recipe(Value):
     """
 
     epochs: int = 130
-    float_share: float = 0.5
+    float_share: float = 0.4
     batch_size: int = 64
     float_learning_rate: float = 3e-3
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     step_learning_rate: float = 4e-3
     weight_decay: float = 0.05
     warmup_fraction: float = 0.1
     label_smoothing: float = 0.0
     random_subnets: int = 2
     sandwich: bool = False
-    sampling: str = "uniform"
+    sampling: str = "spread"
     shrink_share: float = 0.0
     distill: str = "pretrained"
     distill_alpha: float = 0.5

@@ -155,7 +155,7 @@ def test_absent_data_is_a_visible_skip(tmp_path: Path) -> None:
 @pytest.mark.full
 def test_ranking_is_measured_once_and_remembered(tmp_path: Path) -> None:
     arguments = ["--data", "digits", "--ablations", "digits", "--subnets", "4"]
-    arguments += ["--peers", "4", "--epochs", "1", "--supernet-epochs", "1"]
+    arguments += ["--peers", "4", "--epochs", "4", "--supernet-epochs", "4"]
     arguments += ["--train-images", "100", "--test-images", "100"]
     arguments += ["--work", str(tmp_path), "--json", str(tmp_path / "out.json")]
     _run("ranking.py", *arguments)
