@@ -40,10 +40,9 @@ from qnas.training.source import ArraySource
 
 SPACE = replace(load_space("tiny28"), name="tiny28-patch7", patch_size=7)
 TRAIN, VALIDATION = 12_800, 5_000  # images; the latter from the end of the training images
+# Settings of the data and the machine; everything else is the default.
 BASE = Recipe(
     batch_size=128,
-    float_learning_rate=2e-3,
-    learning_rate=1e-3,
     augment=0.0,
     crop=1,
     flip=True,
@@ -51,39 +50,30 @@ BASE = Recipe(
     checkpoint_epochs=1000,
     checkpoint_minutes=0.0,
 )
+SANDWICH: dict[str, Any] = {"sandwich": True, "random_subnets": 1}
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
-    "no floating-point phase": {"float_share": 0.0, "distill": "none", "learning_rate": 2e-3},
-    "a quarter in floating point": {"float_share": 0.25},
-    "three quarters in floating point": {"float_share": 0.75},
-    "sandwich, in-place distillation, no floating-point phase": {
-        "float_share": 0.0,
-        "sandwich": True,
-        "random_subnets": 1,
-        "distill": "largest",
-        "learning_rate": 2e-3,
-    },
-    "sandwich": {"sandwich": True, "random_subnets": 1},
-    "sandwich, in-place distillation": {
-        "sandwich": True,
-        "random_subnets": 1,
-        "distill": "largest",
-    },
+    "no floating-point phase": {"float_share": 0.0},
+    "a fifth in floating point": {"float_share": 0.2},
+    "three fifths in floating point": {"float_share": 0.6},
+    "sandwich": SANDWICH,
+    "sandwich, in-place distillation": SANDWICH | {"distill": "largest"},
+    "the same, no floating-point phase": SANDWICH | {"distill": "largest", "float_share": 0.0},
     "no distillation": {"distill": "none"},
     "one subnet a step": {"random_subnets": 1},
     "four subnets a step": {"random_subnets": 4},
-    "spread sampling": {"sampling": "spread"},
-    "spread sampling, progressive shrinking": {"sampling": "spread", "shrink_share": 0.5},
+    "uniform sampling": {"sampling": "uniform"},
+    "progressive shrinking": {"shrink_share": 0.5},
     "weight average": {"ema_decay": 0.99},
     "half the patches dropped": {"patch_drop": 0.5},
-    "Muon": {"optimizer": "muon", "float_learning_rate": 5e-3},
-    "bfloat16": {"amp": True},
     "scales start at 1": {"initial_scale": 1.0},
+    "Muon": {"optimizer": "muon", "float_learning_rate": 5e-3, "learning_rate": 5e-3},
+    "bfloat16": {"amp": True},
     "no augmentation": {"crop": 0, "flip": False},
     "Mixup and CutMix": {"mixup": 0.2, "cutmix": 0.2},
     "batch of 64": {"batch_size": 64},
-    "learning rates halved": {"float_learning_rate": 1e-3, "learning_rate": 5e-4},
-    "learning rates doubled": {"float_learning_rate": 4e-3, "learning_rate": 2e-3},
+    "rates halved": {"float_learning_rate": 1.5e-3, "learning_rate": 1.5e-3},
+    "rates doubled": {"float_learning_rate": 6e-3, "learning_rate": 6e-3},
 }
 
 
