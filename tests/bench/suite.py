@@ -88,6 +88,9 @@ def _supernet_step(found: Any) -> Iterator[Line]:
         beside = "timm's ViTs of the same shapes, float32"
         yield f"a training step, {name}", f"{x['step_ratio']:.2f} x the time", beside
         yield f"the same without quantizers, {name}", f"{x['float_ratio']:.2f} x the time", beside
+        if "bfloat16_ratio" in x:
+            half = f"{x['bfloat16_ratio']:.2f} x the time"
+            yield f"a training step in bfloat16, {name}", half, beside
         speed = f"{x['eval_ratio']:.2f} x the speed"
         yield f"evaluation of a sliced subnet, {name}", speed, "the extracted one"
     if "peak_mib" in found:

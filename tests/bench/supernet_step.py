@@ -1,11 +1,14 @@
 """What a step of supernet training costs beside plain timm ViTs of the same shapes.
 
-    python tests/bench/supernet_step.py [--json OUT] [--shapes digits tiny small] [--no-memory]
+    python tests/bench/supernet_step.py [--json OUT] [--shapes digits small28 tiny small]
+        [--no-memory]
 
 One thread, CPU time, the sides taking turns within one run; medians. `step_ratio`: forward and
 backward of the largest, the smallest and a random subnet, fake-quantized, over the same of timm
 ViTs in float32, block by block of the same shapes. `float_ratio`: the same with quantization left
 out of the step, which is what slicing and a ViT without fused attention cost: the floor.
+`bfloat16_ratio`: the fake-quantized step with matrices multiplied in bfloat16, over timm's in
+float32; absent where the processor has no instructions for it.
 `eval_ratio`: images a second of a subnet that is sliced from the supernet for each batch, over
 those of the extracted one. `peak_mib`: growth of the resident memory by a deit_small step, in a
 process of its own.
@@ -35,6 +38,7 @@ from qnas._util.timm_support import import_timm
 from qnas.architecture import Architecture
 from qnas.space import SearchSpace
 from qnas.spaces import load_space
+from qnas.supernet.cpu import native
 from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
 
@@ -78,6 +82,7 @@ def shapes() -> dict[str, Shape]:
     )
     return {
         "digits": Shape(load_space("digits"), 64, turns=4 * REPEATS),
+        "small28": Shape(load_space("small28"), 128),
         "tiny": Shape(tiny, 32),
         "small": Shape(small, 32),
     }
@@ -111,7 +116,12 @@ def measure(shape: Shape) -> dict[str, float]:
             logits = forward(supernet.slice(arch), images, quantize=False)
             F.cross_entropy(logits, labels).backward()
 
-    step, reference, floor = side_by_side(sandwich, plain, unquantized, turns=shape.turns)
+    def bfloat16() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            sandwich()
+
+    works = [sandwich, plain, unquantized, *([bfloat16] if native.multiplies_bfloat16() else [])]
+    step, reference, floor, *half = side_by_side(*works, turns=shape.turns)
     with torch.no_grad():
         sliced, alone = side_by_side(
             lambda: supernet(images, largest), lambda: extracted(images), turns=2 * shape.turns
@@ -123,6 +133,7 @@ def measure(shape: Shape) -> dict[str, float]:
         "timm_step_ms": round(1e3 * reference, 1),
         "step_ratio": round(step / reference, 3),
         "float_ratio": round(floor / reference, 3),
+        **({"bfloat16_ratio": round(half[0] / reference, 3)} if half else {}),
         "eval_ratio": round(alone / sliced, 3),
         "eval_images_per_s": round(shape.batch / sliced, 1),
     }

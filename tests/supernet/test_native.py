@@ -90,3 +90,13 @@ def test_kept_content_is_made_once_and_again_when_damaged(tmp_path: Path) -> Non
         path.write_bytes(damage)
         assert kept(path, make) == b"content"
     assert len(made) == 5 and kept(path, make) == b"content" and len(made) == 5
+
+
+def test_bfloat16_needs_instructions_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qnas.supernet.cpu import native
+
+    for flags, fast in (("fpu avx2 avx512f", False), ("fpu avx512_bf16", True)):
+        monkeypatch.setattr(native, "_processor", lambda flags=flags: f"flags : {flags}")
+        assert native.takes_bfloat16("cpu") == native.multiplies_bfloat16() == fast
+        assert native.operators("cpu", bfloat16=True).endswith("bfloat16") == fast
+    assert native.operators("cuda", bfloat16=True) == "torch, bfloat16"
