@@ -24,6 +24,7 @@ from qnas.studies.report.content import ReportContent, figures_content
 from qnas.studies.report.figures import device, front, search
 from qnas.studies.report.figures.bits import bits
 from qnas.studies.report.figures.boards import boards, on_boards
+from qnas.studies.report.figures.certainty import certainty
 from qnas.studies.report.figures.confusion import confusion
 from qnas.studies.report.figures.foldings import foldings
 from qnas.studies.report.figures.ladder import ladder
@@ -43,6 +44,7 @@ __all__ = [
     "plot_boards",
     "plot_confusion_matrix",
     "plot_folding_front",
+    "plot_front_intervals",
     "plot_hypervolume_history",
     "plot_optimization_history",
     "plot_parallel_coordinate",
@@ -164,6 +166,19 @@ def plot_accuracy_ladder(run: Run) -> go.Figure:
     found = verifications(run)
     run.need("plot", bool(found), "verify")
     return ladder(replace(_content(run), verifications=found))
+
+
+def plot_front_intervals(run: Run, *, x: str = "") -> go.Figure:
+    """Plot the front with the 95 % interval of each error, and the 90 % intervals of what a
+    calibration predicts.
+
+    Args:
+        run: A run with at least one evaluated trial.
+        x: An objective, "latency" (ms), "fps" or a resource; by default the first objective with
+            an interval, or the first beside the error.
+    """
+    content = replace(_content(run), search_images=run.manifest.splits.search)
+    return certainty(content, x=x)
 
 
 def plot_confusion_matrix(run: Run, *, pick: str = "knee") -> go.Figure:

@@ -239,6 +239,7 @@ def test_the_figures_are_plotly_s_and_show_the_run(searched: qnas.OpenRun) -> No
         show.plot_hypervolume_history(searched),
         show.plot_resources(searched),
         show.plot_bits(searched),
+        show.plot_front_intervals(searched),
         show.plot_training_loss(searched),
         show.plot_training_accuracy(searched),
     ):
@@ -372,6 +373,7 @@ FIGURES = [
     "plot_boards",
     "plot_confusion_matrix",
     "plot_folding_front",
+    "plot_front_intervals",
     "plot_hypervolume_history",
     "plot_optimization_history",
     "plot_parallel_coordinate",

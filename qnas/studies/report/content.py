@@ -42,6 +42,8 @@ class ReportContent:
         wrong: Some of its wrongly classified images.
         explained: The breakdown of the plan of the first pick.
         curve: The curve of the training.
+        provenance: Labels and values of versions and times.
+        search_images: Number of images of the search split.
         sensitivity: What 4 bits in one matrix cost the first pick.
     """
 
@@ -62,6 +64,8 @@ class ReportContent:
     explained: Explanation | None = None
     curve: TrainingCurve | None = None
     sensitivity: Sensitivity | None = None
+    provenance: tuple[tuple[str, str], ...] = ()
+    search_images: int = 0
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
 from qnas._util.intervals import accuracy_text
 from qnas.accel.folding_search.search import best_plan
+from qnas.studies.progress import duration
 from qnas.studies.report import pictures
 from qnas.studies.report.candidates import candidates
 from qnas.studies.report.columns import column_of
@@ -22,11 +24,13 @@ from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.report.thumbnails import wrong_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
+from qnas.studies.results.network_size import NetworkSize, network_size
 from qnas.studies.results.picks import Pick, missed, w8_share
 from qnas.studies.run.predictions import predictions_of
 from qnas.studies.run.sensitivity import read_sensitivity
 from qnas.studies.run.training_curve import training_curve
 from qnas.studies.run.tuning_record import tuning_of
+from qnas.studies.search.loop import SECONDS
 from qnas.studies.search.trials import failed_trials
 
 if TYPE_CHECKING:
@@ -126,7 +130,7 @@ def content_of(
         limits=limits,
         verifications=verifications,
         tunings={name: tuning for name, tuning in tunings.items() if tuning},
-        study=_on_the_command_line(run.config.name),
+        study=_on_the_command_line(run.files.path),
         calibration=run.calibration,
         report_images=splits.report,
         shown=shown,
@@ -135,6 +139,8 @@ def content_of(
         explained=_explained(run, picks[0]),
         curve=training_curve(run.files),
         sensitivity=read_sensitivity(run.files.sensitivity),
+        provenance=provenance(run),
+        search_images=splits.search,
     )
 
 
@@ -161,10 +167,23 @@ def _trials(records: StudyRecords, budget: int) -> str:
     return "; ".join(texts)
 
 
-def _on_the_command_line(name: str) -> str:
-    """The study's argument on the command line: the name of a shipped study, else NAME.toml."""
-    ours = resources.files("qnas.studies").joinpath(f"{name}.toml").is_file()
-    return name if ours else f"{name}.toml"
+def _on_the_command_line(directory: Path) -> str:
+    """The run's directory as an argument on the command line, seen from the working directory."""
+    path, here = directory.resolve(), Path.cwd().resolve()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def provenance(run: Run) -> tuple[tuple[str, str], ...]:
+    """Labels and values: the versions that began the run, and the times of its stages."""
+    versions = ", ".join(f"{name} {version}" for name, version in run.manifest.versions.items())
+    trained = run.stage_facts("train").get("seconds")
+    searched = run.study.user_attrs.get(SECONDS)
+    times = [
+        f"{name} {duration(seconds)}"
+        for name, seconds in (("training", trained), ("search", searched))
+        if seconds
+    ]
+    return (("versions", versions), *((("times", ", ".join(times)),) if times else ()))
 
 
 def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
@@ -203,6 +222,13 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
     return [
         ("architecture", "", cells(lambda p: p.trial.architecture.key)),
         ("embed dim, depth", "", cells(_size)),
+        ("parameters", "", cells(lambda p: f"{_network(p).parameters:,}")),
+        ("MACs of an image", "", cells(lambda p: f"{_network(p).macs:,}")),
+        (
+            "weights: kB, mean bits",
+            "",
+            cells(lambda p: f"{_network(p).weight_kilobytes:,.1f}, {_network(p).mean_bits:.2f}"),
+        ),
         ("weights in 8-bit rows", "", cells(lambda p: f"{w8_share(p.trial.architecture):.1%}")),
         ("error on the search split", "measured", cells(lambda p: f"{_error(p):.2f} %")),
         *tuned,
@@ -225,6 +251,7 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("FF", known, used("ff")),
         ("DSP", known, used("dsp")),
         ("BRAM18", known, used("bram18")),
+        *((("URAM", known, used("uram")),) if _uses_uram(content) else ()),
         *_calibrated(content),
     ]
 
@@ -240,8 +267,19 @@ def _calibrated(content: ReportContent) -> list[tuple[str, str, list[str]]]:
 
     return [
         (f"{label}, estimate (interval)", "modelled", [cell(name, p) for p in content.picks])
-        for label, name in (("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18"))
+        for label, name in (
+            *(("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18")),
+            *((("URAM", "uram"),) if _uses_uram(content) else ()),
+        )
     ]
+
+
+def _uses_uram(content: ReportContent) -> bool:
+    return any(pick.trial.amount("uram") for pick in content.picks)
+
+
+def _network(pick: Pick) -> NetworkSize:
+    return network_size(pick.trial.architecture)
 
 
 def _size(pick: Pick) -> str:

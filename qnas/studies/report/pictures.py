@@ -6,18 +6,25 @@ from qnas.studies.report.content import ReportContent
 from qnas.studies.report.explanation import Explanation
 from qnas.studies.report.figures.bits import bits_picture
 from qnas.studies.report.figures.boards import boards_picture
+from qnas.studies.report.figures.certainty import certainty_picture
 from qnas.studies.report.figures.confusion import confusion_picture
 from qnas.studies.report.figures.foldings import foldings_picture
 from qnas.studies.report.figures.ladder import ladder_picture
 from qnas.studies.report.figures.sensitivity import sensitivity_picture
 from qnas.studies.report.figures.timeline import timeline_picture
 from qnas.studies.report.figures.training import training_pictures
+from qnas.studies.report.figures.tuned import tuned_picture
 from qnas.studies.report.picture import Picture
 
 
 def of_accuracy(content: ReportContent) -> list[Picture]:
     """The pictures of the picks' accuracies."""
-    return _present(ladder_picture(content), confusion_picture(content))
+    return _present(
+        ladder_picture(content),
+        confusion_picture(content),
+        tuned_picture(content),
+        certainty_picture(content),
+    )
 
 
 def of_networks(content: ReportContent) -> list[Picture]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -12,15 +13,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from qnas._util.intervals import wilson_interval
+from qnas.accel.cost.prediction import Prediction, Range
 from qnas.accel.device import load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.errors import CheckpointError
 from qnas.space import MATRIX_KINDS
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.figures.bits import mean_bits
+from qnas.studies.report.figures.certainty import certainty, certainty_picture
 from qnas.studies.report.figures.confusion import confusion, confusion_picture, shown_classes
+from qnas.studies.report.figures.tuned import tuned, tuned_picture
 from qnas.studies.report.thumbnails import EDGE, data_uri
+from qnas.studies.results.picks import choose
 from qnas.studies.run.predictions import Predictions
+from qnas.studies.run.tuning_record import BeforeAfter, Tuning
 from tests.studies.analytic import SPACE
 from tests.studies.results.test_front import records, trial
 
@@ -90,3 +97,40 @@ def test_a_thumbnail_is_the_image() -> None:
     large = np.random.default_rng(0).random((3, 100, 200), dtype=np.float32)
     picture = Image.open(io.BytesIO(base64.b64decode(data_uri(large).partition(",")[2])))
     assert picture.mode == "RGB" and picture.size == (EDGE, EDGE // 2)
+
+
+def test_the_front_has_the_interval_of_its_error_and_of_its_prediction() -> None:
+    one = trial(0, error=10.0, cycles=10, dsp=100)
+    amounts = {**one.predicted.amounts, "dsp": Range(100, 80, 130)}
+    found = records(replace(one, predicted=Prediction(amounts)))
+    content = ReportContent("a", "b", (), found, (), {}, {}, search_images=50)
+    (front,) = certainty(content).data
+    low, high = wilson_interval(0.1, 50)
+    assert front.error_y.array[0] == pytest.approx(100 * high - 10)
+    assert front.error_y.arrayminus[0] == pytest.approx(10 - 100 * low)
+    assert list(front.x) == [100] and front.error_x.array[0] == 30
+    assert front.error_x.arrayminus[0] == 20
+    picture = certainty_picture(content)
+    assert picture is not None and "50 images" in picture.caption
+    assert "calibrated dsp" in picture.caption
+    plain = certainty_picture(replace(content, records=RECORDS))
+    assert plain is not None and "without an interval" in plain.caption
+
+
+def test_a_tuned_pick_is_drawn_before_and_after() -> None:
+    found = records(trial(0, error=10.0, cycles=10, dsp=1))
+    before = BeforeAfter(inherited=0.9, tuned=0.94)
+    tuning = Tuning("", "", search=BeforeAfter(0.91, 0.93), report=before)
+    content = ReportContent(
+        *("a", "b", (), found, choose(found, ()), {}, {}),
+        tunings={"knee": tuning},
+        report_images=200,
+    )
+    drawn = tuned(content).data[-1]
+    assert list(drawn.y) == pytest.approx([10.0, 6.0]) and drawn.name == "A knee"
+    low, high = wilson_interval(0.06, 200)
+    assert drawn.error_y.array[1] == pytest.approx(100 * high - 6)
+    assert drawn.error_y.arrayminus[1] == pytest.approx(6 - 100 * low)
+    picture = tuned_picture(content)
+    assert picture is not None and "200 images" in picture.caption
+    assert tuned_picture(replace(content, tunings={})) is None
