@@ -86,8 +86,13 @@ def test_the_study_is_optuna_s_with_names_and_its_journal_is_read_by_optuna(
 
 def test_the_study_becomes_a_data_frame(searched: qnas.OpenRun) -> None:
     pytest.importorskip("pandas")
-    frame = searched.study.trials_dataframe(("number", "value", "params"))
+    frame = searched.study.trials_dataframe()
     assert len(frame) == 12
+    front = searched.front()
+    for name in ("fps", "cycles", "lut", "ff", "dsp", "bram18", "uram"):
+        found = frame.set_index("number")[f"user_attrs_{name}"]
+        assert found.dtype.kind in "if"
+        assert [found[t.number] for t in front] == [t.predicted.value(name) for t in front]
     assert {"values_error", "values_latency", "values_stream", "params_depth"} <= set(frame)
 
 

@@ -37,6 +37,16 @@ def live_trial(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
     return optuna.Trial(study, trial._trial_id)
 
 
+def attach_to_finished(study: optuna.Study, trial: FrozenTrial, artifact_id: str) -> None:
+    """Show an artifact of `study` on a finished trial too, whose own attributes cannot change: the
+    dashboard also reads artifacts of trials from the study."""
+    storage = study._storage
+    kept = storage.get_study_system_attrs(study._study_id)
+    meta = kept[f"artifacts:{artifact_id}"]
+    key = f"dashboard:artifacts:{trial._trial_id}:{artifact_id}"
+    storage.set_study_system_attr(study._study_id, key, meta)
+
+
 def entries_read(backend: JournalFileBackend) -> int:
     """The number of journal entries that `backend` has read from its file."""
     return len(backend._log_number_offset) - 1

@@ -21,11 +21,12 @@ from optuna.trial import FrozenTrial
 
 from qnas.accel.device import Resource
 from qnas.errors import DependencyError, problem
-from qnas.studies.optuna_internals import live_trial
+from qnas.studies.optuna_internals import attach_to_finished, live_trial
 from qnas.studies.report.content import figures_content
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose, w8_share
 from qnas.studies.search.trials import TrialRecord
+from qnas.studies.storage.read_only_copy import PICKS
 from qnas.studies.storage.stoppable import name_metrics
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class Mirror:
     def update(self) -> int:
         """Add the run's new trials since the last call; return their number."""
         source = self._run.study
+        picks = source.user_attrs.get(PICKS)
+        if picks is not None:
+            self.study.set_user_attr(PICKS, picks)
         known = len(self.study.get_trials(deepcopy=False))
         new = [t for t in source.get_trials(deepcopy=False)[known:] if t.state.is_finished()]
         self.study.add_trials(mirrored(trial) for trial in new)
@@ -112,16 +116,20 @@ class Mirror:
             save_plotly_graph_object(self.study, figure, graph_object_id=f"qnas{index}")
 
     def _attach(self) -> None:
-        """Attach new or changed reports and projects as artifacts of the study."""
+        """Attach new or changed reports and projects as artifacts of the study, and projects as
+        artifacts of their picks' trials."""
         for source in (self._run.files.report, *self._run.files.picks.glob("*/project")):
             stamp = (str(source), source.stat().st_mtime_ns) if source.exists() else None
             if stamp is None or stamp in self._attached:
                 continue
             self._attached.add(stamp)
             path = self._archive(source) if source.is_dir() else source
-            upload_artifact(
+            artifact = upload_artifact(
                 artifact_store=self.artifacts, file_path=str(path), study_or_trial=self.study
             )
+            number = self.study.user_attrs.get(PICKS, {}).get(source.parent.name)
+            if source.is_dir() and number is not None:
+                attach_to_finished(self.study, self.study.trials[number], artifact)
 
     def _archive(self, project: Path) -> Path:
         name = self._folder / f"{project.parent.name}-project"

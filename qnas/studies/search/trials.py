@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from qnas._util.serialization import decode, encode
-from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.accel.cost.prediction import Prediction
 from qnas.architecture import Architecture
 from qnas.studies.search.evaluation import EarlyStopped, Evaluation, Failure, Infeasible, Result
@@ -27,6 +27,7 @@ from qnas.studies.search.sampler import (
 from qnas.studies.storage.shared import IDENTITY
 
 ESTIMATE, PREDICTED, KEY, REASON, TRACEBACK = "estimate", "predicted", "key", "reason", "traceback"
+AMOUNT_ATTRS = ("fps", "cycles", *RESOURCES)  # plain numbers for tables and plots of Optuna
 WRONG = "wrong"  # with racing: the flags of the misclassified images
 
 
@@ -111,7 +112,8 @@ def make_trial(
     """Make an ordinary Optuna trial of an outcome.
 
     The state is COMPLETE for an Evaluation; PRUNED, with constraints and without values, for an
-    infeasible or early-stopped proposal; FAIL, with reason and traceback, for a failure. The trial
+    infeasible or early-stopped proposal; FAIL, with reason and traceback, for a failure. Planned
+    trials have their predicted amounts as user attributes (AMOUNT_ATTRS). The trial
     lasts from `begun` to now, the same for all trials of a batch.
     """
     attrs: dict[str, object] = {KEY: key}
@@ -120,6 +122,7 @@ def make_trial(
         if result.traceback:
             attrs[TRACEBACK] = result.traceback
     else:
+        attrs |= {name: result.predicted.value(name) for name in AMOUNT_ATTRS}
         attrs[ESTIMATE] = encode(result.estimate)
         if result.predicted != Prediction.of(result.estimate):
             attrs[PREDICTED] = encode(result.predicted)

@@ -32,6 +32,7 @@ from qnas.studies.stages.kernels import (
 )
 from qnas.studies.stages.multi_network import facts_of, is_described
 from qnas.studies.stages.search import searched
+from qnas.studies.storage.read_only_copy import PICKS
 
 STAGE = "export"
 LOGIT_IMAGES = 2048  # images of the training split that determine the step of the logits
@@ -57,6 +58,7 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     run.need(STAGE, searched(run), "search")
     chosen = picks(run)
     _remove_others(run, chosen)
+    _record_picks(run, chosen)
     own = [kernel_of(run, pick) for pick in chosen]
     missing = [kernel for kernel in own if not _whole(run, kernel, progress)]
     progress.stage(
@@ -152,6 +154,13 @@ def _remove_others(run: Run, chosen: tuple[Pick, ...]) -> None:
     for folder in run.files.picks.glob("*"):
         if folder.is_dir() and PICK_NAME.fullmatch(folder.name) and folder.name not in names:
             shutil.rmtree(folder)
+
+
+def _record_picks(run: Run, chosen: tuple[Pick, ...]) -> None:
+    """Write the picks' trials as an attribute of the study; copies show it on the trials."""
+    numbers = {pick.name: pick.trial.number for pick in chosen}
+    if run.study.user_attrs.get(PICKS) != numbers:
+        run.study.set_user_attr(PICKS, numbers)
 
 
 def _write_subnet(run: Run, pick: Pick, files: PickDirectory) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from qnas.objectives.base import Direction
 from qnas.studies.storage.journal import open_study
 from qnas.studies.storage.mending import direction_numbers, read_content
 from qnas.studies.storage.stoppable import name_metrics
+
+PICKS = "picks"  # of a study: the number of each pick's trial
+PICK = "pick"  # of a trial in a copy: the names of its picks
 
 
 class JournalReader:
@@ -41,9 +46,9 @@ class JournalReader:
 
     def _read(self) -> optuna.Study:
         with tempfile.TemporaryDirectory(prefix="qnas-study-") as folder:
-            copy = Path(folder) / "study.journal"
-            copy.write_bytes(self._whole(self._journal.read_bytes()))
-            return _in_memory(open_study(copy, name=self._name, directions=self._directions))
+            path = Path(folder) / "study.journal"
+            path.write_bytes(self._whole(self._journal.read_bytes()))
+            return _in_memory(open_study(path, name=self._name, directions=self._directions))
 
     def _whole(self, data: bytes) -> bytes:
         """A journal without its damaged lines; one warning reports them."""
@@ -64,5 +69,18 @@ def _in_memory(source: optuna.Study) -> optuna.Study:
     study = optuna.create_study(study_name=source.study_name, directions=source.directions)
     for name, value in source.user_attrs.items():
         study.set_user_attr(name, value)
-    study.add_trials(source.get_trials(deepcopy=False))
+    picks: dict[int, list[str]] = {}
+    for name, number in source.user_attrs.get(PICKS, {}).items():
+        picks.setdefault(number, []).append(name)
+    study.add_trials(
+        _with_pick(trial, ", ".join(picks[trial.number])) if trial.number in picks else trial
+        for trial in source.get_trials(deepcopy=False)
+    )
     return study
+
+
+def _with_pick(trial: FrozenTrial, names: str) -> FrozenTrial:
+    """A copy of a trial with its picks' names: in a storage, finished trials cannot change."""
+    picked = copy.copy(trial)
+    picked.user_attrs = {**trial.user_attrs, PICK: names}
+    return picked
