@@ -1,9 +1,11 @@
-"""Accuracy of subnets, for a whole generation in one pass over images in memory; cached by key."""
+"""Accuracy of subnets, for a generation at a time, on images in memory; cached by key."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,16 +15,47 @@ from qnas.architecture import Architecture
 from qnas.data.files import DecodedImages, ImageFiles
 from qnas.data.image_set import Images
 from qnas.objectives.base import Candidate, Direction
+from qnas.objectives.metrics import class_accuracies, in_top, macro_f1
 from qnas.supernet.forward import forward
-from qnas.supernet.model import Supernet
+from qnas.supernet.model import Subnet, Supernet
 from qnas.supernet.threads import torch_threads
 
 BATCH = 512
 FIRST_PART, GROWTH = 20, 1.5  # racing: 1/20 of the images first; the total then grows by half
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How well a subnet classifies, as fractions 0..1.
+
+    Attributes:
+        top1: Share of images that get their class.
+        top5: Share of images whose class is among the five most likely ones.
+        macro_f1: Mean F1 of the classes.
+        worst_class: Accuracy of the class with the lowest one.
+    """
+
+    top1: float
+    top5: float
+    macro_f1: float
+    worst_class: float
+
+    @classmethod
+    def of(
+        cls, labels: NDArray[np.int64], predicted: NDArray[np.int64], in_top5: NDArray[np.bool_]
+    ) -> Self:
+        """Compute them from classes, predicted classes and whether the class is in the top 5, each
+        (n,)."""
+        return cls(
+            float((predicted == labels).mean()),
+            float(in_top5.mean()),
+            macro_f1(labels, predicted),
+            float(np.nanmin(class_accuracies(labels, predicted))),
+        )
+
+
 class AccuracyEvaluator:
-    """Top-1 accuracy of fake-quantized subnets on fixed images (n, C, H, W)."""
+    """Accuracy of fake-quantized subnets on fixed images (n, C, H, W), of labels (n,)."""
 
     def __init__(
         self,
@@ -34,13 +67,21 @@ class AccuracyEvaluator:
     ) -> None:
         self._supernet = supernet
         # Images on disk are decoded once and kept as bytes, since every candidate uses all of them.
-        self._images = DecodedImages.of(images) if isinstance(images, ImageFiles) else images
-        self._labels = torch.from_numpy(labels)
+        self.images: Images = DecodedImages.of(images) if isinstance(images, ImageFiles) else images
+        self.labels = labels
         self._threads = threads
-        self._known: dict[str, float] = {}
+        self._known: dict[str, Scores] = {}
+
+    def subnet(self, arch: Architecture) -> Subnet:
+        """Extract a subnet with its weights."""
+        return self._supernet.extract(arch)
 
     def top1(self, architectures: Sequence[Architecture]) -> list[float]:
         """Compute the top-1 accuracy of each architecture, a fraction 0..1, cached by key."""
+        return [found.top1 for found in self.scores(architectures)]
+
+    def scores(self, architectures: Sequence[Architecture]) -> list[Scores]:
+        """Compute the scores of each architecture, cached by key."""
         with torch_threads(self._threads):
             for arch in architectures:
                 if arch.key not in self._known:
@@ -48,7 +89,7 @@ class AccuracyEvaluator:
         return [self._known[arch.key] for arch in architectures]
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
     @torch.no_grad()
     def wrong(
@@ -61,30 +102,30 @@ class AccuracyEvaluator:
         """
         found, count = np.zeros(0, dtype=bool), math.ceil(len(order) / FIRST_PART)
         with torch_threads(self._threads):
-            subnet = self._supernet.extract(arch)
+            subnet = self.subnet(arch)
             while len(found) < len(order) and (limit is None or found.sum() < limit):
                 stop = len(order) if limit is None else count
                 chosen = order[len(found) : min(stop, len(found) + BATCH)]
-                classes = subnet(torch.from_numpy(self._images[chosen])).argmax(dim=1)
-                right = (classes == self._labels[torch.from_numpy(chosen)]).numpy()
-                found = np.concatenate([found, ~right])
+                classes = subnet(torch.from_numpy(self.images[chosen])).argmax(dim=1).numpy()
+                found = np.concatenate([found, classes != self.labels[chosen]])
                 count = max(count, math.ceil(len(found) * GROWTH))
         return found
 
     def float_top1(self, arch: Architecture) -> float:
         """Compute the top-1 accuracy of one subnet without quantization, a fraction 0..1."""
         with torch_threads(self._threads):
-            return self._evaluate(arch, quantize=False)
+            return self._evaluate(arch, quantize=False).top1
 
     @torch.no_grad()
-    def _evaluate(self, arch: Architecture, *, quantize: bool = True) -> float:
-        weights = self._supernet.extract(arch).weights
-        starts = range(0, len(self._images), BATCH)
-        device = weights.position.device
-        batches = (torch.from_numpy(self._images[i : i + BATCH]).to(device) for i in starts)
-        logits = (forward(weights, batch, quantize=quantize) for batch in batches)
-        classes = torch.cat([batch.argmax(dim=1).cpu() for batch in logits])
-        return (classes == self._labels).double().mean().item()
+    def _evaluate(self, arch: Architecture, *, quantize: bool = True) -> Scores:
+        weights = self.subnet(arch).weights
+        predicted, in_top5 = [], []
+        for start in range(0, len(self.images), BATCH):
+            batch = torch.from_numpy(self.images[start : start + BATCH])
+            logits = forward(weights, batch, quantize=quantize).numpy()
+            predicted.append(logits.argmax(axis=1))
+            in_top5.append(in_top(logits, self.labels[start : start + BATCH]))
+        return Scores.of(self.labels, np.concatenate(predicted), np.concatenate(in_top5))
 
 
 class ErrorObjective:
@@ -109,3 +150,19 @@ class ErrorObjective:
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
         top1 = self._evaluator.top1([c.architecture for c in candidates])
         return [100.0 * (1.0 - accuracy) for accuracy in top1]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreObjective:
+    """One of the evaluator's `Scores` beside top-1, in percent."""
+
+    evaluator: AccuracyEvaluator
+    score: str
+    name: str
+    direction: Direction
+    unit: str = "%"
+
+    def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
+        found = self.evaluator.scores([c.architecture for c in candidates])
+        shares = [100.0 * float(getattr(scores, self.score)) for scores in found]
+        return [100.0 - s for s in shares] if self.direction == "minimize" else shares

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,22 @@ from qnas.accel.cost.estimate import Estimate
 from qnas.accel.cost.prediction import Prediction
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
+from qnas.data.image_set import Images
+from qnas.errors import ConfigError, problem
+
+if TYPE_CHECKING:
+    from qnas.supernet.model import Subnet
 
 Direction = Literal["minimize", "maximize"]
+
+
+class SubnetSource(Protocol):
+    """Protocol: gives the subnets of a trained supernet, and the images of the search split."""
+
+    images: Images
+    labels: NDArray[np.int64]
+
+    def subnet(self, arch: Architecture, /) -> Subnet: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +40,41 @@ class Candidate:
         plan: The hardware plan of `architecture`.
         estimate: The cost model's amounts of `plan`.
         predicted: The amounts that objectives read: the estimate after the study's calibration.
+        source: The trained weights and the images of the search split; None for a candidate that
+            was made without them.
     """
 
     architecture: Architecture
     plan: HardwarePlan
     estimate: Estimate
     predicted: Prediction
+    source: SubnetSource | None = field(default=None, repr=False, compare=False)
+
+    def subnet(self) -> Subnet:
+        """Extract the subnet with its trained weights, callable on images (B, C, H, W).
+
+        Raises:
+            ConfigError: The candidate was made without trained weights.
+        """
+        return self._trained().subnet(self.architecture)
+
+    def search_split(self) -> tuple[Images, NDArray[np.int64]]:
+        """Return the images (n, C, H, W) and labels (n,) of the search split.
+
+        Slices and index arrays of the images give float32 arrays. The report split is never given
+        to an objective.
+
+        Raises:
+            ConfigError: The candidate was made without them.
+        """
+        source = self._trained()
+        return source.images, source.labels
+
+    def _trained(self) -> SubnetSource:
+        if self.source is None:
+            rule, remedy = "must come from a study that searches", "Evaluate it in a run."
+            raise ConfigError(problem("candidate", rule, "one without weights", remedy))
+        return self.source
 
     @classmethod
     def modelled(cls, architecture: Architecture, plan: HardwarePlan, estimate: Estimate) -> Self:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 GROUP = "qnas.objectives"
+# Objectives of the images beside `error`, and the field of `Scores` that each reads.
+SCORES = {"top5_error": "top5", "macro_f1": "macro_f1", "worst_class": "worst_class"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class ObjectiveInfo:
 
 _INFOS = (
     ObjectiveInfo("error", "%", "minimize", "top-1 error on the search split, fake-quantized"),
+    ObjectiveInfo("top5_error", "%", "minimize", "top-5 error, as `error`"),
+    ObjectiveInfo("macro_f1", "%", "maximize", "mean F1 of the classes, as `error`"),
+    ObjectiveInfo("worst_class", "%", "maximize", "accuracy of the worst class, as `error`"),
     ObjectiveInfo("latency", "ms", "minimize", "one image at the plan's clock"),
     ObjectiveInfo("fps", "images/s", "maximize", "batch 1 at the plan's clock"),
     ObjectiveInfo("energy", "mJ", "minimize", "one image, a model of operations and bytes"),
@@ -151,4 +156,8 @@ def _make(name: str, evaluator: AccuracyEvaluator, device: Device) -> Objective:
         from qnas.objectives.accuracy import ErrorObjective
 
         return ErrorObjective(evaluator)
+    if name in SCORES:
+        from qnas.objectives.accuracy import ScoreObjective
+
+        return ScoreObjective(evaluator, SCORES[name], name, objective_info(name).direction)
     return modelled_objective(name, device) or own_objective(name)

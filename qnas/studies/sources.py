@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from qnas._util.extensions import is_reference, reference_of
 from qnas.accel.device import Device
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qnas.objectives.base import Objective
 
     DataSource = str | GivenImages | ImageSet | Callable[[], ImageSet]
-    ObjectiveSource = str | Objective
+    ObjectiveSource: TypeAlias = str | Objective
     Objectives = Sequence[ObjectiveSource]
     Limits = Mapping[ObjectiveSource, float]
 else:  # types in a TOML file, and in a Study after its objects are replaced by names

@@ -28,6 +28,10 @@ class AccuracyLadder(Value):
         floating: Of the network in PyTorch without quantization, on the whole split; None where an
             earlier version verified.
         floating_interval: Low and high end.
+        top5: Share of images whose class is among the five most likely ones of the integer
+            reference, on the whole split; None where an earlier version verified.
+        macro_f1: Mean F1 of the classes, of the same.
+        classes: Accuracy of each class, of the same; None for a class without images.
     """
 
     fake_quant: float
@@ -40,6 +44,9 @@ class AccuracyLadder(Value):
     hls_interval: tuple[float, float]
     floating: float | None = None
     floating_interval: tuple[float, float] | None = None
+    top5: float | None = None
+    macro_f1: float | None = None
+    classes: tuple[float | None, ...] = ()
 
     @classmethod
     def of(
@@ -51,6 +58,9 @@ class AccuracyLadder(Value):
         hls: float,
         simulated_images: int,
         floating: float | None = None,
+        top5: float | None = None,
+        macro_f1: float | None = None,
+        classes: tuple[float | None, ...] = (),
     ) -> Self:
         """The ladder of these accuracies, with their intervals."""
         return cls(
@@ -64,6 +74,9 @@ class AccuracyLadder(Value):
             wilson_interval(hls, simulated_images),
             floating,
             None if floating is None else wilson_interval(floating, images),
+            top5,
+            macro_f1,
+            classes,
         )
 
 

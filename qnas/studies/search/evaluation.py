@@ -12,7 +12,7 @@ from qnas.accel.cost.prediction import UNCALIBRATED, Prediction, Predictor
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import EvaluationError, problem
-from qnas.objectives.base import Candidate, Objective
+from qnas.objectives.base import Candidate, Objective, SubnetSource
 from qnas.objectives.hardware import MODELLED
 from qnas.studies.search.genome import Proposal
 
@@ -93,7 +93,8 @@ class Evaluator:
     """Evaluates a generation at a time, the modelled objectives before those that need images.
 
     `planner` maps an architecture and a share of the DSPs to a plan and its estimate; `limits` are
-    the usable amounts of each resource, `bounds` the study's own limits.
+    the usable amounts of each resource, `bounds` the study's own limits; `source` gives objectives
+    the subnets themselves.
     """
 
     objectives: tuple[Objective, ...]
@@ -101,6 +102,7 @@ class Evaluator:
     limits: Mapping[str, int]
     bounds: tuple[UserLimit, ...] = ()
     predictor: Predictor = UNCALIBRATED
+    source: SubnetSource | None = None
 
     def __call__(self, proposals: Sequence[Proposal]) -> list[Result]:
         """Evaluate `proposals` and return one result each, in order. Exceptions and `sys.exit`
@@ -126,7 +128,7 @@ class Evaluator:
         except Exception as error:
             return failure("plan", error)
         predicted = self.predictor.predict(estimate)
-        candidate = Candidate(proposal.architecture, plan, estimate, predicted)
+        candidate = Candidate(proposal.architecture, plan, estimate, predicted, self.source)
         modelled = [b.objective for b in self.bounds if isinstance(b.objective, MODELLED)]
         (values,) = self.values([candidate], modelled)
         if isinstance(values, Failure):

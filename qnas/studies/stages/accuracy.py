@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qnas.data.image_set import Images
 from qnas.integer.network import IntegerNetwork
+from qnas.objectives.metrics import class_accuracies, in_top, macro_f1
 from qnas.studies.run.predictions import Predictions
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import supernet_of
@@ -21,16 +22,28 @@ BATCH_VALUES, LARGEST_BATCH = 2_400_000, 256  # values of the images of a batch;
 class ReportAccuracy:
     """Top-1 accuracies on all images of the report split, as fractions: of the subnet without
     quantization, of the fake-quantized subnet, and of its integer network, whose `predictions`
-    hold the class of every image."""
+    hold the class of every image and whose `top5` is its top-5 accuracy."""
 
     floating: float
     fake_quant: float
     integer: float
+    top5: float
     predictions: Predictions
 
     @property
     def images(self) -> int:
         return len(self.predictions.labels)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes, of the integer network."""
+        return macro_f1(self.predictions.labels, self.predictions.predicted)
+
+    @property
+    def classes(self) -> tuple[float | None, ...]:
+        """Accuracy of each class, of the integer network; None for a class without images."""
+        found = class_accuracies(self.predictions.labels, self.predictions.predicted)
+        return tuple(None if np.isnan(share) else float(share) for share in found)
 
 
 def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
@@ -41,17 +54,24 @@ def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
     architecture = network.architecture
     evaluator = AccuracyEvaluator(supernet_of(run, architecture), images, labels)
     (fake_quant,) = evaluator.top1([architecture])
-    predicted = _integer_classes(network, images)
+    predicted, top5 = _integer_classes(network, images, labels)
     return ReportAccuracy(
         evaluator.float_top1(architecture),
         fake_quant,
         float((predicted == labels).mean()),
+        float(top5.mean()),
         Predictions(run.splits.report, labels, predicted),
     )
 
 
-def _integer_classes(network: IntegerNetwork, images: Images) -> NDArray[np.int64]:
-    """(n,): the class of each image."""
+def _integer_classes(
+    network: IntegerNetwork, images: Images, labels: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(n,) each: the class of each image, and whether the right one is among the top 5."""
     batch = min(LARGEST_BATCH, max(1, BATCH_VALUES // math.prod(images.shape[1:])))
-    parts = [network.predict(images[i : i + batch]) for i in range(0, len(images), batch)]
-    return np.concatenate(parts)
+    classes, top5 = [], []
+    for first in range(0, len(images), batch):
+        logits = network.logits(network.quantize_images(images[first : first + batch]))
+        classes.append(logits.argmax(axis=1))
+        top5.append(in_top(logits, labels[first : first + batch]))
+    return np.concatenate(classes), np.concatenate(top5)

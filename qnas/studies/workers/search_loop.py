@@ -129,4 +129,5 @@ def _make_evaluator(run: Run) -> Evaluator:
         limits=run.limits,
         bounds=tuple(map(UserLimit, wanted[own:], run.config.limit_values.values())),
         predictor=run.predictor,
+        source=accuracy,
     )
