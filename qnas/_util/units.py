@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 
 def cycles_to_ms(cycles: float, *, clock_mhz: float) -> float:
     """Milliseconds that `cycles` take at `clock_mhz`."""
@@ -11,6 +13,14 @@ def cycles_to_ms(cycles: float, *, clock_mhz: float) -> float:
 def fps(cycles: float, *, clock_mhz: float) -> float:
     """Images per second of a stream in which each image takes `cycles` at `clock_mhz`."""
     return clock_mhz * 1e6 / cycles
+
+
+def plain_number(value: float, *, digits: int = 4) -> str:
+    """Format a number without an exponent: `digits` significant digits, or all of the digits before
+    the point; commas between thousands."""
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.{digits}g}'):,f}"
 
 
 def ceil_div(value: int, by: int) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from qnas.cli.output import result, settings
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rich.table import Table
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path("the table that comes with qnas")
 
+STDOUT = Path("-")
 SHARES = ("mape_raw", "mape", "coverage_90", "width_90", "extrapolated")
 TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapolated", "order (tau)")
 
@@ -53,8 +56,10 @@ TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapola
 @click.option(
     "--json",
     "out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the scores to this JSON file.",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    is_flag=False,
+    flag_value=STDOUT,
+    help="Write the scores to this JSON file; without a value, print them as JSON.",
 )
 @click.option(
     "--html",
@@ -89,7 +94,7 @@ def command(
         rule = "must go with --pairs"
         raise ConfigError(problem("--evaluate, --leave-one-out", rule, "none of it", "See --help."))
     if reports is not None and file is not None:
-        _from_reports(reports, file)
+        _from_reports(reports, file, out)
     elif blocks is not None:
         _say(*_of_blocks(blocks), out, html)
     elif pairs is not None:
@@ -126,21 +131,30 @@ def _of_blocks(blocks: Path) -> tuple[Mapping[str, Predicted], str, str]:
 def _say(
     predictions: Mapping[str, Predicted], what: str, title: str, out: Path | None, html: Path | None
 ) -> None:
-    from qnas._util.serialization import write_atomically, write_json
+    from qnas._util.serialization import write_atomically
     from qnas.accel.calibration.evaluation import score
     from qnas.cli.console import printer
 
     scores = score(predictions)
-    printer().print(_table(scores, title))
-    if out is not None:
-        write_json(out, scores)
+    _give(scores, out, lambda: printer().print(_table(scores, title)))
     if html is not None:
         from qnas.studies.report.calibration import page
 
         write_atomically(html, page(predictions, scores, what=what))
 
 
-def _from_reports(reports: Path, file: Path) -> None:
+def _give(scores: Any, out: Path | None, show: Callable[[], None]) -> None:
+    """Print the scores: as JSON if `out` is "-", else by `show`, and also to the file `out`."""
+    from qnas._util.serialization import write_json
+
+    if out == STDOUT:
+        settings().json = True
+    elif out is not None:
+        write_json(out, scores)
+    result(lambda: scores, show)
+
+
+def _from_reports(reports: Path, file: Path, out: Path | None) -> None:
     """Write the calibration file and print its accuracy on designs left out of the fit."""
     from rich.table import Table
 
@@ -162,7 +176,16 @@ def _from_reports(reports: Path, file: Path) -> None:
         table.add_row(
             name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half_width):.3f}", estimator
         )
-    printer().print(table)
+    scores = {
+        name: {
+            "mape_raw": before,
+            "mape": after,
+            "factor_90": math.exp(half_width),
+            "by": estimator,
+        }
+        for name, before, after, half_width, estimator in zip(RESOURCES, *columns, strict=True)
+    }
+    _give(scores, out, lambda: printer().print(table))
 
 
 def _table(scores: Scores, title: str) -> Table:

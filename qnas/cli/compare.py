@@ -3,31 +3,81 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from qnas.cli.address import complete
+from qnas.cli.output import note, result
+from qnas.cli.stage import run_directory, runs_option, trust_option
+
+if TYPE_CHECKING:
+    from qnas.studies.report.comparison import Comparison
+
 
 @click.command("compare")
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("studies", metavar="STUDY...", nargs=-1, shell_complete=complete)
+@runs_option
 @click.option("--fps", type=float, multiple=True, help="FPS to compare at; may be repeated.")
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write this page."
 )
-@click.option("--trust", is_flag=True, help="Execute the Python files that the runs name.")
-def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None, trust: bool) -> None:
+@trust_option
+def command(
+    studies: tuple[str, ...],
+    runs: Path,
+    fps: tuple[float, ...],
+    html: Path | None,
+    trust: bool,
+) -> None:
     """Compare two or more runs: fronts, hypervolumes, the most accurate candidate at each speed.
 
-    RUNS are run directories such as runs/NAME; all must use the same data. Without --fps, the
-    runs are compared at the FPS targets of their studies.
+    STUDY... are runs such as runs/NAME, or studies whose runs are in --runs; all must use the same
+    data. Without --fps, the runs are compared at the FPS targets of their studies.
     """
+    from qnas.studies.report.compare_page import render_comparison
+    from qnas.studies.report.comparison import compare
+
+    found = compare([run_directory(text, runs) for text in studies], fps=fps, trust=trust)
+    result(lambda: _document(found), lambda: _show(found))
+    if html is not None:
+        from qnas._util.serialization import write_atomically
+
+        write_atomically(html, render_comparison(found))
+        note(f"Page: {html}")
+
+
+def _document(found: Comparison) -> dict[str, Any]:
+    """What --json prints."""
+    return {
+        "objectives": found.objectives,
+        "runs": [
+            {
+                "run": run.label,
+                "device": run.device,
+                "trials": len(run.records.trials),
+                "front": len(run.front),
+                "hypervolume": found.volume(run),
+                "dominated_share": found.beaten(run),
+                "at_fps": {
+                    str(target): best and {"trial": best.number, "fps": best.fps, **best.values}
+                    for target in found.targets
+                    for best in [found.best(run, target)]
+                },
+            }
+            for run in found.runs
+        ],
+        "cautions": found.cautions,
+    }
+
+
+def _show(found: Comparison) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from qnas.cli.console import printer
-    from qnas.studies.report.compare_page import render_comparison, study_rows, target_rows
-    from qnas.studies.report.comparison import compare
+    from qnas.studies.report.compare_page import study_rows, target_rows
 
-    found = compare(runs, fps=fps, trust=trust)
     table = Table(title="Side by side", title_justify="left")
     table.add_column("")
     for run in found.runs:
@@ -42,8 +92,3 @@ def command(runs: tuple[Path, ...], fps: tuple[float, ...], html: Path | None, t
     console.print(table)
     for caution in found.cautions:
         console.print(caution)
-    if html is not None:
-        from qnas._util.serialization import write_atomically
-
-        write_atomically(html, render_comparison(found))
-        click.echo(f"Page: {html}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -12,41 +14,66 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from qnas._util.intervals import accuracy_text
+from qnas.studies.progress import duration
 
 PLAIN_LINES = 10
+RUNGS = ("inherited", "tuned", "integer", "C++")
 LINE_S = 25.0  # the longest time between two lines, if a stage reports as often
+SILENCE_S = 60.0  # the longest time without a line, whatever the stage reports
 
 
 class ConsoleProgress:
-    """Shows a bar on a terminal; elsewhere prints one line per stage, about ten of progress, and
-    more in stages that take minutes."""
+    """Shows a bar on a terminal; elsewhere prints lines, each with its time of day: one per stage,
+    about ten of its progress, and one after every minute without a line."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(
+        self, console: Console, *, every_step: bool = False, silence_s: float = SILENCE_S
+    ) -> None:
+        self._console, self._every_step, self._silence_s = console, every_step, silence_s
         self._bar: Progress | None = None
-        self._tenth = 0
-        self._printed = time.monotonic()
+        self._tenth, self._last = 0, "starting"
+        self._began = self._printed = time.monotonic()
+        self._lock, self._ended = threading.Lock(), threading.Event()
 
     def __enter__(self) -> ConsoleProgress:
+        if not (self._console.is_terminal or self._console.quiet):
+            threading.Thread(target=self._break_silence, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         self._close()
 
     def stage(self, name: str, note: str) -> None:
         self._close()
-        self._tenth, self._printed = 0, time.monotonic()
-        self._console.print(f"[bold]{name:<7}[/bold] {escape(note)}", highlight=False)
+        self._tenth, self._last, self._began = 0, f"{name} goes on", time.monotonic()
+        self._print(f"[bold]{name:<7}[/bold] {escape(note)}")
 
     def advance(self, done: int, total: int, note: str) -> None:
         if self._console.is_terminal:
-            self._advance_bar(done, total, note)
-        elif (tenth := done * PLAIN_LINES // total) > self._tenth or self._late():
-            self._tenth, self._printed = tenth, time.monotonic()
-            self._console.print(f"        {done}/{total}  {escape(note)}", highlight=False)
+            return self._advance_bar(done, total, note)
+        self._last = f"{done}/{total}  {note}"
+        tenth = done * PLAIN_LINES // total
+        if self._every_step or tenth > self._tenth or self._silent_s() >= LINE_S:
+            self._tenth = tenth
+            self._print(f"        {done}/{total}  {escape(note)}")
 
-    def _late(self) -> bool:
-        return time.monotonic() - self._printed >= LINE_S
+    def _print(self, line: str) -> None:
+        """Print a line; with its time where it may be read later, as from the log of a job."""
+        stamp = "" if self._console.is_terminal else f"{datetime.now():%Y-%m-%d %H:%M:%S}  "
+        with self._lock:
+            self._printed = time.monotonic()
+            self._console.print(f"{stamp}{line}", highlight=False)
+
+    def _silent_s(self) -> float:
+        return time.monotonic() - self._printed
+
+    def _break_silence(self) -> None:
+        """Repeat what was last known after every minute without a line, until the end."""
+        while not self._ended.wait(max(self._silence_s - self._silent_s(), 0.01)):
+            if self._silent_s() >= self._silence_s:
+                since = duration(time.monotonic() - self._began)
+                self._print(f"        {escape(self._last)}  ({since} in this stage)")
 
     def _advance_bar(self, done: int, total: int, note: str) -> None:
         if self._bar is None:
@@ -168,6 +195,34 @@ def probe_table(name: str, probe: Mapping[str, Any]) -> Table:
         distances = (one[kind] for kind in ("raw", "war", "waw"))
         shown = ["-" if distance is None else f"{distance:,}" for distance in distances]
         table.add_row(one["loop"], one["memory"], *map(str, counts), *shown)
+    return table
+
+
+def tuning_table(picks: Sequence[dict[str, Any]]) -> Table:
+    """The table with one row per tuned pick, from summary.json."""
+    title = "Accuracy of tuned picks (report split; 95 % intervals)"
+    table = Table(title=title, title_justify="left")
+    table.add_column("pick")
+    for title in (*RUNGS, "mismatches", "made of", "search split"):
+        table.add_column(title, justify="right")
+    for pick in picks:
+        if (tuning := pick.get("tuning")) is None:
+            continue
+        report, search, accuracy = tuning["report"], tuning["search"], pick["accuracy"]
+        images, simulated = accuracy["images"], accuracy["simulated_images"]
+        rungs = (
+            (report["inherited"], images),
+            (report["tuned"], images),
+            (accuracy["integer"], images),
+            (accuracy["hls"], simulated),
+        )
+        table.add_row(
+            pick["name"],
+            *(accuracy_text(*rung, separator="\n") for rung in rungs),
+            f"{pick['verification']['mismatches']:,}",
+            tuning["weights"],
+            f"{search['inherited']:.2%} -> {search['tuned']:.2%}",
+        )
     return table
 
 

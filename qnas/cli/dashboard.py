@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.cli.stage import opened_to_read
+from qnas.cli.address import complete
+from qnas.cli.output import note, result
+from qnas.cli.stage import opened_to_read, runs_option, set_option, trust_option
 
 if TYPE_CHECKING:
     from qnas.studies.report.dashboard import Mirror
@@ -18,14 +20,10 @@ REFRESH_SECONDS = 5.0
 
 
 @click.command("dashboard")
-@click.argument("study", metavar="STUDY.toml")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the run directories.",
-)
+@click.argument("study", metavar="STUDY", shell_complete=complete)
+@set_option
+@runs_option
+@trust_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -34,7 +32,9 @@ REFRESH_SECONDS = 5.0
     show_default=True,
     help="Port to listen on.",
 )
-def command(study: str, runs: Path, host: str, port: int) -> None:
+def command(
+    study: str, changes: tuple[str, ...], runs: Path, trust: bool, host: str, port: int
+) -> None:
     """Show STUDY's run in optuna-dashboard, also during a search. Ctrl-C stops the dashboard.
 
     The dashboard shows the front, constraints and importances, a note on each Pareto trial, and
@@ -42,11 +42,15 @@ def command(study: str, runs: Path, host: str, port: int) -> None:
     """
     from qnas.studies.report.dashboard import Mirror
 
-    run = opened_to_read(study, runs, stage="dashboard")
+    run = opened_to_read(study, runs, changes, stage="dashboard", trust=trust)
     with tempfile.TemporaryDirectory(prefix="qnas-dashboard-") as folder:
         mirror = Mirror(run, Path(folder))
         trials = mirror.update()
-        click.echo(f"{trials} trials of {run.config.name} on http://{host}:{port}/")
+        address = f"http://{host}:{port}/"
+        found = {"study": run.config.name, "trials": trials, "address": address}
+        result(
+            lambda: found, lambda: click.echo(f"{trials} trials of {run.config.name} on {address}")
+        )
         _keep_up(mirror)
         _serve(mirror, host, port)
 
@@ -67,4 +71,4 @@ def _serve(mirror: Mirror, host: str, port: int) -> None:
     try:
         run_server(mirror.storage, host=host, port=port, artifact_store=mirror.artifacts)
     except KeyboardInterrupt:
-        click.echo("stopped")
+        note("stopped")

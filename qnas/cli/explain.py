@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from qnas.cli.address import complete
+from qnas.cli.output import note, result
+from qnas.cli.stage import pick_folder, runs_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +21,7 @@ TABLE_PARTS = 12
 
 
 @click.command("explain")
-@click.argument("pick", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("pick", required=False, metavar="[RUN/PICK]", shell_complete=complete)
 @click.option(
     "--arch",
     type=click.Path(path_type=Path),
@@ -27,48 +31,78 @@ TABLE_PARTS = 12
 @click.option(
     "--dsp-share", type=float, default=1.0, show_default=True, help="Share of the board's DSPs."
 )
+@runs_option
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write this page."
 )
 def command(
-    pick: Path | None, arch: Path | None, device: str | None, dsp_share: float, html: Path | None
+    pick: str | None,
+    arch: Path | None,
+    device: str | None,
+    dsp_share: float,
+    runs: Path,
+    html: Path | None,
 ) -> None:
     """Break down the cycles, resources and bytes of an accelerator.
 
-    PICK is a directory such as runs/NAME/picks/knee. Without PICK, give --arch and --device: the
-    command explains the fastest plan of that architecture on that board.
+    RUN/PICK is a pick such as runs/NAME/knee, a folder that `qnas pick --out` wrote, or a run or a
+    study with one pick. Without it, give --arch and --device: the command explains the fastest plan
+    of that architecture on that board.
     """
+    found = _explained(pick, arch, device, dsp_share, runs)
+    result(lambda: _document(found), lambda: _show(found))
+    if html is not None:
+        from qnas._util.serialization import write_atomically
+        from qnas.studies.report.explain_page import render_explanation
+
+        write_atomically(html, render_explanation(found))
+        note(f"Page: {html}")
+
+
+def _document(found: Explanation) -> dict[str, Any]:
+    """What --json prints."""
+    return {
+        "title": found.title,
+        "device": found.device.name,
+        "architecture": found.plan.architecture,
+        "folding": found.plan.folding,
+        "clock_mhz": found.plan.clock_mhz,
+        "estimate": found.estimate,
+        "fps": found.estimate.fps,
+        "latency_ms": found.estimate.latency_ms,
+        "array_use": found.array_use,
+        "energy": found.energy,
+        "limits": found.device.limits(),
+        "kinds": found.kinds(),
+        "units": found.parts,
+    }
+
+
+def _show(found: Explanation) -> None:
     from rich.markup import escape
 
     from qnas.cli.console import printer
 
-    found = _explained(pick, arch, device, dsp_share)
     console = printer()
     console.print(f"[bold]{escape(found.title)}[/bold], modelled")
     for label, value in _facts(found):
         console.print(f"  {label:<14}{escape(value)}")
     console.print(_kinds(found))
     console.print(_parts(found))
-    if html is not None:
-        from qnas._util.serialization import write_atomically
-        from qnas.studies.report.explain_page import render_explanation
-
-        write_atomically(html, render_explanation(found))
-        click.echo(f"Page: {html}")
 
 
 def _explained(
-    pick: Path | None, arch: Path | None, device: str | None, dsp_share: float
+    pick: str | None, arch: Path | None, device: str | None, dsp_share: float, runs: Path
 ) -> Explanation:
     from qnas.errors import ConfigError, problem
     from qnas.studies.report.explanation import explain_architecture, explain_pick
 
     if pick is not None and arch is None:
-        return explain_pick(pick, device=device)
+        return explain_pick(pick_folder(pick, runs), device=device)
     if pick is None and arch is not None and device is not None:
         return explain_architecture(arch, device, dsp_share=dsp_share)
     got = "both" if pick is not None else "neither"
-    rule = "must be either PICK, or --arch together with --device"
+    rule = "must be either RUN/PICK, or --arch together with --device"
     raise ConfigError(problem("explain", rule, got, "See `qnas explain --help`."))
 
 

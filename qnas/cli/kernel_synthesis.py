@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qnas.cli.output import result, settings
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -19,18 +21,28 @@ COUNTED = ("lut", "ff", "dsp", "bram18", "uram")
 
 def measure_kernels(paths: Sequence[Path], cache: Path) -> None:
     """Synthesize the kernel of each plan and print its resources by unit."""
+    from qnas._util.serialization import encode
     from qnas.accel.cost.analytic import estimate
     from qnas.accel.plan.multi_network import read_plans
     from qnas.accel.rtl.kernel.synthesize import synthesize_kernel
-    from qnas.cli.console import printer
 
+    documents = []
     for path in paths:
         plans = read_plans(path / "plan.json" if path.is_dir() else path)
-        found = synthesize_kernel(plans, cache=cache)
-        printer().print(kernel_table(str(path), found, estimate(*plans).resources))
-        click.echo(f"Longest path between registers: {found.levels} LUTs, through")
-        for cell in found.path:
-            click.echo(f"  {cell}")
+        found, modelled = synthesize_kernel(plans, cache=cache), estimate(*plans).resources
+        documents.append({"kernel": str(path), "modelled": modelled, **encode(found)})
+        if not settings().json:
+            _show(str(path), found, modelled)
+    result(lambda: documents, lambda: None)
+
+
+def _show(name: str, found: KernelSynthesis, modelled: Resources) -> None:
+    from qnas.cli.console import printer
+
+    printer().print(kernel_table(name, found, modelled))
+    click.echo(f"Longest path between registers: {found.levels} LUTs, through")
+    for cell in found.path:
+        click.echo(f"  {cell}")
 
 
 def kernel_table(name: str, found: KernelSynthesis, modelled: Resources) -> Table:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import signal
 import sys
+import traceback
 from importlib import import_module
 from types import FrameType
 
 import click
 
 from qnas._util.version import __version__
-from qnas.errors import MissedTargetError, QnasError, VerificationError, problem
+from qnas.cli.output import add_output_options, settings
+from qnas.errors import MissedTargetError, QnasError, VerificationError, nearest, problem
 
 # Every command and its help line: `qnas --help` imports no command.
 COMMANDS = (
+    ("init", "Write a commented study for your images."),
     ("run", "Run every stage: train, search, export, verify, report."),
     ("train", "Train the supernet, once."),
     ("search", "Search subnets and foldings; write front.csv."),
@@ -25,6 +28,9 @@ COMMANDS = (
     ("dashboard", "Show a run in optuna-dashboard, also during a search."),
     ("pick", "Choose one accelerator from the front, with reasons."),
     ("compare", "Compare the fronts of two or more runs."),
+    ("list", "List the runs in a folder."),
+    ("status", "Show what of a run is done, and what is next."),
+    ("clean", "Remove files of a run that can be made again."),
     ("check", "Check in a second, before training, whether a study can be satisfied."),
     ("calibrate", "Fit corrections of the estimates to built designs; print their accuracy."),
     ("explain", "Break down the cycles, resources and bytes of an accelerator."),
@@ -38,7 +44,9 @@ COMMANDS = (
 # Commands that share a module. Every other command is the function `command` of its own module.
 SHARED = {
     **dict.fromkeys(("run", "train", "search", "report", "export", "verify"), "stages"),
-    **dict.fromkeys(("spaces", "objectives"), "names"),
+    **dict.fromkeys(("list", "status", "clean"), "runs"),
+    **dict.fromkeys(("spaces", "objectives", "devices"), "names"),
+    **dict.fromkeys(("measurements", "synth"), "measurements"),
 }
 EXIT_BAD_INPUT = 2
 EXIT_MISMATCH = 1
@@ -56,9 +64,19 @@ class LazyGroup(click.Group):
         if cmd_name not in dict(COMMANDS):
             return None
         module = import_module(f"qnas.cli.{SHARED.get(cmd_name, cmd_name)}")
-        command = getattr(module, cmd_name if cmd_name in SHARED else "command")
+        name = cmd_name if cmd_name in SHARED else "command"
+        command = getattr(module, name, None) or getattr(module, f"{name}_")  # list_, as in Python
         assert isinstance(command, click.Command)
-        return command
+        return add_output_options(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = dict(COMMANDS)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            remedy = nearest(args[0], names)
+            raise click.UsageError(problem("command", "must be known", repr(args[0]), remedy), ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -68,6 +86,8 @@ class LazyGroup(click.Group):
         try:
             super().invoke(ctx)
         except QnasError as error:
+            if settings().verbose:
+                click.echo("".join(traceback.format_exception(error)), err=True)
             click.echo(f"qnas: {error}", err=True)
             ctx.exit(_exit_status(error))
         except OSError as error:

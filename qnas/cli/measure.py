@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qnas.cli.output import note, result
+from qnas.cli.stage import pick_folder, runs_option
+
 if TYPE_CHECKING:
     from qnas.accel.rtl.block import RtlBlock
     from qnas.accel.rtl.table import Row
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
     "--kernel",
     "whole",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="Synthesize the whole kernel of this plan.json, or of the folder that holds it, instead"
+    metavar="RUN/PICK",
+    help="Synthesize the whole kernel of this pick, plan.json, or folder that holds one, instead"
     " of blocks; may be repeated.",
 )
 @click.option("--check", is_flag=True, help="Compare with the table that comes with qnas.")
@@ -48,16 +51,18 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder of earlier measurements.",
 )
+@runs_option
 def command(
     out: Path | None,
     jobs: int,
     kinds: tuple[str, ...],
     following: int | None,
     plans: Path | None,
-    whole: tuple[Path, ...],
+    whole: tuple[str, ...],
     check: bool,
     listed: bool,
     cache: Path,
+    runs: Path,
 ) -> None:
     """Simulate the RTL kernel's blocks, compare them with the integer reference, synthesize them.
 
@@ -67,19 +72,18 @@ def command(
     --next N with --plans DIR measures, instead of the whole table, the N blocks that would shrink
     the 90 % intervals of the plans' blocks most (for a study's front: --plans runs/NAME).
 
-    --kernel PLAN maps a whole kernel (a pick's: --kernel runs/NAME/picks/PICK) and prints its cells
-    by unit beside the estimate, and the LUTs on its longest path between registers.
+    --kernel RUN/PICK maps a whole kernel, such as runs/NAME/knee, and prints its cells by unit
+    beside the estimate, and the LUTs on its longest path between registers.
     """
     if whole:
         from qnas.cli.kernel_synthesis import measure_kernels
 
-        return measure_kernels(whole, cache)
+        return measure_kernels([_plan(text, runs) for text in whole], cache)
     from qnas.accel.rtl.block import known
     from qnas.accel.rtl.grid import grid
     from qnas.accel.rtl.kinds import KINDS
     from qnas.accel.rtl.measure import measure_all
     from qnas.accel.rtl.table import read_table, write_table
-    from qnas.cli.console import printer
     from qnas.errors import ConfigError, problem
 
     for name in kinds:
@@ -92,23 +96,27 @@ def command(
     else:
         blocks = [block for block in grid() if not kinds or block.kind in kinds]
     if listed:
-        for block in blocks:
-            click.echo(block.label)
-        return
-    console = printer()
+        labels = [block.label for block in blocks]
+        return result(lambda: labels, lambda: click.echo("\n".join(labels)))
 
     def done(row: Row, count: int, total: int) -> None:
-        console.print(
+        note(
             f"{count}/{total}  {row.block.label}: {row.lut} LUT ({row.lut_paired} paired),"
-            f" {row.ff} FF, {row.dsp} DSP, {row.bram18} BRAM18; {row.vectors} vectors exact",
-            markup=False,
+            f" {row.ff} FF, {row.dsp} DSP, {row.bram18} BRAM18; {row.vectors} vectors exact"
         )
 
     rows = measure_all(blocks, cache=cache, jobs=jobs, done=done)
+    result(lambda: rows, lambda: None)
     if out is not None:
         write_table(out, rows)
     if check:
         _compare(rows, read_table())
+
+
+def _plan(text: str, runs: Path) -> Path:
+    """The path of a plan.json, or of the folder that holds it."""
+    path = Path(text)
+    return path if path.is_file() and path.suffix == ".json" else pick_folder(text, runs)
 
 
 def _next(count: int, plans: Path, cache: Path) -> list[RtlBlock]:

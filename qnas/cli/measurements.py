@@ -1,4 +1,4 @@
-"""`qnas measurements`."""
+"""Reports of synthesis tools: `qnas measurements`, `qnas synth`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from qnas.cli.address import complete
+from qnas.cli.output import result, settings
+from qnas.cli.stage import pick_folder, runs_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,28 +37,20 @@ TITLES = {
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per design.")
-def command(files: tuple[Path, ...], as_json: bool) -> None:
+def measurements(files: tuple[Path, ...]) -> None:
     """Print the figures of synthesis, implementation and co-simulation reports.
 
     FILE is a csynth.xml or csynth.rpt, an export_impl.xml, a report of report_utilization or
-    report_timing_summary, a co-simulation report, a report of v++, or a folder with such files.
+    report_timing_summary, a co-simulation report, a report of v++, a folder with such files, or a
+    pick such as runs/NAME/knee.
     Figures that a report lacks or calls undefined are null; part and clock may come from other
     reports of the same run. Skipped files and sections are listed on stderr. Exit status 2 if a
     FILE is damaged, or if no FILE is a report.
     """
-    import json
-
     from qnas.accel.reports import collect_reports
 
-    found = collect_reports(files)
-    if as_json:
-        listed = [m.listed() for m in found.measurements]
-        click.echo(json.dumps(listed, indent=2, allow_nan=False))
-    else:
-        from qnas.cli.console import printer
-
-        printer(columns=200).print(measurement_table(found.measurements))
+    found = collect_reports([_folder(file) for file in files])
+    result(lambda: [m.listed() for m in found.measurements], lambda: _show(found.measurements))
     say_remarks((*found.broken, *found.remarks))
     for fault in found.faults:
         click.echo(f"qnas: {fault}", err=True)
@@ -62,9 +58,45 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
         click.get_current_context().exit(EXIT_FAULTY)
 
 
+@click.command("synth")
+@click.argument("project", metavar="RUN/PICK", shell_complete=complete)
+@runs_option
+def synth(project: str, runs: Path) -> None:
+    """Synthesise a project with the Vitis on the PATH, and print the reported figures.
+
+    RUN/PICK is a pick such as runs/digits_zcu102/fps50000, a folder that `qnas export` or `qnas
+    pick --out` wrote, or a run with one pick. The measurements are kept in the project's
+    measurements.json.
+    Exit status 2 without Vitis; the message then names the command for a machine with Vitis.
+    """
+    from qnas.accel.hls.synthesis import find_project, synthesise
+    from qnas.cli.console import printer
+
+    found = synthesise(find_project(pick_folder(project, runs)))
+    result(
+        lambda: found.measurements,
+        lambda: printer(columns=200).print(measurement_table(found.measurements)),
+    )
+    say_remarks((*found.broken, *found.remarks))
+
+
+def _folder(file: Path) -> Path:
+    """`file`, or the directory of the pick that RUN/PICK names."""
+    if file.exists():
+        return file
+    pick = file.parent / "picks" / file.name
+    return pick if pick.is_dir() else file
+
+
+def _show(found: Iterable[Measurement]) -> None:
+    from qnas.cli.console import printer
+
+    printer(columns=200).print(measurement_table(found))
+
+
 def say_remarks(remarks: Iterable[str]) -> None:
     """Print each remark as one line on stderr."""
-    for remark in remarks:
+    for remark in () if settings().quiet else remarks:
         click.echo(f"remark: {remark}", err=True)
 
 

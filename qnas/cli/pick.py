@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnas.cli.stage import opened_to_read
+from qnas.cli.address import complete
+from qnas.cli.output import result
+from qnas.cli.stage import opened_to_read, runs_option, set_option, trust_option
 from qnas.errors import ConfigError, problem
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 @click.command("pick")
-@click.argument("study", metavar="STUDY.toml")
+@click.argument("study", metavar="STUDY", shell_complete=complete)
+@set_option
 @click.option(
     "--fps",
     type=float,
@@ -42,30 +44,25 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write the pick's HLS project to this folder."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the pick as JSON.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the run directories.",
-)
+@runs_option
+@trust_option
 def command(
     study: str,
+    changes: tuple[str, ...],
     fps: float,
     at_most: tuple[str, ...],
     at_least: tuple[str, ...],
     weight: tuple[str, ...],
     out: Path | None,
-    as_json: bool,
     runs: Path,
+    trust: bool,
 ) -> None:
     """Choose one candidate of STUDY and print the reasons: the knee, or by target, limits, weights.
 
     STUDY may also be a run's directory, as runs/NAME. The candidate is chosen from the front of the
     candidates that keep the limits. report.html has a slider for each limit.
     """
-    run = opened_to_read(study, runs, stage="pick")
+    run = opened_to_read(study, runs, changes, stage="pick", trust=trust)
     picked = run.pick(
         fps=fps,
         at_most=_numbers("at-most", at_most),
@@ -74,10 +71,7 @@ def command(
     )
     if out is not None:
         picked.export(out)
-    if as_json:
-        click.echo(json.dumps(_as_json(picked), indent=1))
-    else:
-        _show(run, picked)
+    result(lambda: _document(picked), lambda: _show(run, picked))
 
 
 def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
@@ -135,7 +129,7 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _as_json(picked: PickedTrial) -> dict[str, Any]:
+def _document(picked: PickedTrial) -> dict[str, Any]:
     from qnas._util.serialization import encode
 
     trial = picked.trial

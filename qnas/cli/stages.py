@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from qnas.cli.output import note, progress, settings
 from qnas.cli.stage import (
     check_targets,
     opened,
@@ -14,7 +15,9 @@ from qnas.cli.stage import (
     pool_options,
     show_multi_network,
     show_probes,
+    show_status,
     study_command,
+    target,
     verify_and_show,
 )
 
@@ -24,7 +27,15 @@ from qnas.cli.stage import (
 @click.option(
     "--rtl", is_flag=True, help="Also simulate the kernels as RTL, if Verilator is there."
 )
-def run(study: str, runs: Path, workers: int, storage: str, rtl: bool) -> None:
+def run(
+    study: str,
+    changes: tuple[str, ...],
+    runs: Path,
+    trust: bool,
+    workers: int,
+    storage: str,
+    rtl: bool,
+) -> None:
     """Run every missing stage of STUDY, from images to verified accelerators.
 
     Exit status 1 if a project differs from the integer reference, 2 for bad input, 3 if no
@@ -34,34 +45,44 @@ def run(study: str, runs: Path, workers: int, storage: str, rtl: bool) -> None:
 
     pool = WorkerPool(workers, storage)
     pool.check()
-    with opened(study, runs, stage="run") as (run, progress):
+    aim = target(study, runs, changes, trust=trust)
+    with opened(aim, stage="run") as (run, shown):
         from qnas.studies.stages import pipeline as stages
 
-        verify_and_show(run, lambda: stages.run_all(run, pool=pool, rtl=rtl, progress=progress))
+        verify_and_show(run, lambda: stages.run_all(run, pool=pool, rtl=rtl, progress=shown))
         check_targets(run)
 
 
 @study_command
-def train(study: str, runs: Path) -> None:
+def train(study: str, changes: tuple[str, ...], runs: Path, trust: bool) -> None:
     """Train the supernet of STUDY, or resume an interrupted training.
 
     On several GPUs: torchrun --nproc-per-node 8 -m qnas train STUDY.toml
     """
     if int(os.environ.get("RANK", "0")):  # other ranks of torchrun compute and write nothing
-        from qnas.studies.config import load_config
         from qnas.studies.run.run import Run
         from qnas.studies.stages.train import assist
 
-        return assist(Run(config := load_config(study), runs / config.name))
-    with opened(study, runs, stage="train") as (run, progress):
+        aim = target(study, runs, changes, trust=trust)
+        return assist(Run(aim.config, aim.directory))
+    aim = target(study, runs, changes, trust=trust)
+    with opened(aim, stage="train") as (run, shown):
         from qnas.studies.stages import pipeline as stages
 
-        stages.train(run, progress=progress)
+        stages.train(run, progress=shown)
+    show_status(aim.directory)
 
 
 @study_command
 @pool_options
-def search(study: str, runs: Path, workers: int, storage: str) -> None:
+def search(
+    study: str,
+    changes: tuple[str, ...],
+    runs: Path,
+    trust: bool,
+    workers: int,
+    storage: str,
+) -> None:
     """Search STUDY's subnets and foldings, and write front.csv. Needs `qnas train`.
 
     Equal seeds give equal results, with any number of workers on any number of machines.
@@ -70,35 +91,42 @@ def search(study: str, runs: Path, workers: int, storage: str) -> None:
 
     pool = WorkerPool(workers, storage)
     pool.check()
-    with opened(study, runs, stage="search") as (run, progress):
+    aim = target(study, runs, changes, trust=trust)
+    with opened(aim, stage="search") as (run, shown):
         from qnas.studies.stages import pipeline as stages
 
-        stages.search(run, pool=pool, progress=progress)
+        stages.search(run, pool=pool, progress=shown)
+    show_status(aim.directory)
 
 
 @study_command
 @click.option("--png", is_flag=True, help="Also write the figures to figures/*.png.")
-def report(study: str, runs: Path, png: bool) -> None:
+def report(study: str, changes: tuple[str, ...], runs: Path, trust: bool, png: bool) -> None:
     """Write STUDY's report.html: plots, picks and their figures. Works also during a search.
 
-    STUDY may also be a run's directory, as runs/NAME.
     --png needs kaleido (pip install 'qnas-fpga[png]') and a Chromium.
     """
-    from rich.console import Console
-
-    from qnas.cli.console import ConsoleProgress
     from qnas.studies.stages import pipeline as stages
 
-    run = opened_to_read(study, runs, stage="report")
-    with ConsoleProgress(Console(soft_wrap=True)) as progress:
-        stages.report(run, png=png, progress=progress)
+    run = opened_to_read(study, runs, changes, stage="report", trust=trust)
+    with progress() as shown:
+        stages.report(run, png=png, progress=shown)
+    show_status(run.path)
 
 
 @study_command
 @click.option("--qonnx", is_flag=True, help="Also write each pick as model.qonnx (extra `qonnx`).")
 @click.option("--together", is_flag=True, help="Also write one kernel of all picks: together/.")
 @click.option("--rtl", is_flag=True, help="Also write each kernel as SystemVerilog: rtl/.")
-def export(study: str, runs: Path, qonnx: bool, together: bool, rtl: bool) -> None:
+def export(
+    study: str,
+    changes: tuple[str, ...],
+    runs: Path,
+    trust: bool,
+    qonnx: bool,
+    together: bool,
+    rtl: bool,
+) -> None:
     """Write the Vitis HLS project of each pick of STUDY. Needs `qnas search`.
 
     --together adds the project of one kernel that runs every pick. An argument of the kernel
@@ -106,22 +134,24 @@ def export(study: str, runs: Path, qonnx: bool, together: bool, rtl: bool) -> No
 
     --rtl adds the same kernels as SystemVerilog, with a script that packages them for Vivado.
     """
-    with opened(study, runs, stage="export") as (run, progress):
+    aim = target(study, runs, changes, trust=trust)
+    with opened(aim, stage="export") as (run, shown):
         from qnas.studies.stages import pipeline as stages
 
-        stages.export(run, together=together, progress=progress)
-        if together:
+        stages.export(run, together=together, progress=shown)
+        if together and not settings().json:
             show_multi_network(run)
         if qonnx:
             from qnas.studies.stages.export import export_qonnx
 
             for path in export_qonnx(run):
-                click.echo(f"QONNX: {path}")
+                note(f"QONNX: {path}")
         if rtl:
             from qnas.studies.stages.export import export_rtl
 
             for path in export_rtl(run):
-                click.echo(f"RTL: {path}")
+                note(f"RTL: {path}")
+    show_status(aim.directory)
 
 
 @study_command
@@ -134,7 +164,15 @@ def export(study: str, runs: Path, qonnx: bool, together: bool, rtl: bool) -> No
 @click.option(
     "--pick", "picks", multiple=True, help="Pick to simulate with --rtl; may be repeated. [all]"
 )
-def verify(study: str, runs: Path, probe: bool, rtl: bool, picks: tuple[str, ...]) -> None:
+def verify(
+    study: str,
+    changes: tuple[str, ...],
+    runs: Path,
+    trust: bool,
+    probe: bool,
+    rtl: bool,
+    picks: tuple[str, ...],
+) -> None:
     """Run every report image through each project of STUDY, and compare the output of every stage.
 
     Exit status 1 if a single value differs. Needs `qnas export`.
@@ -146,14 +184,16 @@ def verify(study: str, runs: Path, probe: bool, rtl: bool, picks: tuple[str, ...
     With --rtl the first report images also run through the same kernel in SystemVerilog: every
     stage is compared, and cycles are counted. Needs Verilator (the extra `measure`).
     """
-    with opened(study, runs, stage="verify") as (run, progress):
+    aim = target(study, runs, changes, trust=trust, accept=("study", "run", "pick"))
+    picks = (*picks, *filter(None, (aim.address.pick,)))
+    with opened(aim, stage="verify") as (run, shown):
         from qnas.studies.stages import pipeline as stages
 
         def simulate() -> None:
             try:
-                stages.verify(run, probe=probe, rtl=rtl, picks=picks, progress=progress)
+                stages.verify(run, probe=probe, rtl=rtl, picks=picks, progress=shown)
             finally:
-                if probe:
+                if probe and not settings().json:
                     show_probes(run)
 
         verify_and_show(run, simulate)

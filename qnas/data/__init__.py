@@ -15,7 +15,7 @@ from qnas._util.extensions import is_reference, load_reference, resolve
 from qnas.data.array_pixels import check_levels
 from qnas.data.arrays import load_numpy, peek_numpy
 from qnas.data.digits import load_digits, peek_digits
-from qnas.data.folder import load_folder
+from qnas.data.folder import class_names, load_folder
 from qnas.data.header import DataHeader
 from qnas.data.idx import load_fashion_mnist, load_idx, peek_fashion_mnist, peek_idx
 from qnas.data.image_set import Images, ImageSet
@@ -29,6 +29,7 @@ __all__ = [
     "PixelConfig",
     "check_data_name",
     "check_images",
+    "count_classes",
     "data_names",
     "load_data",
     "peek_data",
@@ -176,6 +177,22 @@ def peek_data(
         path = Path(name.split(":", 1)[1])
         found = _READERS[_kind(name)].peek(path, size, channels, pixels)
     return replace(found, remarks=(*found.remarks, *_unused(name, pixels)))
+
+
+def count_classes(name: str, *, size: int, channels: int) -> int:
+    """Number of classes of a data set; of a folder only the class folders are listed.
+
+    Raises:
+        UnknownNameError: As `load_data`.
+        ConfigError: As `load_data`; and for a function of the user's, which is not called.
+    """
+    if _kind(name) == "folder" and not is_reference(name):
+        return len(class_names(Path(name.split(":", 1)[1])))
+    header = peek_data(name, size=size, channels=channels)
+    if header is None:
+        rule = "must be given for data that a Python function makes"
+        raise ConfigError(problem("space.num_classes", rule, "nothing", "Add it."))
+    return header.num_classes
 
 
 def _unused(name: str, pixels: PixelConfig) -> tuple[str, ...]:

@@ -93,6 +93,14 @@ def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) ->
     )
 
 
+def class_names(root: Path) -> tuple[str, ...]:
+    """Names of the classes of a folder, in the order of their numbers; ConfigError as
+    `load_folder`."""
+    if not root.is_dir():
+        raise ConfigError(problem("data", "must be a folder", root, "Check the path."))
+    return tuple(_classes(find_layout(root).train))
+
+
 def _classes(folder: Path) -> dict[str, int]:
     names = subfolders(folder)
     if len(names) < 2:

@@ -22,12 +22,14 @@ LEAST_RANGE = 32  # of 256 levels: some image of a data set must use 8 levels of
 class ImageHeader:
     """Facts about a file that are known without decoding it.
 
-    `several` is true if more images follow the first.
+    `several` is true if more images follow the first; `width` and `height` are in pixels.
     """
 
     format: str
     mode: str
     several: bool
+    width: int = 0
+    height: int = 0
 
 
 def read_header(path: Path, pixels: PixelConfig) -> ImageHeader:
@@ -40,7 +42,7 @@ def read_header(path: Path, pixels: PixelConfig) -> ImageHeader:
     with _opened(path, pixels) as image:
         # A photo that embeds another (MPO) counts as one photo.
         several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
-        return ImageHeader(image.format or "", image.mode, several)
+        return ImageHeader(image.format or "", image.mode, several, *image.size)
 
 
 def decode_image(path: Path, *, channels: int, pixels: PixelConfig) -> Any:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from qnas._util.extensions import is_reference, reference_of, resolve
 from qnas._util.field_types import normalise_fields
-from qnas._util.serialization import Value, decode, read_toml
+from qnas._util.serialization import Value, decode, encode
 from qnas._util.timm_support import is_weights_file
-from qnas.accel.device import Device, load_device
+from qnas.accel.device import RESOURCES, Device, load_device
 from qnas.data.given import GivenImages
 from qnas.data.pixels import PixelConfig
 from qnas.data.splits import SplitConfig
-from qnas.errors import UnknownNameError, nearest, problem
+from qnas.errors import ConfigError, nearest, problem
 from qnas.space import SearchSpace
 from qnas.studies.sections import (
     DEFAULT_SAMPLER,
@@ -36,6 +37,7 @@ from qnas.studies.sources import (
     name_of_objective,
     stem_of,
 )
+from qnas.studies.study_file import change, complete_space, read_study
 from qnas.training.recipe import Recipe
 
 MOST_FPS = 10**9
@@ -70,6 +72,8 @@ class Study(Value):
         pretrained_epsilon: Epsilon of the LayerNorms, if the file does not give it.
         pretrained_qk_norm: Whether queries and keys are normalised, if the file does not give it.
         pretrained_pooling: "token" or "avg", if the file does not give it.
+        clock_mhz: Clock of the accelerator in place of the device's; 0 for the device's.
+        margins: Shares of resources that a plan may use, in place of the device's: `lut = 0.8`.
         verify_images: Number of images of the report split, spread over its classes, that the C
             simulation runs; 0 for all. Other accuracies are of the whole split.
         images: How the bytes of an image become numbers.
@@ -96,6 +100,8 @@ class Study(Value):
     pretrained_epsilon: float = 0.0
     pretrained_qk_norm: bool | None = None
     pretrained_pooling: str = ""
+    clock_mhz: float = 0.0
+    margins: dict[str, float] = field(default_factory=dict)
     verify_images: int = 0
     images: PixelConfig = field(default_factory=PixelConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
@@ -122,6 +128,8 @@ class Study(Value):
         )
         images = self.verify_images
         require(images >= 0, "verify_images", "must be 0 (all) or more", images)
+        clock = self.clock_mhz
+        require(clock >= 0, "clock_mhz", "must be 0 (the device's) or positive", clock)
         require(0 <= self.seed < 2**32, "seed", "must be in 0..2**32-1", self.seed)
         require(
             all(limit > 0 for limit in self.limits.values()),
@@ -213,13 +221,22 @@ class Study(Value):
         return self.space if isinstance(self.space, SearchSpace) else load_space(self.space)
 
     def board(self) -> Device:
-        """Load the device.
+        """Load the device, with the study's clock and margins in place of its own.
 
         Raises:
             UnknownNameError: No device has this name.
-            ConfigError: The device's TOML file is missing or faulty.
+            ConfigError: The device's TOML file is missing or faulty, or `clock_mhz` or `margins`
+                break a rule of a device.
         """
-        return self.device if isinstance(self.device, Device) else load_device(self.device)
+        found = self.device if isinstance(self.device, Device) else load_device(self.device)
+        unknown = sorted(set(self.margins) - set(RESOURCES))
+        if unknown:
+            remedy = nearest(unknown[0], RESOURCES)
+            raise ConfigError(problem("margins", "must be of resources", unknown[0], remedy))
+        changes: dict[str, Any] = {"clock_mhz": self.clock_mhz} if self.clock_mhz else {}
+        if self.margins:
+            changes["margins"] = dataclasses.replace(found.margins, **self.margins)
+        return dataclasses.replace(found, **changes) if changes else found
 
     def recorded(self) -> Study:
         """The study as plain data, as a run's manifest stores it: arrays replaced by a digest."""
@@ -271,21 +288,34 @@ class Study(Value):
         make_sampler(self.search, seed=0)
 
 
-def load_config(source: str | Path, *, execute: bool = True) -> Study:
+def load_config(source: str | Path, changes: Sequence[str] = (), *, execute: bool = True) -> Study:
     """Read the study of a TOML file, or of a shipped study's name (`digits_zcu102`).
 
     Python files that it names are executed, to check them, only if `execute` is set. Relative paths
-    of device, data and space are resolved from the TOML's folder.
+    of device, data and space are resolved from the TOML's folder. `changes` replace values of the
+    file, as `train.epochs=5`.
 
     Raises:
         ConfigError: The file is missing or no TOML, or has unknown keys or wrong types.
         UnknownNameError: The study names something that does not exist.
     """
-    path = _find(source)
-    found = decode(Study, read_toml(path), subject=path.name)
-    config = resolved(found, path.resolve().parent)
+    data, path = read_study(source, changes)
+    config = resolved(decode(Study, data, subject=path.name), path.resolve().parent)
     config.check_names(execute=execute)
     return config
+
+
+def changed(config: Study, changes: Sequence[str]) -> Study:
+    """`config` with values replaced, as `train.epochs=5`; raises as `load_config`."""
+    if not changes:
+        return config
+    data = encode(config.recorded())
+    for text in changes:
+        change(data, text)
+    complete_space(data, Path.cwd())
+    found = resolved(decode(Study, data, subject=config.name), Path.cwd())
+    found.check_names()
+    return found
 
 
 def resolved(config: Study, folder: Path) -> Study:
@@ -320,25 +350,3 @@ def resolved(config: Study, folder: Path) -> Study:
         ),
         calibration=CalibrationConfig(absolute(config.calibration.file), config.calibration.bound),
     )
-
-
-def shipped_studies() -> dict[str, Path]:
-    """The studies inside the package, by name."""
-    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
-
-
-def _find(source: str | Path) -> Path:
-    path = Path(source)
-    shipped = shipped_studies()
-    if path.exists() or path.suffix == ".toml" or len(path.parts) != 1:
-        return path
-    if str(source) not in shipped:
-        raise UnknownNameError(
-            problem(
-                "study",
-                "must be a TOML file or a known name",
-                repr(str(source)),
-                nearest(str(source), shipped),
-            )
-        )
-    return shipped[str(source)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qnas._util.serialization import read_value, write_atomically
+from qnas._util.serialization import read_value, write_atomically, write_json
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.cost.prediction import Prediction
 from qnas.accel.plan.plan import HardwarePlan
@@ -16,7 +16,7 @@ from qnas.studies.report.explanation import Explanation, explain
 from qnas.studies.results.picks import Pick
 from qnas.studies.results.selection import Requirements, Selected, select_candidate
 from qnas.studies.run.opening import readable_config
-from qnas.studies.run.outcome import Summary
+from qnas.studies.run.outcome import PickOrigin, Summary
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
 from qnas.studies.search.trials import TrialRecord
@@ -171,7 +171,10 @@ class PickedTrial:
         if out.exists() and any(out.iterdir()):
             rule = "must be a new or empty folder"
             raise ConfigError(problem("out", rule, out, "Choose another."))
-        export_pick(self.run, self._named(), PickDirectory(out))
+        files = PickDirectory(out)
+        export_pick(self.run, self._named(), files)
+        origin = PickOrigin(self.run.config.name, self.trial.number, self.run.device)
+        write_json(files.origin, origin)
         return out
 
     def _named(self) -> Pick:

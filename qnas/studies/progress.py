@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from qnas._util.units import plain_number
+
 
 class Progress(Protocol):
     """Listens to a stage's progress. Stages call it; they never print."""
@@ -23,6 +25,13 @@ class Silent:
     def stage(self, name: str, note: str) -> None: ...
 
     def advance(self, done: int, total: int, note: str) -> None: ...
+
+
+def rate(per_second: float) -> str:
+    """Format a rate: `1,240`, `38`, `4.2`, `0.031`: two digits at least."""
+    if per_second >= 10:
+        return f"{per_second:,.0f}"
+    return plain_number(per_second, digits=2)
 
 
 def duration(seconds: float) -> str:

@@ -41,7 +41,9 @@ class SearchConfig(Value):
         seed_from: Directory of an earlier run whose front fills up to half of the first
             generation; "" for none.
         stop_after: Number of failed trials in a row that ends the search with an error.
-        racing: Whether to stop evaluating a candidate as soon as it is certain to be dominated.
+        racing: Whether to stop evaluating a candidate as soon as it is certain to be dominated. By
+            default this is so with NSGA-II if a plan determines every objective but the error: then
+            it loses no member of the front, and saves images.
         focus_every: With FPS targets, every `focus_every`-th generation mutates the most accurate
             candidates that reach a target; 0 turns this off.
     """
@@ -53,7 +55,7 @@ class SearchConfig(Value):
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)
     seed_from: str = ""
     stop_after: int = 20
-    racing: bool = False
+    racing: bool | None = None
     focus_every: int = 4
 
     def __post_init__(self) -> None:
@@ -114,9 +116,10 @@ def _sampler_name(sampler: Any) -> str:
 class TuneConfig(Value):
     """The recipe with which `qnas tune` fine-tunes a pick's subnet.
 
-    All other settings are those of [train].
+    All other settings are those of [train]. With `picks`, `qnas run` also tunes every pick.
     """
 
+    picks: bool = False
     epochs: int = 40
     learning_rate: float = 1e-3
     step_learning_rate: float = 1e-3

@@ -95,7 +95,7 @@ CASES: list[tuple[str, Damage, str, str, str, str, str]] = [
         "",
         "",
     ),
-    ("no other", unharmed, "compare runs/tiny runs/other", "compare", "must", "other", ""),
+    ("no other", unharmed, "compare runs/tiny runs/other", "runs/other", "must", "nothing", ""),
 ]
 
 

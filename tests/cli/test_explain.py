@@ -34,13 +34,13 @@ def test_tables_and_page_of_an_architecture(arch: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "either PICK, or --arch"),
-        (("--arch", "ARCH"), "either PICK, or --arch"),
+        ((), "either RUN/PICK, or --arch"),
+        (("--arch", "ARCH"), "either RUN/PICK, or --arch"),
         ((".", "--arch", "ARCH", "--device", "zcu102"), "got both"),
         (("--arch", "none.json", "--device", "zcu102"), "none.json"),
         (("--arch", "ARCH", "--device", "zcu12"), "Did you mean 'zcu102'?"),
         (("--arch", "ARCH", "--device", "zcu102", "--dsp-share", "0"), "dsp_share"),
-        ((".",), "plan.json"),
+        ((".",), "must be a study"),
     ],
 )
 def test_bad_input_is_a_message_and_status_2(

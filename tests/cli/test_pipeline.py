@@ -35,12 +35,9 @@ from qnas.studies.run.run import Run
 from qnas.studies.run.sensitivity import read_sensitivity
 from qnas.studies.run.training_curve import training_curve
 from qnas.studies.stages.kernels import multi_network_kernel, picks
-from tests.cli.tiny_study import qnas, study
+from tests.cli.tiny_study import PIPELINE, qnas
 
-STUDY = study(
-    search={"trials": 6, "population": 4},
-    splits={"search_fraction": 0.45, "report_fraction": 0.05},
-)
+STUDY = PIPELINE
 FILES = (
     "manifest.json",
     "supernet.safetensors",
@@ -75,16 +72,6 @@ def contents(run: Path) -> dict[str, bytes]:
         for path in sorted(run.rglob("*"))
         if path.is_file() and path.name not in timed
     }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pipeline")
-    (folder / "study.toml").write_text(STUDY)
-    result = qnas("run", folder)
-    assert result.exit_code == 0, result.output
-    assert "0 mismatches" in result.stdout
-    return folder
 
 
 @pytest.fixture
@@ -148,7 +135,7 @@ def test_running_again_does_nothing(finished: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "section"),
+    ("old", "new", "key"),
     [
         ("epochs = 1", "epochs = 2", "train.epochs"),
         ("population = 4", "population = 5", "search.population"),
@@ -157,15 +144,15 @@ def test_running_again_does_nothing(finished: Path) -> None:
         ('device = "zcu102"', 'device = "zcu102"\nseed = 1', "seed"),
     ],
 )
-def test_a_changed_study_is_refused_by_section(
-    old: str, new: str, section: str, finished: Path, tmp_path: Path
+def test_a_changed_study_is_refused_by_key(
+    old: str, new: str, key: str, finished: Path, tmp_path: Path
 ) -> None:
     study = tmp_path / "study.toml"
     study.write_text(STUDY.replace(old, new))
     arguments = ["run", str(study), "--runs", str(finished / "runs")]
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
-    assert f"`{section}`" in result.stderr
+    assert f"`{key}`" in result.stderr
 
 
 @pytest.mark.parametrize(("targets", "reached"), [([99000000], []), ([10, 99000000], ["fps10"])])
@@ -271,7 +258,8 @@ def test_all_picks_are_exported_in_one_kernel(copy: Path) -> None:
     for network, plan in zip(facts["networks"], plans, strict=True):
         assert network["cycles"] == estimate(plan).cycles
         for pick, alone in network["fps_alone"].items():
-            row = next(line for line in result.stdout.splitlines() if f" {pick} " in line)
+            rows = [line for line in result.stdout.splitlines() if line.startswith("│")]
+            row = next(line for line in rows if f" {pick} " in line)
             assert f"{network['fps']:,.0f}" in row and f"{alone:,.0f}" in row
     written = (run / "together/project/plan.json").stat().st_mtime_ns
     assert "is there" in qnas("export", copy).stdout

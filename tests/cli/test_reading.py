@@ -77,11 +77,11 @@ def test_what_is_read_follows_the_search(searched: Path, tmp_path: Path) -> None
     folder = shutil.copytree(searched, tmp_path / "a")
     run = read_run(folder / "runs/tiny")
     assert run.study.metric_names == ["error", "latency", "dsp"]
-    assert run.study is run.study and len(run.records().trials) == 6
+    assert run.study is run.study and run.records().count == 6
     (folder / "study.toml").write_text(STUDY.replace("trials = 6", "trials = 8"))
     assert qnas("search", folder).exit_code == 0
-    assert len(run.records().trials) == 8
-    with pytest.raises(ConfigError, match=r"\[train\].*must be what the run"):
+    assert run.records().count == 8
+    with pytest.raises(ConfigError, match=r"`train\.epochs` must be what the run"):
         changed = tmp_path / "other.toml"
         changed.write_text(STUDY.replace("epochs = 1", "epochs = 2"))
         read_run(folder / "runs/tiny", config=load_config(changed))

@@ -27,6 +27,12 @@ def study(
     return "\n".join(lines) + "\n"
 
 
+PIPELINE = study(
+    search={"trials": 6, "population": 4},
+    splits={"search_fraction": 0.45, "report_fraction": 0.05},
+)
+
+
 def qnas(command: str, folder: Path, *more: str) -> Result:
     """`qnas COMMAND` on the folder's study.toml, with its runs beside it."""
     arguments = [command, str(folder / "study.toml"), "--runs", str(folder / "runs"), *more]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qnas._util.serialization import decode, encode
 from qnas.errors import ConfigError, QnasError, UnknownNameError
-from qnas.studies.config import SearchConfig, Study, load_config, shipped_studies
+from qnas.studies.config import SearchConfig, Study, load_config
 from tests.tiny import TINY
 
 GOOD = """
@@ -52,11 +52,6 @@ def test_a_space_may_stand_in_the_study_itself(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="Did you mean 'depths'"):
         load_config(write(tmp_path, text.replace("depths =", "depth =")))
-
-
-def test_every_shipped_study_loads_by_its_bare_name() -> None:
-    for name in shipped_studies():
-        assert load_config(name).name == name
 
 
 BAD: dict[str, tuple[str, type[QnasError], str]] = {

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import plotly.graph_objects as go
 
+from qnas._util.units import plain_number
 from qnas.pareto import nondominated
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.comparison import ComparedRun, Comparison
@@ -113,7 +114,7 @@ def study_rows(found: Comparison) -> list[tuple[str, str, list[str]]]:
         kind = "measured" if name == "error" else "modelled"
         pick = max if column.direction == "maximize" else min
         best = [pick(trial.values[name] for trial in run.front) for run in runs]
-        return f"best {column.title}", kind, [f"{value:,.4g}" for value in best]
+        return f"best {column.title}", kind, [plain_number(value) for value in best]
 
     manifests = [run.manifest for run in runs]
     return [

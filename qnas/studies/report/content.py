@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qnas._util.units import plain_number
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose
 from qnas.studies.run.tuning_record import Tuning
@@ -99,7 +100,7 @@ def describe(trial: TrialRecord) -> str:
         f"<b>trial {trial.number}</b>  {architecture.key}",
         f"embed {architecture.embed_dim}, depth {architecture.depth}, heads {heads}",
         f"MLP {hidden}, 8-bit eighths {shares}",
-        ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items()),
+        ", ".join(f"{name} {plain_number(value)}" for name, value in trial.values.items()),
         f"{amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS (modelled)",
         f"LUT {amount('lut'):,.0f}, FF {amount('ff'):,.0f}, DSP {amount('dsp'):,.0f}, "
         f"BRAM18 {amount('bram18'):,.0f}",

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from qnas._util.serialization import read_json
+from qnas._util.serialization import read_json, read_value
 from qnas.accel.cost.analytic import Part, estimate, parts
 from qnas.accel.cost.breakdown import Slice, by_kind, slices
 from qnas.accel.cost.energy import Energy, energy
@@ -18,6 +18,7 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 from qnas.studies.run.manifest import read_manifest
+from qnas.studies.run.outcome import PickOrigin
 from qnas.studies.run.run_directory import PickDirectory, RunDirectory
 
 
@@ -117,9 +118,12 @@ def explain_pick(folder: Path, *, device: str | None = None) -> Explanation:
         remedy = "Give a directory like runs/NAME/picks/knee; `qnas export` makes it."
         raise ConfigError(problem("pick", "must be a directory with a plan.json", folder, remedy))
     run = RunDirectory(folder.resolve().parent.parent)
-    board = load_device(device) if device else _device_of(run)
     plan = HardwarePlan.from_json(read_json(files.plan))
-    return explain(f"{folder.resolve().name} of {run.path.name}", plan, board)
+    origin = read_value(PickOrigin, files.origin) if files.origin.is_file() else None
+    study = f"{origin.study}, trial {origin.trial}" if origin else run.path.name
+    own = origin.device if origin else None
+    board = load_device(device) if device else own or _device_of(run)
+    return explain(f"{folder.resolve().name} of {study}", plan, board)
 
 
 def _architecture(path: Path) -> Architecture:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from qnas._util.units import plain_number
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.cost.prediction import AMOUNTS
 from qnas.errors import CapacityError, ConfigError, UnknownNameError, nearest, problem
@@ -174,13 +175,15 @@ def _keeps(trial: TrialRecord, requirements: Requirements) -> bool:
 
 def _nobody(fitting: Sequence[TrialRecord], requirements: Requirements) -> str:
     reach = [
-        f"{name} from {min(t.amount(name) for t in fitting):.4g}" for name in requirements.at_most
+        f"{name} from {plain_number(min(t.amount(name) for t in fitting))}"
+        for name in requirements.at_most
     ]
     reach += [
-        f"{name} up to {max(t.amount(name) for t in fitting):.4g}" for name in requirements.at_least
+        f"{name} up to {plain_number(max(t.amount(name) for t in fitting))}"
+        for name in requirements.at_least
     ]
     if requirements.fps:
-        reach.append(f"FPS up to {max(t.fps for t in fitting):.0f}")
+        reach.append(f"FPS up to {plain_number(max(t.fps for t in fitting))}")
     return problem(
         "pick",
         f"must find a candidate that keeps {_limits_text(requirements)}",
@@ -190,9 +193,13 @@ def _nobody(fitting: Sequence[TrialRecord], requirements: Requirements) -> str:
 
 
 def _limits_text(requirements: Requirements) -> str:
-    limits = [f"FPS >= {requirements.fps:g}"] if requirements.fps else []
-    limits += [f"{_shown(name)} <= {limit:g}" for name, limit in requirements.at_most.items()]
-    limits += [f"{_shown(name)} >= {limit:g}" for name, limit in requirements.at_least.items()]
+    limits = [f"FPS >= {plain_number(requirements.fps)}"] if requirements.fps else []
+    limits += [
+        f"{_shown(name)} <= {plain_number(limit)}" for name, limit in requirements.at_most.items()
+    ]
+    limits += [
+        f"{_shown(name)} >= {plain_number(limit)}" for name, limit in requirements.at_least.items()
+    ]
     return " and ".join(limits)
 
 

@@ -26,8 +26,9 @@ Stage = Literal["train", "search", "export"]
 STAGES: tuple[Stage, ...] = ("train", "search", "export")
 
 # Keys whose change makes no existing result wrong: picks follow from the front, and a tuning
-# records its own recipe. Space, data, device and calibration are compared by their content.
-FREE = ("fps_targets", "tune", "space", "data", "device")
+# records its own recipe. Space, data, device (with clock and margins) and calibration are compared
+# by their content.
+FREE = ("fps_targets", "tune", "space", "data", "device", "clock_mhz", "margins")
 FREE_KEYS = ("trials", "stop_after", "checkpoint_minutes")  # of [search] and [train]
 SEARCH_KEYS = ("objectives", "limits", "search", "calibration")
 EXPORT_KEYS = ("verify_images",)
@@ -61,6 +62,10 @@ class Change:
             remedy = (
                 f"Delete {folder / 'study.journal'} to search again with the trained supernet, or "
                 "give the changed study another name."
+            )
+        if self.old is not None and self.subject.partition(".")[0] not in FREE:
+            remedy = (
+                f"Give --set '{self.subject}={json.dumps(self.old, default=str)}'. Or: {remedy}"
             )
         rule = f"must be what the run in {folder} was made with, {_shown(self.old)}"
         raise ConfigError(problem(self.subject, rule, _shown(self.new), remedy))
@@ -98,7 +103,8 @@ def _settings(old: Study, new: Study) -> Iterator[Change]:
         stage: Stage = "search" if key in SEARCH_KEYS else "train"
         stage = "export" if key in EXPORT_KEYS else stage
         for subject, was, now in _differences(key, before[key], value):
-            if subject.rpartition(".")[2] not in FREE_KEYS:
+            left_open = subject == "search.racing" and now is None  # a search goes on either way
+            if subject.rpartition(".")[2] not in FREE_KEYS and not left_open:
                 yield Change(subject, was, now, stage)
     if new.search.trials < old.search.trials:
         yield Change("search.trials", old.search.trials, new.search.trials, "search")

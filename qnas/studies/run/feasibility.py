@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from qnas._util.units import plain_number
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.cost.prediction import Predictor
 from qnas.accel.device import RESOURCES, Device, Resource, device_names, load_device
@@ -219,11 +220,11 @@ def _beyond(reach: LimitReach) -> str:
         f"Of the smallest, the middle and the largest, at every share of the DSPs, the best has"
         f" {_value(reach)}. {'Raise' if most else 'Lower'} the limit."
     )
-    return problem(f"limits.{limited.name}", rule, f"{reach.limit.limit:g}", remedy)
+    return problem(f"limits.{limited.name}", rule, plain_number(reach.limit.limit), remedy)
 
 
 def _apart(reaches: tuple[LimitReach, ...]) -> str:
-    asked = ", ".join(f"{r.limit.name} = {r.limit.limit:g}" for r in reaches)
+    asked = ", ".join(f"{r.limit.name} = {plain_number(r.limit.limit)}" for r in reaches)
     remedy = (
         "Of the smallest, the middle and the largest, at every share of the DSPs, the nearest has"
         f" {_values(reaches)}. Relax one."
@@ -237,8 +238,7 @@ def _values(reaches: tuple[LimitReach, ...]) -> str:
 
 
 def _value(reach: LimitReach) -> str:
-    best = f"{reach.best:,.0f}" if reach.best >= 1000 else f"{reach.best:.4g}"
-    return f"{best} {reach.limit.objective.unit}"
+    return f"{plain_number(reach.best)} {reach.limit.objective.unit}"
 
 
 def limiting(subnet: ReferenceSubnet) -> str:

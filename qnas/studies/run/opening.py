@@ -93,6 +93,20 @@ def readable_config(directory: Path, *, config: Study | None = None, trust: bool
     return config if executed else _as_data(config, manifest, directory)
 
 
+def recorded_config(directory: Path, *, trust: bool = False) -> Study:
+    """The study in the manifest of the run in `directory`, to continue that run.
+
+    ConfigError, unless `trust` is set, for a study that executes Python files.
+    """
+    config = read_manifest(RunDirectory(directory).manifest).config
+    names = (*_names(config), config.data, config.search.sampler)
+    if (code := list(filter(_is_code, names))) and not trust:
+        rule = "must be trusted to execute the Python files of its study"
+        remedy = "If you trust that file, give --trust, or name the study's TOML."
+        raise ConfigError(problem(str(directory), rule, code[0], remedy))
+    return config
+
+
 def _without_code(manifest: Manifest, directory: Path) -> Study:
     """The study of a manifest, with what its names in Python files stand for as data."""
     config = manifest.config

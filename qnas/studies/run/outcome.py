@@ -8,6 +8,7 @@ from typing import Self
 from qnas._util.intervals import wilson_interval
 from qnas._util.serialization import Value
 from qnas.accel.csim.verification import Mismatch
+from qnas.accel.device import Device
 from qnas.studies.results.picks import MissedTarget
 from qnas.studies.run.tuning_record import BeforeAfter
 
@@ -166,6 +167,15 @@ class PickSummary(Value):
     verification: Check
     tuning: TunedPick | None = None
     rtl: RtlCheck | None = None  # only after `verify --rtl`
+
+
+@dataclass(frozen=True, slots=True)
+class PickOrigin(Value):
+    """pick.json of a pick outside any run: its study, its trial's number, and the device."""
+
+    study: str
+    trial: int
+    device: Device
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,11 @@ class PickDirectory(KernelDirectory):
         return self.path / "plan.json"
 
     @property
+    def origin(self) -> Path:
+        """Study, trial and device of a pick outside any run, as `qnas pick --out` writes it."""
+        return self.path / "pick.json"
+
+    @property
     def network(self) -> Path:
         """The integer network that the project was made from."""
         return self.path / "network.safetensors"

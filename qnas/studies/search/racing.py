@@ -53,7 +53,8 @@ class Race:
     ) -> Race:
         """Make a race against `trials`. `error` is the index of the error among a trial's values;
         `signs` are -1 for objectives to maximise, else 1."""
-        looked = [t for t in trials if t.state == TrialState.COMPLETE]
+        # A search that began without racing has trials without flags.
+        looked = [t for t in trials if t.state == TrialState.COMPLETE and WRONG in t.user_attrs]
         wrong = {
             t.user_attrs[KEY].split(":")[0]: unpack(t.user_attrs[WRONG], images) for t in looked
         }

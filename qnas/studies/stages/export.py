@@ -17,6 +17,7 @@ from qnas.integer.file import load_integer, save_integer
 from qnas.studies.progress import Progress
 from qnas.studies.results.picks import PICK_NAME, Pick
 from qnas.studies.run.outputs import damaged_outputs, record_outputs
+from qnas.studies.run.remarks import same_picks
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
 from qnas.studies.run.tuning_record import search_accuracy, supernet_of, uses_tuned
@@ -66,6 +67,8 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     )
     for target in missed_targets(run):
         progress.stage(STAGE, f"{target}; the other picks are exported")
+    for remark in same_picks(chosen):
+        progress.stage(STAGE, remark)
     for done, kernel in enumerate(missing, start=1):
         record_outputs(export_pick(run, kernel.heads[0]).files, networks=1)
         progress.advance(done, len(missing), kernel.name)

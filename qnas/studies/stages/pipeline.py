@@ -148,7 +148,8 @@ def run_all(
     progress: Progress = SILENT,
     callbacks: Sequence[Callback] = (),
 ) -> Summary:
-    """Run all missing stages, and return the content of summary.json. With `rtl` the kernels are
+    """Run all missing stages, and return the content of summary.json. `tune` is one of them if the
+    study's `tune.picks` says so. With `rtl` the kernels are
     simulated as RTL too, where Verilator is installed.
 
     An FPS target that the front misses makes no pick; the summary lists it. Raises
@@ -158,6 +159,8 @@ def run_all(
         Toolchain().version()
     train(run, progress=progress)
     search(run, pool=pool, progress=progress, callbacks=callbacks)
+    if run.config.tune.picks:
+        tuning.tune(run, progress)
     return _to_report(run, progress, rtl=rtl)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
-from qnas.studies.progress import Progress, duration
+from qnas.studies.progress import Progress, duration, rate
+from qnas.studies.run.remarks import chance_remarks, recipe_remarks
 from qnas.studies.run.run import Run
 from qnas.studies.stages.monitor import AccuracyMonitor
 from qnas.studies.stages.pretrained import changed_since, start_from
@@ -27,7 +28,7 @@ def train(run: Run, progress: Progress) -> None:
     else:
         _train(run, progress)
     if "smallest_accuracy" not in run.stage_facts(STAGE):
-        _quote_corners(run)
+        _quote_corners(run, progress)
 
 
 def assist(run: Run) -> None:
@@ -39,6 +40,8 @@ def assist(run: Run) -> None:
 def _train(run: Run, progress: Progress) -> None:
     for remark in run.images.remarks:
         progress.stage("data", remark)
+    for remark in recipe_remarks(run.config):
+        progress.stage(STAGE, remark)
     progress.stage(STAGE, f"supernet of {run.space.name!r} on {len(run.splits.train)} images")
     if reason := _without_passes(run):
         note = "quantizers are computed by torch's operators, not by compiled passes"
@@ -48,7 +51,7 @@ def _train(run: Run, progress: Progress) -> None:
         # Includes the time of interrupted trainings, so that the summary has the whole cost.
         run.record_stage(STAGE, seconds=now.seconds)
         left = now.seconds / now.step * (now.steps - now.step)
-        note = f"{now.phase}  loss {now.loss:.3f}  {now.images_per_s:,.0f} images/s"
+        note = f"{now.phase}  loss {now.loss:.3f}  {rate(now.images_per_s)} images/s"
         progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
     _supernet(run, on_interval, progress)
@@ -113,12 +116,15 @@ def training_source(run: Run) -> BatchSource:
     return ArraySource(images[:], labels, classes, transform, repr(transform))
 
 
-def _quote_corners(run: Run) -> None:
+def _quote_corners(run: Run, progress: Progress) -> None:
     """Record the fake-quantized accuracies of the largest and the smallest subnet on the report
     split."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     space = run.space
-    evaluator = AccuracyEvaluator(run.supernet, *run.subset("report"))
+    images, labels = run.subset("report")
+    evaluator = AccuracyEvaluator(run.supernet, images, labels)
     largest, smallest = evaluator.top1([space.largest(), space.smallest()])
     run.record_stage(STAGE, largest_accuracy=largest, smallest_accuracy=smallest)
+    for remark in chance_remarks(largest, labels, subnet="largest"):
+        progress.stage(STAGE, remark)

@@ -14,6 +14,7 @@ from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
 from qnas.objectives.base import Candidate, ImageObjective
+from qnas.objectives.registry import modelled_objective
 from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.search.evaluation import Evaluator, Result, UserLimit
@@ -23,6 +24,7 @@ from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.sampler import Params
 from qnas.studies.search.target_local_search import FpsTargets
 from qnas.studies.search.warm_start import read_warm_start
+from qnas.studies.sections import DEFAULT_SAMPLER
 from qnas.studies.storage.leases import Leases
 
 WARM_START = "seeds"
@@ -48,10 +50,24 @@ def make_search_loop(
         warm_start=_warm_start(run, study),
         leases=leases,
         targets=_targets(run, evaluate),
-        race=evaluate.against if run.config.search.racing else None,
+        race=evaluate.against if races(run) else None,
         callbacks=callbacks,
         log=run.files.failures,
     )
+
+
+def races(run: Run) -> bool:
+    """Whether the search races: as the study says, else where it is exact and saves images.
+
+    An objective of the user's may look at the images itself, and other samplers learn from trials
+    that were evaluated on all images.
+    """
+    search = run.config.search
+    if search.racing is not None:
+        return search.racing
+    others = [name for name in run.config.objective_names if name != "error"]
+    modelled = all(modelled_objective(name, run.device) is not None for name in others)
+    return modelled and search.sampler_name == DEFAULT_SAMPLER
 
 
 def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:

@@ -95,6 +95,6 @@ def test_the_newer_command_is_preferred_and_an_old_v_plus_plus_is_left_alone(
 
 def test_what_is_no_project_is_refused(tmp_path: Path, project: Path) -> None:
     (project / "build.tcl").unlink()
-    for place, says in ((tmp_path, "got none"), (project, "without build.tcl")):
+    for place, says in ((tmp_path, "got nothing"), (project, "without build.tcl")):
         result = synth(place, path=str(tmp_path))
         assert result.exit_code == 2 and says in result.stderr

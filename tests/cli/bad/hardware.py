@@ -174,6 +174,6 @@ def _plans() -> Iterator[Bad]:
     kind = "measure --list --kind mack"
     yield Bad("unknown block", {}, kind, "block", "must be a known kind", "'mack'", "Known")
     project = "must be an exported project"
-    yield Bad("no project", {}, "synth .", ".", project, "none", "`qnas export`")
+    yield Bad("no project", {}, "synth .", ".", "must be a study", "nothing", "There are")
     lacks = {"p/plan.json": json.dumps(encode(plan))}
     yield Bad("half a project", lacks, "synth p", "p", project, "build.tcl", "`qnas export`")

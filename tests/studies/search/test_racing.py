@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -16,20 +18,23 @@ from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.objectives.base import Candidate, Direction, ImageObjective
 from qnas.objectives.hardware import LatencyObjective, ResourceObjective
 from qnas.pareto import nondominated
-from qnas.studies.config import SearchConfig
+from qnas.studies.config import SearchConfig, load_config
 from qnas.studies.progress import Silent
 from qnas.studies.results.front import StudyRecords, front_csv
+from qnas.studies.run.run import Run
 from qnas.studies.search.evaluation import Evaluate, Evaluator
 from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator, pack, unpack
 from qnas.studies.search.sampler import EARLY_STOPPED
 from qnas.studies.search.trials import read_records
 from qnas.studies.storage.journal import open_study
+from qnas.studies.workers.search_loop import races
 from qnas.supernet.model import Supernet
 from tests.studies.analytic import DIRECTIONS, GENOME, LIMITS, OBJECTIVES, SizeError, plan
 from tests.tiny import TINY, digits
 
 IMAGES = 200
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Shown:
@@ -144,3 +149,17 @@ def test_the_error_objective_is_one_of_images() -> None:
     objective = ErrorObjective(AccuracyEvaluator(Supernet(TINY, input_step=1 / 31), images, labels))
     assert isinstance(objective, ImageObjective) and objective.images == 20
     assert not isinstance(LatencyObjective(), ImageObjective)
+
+
+def test_racing_is_on_where_it_is_exact_and_saves_images(tmp_path: Path) -> None:
+    def races_with(*objectives: str, **search: Any) -> bool:
+        study = load_config("digits_zcu102")
+        config = dataclasses.replace(study.search, **search)
+        changed = dataclasses.replace(study, search=config, objectives=("error", *objectives))
+        return races(Run(changed, tmp_path))
+
+    assert races_with("latency", "dsp") and races_with("fps", "energy")
+    assert not races_with("latency", racing=False)
+    assert not races_with("latency", sampler="TPESampler")
+    own = f"{ROOT / 'tests/own_code.py'}:STREAM"
+    assert not races_with("latency", own) and races_with("latency", own, racing=True)
