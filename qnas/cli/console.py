@@ -140,11 +140,11 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
 
 
 def _rtl_cell(pick: Mapping[str, Any], which: str) -> str:
-    """Simulated cycles, and the deviation of the modelled cycles from them."""
+    """Simulated cycles, and the deviation of the RTL's modelled cycles from them."""
     if not pick.get("rtl"):
         return "-"
     found = pick["rtl"][f"cycles_{which}"]
-    modelled = pick["cycles_first" if which == "first" else "cycles"]
+    modelled = pick["rtl"][f"modelled_{which}"]
     return f"{found:,} (model {modelled / found - 1:+.1%})"
 
 

@@ -34,8 +34,9 @@ class Estimate(Value):
         clock_mhz: The plan's clock.
         resources: Resources of the kernel.
         dram_bits: Bits of one image to and from DRAM.
-        start_cycles: Additional cycles of the first image of a call, until its first words have
-            arrived. The words of later images are read ahead into FIFOs.
+        start_cycles: Additional cycles of the first image of a call: until its first words have
+            arrived, and until memory has acknowledged its logits. The words of later images are
+            read ahead into FIFOs.
     """
 
     loop_cycles: int
@@ -52,7 +53,7 @@ class Estimate(Value):
 
     @property
     def cycles_first(self) -> int:
-        """Cycles from the start of a call to the logits of its first image."""
+        """Cycles from the start of a call until the logits of its first image are in memory."""
         return self.start_cycles + self.cycles
 
     @property

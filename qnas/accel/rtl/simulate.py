@@ -17,7 +17,7 @@ from qnas.accel.rtl.block import Kind, RtlBlock, Vectors, folder
 from qnas.errors import CompileError, DependencyError, ToolMissingError, VerificationError, problem
 
 LOG_LINES = 20
-RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+RUNTIME = ("verilated.cpp", "verilated_dpi.cpp", "verilated_threads.cpp")
 FLAGS = ("-std=c++17", "-O1", "-DVM_COVERAGE=0", "-DVM_TRACE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 
 

@@ -215,8 +215,9 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         if content.tunings
     ]
     as_rtl = [
-        (f"cycles, {label}", "simulated as RTL", found("rtl", f"cycles_{name}", form="{:,}"))
+        (f"cycles as RTL, {label}", kind, found("rtl", f"{field}_{name}", form="{:,}"))
         for name, label in (("first", "a call's first image"), ("next", "each further image"))
+        for field, kind in (("modelled", "modelled"), ("cycles", "simulated"))
         if any((content.verifications.get(pick.name) or {}).get("rtl") for pick in picks)
     ]
     return [

@@ -103,6 +103,8 @@ class RtlCheck(Value):
         mismatches: Number of compared values that differ.
         cycles_first: Cycles of a call's first image.
         cycles_next: Cycles of each further image of a call.
+        modelled_first: Cycles of a call's first image, as the model of the RTL has them.
+        modelled_next: Cycles of each further image, likewise.
         fps: Images per second of a stream, from `cycles_next`.
         first_mismatch: The first value that differs.
     """
@@ -113,6 +115,8 @@ class RtlCheck(Value):
     mismatches: int
     cycles_first: int
     cycles_next: int
+    modelled_first: int
+    modelled_next: int
     fps: float
     first_mismatch: Mismatch | None = None
 

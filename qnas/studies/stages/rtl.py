@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from qnas._util.units import fps
 from qnas.accel.hls.emit.member import KernelNetwork
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, simulate_kernel
 from qnas.accel.rtl.simulate import verilator_root
 from qnas.errors import DependencyError
@@ -54,12 +56,12 @@ def _simulate(run: Run, kernel: Kernel) -> None:
     ]
     images, _ = report_images(run)
     found = simulate_kernel(members, images[:IMAGES])
-    both = zip(verdicts_of(kernel), found, strict=True)
-    clock_mhz = kernel.plan.plans[0].clock_mhz
-    write_verdicts(kernel.files, [replace(v, rtl=_check(s, clock_mhz)) for v, s in both])
+    checks = (_check(s, plan) for s, plan in zip(found, kernel.plan.plans, strict=True))
+    both = zip(verdicts_of(kernel), checks, strict=True)
+    write_verdicts(kernel.files, [replace(verdict, rtl=check) for verdict, check in both])
 
 
-def _check(found: KernelSimulation, clock_mhz: float) -> RtlCheck:
+def _check(found: KernelSimulation, plan: HardwarePlan) -> RtlCheck:
     cycles = round(found.cycles_next or found.cycles_first)
     return RtlCheck(
         images=found.images,
@@ -68,6 +70,8 @@ def _check(found: KernelSimulation, clock_mhz: float) -> RtlCheck:
         mismatches=found.mismatches,
         cycles_first=found.cycles_first,
         cycles_next=cycles,
-        fps=fps(cycles, clock_mhz=clock_mhz),
+        modelled_first=cycles_of_first_image(plan),
+        modelled_next=cycles_of_image(plan),
+        fps=fps(cycles, clock_mhz=plan.clock_mhz),
         first_mismatch=found.first_mismatch,
     )

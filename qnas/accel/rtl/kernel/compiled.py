@@ -1,4 +1,9 @@
-"""Verilator on the sources of a kernel: its lint, and the compiled simulation."""
+"""Verilator on the sources of a kernel: its lint, and the compiled simulation.
+
+Verilator prints every instance anew. Of a large kernel, whose C++ would be fifty megabytes, two
+units are therefore compiled otherwise: `packed_lane` once, as a library that all its instances
+call; and `memory` as an array in a loop (sim/memory.sv), which tests hold equal to memory.sv.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +23,12 @@ from qnas.accel.rtl.kernel.sources import TOP
 from qnas.accel.rtl.simulate import FLAGS, includes, prepare, run_tool, verilator_root
 
 SIMULATED = (
-    *("--cc", "--prefix", "Vkernel", "-Mdir", "built", "--quiet", "--no-timing", "-O3"),
+    *("--cc", "--quiet", "--no-timing", "-O3", "--unroll-count", "4"),
     *("--x-assign", "fast", "--x-initial", "unique", "-Wno-fatal", "-Wno-lint"),
 )
-BENCH = "bench.cpp"
-WHOLE_BYTES = 8_000_000  # of C++: what is compiled as one unit
+BENCH, LANE = "bench.cpp", "packed_lane"
+ONCE = ("-O0",)  # of what runs once
+LARGE_BANKS = 1024  # of activation and residual memory: a kernel of more is a large one
 
 
 def lint(sources: Mapping[str, str]) -> None:
@@ -38,21 +44,55 @@ def lint(sources: Mapping[str, str]) -> None:
 def compiled(plans: Sequence[HardwarePlan], sources: Mapping[str, str], *, cache: Path) -> bytes:
     """The program that runs images through these sources; from `cache` where it was compiled before
     of the same content with the same Verilator."""
-    bench = {path.name: path.read_text() for path in sorted((folder("kernel") / "sim").iterdir())}
-    bench |= {"design.hpp": design_header(plans), "taps.vlt": _text("taps.vlt"), **_models()}
-    files = {**sources, **bench}
-    parts = [version("verilator"), *FLAGS, *SIMULATED, *(f"{n}\0{t}" for n, t in files.items())]
+    files = {**sources, **_models(), "taps.vlt": _text("taps.vlt")}
+    bench = {"design.hpp": design_header(plans), **_simulation(".cpp", ".hpp")}
+    large = is_large(plans[0])
+    if large:
+        files |= _simulation(".sv")
+    parts = [version("verilator"), str(large), *FLAGS, *SIMULATED]
+    parts += [f"{name}\0{text}" for name, text in {**files, **bench}.items()]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def make(program: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="qnas-rtl-") as scratch:
             work = Path(scratch)
-            _write(work, files)
+            _write(work, {**files, **bench})
             order = ["taps.vlt", *sources, *_models()]
-            _verilator(work, [*SIMULATED, "--top-module", TOP, *order])
-            _compile(work, program, prepare(cache))
+            if large and has_packed_lanes(plans[0]):
+                _library(work, order)
+            _verilate(work, "kernel", TOP, order)
+            (_compile_each if large else _compile_whole)(work, program, prepare(cache))
 
     return kept(cache / "rtl" / digest[:32], make)
+
+
+def is_large(plan: HardwarePlan) -> bool:
+    """Whether the kernel is simulated with what stands for its memories and lanes."""
+    banks = sum(one.banks for one in plan.buffers if one.name in ("act", "residual"))
+    return banks > LARGE_BANKS
+
+
+def has_packed_lanes(plan: HardwarePlan) -> bool:
+    return plan.packing.rows == 2 and plan.folding.lut_slots < plan.folding.tm
+
+
+def _library(work: Path, order: list[str]) -> None:
+    """Compile the lane on its own, and let its wrapper stand in `order` for its source."""
+    units = [name for name in order if name.endswith(".sv") and name != f"{TOP}.sv"]
+    _verilate(work, LANE, LANE, units, "--lib-create", LANE)
+    order[order.index(f"{LANE}.sv")] = f"{LANE}/{LANE}.sv"
+
+
+def _verilate(work: Path, name: str, top: str, files: Sequence[str], *options: str) -> None:
+    """C++ of the module `top` in the folder `name`, of that name."""
+    where = ("--prefix", f"V{name}", "-Mdir", name, "--top-module", top)
+    _verilator(work, [*SIMULATED, *options, *where, *files])
+
+
+def _simulation(*endings: str) -> dict[str, str]:
+    """Files of sim/: the test bench, or what stands for units of a large kernel."""
+    found = sorted((folder("kernel") / "sim").iterdir())
+    return {path.name: path.read_text() for path in found if path.suffix in endings}
 
 
 def _models() -> dict[str, str]:
@@ -74,21 +114,31 @@ def _verilator(work: Path, arguments: Sequence[str]) -> None:
     run_tool([str(root / "bin" / "verilator_bin"), *arguments], root=root, cwd=work)
 
 
-def _compile(work: Path, program: Path, library: Path) -> None:
-    """A small kernel as one unit, which is fastest; a large one file by file, on all cores."""
-    units = [*sorted((work / "built").glob("*.cpp")), work / BENCH]
-    folders = [f"-I{work / 'built'}", f"-I{work}"]
-    command = ["g++", *FLAGS, *includes(), *folders]
-    if sum(unit.stat().st_size for unit in units) <= WHOLE_BYTES:
-        whole = work / "whole.cc"
-        whole.write_text("".join(f'#include "{unit}"\n' for unit in units))
-        run_tool([*command, str(whole), str(library), "-o", str(program)])
-        return
+def _compile_whole(work: Path, program: Path, library: Path) -> None:
+    """As one unit: the fastest way for a small kernel."""
+    whole = work / "whole.cc"
+    units = [*_units(work), work / BENCH]
+    whole.write_text("".join(f'#include "{unit}"\n' for unit in units))
+    run_tool([*_compiler(work), str(whole), str(library), "-o", str(program)])
+
+
+def _compile_each(work: Path, program: Path, library: Path) -> None:
+    """File by file, on all cores; what runs once is not optimised."""
 
     def compile_one(unit: Path) -> str:
-        run_tool([*command, "-c", str(unit), "-o", f"{unit}.o"])
+        level = ONCE if "Slow" in unit.name else ()
+        run_tool([*_compiler(work), *level, "-c", str(unit), "-o", f"{unit}.o"])
         return f"{unit}.o"
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile_one, units))
+        objects = list(pool.map(compile_one, [*_units(work), work / BENCH]))
     run_tool(["g++", *objects, str(library), "-o", str(program)])
+
+
+def _units(work: Path) -> list[Path]:
+    return sorted(path for name in (LANE, "kernel") for path in (work / name).glob("*.cpp"))
+
+
+def _compiler(work: Path) -> list[str]:
+    folders = [f"-I{work / name}" for name in (".", "kernel", LANE)]
+    return ["g++", *FLAGS, *includes(), *folders]

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from qnas._util.units import ceil_div
+from qnas.accel.cost.coefficients import MEMORY_LATENCY_CYCLES
 from qnas.accel.plan.plan import HardwarePlan, Stage
-from qnas.accel.rtl.kernel.package import clocks, is_series7
+from qnas.accel.rtl.kernel.package import ROW_PARAM_TILES, clocks, is_series7
 
 # Clocks between what is done in one unit and what is seen of it in another; each is the number of
 # registers on the way.
@@ -20,12 +21,21 @@ BESIDE = 3  # from the start of a softmax to that of the products beside it
 VECTORS = 8  # LayerNorm, softmax: reads of memory, queues and writes, beside their arithmetic
 STORED = 6  # logits: the port's address and its answer's start
 BURST = 2  # of the logits' port, beyond the first one
+OVERLAP = 1  # of the first words' way with the fetch of the first stage
 
 
 def cycles_of_image(plan: HardwarePlan) -> int:
     """Of an image behind the first one of a call, whose words are there when they are wanted."""
     steps = (list(group) for _, group in groupby(plan.stages, lambda stage: stage.step))
     return NEXT_IMAGE + sum(_step(plan, stages) + BETWEEN for stages in steps)
+
+
+def cycles_of_first_image(
+    plan: HardwarePlan, *, latency_cycles: int = MEMORY_LATENCY_CYCLES
+) -> int:
+    """Of the first image of a call, up to memory's answer to its logits: its first words and that
+    answer take the memory's latency each."""
+    return cycles_of_image(plan) + 2 * latency_cycles - OVERLAP
 
 
 def _step(plan: HardwarePlan, stages: Sequence[Stage]) -> int:
@@ -89,14 +99,15 @@ def _gemm(plan: HardwarePlan, stage: Stage) -> int:
 
 def _drained(plan: HardwarePlan, stage: Stage, array: int) -> Iterator[int]:
     """The clock of the last step that drains each row tile. Loading is two row tiles ahead of the
-    array at most, and four ahead of draining."""
+    array at most, and of weights ROW_PARAM_TILES ahead of draining."""
     table = sum(loop.trips for loop in stage.loops if loop.name == "table")
     comes = 3 if stage.left != "weights" else 1  # behind the last element of a row tile
     row_steps = stage.token_tiles * stage.tile_steps
     drains = 2 + array + stage.beats - stage.tile_steps + stage.drain_steps - 1
-    load_end, ends, drained = table + STARTED, [0, 0], [0, 0, 0, 0]
+    load_end, ends, drained = table + STARTED, [0, 0], [0] * ROW_PARAM_TILES
     for tile in range(stage.row_tiles):
-        room = max(ends[-2], drained[-4]) + 1  # the clock in which a tile is seen to be free
+        params = drained[-ROW_PARAM_TILES] if stage.left == "weights" else 0
+        room = max(ends[-2], params) + 1  # the clock in which a tile is seen to be free
         waits = tile == 0 or room > load_end
         first = max(load_end + (tile > 0), room) + 1 if waits else load_end + 1
         load_end = first + stage.load_steps - 1

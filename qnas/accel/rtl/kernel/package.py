@@ -19,6 +19,10 @@ BUFFERS = (
 )
 IN_FLIGHT_VECTORS = 48  # the first pass of a vector unit may have begun before the second starts
 LUT_DEPTH = 128  # queues of more words lie in block RAM
+# Row tiles whose parameters are held: from loading one to the end of its drain takes some twenty
+# clocks, in which the array may go on to the next ones. The C++ loads, multiplies and drains in one
+# loop, in step, and has 4.
+ROW_PARAM_TILES = 8
 ROW_KINDS = ("FOUR_BIT", "HIGH_NIBBLE", "LOW_NIBBLE", "PADDING")
 
 
@@ -109,8 +113,11 @@ def memory_constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         found[f"{name}_STRIDE"] = count
         found[f"{name}_STREAM_DEPTH"] = depth
         found[f"{name}_STREAM_STORAGE"] = int(depth > LUT_DEPTH)
+    param_words = int(row_param_words(f, plan.image_port.bits))
     return {
         **found,
+        "ROW_PARAM_TILES": ROW_PARAM_TILES,
+        "ROW_PARAM_ROWS": ROW_PARAM_TILES * param_words,
         "MAX_BEATS": buffers["weight"].depth // 2,
         "KEY_STRIDE": ceil_div(arch.head_dim, f.tk),
         "PROB_STRIDE": ceil_div(arch.num_tokens, f.tk),
@@ -170,7 +177,7 @@ def widths(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     )
     # What is added to a count before it is cut or compared is at most the lanes of a row.
     count = (most + max(f.tk, f.tt, plan.stream_bits // 64)).bit_length() + 1
-    rows = max(buffers_of(plan)[name].depth for name in BUFFERS)
+    rows = max(memory_constants(plans)[f"{name.upper()}_ROWS"] for name in BUFFERS)
     strides = max(value for stage in stages for value in rows_of(stage).values())
     place = f.drain_pairs + 3 * count + max(1, (f.tt - 1).bit_length())
     row = max(rows, strides).bit_length() + 1

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from qnas._util.cache import user_cache
 from qnas._util.serialization import Value
+from qnas.accel.cost.coefficients import MEMORY_LATENCY_CYCLES
 from qnas.accel.csim.verification import Mismatch
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.plan import HardwarePlan
@@ -40,7 +41,7 @@ class MemoryTiming(Value):
     `seed`.
     """
 
-    latency_cycles: int = 64
+    latency_cycles: int = MEMORY_LATENCY_CYCLES
     jitter_cycles: int = 0
     refresh_period_cycles: int = 0
     refresh_cycles: int = 0
@@ -53,8 +54,9 @@ class MemoryTiming(Value):
 class KernelSimulation(Value):
     """What the images of one call did: values compared, and clocks.
 
-    `cycles_first`: from the call to the end of the first image; `cycles_next`: of each further one
-    of the call, on average (0: there was none). `stage_cycles`: of the stages of the first image,
+    An image ends when memory has acknowledged its logits. `cycles_first`: from the call to the end
+    of the first image; `cycles_next`: of each further one of the call, on average (0: there was
+    none). `stage_cycles`: of the stages of the first image,
     in the plan's order; what runs side by side overlaps.
     """
 
@@ -85,7 +87,8 @@ def simulate_kernel(
     Args:
         networks: with plans of one kernel.
         images: normalised, as for `IntegerNetwork.quantize_images`.
-        timing: of the memory behind the ports; by default it answers after 64 clocks.
+        timing: of the memory behind the ports; by default it answers after
+            MEMORY_LATENCY_CYCLES and then brings a word a clock.
         sources: instead of `kernel_sources` of the plans: an experiment, a fault.
         cache: of compiled simulations, by their content; the user's by default.
 

@@ -1,12 +1,18 @@
-"""The fills of the kernel's stages are those of PLAN.md, section 10."""
+"""The fills of both back ends are those of PLAN.md, section 10."""
 
 from __future__ import annotations
 
 import pytest
 
 from qnas._util.units import ceil_div
+from qnas.accel.cost.analytic import estimate
+from qnas.accel.cost.coefficients import CALL_CYCLES, MEMORY_LATENCY_CYCLES, STAGE_CYCLES
 from qnas.accel.plan.plan import HardwarePlan, Stage
-from qnas.accel.rtl.kernel.cycles import cycles_of_image, stage_cycles
+from qnas.accel.rtl.kernel.cycles import (
+    cycles_of_first_image,
+    cycles_of_image,
+    stage_cycles,
+)
 from tests.accel.projects import random_design, small
 
 
@@ -37,6 +43,32 @@ def test_a_stage_takes_its_trips_and_its_fill(seed: int) -> None:
             continue
         trips = sum(loop.trips for loop in stage.loops)
         assert stage_cycles(plan, stage) == trips + fill(plan, stage), stage.name
+
+
+def cpp_fill(stage: Stage) -> int:
+    """As the page has it: what a stage takes beyond its trips."""
+    depth = {loop.name: loop.depth for loop in stage.loops}
+    names = set(depth) & {"load", "parameters", "normalise", "table", "store"}
+    if stage.kind == "gemm":
+        names.add("tiles")
+    if any(loop.name == "softmax" and loop.hidden < loop.trips for loop in stage.loops):
+        names.add("softmax")
+    return sum(depth[name] for name in names) + STAGE_CYCLES
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_cost_model_takes_the_fills_of_the_cpp(seed: int) -> None:
+    plan = random_design(seed).plan
+    assert estimate(plan).fill_cycles == sum(map(cpp_fill, plan.stages))
+
+
+def test_the_first_image_waits_for_memory_twice() -> None:
+    plan = small().plan
+    first, beside = estimate(plan).cycles_first, cycles_of_first_image(plan)
+    assert first - estimate(plan).cycles == 2 * MEMORY_LATENCY_CYCLES + CALL_CYCLES
+    assert beside - cycles_of_image(plan) == 2 * MEMORY_LATENCY_CYCLES - 1
+    later = cycles_of_first_image(plan, latency_cycles=MEMORY_LATENCY_CYCLES + 10)
+    assert later == beside + 20
 
 
 def test_an_image_takes_its_stages_and_a_clock_between_them() -> None:

@@ -14,7 +14,7 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl import simulate as simulating
 from qnas.accel.rtl.kernel import compiled as compiling
 from qnas.accel.rtl.kernel.compiled import lint
-from qnas.accel.rtl.kernel.cycles import cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, MemoryTiming, simulate_kernel
 from qnas.accel.rtl.kernel.sources import kernel_sources
 from qnas.errors import CompileError, ConfigError, DependencyError, VerificationError
@@ -41,9 +41,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+MIXED = Folding(tm=4, tt=2, tk=4, vl=2, lut_slots=2, head_buffers=2)
+
+
 def least() -> Design:
     """A kernel that compiles in seconds."""
-    return design(tiny(), Folding(tm=4, tt=2, tk=4, vl=2, lut_slots=2, head_buffers=2))
+    return design(tiny(), MIXED)
 
 
 def simulated(
@@ -81,7 +84,8 @@ def test_images_give_the_reference_whatever_the_memory_does(cache: Path) -> None
         assert found.mismatches == 0 and found.first_mismatch is None
         assert found.values == values(kernel.plan, network, len(kernel.images))
         assert (found.images, found.stages) == (len(kernel.images), len(kernel.plan.stages))
-    assert calm.cycles_next == cycles_of_image(kernel.plan) < calm.cycles_first
+    assert calm.cycles_next == cycles_of_image(kernel.plan)
+    assert calm.cycles_first == cycles_of_first_image(kernel.plan)
     assert calm.cycles_next < restless.cycles_next
     assert min(calm.stage_cycles) > 0
 
@@ -167,14 +171,20 @@ def check_random(seed: int, cache: Path) -> None:
         assert found.mismatches == 0, found.first_mismatch
         if timing.stalls == 0:
             assert found.cycles_next == cycles_of_image(kernel.plan)
+            assert found.cycles_first == cycles_of_first_image(kernel.plan)
 
 
 @pytest.mark.slow
-def test_a_large_kernel_is_compiled_file_by_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("folding", [MIXED, replace(MIXED, lut_slots=4)], ids=["mixed", "luts"])
+def test_what_stands_for_units_of_a_large_kernel_does_what_they_do(
+    folding: Folding, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiling, "WHOLE_BYTES", 0)
-    assert simulated(least(), tmp_path).mismatches == 0
+    kernel = design(tiny(), folding)
+    own = simulated(kernel, cache, timing=RESTLESS)
+    assert not compiling.is_large(kernel.plan)
+    monkeypatch.setattr(compiling, "LARGE_BANKS", 0)
+    assert simulated(kernel, cache, timing=RESTLESS) == own
+    assert own.mismatches == 0
 
 
 @pytest.mark.slow

@@ -108,32 +108,42 @@ class WritePort : Port {
     void drive(long clock, CData& awready, CData& wready, CData& bvalid) {
         awready = asks_ = !stalls();
         wready = takes_ = left_ > 0 && moves(clock);
-        bvalid = answers_now_ = !answers_.empty() && answers_.front() <= clock && !stalls();
+        answers_now_ = !answers_.empty() && answers_.front().from <= clock && !stalls();
+        bvalid = answers_now_;
     }
 
     void observe(long clock, bool awvalid, uint64_t awaddr, int awlen, bool wvalid, uint32_t wdata,
                  bool wlast) {  // BREADY is always 1
-        if (answers_now_) answers_.pop_front();
+        if (answers_now_) {
+            answered += answers_.front().words;
+            answers_.pop_front();
+        }
         if (wvalid && takes_) {
             moved();
             std::memcpy(memory_.data() + address_, &wdata, 4);
             address_ += 4;
             if (wlast != (--left_ == 0)) fail("WLAST is not where a burst ends");
-            if (left_ == 0) answers_.push_back(clock + after());
+            if (left_ == 0) answers_.push_back({clock + after(), words_});
         }
         if (awvalid && asks_) {
             if (left_) fail("a burst begins before the last one ended");
             if (awaddr + 4 * (awlen + 1) > memory_.size()) fail("a write beyond its memory");
             address_ = awaddr;
-            left_ = awlen + 1;
+            left_ = words_ = awlen + 1;
         }
     }
 
+    long answered = 0;  // words that memory has acknowledged
+
   private:
+    struct Answer {
+        long from;
+        int words;
+    };
     std::vector<uint8_t>& memory_;
-    std::deque<long> answers_;
+    std::deque<Answer> answers_;
     uint64_t address_ = 0;
-    int left_ = 0;
+    int left_ = 0, words_ = 0;  // of a burst
     bool asks_ = false, takes_ = false, answers_now_ = false;
 };
 

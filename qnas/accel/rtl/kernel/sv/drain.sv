@@ -30,7 +30,7 @@ module drain (
   plan::tile_t tile, first_tile;
   logic [C-1:0] row, tile_row;  // of attention
   logic [TB-1:0] bank, tile_bank, next_bank;
-  logic [R-1:0] group_row, tile_group_row, next_group_row;
+  logic [R-1:0] group_row, tile_group_row, next_group_row, param_base;
   logic wraps;
   logic [TB:0] bank_sum;
   assign bank_sum = {1'b0, bank} + (TB + 1)'(PAIRS);
@@ -41,7 +41,7 @@ module drain (
       stage.half ? R'(plan::SCORE_ROWS / 2) : R'(0), R'(0)};
   always_ff @(posedge clk) begin
     if (start) begin
-      {step, token_tile, drained, row, tile_row, bank, tile_bank} <= '0;
+      {step, token_tile, drained, row, tile_row, bank, tile_bank, param_base} <= '0;
       tile <= first_tile;
       {group_row, tile_group_row} <= {2{stage.dst_base}};
       busy <= 1'b1;
@@ -65,6 +65,8 @@ module drain (
         tile_bank <= next_bank;
         tile_group_row <= next_group_row;
         drained <= drained + 1'b1;
+        param_base <= param_base == R'(plan::ROW_PARAM_ROWS - plan::ROW_PARAM_WORDS)
+            ? '0 : param_base + R'(plan::ROW_PARAM_WORDS);
         if (drained == stage.row_tiles - 1'b1) busy <= 1'b0;
       end
     end
@@ -74,8 +76,7 @@ module drain (
     end
   end
 
-  assign param_row = (drained[1] ? R'(2 * plan::ROW_PARAM_WORDS) : '0) +
-      (drained[0] ? R'(plan::ROW_PARAM_WORDS) : '0) + R'(step >> BANK_LOG);
+  assign param_row = param_base + R'(step >> BANK_LOG);
   assign scale_row = (stage.half ? R'(plan::QUERY_SCALE_ROWS / 2) : '0) + R'(row >> PAIR_LOG);
 
   // Clock 1: a group of neighbouring slots, of all that drain.

@@ -1,7 +1,8 @@
 // Loads the nibble operand of a GEMM, row tile by row tile, into alternate halves of the weight
 // memory: from the weight stream (before the first tile GELU's table, before each the parameters
 // of its rows), or, in attention, from key or probability memory. It runs ahead of the array as
-// far as the memories allow: two row tiles of nibbles, four of row parameters.
+// far as the memories allow: two row tiles of nibbles, and of row parameters as many as may be on
+// their way through the array.
 module loader (
     input logic clk, rst, start,
     input plan::stage_t stage,
@@ -30,7 +31,7 @@ module loader (
   logic attention, from_stream, take, step, tile_ends;
   logic [C-1:0] tile, i, beat, part;  // `i` counts the words of the table or of the parameters
   logic [C-1:0] key_row, elements;  // the key or query, and how many of its elements are left
-  logic [R-1:0] address;
+  logic [R-1:0] address, param_base;
   assign attention = stage.left != plan::WEIGHTS;
   assign from_stream = state == TABLE | state == PARAMS | state == NIBBLES;
   assign word_ready = from_stream;
@@ -38,8 +39,9 @@ module loader (
   assign step = take | state == PAIRS;
   // Whether a tile has room, and the one after it.
   logic room, next_room, last_tile, last_beat, last_part;
-  assign room = tile - multiplied < 2 & tile - drained < 4;
-  assign next_room = tile - multiplied < 1 & tile - drained < 3;
+  assign room = tile - multiplied < 2 & (attention | tile - drained < C'(plan::ROW_PARAM_TILES));
+  assign next_room = tile - multiplied < 1 &
+      (attention | tile - drained < C'(plan::ROW_PARAM_TILES - 1));
   assign last_tile = tile == stage.row_tiles - 1'b1;
   assign last_beat = beat == stage.beats - 1'b1;
   assign last_part = attention ? part == C'(TM / 2 - 1) : part == C'(plan::BEAT_WORDS - 1);
@@ -48,7 +50,7 @@ module loader (
   always_ff @(posedge clk) begin
     case (state)
       IDLE: begin
-        {tile, i, beat, part, key_row} <= '0;
+        {tile, i, beat, part, key_row, param_base} <= '0;
         elements <= stage.inner;
         address <= stage.left == plan::PROBS & stage.half ? R'(plan::PROB_ROWS / 2)
                                                           : stage.left_base;
@@ -84,6 +86,8 @@ module loader (
     endcase
     if (tile_ends) begin
       tile <= tile + 1'b1;
+      param_base <= param_base == R'(plan::ROW_PARAM_ROWS - plan::ROW_PARAM_WORDS)
+          ? '0 : param_base + R'(plan::ROW_PARAM_WORDS);
       state <= last_tile | ~next_room ? WAIT : attention ? PAIRS : PARAMS;
     end
     if (rst) state <= IDLE;
@@ -100,8 +104,7 @@ module loader (
     param_write <= take & state == PARAMS;
     nibbles_write <= take & state == NIBBLES;
     table_row <= R'(i);
-    param_row <= (tile[1] ? R'(2 * plan::ROW_PARAM_WORDS) : '0) +
-        (tile[0] ? R'(plan::ROW_PARAM_WORDS) : '0) + R'(i);
+    param_row <= param_base + R'(i);
     word_part <= part;
     word_row <= tile_row;
   end
