@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import subprocess
 import sys
@@ -77,6 +78,17 @@ def test_five_images_in_a_call_equal_five_calls_and_the_integer_reference(
     assert np.array_equal(together, np.concatenate(one_by_one))
     assert np.array_equal(together, expected_logits(five_images()))
     assert np.array_equal(found.logits(kernel.run(words)), together), "nothing is left behind"
+
+
+def test_a_call_of_no_images_writes_nothing_and_leaves_nothing_behind(
+    host: SimpleNamespace, project: Path
+) -> None:
+    found = host.qnas_host.Design(project)
+    kernel, logits = host.backends.Simulated(found), ctypes.create_string_buffer(b"\xa5" * 64, 64)
+    kernel._call(0, 0, kernel._weights[0], b"", logits)
+    assert logits.raw == b"\xa5" * 64
+    answers = found.logits(kernel.run(found.image_words(five_images())))
+    assert np.array_equal(answers, expected_logits(five_images()))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 64])

@@ -72,8 +72,9 @@ def write_network(
             words += [MEMORIES.index(s.memory), s.shift, s.width, int(s.signed), len(s.words)]
             words += s.words.tolist()
     (folder / f"stages_{index}.bin").write_bytes(np.array(words, dtype="<i4").tobytes())
-    results = {
-        name: values.reshape(len(patches), -1) for name, values in member.network.trace(patches)
-    }
-    ordered = np.concatenate([results[stage.name] for stage in plan.stages], axis=1)
-    (folder / f"expected_{index}.bin").write_bytes(ordered.astype("<i4").tobytes())
+    results = member.network.trace(patches) if len(patches) else ()
+    by_stage = {name: values.reshape(len(patches), -1) for name, values in results}
+    ordered = [by_stage[stage.name] for stage in plan.stages] if by_stage else [np.zeros((0, 0))]
+    (folder / f"expected_{index}.bin").write_bytes(
+        np.concatenate(ordered, axis=1).astype("<i4").tobytes()
+    )

@@ -55,8 +55,8 @@ class KernelSimulation(Value):
     """What the images of one call did: values compared, and clocks.
 
     An image ends when memory has acknowledged its logits. `cycles_first`: from the call to the end
-    of the first image; `cycles_next`: of each further one of the call, on average (0: there was
-    none). `stage_cycles`: of the stages of the first image,
+    of the first image; `cycles_next`: of each further one of the call, on average (each 0 where
+    there was none). `stage_cycles`: of the stages of the first image,
     in the plan's order; what runs side by side overlaps.
     """
 
@@ -146,7 +146,7 @@ def _result(plan: HardwarePlan, raw: Mapping[str, Any]) -> KernelSimulation:
         values=raw["values"],
         mismatches=raw["mismatches"],
         first_mismatch=first and Mismatch(**{**first, "stage": plan.stages[first["stage"]].name}),
-        cycles_first=ends[0],
+        cycles_first=ends[0] if ends else 0,
         cycles_next=(ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else 0.0,
         stage_cycles=tuple(e - b for b, e in zip(raw["begins"], raw["ends"], strict=True)),
     )

@@ -90,6 +90,13 @@ def test_images_give_the_reference_whatever_the_memory_does(cache: Path) -> None
     assert min(calm.stage_cycles) > 0
 
 
+def test_a_call_of_no_images_ends_and_writes_nothing(cache: Path) -> None:
+    kernel = least()
+    found = simulated(replace(kernel, images=kernel.images[:0]), cache)
+    assert (found.images, found.values, found.mismatches) == (0, 0, 0)
+    assert found.cycles_first == found.cycles_next == sum(found.stage_cycles) == 0
+
+
 def test_memory_that_never_answers_is_told_with_the_stage_that_waits(cache: Path) -> None:
     with pytest.raises(VerificationError, match="stands still in image 0, stage patches"):
         simulated(least(), cache, timing=MemoryTiming(words=0))

@@ -139,6 +139,7 @@ class Bench {
             if (now_ - last_event_ > options_["patience"]) stand_still();
         }
         outcome_.clocks = now_ - start_;
+        if (writer_->answered != long(images_) * design::CLASSES) sim::fail("logits too many or few");
         check_logits();
         return outcome_;
     }
