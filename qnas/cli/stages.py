@@ -115,7 +115,11 @@ def report(study: str, changes: tuple[str, ...], runs: Path, trust: bool, png: b
 
 
 @study_command
-@click.option("--qonnx", is_flag=True, help="Also write each pick as model.qonnx (extra `qonnx`).")
+@click.option(
+    "--qonnx",
+    is_flag=True,
+    help="Also write each pick as model.onnx, a QONNX model (extra `qonnx`).",
+)
 @click.option("--together", is_flag=True, help="Also write one kernel of all picks: together/.")
 @click.option("--rtl", is_flag=True, help="Also write each kernel as SystemVerilog: rtl/.")
 def export(

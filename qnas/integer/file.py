@@ -38,7 +38,7 @@ def save_integer(network: IntegerNetwork, path: Path) -> None:
         "norms": {n: [p.shift, p.epsilon] for n, p in network.norms.items()},
         "softmaxes": {n: encode(p) for n, p in network.softmaxes.items()},
     }
-    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    contiguous = {name: np.ascontiguousarray(_narrowed(array)) for name, array in tensors.items()}
     write_atomically(path, save(contiguous, metadata={_HEADER: canonical_json(header)}))
 
 
@@ -46,7 +46,7 @@ def load_integer(path: Path) -> IntegerNetwork:
     """Read a file of `save_integer`; CheckpointError if it is absent, damaged or inconsistent."""
     try:
         data = path.read_bytes()
-        tensors = load(data)
+        tensors = {name: _widened(array) for name, array in load(data).items()}
         header = json.loads(metadata_of(data)[_HEADER])
         return _network(tensors, header)
     except (
@@ -56,6 +56,21 @@ def load_integer(path: Path) -> IntegerNetwork:
         raise CheckpointError(
             problem(str(path), "must be a whole integer network", error, "Export it again.")
         ) from None
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    """Integers in the fewest bytes that hold all of them; booleans as they are."""
+    if array.dtype == np.bool_ or not array.size:
+        return array
+    least, most = int(array.min()), int(array.max())
+    ranges = {kind: np.iinfo(kind) for kind in (np.int8, np.int16, np.int32, np.int64)}
+    fits = (kind for kind, r in ranges.items() if r.min <= least and most <= r.max)
+    return array.astype(next(fits))
+
+
+def _widened(array: np.ndarray) -> np.ndarray:
+    """Integers of any width as int64, the type of all arithmetic; other types as they are."""
+    return array.astype(np.int64) if array.dtype.kind in "iu" else array
 
 
 def _network(tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> IntegerNetwork:

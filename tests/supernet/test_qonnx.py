@@ -42,7 +42,7 @@ def test_it_classifies_as_the_fake_quantized_network(seed: int | None, trained: 
     subnet = trained.extract(arch)
     with torch.no_grad():
         expected = subnet(torch.from_numpy(images)).numpy()
-    got = run_qonnx(to_qonnx(subnet, batch=len(images)), images)
+    got = run_qonnx(to_qonnx(subnet), images)
     assert got.shape == expected.shape
     assert np.abs(got - expected).mean() < MEAN_ERROR * np.abs(expected).mean()
     assert (got.argmax(1) == expected.argmax(1)).mean() >= AGREEMENT
@@ -60,8 +60,22 @@ def test_but_for_the_softmax_hardly_anything_differs(
     subnet = trained.extract(TINY.largest())
     with torch.no_grad():
         expected = subnet(torch.from_numpy(images)).numpy()
-    got = run_qonnx(to_qonnx(subnet, batch=len(images)), images)
+    got = run_qonnx(to_qonnx(subnet), images)
     assert np.abs(got - expected).mean() < 0.01 * np.abs(expected).mean()
+
+
+def test_a_model_takes_any_number_of_images_or_a_given_one(trained: Supernet) -> None:
+    images, subnet = digits(5)[0], trained.extract(TINY.largest())
+    free, fixed = to_qonnx(subnet), to_qonnx(subnet, batch=5)
+    assert np.array_equal(run_qonnx(free, images), run_qonnx(fixed, images))
+    assert np.allclose(run_qonnx(free, images[:1]), run_qonnx(free, images)[:1], atol=1e-4)
+    for model, batch in ((free, "batch"), (fixed, 5)):
+        graph = onnx.load_model_from_string(model).graph
+        for tensor in (*graph.input, *graph.output):
+            first = tensor.type.tensor_type.shape.dim[0]
+            assert (first.dim_param or first.dim_value) == batch
+        sizes = [d for v in graph.value_info for d in v.type.tensor_type.shape.dim]
+        assert all(d.dim_param or d.dim_value > 0 for d in sizes)
 
 
 def test_weights_are_those_of_the_fake_quantized_network(trained: Supernet) -> None:

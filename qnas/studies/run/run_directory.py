@@ -89,8 +89,8 @@ class PickDirectory(KernelDirectory):
 
     @property
     def qonnx(self) -> Path:
-        """The subnet as QONNX; present only if requested."""
-        return self.path / "model.qonnx"
+        """The subnet as QONNX, for any number of images; present only if requested."""
+        return self.path / "model.onnx"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def export_pick(run: Run, pick: Pick, files: PickDirectory | None = None) -> Ker
 
 
 def export_qonnx(run: Run) -> list[Path]:
-    """Write `model.qonnx` of every pick with the weights of its project; return the files.
+    """Write `model.onnx` of every pick with the weights of its project; return the files.
 
     Raises as `to_qonnx` and `picks`.
     """

@@ -32,9 +32,9 @@ from qnas.supernet.model import Subnet
 Floats = NDArray[np.float32]
 
 
-def to_qonnx(subnet: Subnet, *, batch: int = 1) -> bytes:
+def to_qonnx(subnet: Subnet, *, batch: int | None = None) -> bytes:
     """Serialize a subnet as a model of normalised `images` (batch, C, H, W) to `logits` (batch,
-    classes).
+    classes); without `batch` the model takes any number of images.
 
     Raises DependencyError without the extra `qonnx`.
     """
@@ -53,7 +53,7 @@ def save_qonnx(subnet: Subnet, path: Path) -> None:
 
 
 def run_qonnx(model: bytes, images: Floats) -> Floats:
-    """Run a model of batch B and return its logits (B, classes).
+    """Run a model on B images and return its logits (B, classes).
 
     The `qonnx` package computes Quant nodes, ONNX's reference evaluator all other operators.
     `qonnx.core.onnx_exec` is not used: it passes every node to onnxruntime in the newest IR version

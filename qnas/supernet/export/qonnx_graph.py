@@ -29,10 +29,10 @@ class Graph:
         self,
         name: str,
         *,
-        inputs: Mapping[str, Sequence[int]],
+        inputs: Mapping[str, Sequence[int | str]],
         result: str,
         output: str,
-        shape: Sequence[int],
+        shape: Sequence[int | str],
     ) -> Any:
         """The model from `inputs`, float32 tensors with their shapes, to `result` as `output`."""
         helper, float32 = self.onnx.helper, self.onnx.TensorProto.FLOAT

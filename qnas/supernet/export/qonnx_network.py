@@ -14,25 +14,28 @@ from qnas.supernet.export.qonnx_graph import Graph
 from qnas.supernet.forward import NORM_EPSILON
 from qnas.supernet.weights import MatrixWeights, SubnetWeights, hidden_bounds
 
+BATCH = "batch"  # the name of a free dimension
 RESIDUAL_BITS = num.RESIDUAL_MAX.bit_length() + 1
 
 
-def network_model(weights: SubnetWeights, batch: int, onnx: Any) -> Any:
-    """The model of `images` (batch, C, H, W) to `logits` (batch, classes)."""
-    network, arch = _Network(weights, batch, onnx), weights.architecture
-    size = [batch, arch.in_channels, arch.image_size, arch.image_size]
+def network_model(weights: SubnetWeights, batch: int | None, onnx: Any) -> Any:
+    """The model of `images` (batch, C, H, W) to `logits` (batch, classes); None: of any batch."""
+    network, arch = _Network(weights, -1 if batch is None else batch, onnx), weights.architecture
+    first = BATCH if batch is None else batch
+    size = [first, arch.in_channels, arch.image_size, arch.image_size]
     with torch.no_grad():
         return network.model(
             f"qnas_{arch.key}",
             inputs={"images": size},
             result=network.logits(),
             output="logits",
-            shape=[batch, arch.num_classes],
+            shape=[first, arch.num_classes],
         )
 
 
 class _Network(Graph):
-    """Builds the nodes of one subnet. Methods take and return names of tensors."""
+    """Builds the nodes of one subnet. Methods take and return names of tensors. A `batch` of -1
+    lets Reshape find the number of images."""
 
     def __init__(self, weights: SubnetWeights, batch: int, onnx: Any) -> None:
         super().__init__(onnx)
