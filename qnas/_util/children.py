@@ -8,7 +8,9 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 GRACE_S = 5.0  # between SIGTERM, upon which g++ deletes its temporary files, and SIGKILL
 
@@ -39,11 +41,17 @@ class Children:
             self.stop()
 
     def run(
-        self, command: Sequence[str], *, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        output: IO[str] | None = None,
+        timeout_s: float | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `command` to its end, and capture its output as text.
+        """Run `command` to its end, and capture its output as text, or write it to `output`.
 
-        Raises InterruptedError after a call of `stop`.
+        Raises InterruptedError after a call of `stop`, and subprocess.TimeoutExpired.
         """
         with self._lock:
             if self._stopped:
@@ -51,20 +59,26 @@ class Children:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdout=output or subprocess.PIPE,
+                stderr=subprocess.STDOUT if output else subprocess.PIPE,
                 text=True,
                 errors="replace",
                 env=env,
+                cwd=cwd,
                 process_group=0,
             )
             self._running.add(process)
         try:
-            out, err = process.communicate()
+            out, err = process.communicate(timeout=timeout_s)
+        except BaseException:  # of this thread: an interrupt, or too long a wait
+            _end([process])
+            raise
         finally:
             with self._lock:
                 self._running.discard(process)
-            _signal(process, signal.SIGKILL)  # ends the group after an error of this thread
+            _signal(process, signal.SIGKILL)  # what the program started and did not wait for
+            for stream in filter(None, (process.stdout, process.stderr)):
+                stream.close()
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def stop(self) -> None:
@@ -72,12 +86,29 @@ class Children:
         with self._lock:
             self._stopped = True
             running = list(self._running)
-        for process in running:
-            _signal(process, signal.SIGTERM)
-        for process in running:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE_S)
-            _signal(process, signal.SIGKILL)
+        _end(running)
+
+
+def run_program(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    output: IO[str] | None = None,
+    timeout_s: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run one program as `Children.run` does: an interrupt ends it and all that it started."""
+    return Children().run(command, env=env, cwd=cwd, output=output, timeout_s=timeout_s)
+
+
+def _end(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Ask programs, and all that they started, to end; kill those that do not."""
+    for process in processes:
+        _signal(process, signal.SIGTERM)
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
+        _signal(process, signal.SIGKILL)
 
 
 def _signal(process: subprocess.Popen[str], number: int) -> None:

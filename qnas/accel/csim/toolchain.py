@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from qnas._util.cache import kept, user_cache
-from qnas._util.children import Children
+from qnas._util.children import Children, run_program
 from qnas.errors import CompileError, ToolMissingError, problem
 
 SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
@@ -47,7 +46,7 @@ class Toolchain:
             ToolMissingError: The compiler is not installed.
         """
         self._require()
-        done = subprocess.run([self.command, "--version"], capture_output=True, text=True)
+        done = run_program([self.command, "--version"])
         return done.stdout.splitlines()[0] if done.stdout else self.command
 
     def compile(self, project: Path, build: Path, *, children: Children | None = None) -> Path:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
+from qnas._util.children import run_program
 from qnas._util.serialization import write_json
 from qnas.accel.reports import Reports, collect_reports
 from qnas.errors import ConfigError, ToolMissingError, problem
@@ -80,7 +80,7 @@ def _report_folders(project: Path) -> list[Path]:
 def _run(project: Path, command: tuple[str, ...]) -> None:
     log = project / LOG
     with log.open("w") as out:
-        done = subprocess.run(command, cwd=project, stdout=out, stderr=subprocess.STDOUT)
+        done = run_program(command, cwd=project, output=out)
     if done.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
         got, remedy = f"status {done.returncode}\n{tail}\n", f"The rest is in {log}."

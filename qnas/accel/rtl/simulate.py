@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qnas._util.cache import kept
+from qnas._util.children import run_program
 from qnas.accel.rtl.bits import Bits, from_bytes, to_bytes, words
 from qnas.accel.rtl.block import Kind, RtlBlock, Vectors, folder
 from qnas.errors import CompileError, DependencyError, ToolMissingError, VerificationError, problem
@@ -124,7 +124,7 @@ def run_tool(command: list[str], *, root: Path | None = None, cwd: Path | None =
     """Standard output of a tool; `root` is Verilator's. ToolMissingError, CompileError."""
     try:
         environment = {"VERILATOR_ROOT": str(root), "PATH": "/usr/bin:/bin"} if root else None
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
+        done = run_program(command, env=environment, cwd=cwd)
     except FileNotFoundError:
         rule, remedy = "must be installed to simulate", "Install g++ (Debian: `apt install g++`)."
         raise ToolMissingError(problem(command[0], rule, "nothing", remedy)) from None

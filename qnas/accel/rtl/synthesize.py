@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from qnas._util.children import run_program
 from qnas._util.serialization import Value
 from qnas.accel.rtl.block import Kind, RtlBlock, folder
 from qnas.errors import CompileError, DependencyError, problem
@@ -69,7 +69,7 @@ def synthesize(block: RtlBlock, kind: Kind) -> Counts:
         script, report = Path(scratch) / "script", Path(scratch) / "cells.json"
         script.write_text("\n".join(commands(block, kind, report)) + "\n")
         command = [sys.executable, "-c", RUNNER, str(script)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = run_program(command)
         if done.returncode or not report.exists():
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-LOG_LINES:])
             rule, remedy = "must synthesize", "Mend its RTL."

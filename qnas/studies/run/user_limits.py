@@ -11,7 +11,7 @@ from qnas.accel.folding_search.search import best_plan
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, ConfigError
 from qnas.objectives.base import Candidate
-from qnas.studies.search.evaluation import UserLimit, constraints
+from qnas.studies.search.evaluation import UserLimit, constraints, values_of
 
 CLOSE = 0.1  # a subnet between the tried ones may come nearer to a limit by this much
 
@@ -71,7 +71,7 @@ def reach_limits(
 
 
 def _reach(limit: UserLimit, candidate: Candidate) -> LimitReach:
-    value = limit.objective.evaluate([candidate])[0]
+    (value,) = values_of(limit.objective, [candidate])
     return LimitReach(limit, value, limit.violation(value))
 
 

@@ -143,7 +143,7 @@ class Evaluator:
         if not candidates:
             return []
         try:
-            columns = {o.name: _column(o, candidates) for o in objectives}
+            columns = {o.name: values_of(o, candidates) for o in objectives}
         except (Exception, SystemExit) as error:
             if len(candidates) == 1:
                 return [failure("objective", error)]
@@ -187,7 +187,7 @@ class Evaluator:
         )
 
 
-def _column(objective: Objective, candidates: Sequence[Candidate]) -> list[float]:
+def values_of(objective: Objective, candidates: Sequence[Candidate]) -> list[float]:
     """An objective's values, one for each candidate.
 
     Raises EvaluationError for another number of values, which cannot be matched to candidates.

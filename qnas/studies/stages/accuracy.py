@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from qnas.data.image_set import Images
 from qnas.integer.network import IntegerNetwork
 from qnas.objectives.metrics import class_accuracies, in_top, macro_f1
+from qnas.studies.progress import Progress, duration
 from qnas.studies.run.predictions import Predictions
 from qnas.studies.run.run import Run
 from qnas.studies.run.tuning_record import supernet_of
 
 BATCH_VALUES, LARGEST_BATCH = 2_400_000, 256  # values of the images of a batch; images
+LONG_S = 30.0  # a count of images that takes longer shows its progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,17 @@ class ReportAccuracy:
         return tuple(None if np.isnan(share) else float(share) for share in found)
 
 
-def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
-    """Measure the accuracies on every image of the report split; the simulation may use fewer."""
+def report_accuracy(run: Run, network: IntegerNetwork, progress: Progress) -> ReportAccuracy:
+    """Measure the accuracies on every image of the report split; the simulation may use fewer.
+
+    If the integer network takes long, `progress` shows its images."""
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     images, labels = run.subset("report")
     architecture = network.architecture
     evaluator = AccuracyEvaluator(supernet_of(run, architecture), images, labels)
     (fake_quant,) = evaluator.top1([architecture])
-    predicted, top5 = _integer_classes(network, images, labels)
+    predicted, top5 = _integer_classes(network, images, labels, progress)
     return ReportAccuracy(
         evaluator.float_top1(architecture),
         fake_quant,
@@ -65,13 +70,19 @@ def report_accuracy(run: Run, network: IntegerNetwork) -> ReportAccuracy:
 
 
 def _integer_classes(
-    network: IntegerNetwork, images: Images, labels: NDArray[np.int64]
+    network: IntegerNetwork, images: Images, labels: NDArray[np.int64], progress: Progress
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(n,) each: the class of each image, and whether the right one is among the top 5."""
     batch = min(LARGEST_BATCH, max(1, BATCH_VALUES // math.prod(images.shape[1:])))
     classes, top5 = [], []
-    for first in range(0, len(images), batch):
+    total, begun = len(images), time.monotonic()
+    for first in range(0, total, batch):
         logits = network.logits(network.quantize_images(images[first : first + batch]))
         classes.append(logits.argmax(axis=1))
         top5.append(in_top(logits, labels[first : first + batch]))
+        done = min(first + batch, total)
+        seconds = time.monotonic() - begun
+        if seconds / done * total > LONG_S:
+            left = duration(seconds / done * (total - done))
+            progress.advance(done, total, f"report images, integer reference  {left} left")
     return np.concatenate(classes), np.concatenate(top5)

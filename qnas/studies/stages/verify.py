@@ -115,7 +115,7 @@ def verify(run: Run, progress: Progress, *, probe: bool = False) -> None:
         run.files.summary.unlink(missing_ok=True)  # it describes other projects
     accuracies: Accuracies = {}
     for done, kernel in enumerate(missing, start=1):
-        _verify(run, kernel, accuracies, probe=probe)
+        _verify(run, kernel, accuracies, progress, probe=probe)
         progress.advance(done, len(missing), kernel.name)
 
 
@@ -179,7 +179,9 @@ def check_equal(name: str, found: Mapping[str, Any], *, files: KernelDirectory) 
         raise VerificationError(problem(name, rule, "; ".join(faults), remedy))
 
 
-def _verify(run: Run, kernel: Kernel, accuracies: Accuracies, *, probe: bool) -> None:
+def _verify(
+    run: Run, kernel: Kernel, accuracies: Accuracies, progress: Progress, *, probe: bool
+) -> None:
     """Verify one kernel, and add its accuracies to `accuracies`, of networks verified before."""
     files = kernel.files
     networks = [load_integer(path) for path in kernel.networks]
@@ -196,7 +198,7 @@ def _verify(run: Run, kernel: Kernel, accuracies: Accuracies, *, probe: bool) ->
         write_vectors(files.mismatch, inputs_of(networks, images), labels, images=chosen)
     for path, network in zip(kernel.networks, networks, strict=True):
         if path not in accuracies:
-            accuracies[path] = report_accuracy(run, network)
+            accuracies[path] = report_accuracy(run, network, progress)
             accuracies[path].predictions.write(PickDirectory(path.parent).predictions)
     counted = [accuracies[path] for path in kernel.networks]
     parts = zip(networks, found, counted, strict=True)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from qnas._util.cache import kept, user_cache
+from qnas._util.children import run_program
 
 FOLDER = Path(__file__).with_name("passes")
 # Sums may be vectorised; quotients stay quotients, so that values are rounded to torch's steps.
@@ -45,6 +46,7 @@ ARGUMENTS = {
     "probabilities": "ppnnfffi",
     "probabilities_backward": "ppppnnfi",
 }
+MOST_COMPILE_S = 600.0
 SWITCH = "QNAS_NATIVE"  # "0" in the environment: torch's operators everywhere
 
 
@@ -127,7 +129,7 @@ def _compiled() -> bytes:
 
     def build(library: Path) -> None:
         command = [compiler, *FLAGS, *sources, "-o", str(library)]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        run_program(command, timeout_s=MOST_COMPILE_S).check_returncode()
 
     return kept(user_cache() / f"passes-{sha.hexdigest()[:16]}.so", build)
 

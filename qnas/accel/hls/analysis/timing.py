@@ -20,7 +20,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +27,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from qnas._util.cache import user_cache
-from qnas._util.serialization import Value, canonical_json, write_atomically
+from qnas._util.cache import kept, user_cache
+from qnas._util.children import run_program
+from qnas._util.serialization import Value, canonical_json
 from qnas.accel.device import Device
 from qnas.accel.hls.analysis.delays import delays_of
 from qnas.accel.hls.analysis.pipelines import pipelined_loops
@@ -113,16 +113,13 @@ def _results(
     instruments = resources.files("qnas.accel").joinpath("hls/instrument/timing")
     headers = {x.name: x.read_text("utf-8") for x in instruments.iterdir() if x.is_file()}
     key = canonical_json([dict(sources), headers, list(arguments), FLAGS])
-    folder = user_cache() / "analysis"
-    kept = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
-    if kept.exists():
-        found: list[dict[str, Any]] = json.loads(kept.read_text())
-        return found
-    with tempfile.TemporaryDirectory(prefix="qnas-analysis-") as scratch:
-        text = _run(Path(scratch), {**sources, **headers}, arguments, command)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(kept, text)
-    found = json.loads(text)
+
+    def make(path: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix="qnas-analysis-") as scratch:
+            path.write_text(_run(Path(scratch), {**sources, **headers}, arguments, command))
+
+    name = hashlib.sha256(key.encode()).hexdigest()
+    found: list[dict[str, Any]] = json.loads(kept(user_cache() / "analysis" / f"{name}.json", make))
     return found
 
 
@@ -159,9 +156,7 @@ def _main(top: str) -> str:
 
 def _checked(command: Sequence[str], folder: Path) -> str:
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=folder, errors="replace", check=False
-        )
+        done = run_program(command, cwd=folder)
     except FileNotFoundError:
         rule = "must be installed for the analysis of loops"
         remedy = "Install it (Debian, Ubuntu: `apt install g++`; Fedora: `dnf install gcc-c++`)."

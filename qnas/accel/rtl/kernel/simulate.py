@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas._util.cache import user_cache
+from qnas._util.children import run_program
 from qnas._util.serialization import Value
 from qnas.accel.cost.coefficients import MEMORY_LATENCY_CYCLES
 from qnas.accel.csim.verification import Mismatch
@@ -118,7 +118,7 @@ def _run(program: bytes, work: Path, plans: Sequence[HardwarePlan]) -> None:
     path = work / "bench"
     path.write_bytes(program)
     path.chmod(0o700)
-    done = subprocess.run([str(path), str(work)], capture_output=True, text=True)
+    done = run_program([str(path), str(work)])
     if done.returncode:
         names = [stage.name for plan in plans for stage in plan.stages]
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-LOG_LINES:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qnas._util.children import run_program
 from qnas._util.serialization import Value, digest, read_value, write_json
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl.kernel.netlist import instances, levels
@@ -104,7 +104,7 @@ def _mapped(sources: Mapping[str, str], family: str) -> tuple[dict[str, Any], in
         script = work / "script"
         script.write_text("\n".join(commands(list(sources), family, work)) + "\n")
         command = [sys.executable, "-c", RUNNER, str(script)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=work)
+        done = run_program(command, cwd=work)
         if done.returncode or not (work / "netlist.json").exists():
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-LOG_LINES:])
             rule = "must accept the kernel"
