@@ -41,16 +41,45 @@ def script_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
+def legend_of(figure: go.Figure) -> list[tuple[str, str, str]]:
+    """Name, colour and kind of mark ("dot", "line" or "dash") of every trace in a legend."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for trace in figure.data:
+        if not trace.name or trace.showlegend is False:
+            continue
+        lines = trace.type == "scatter" and trace.mode == "lines"
+        mark = "dot" if not lines else "line" if trace.line.dash in (None, "solid") else "dash"
+        color = trace.line.color if lines else trace.marker.color
+        found.setdefault(trace.name, (trace.name, color, mark))
+    return list(found.values())
+
+
+def legend_html(entries: Sequence[tuple[str, str, str]]) -> Markup:
+    """The legend of these entries as a paragraph."""
+    from markupsafe import Markup
+
+    items = (
+        Markup('<span><i class="{}" style="color:{}"></i>{}</span>').format(mark, color, name)
+        for name, color, mark in entries
+    )
+    return Markup('<p class="legend marks">{}</p>').format(Markup("").join(items))
+
+
 class Plots:
     """Renders figures as numbered HTML elements; the first contains plotly.js."""
 
     def __init__(self) -> None:
         self._count = 0
 
-    def html(self, figure: go.Figure, name: str = "") -> str:
-        """Render a plot with the element id `plot-NAME`, or a numbered id."""
+    def html(self, figure: go.Figure, name: str = "", *, legend: bool = False) -> str:
+        """Render a plot with the element id `plot-NAME`, or a numbered id. With `legend` the page
+        has the plot's legend above it, where it wraps and hides nothing on a narrow screen."""
         from plotly.io import to_html
 
+        if legend and figure.layout.showlegend:
+            entries = legend_of(figure)
+            figure.update_layout(showlegend=False, margin={"t": 14})
+            return str(legend_html(entries)) + self.html(figure, name)
         self._count += 1
         text: str = to_html(
             figure,
@@ -65,7 +94,7 @@ class Plots:
 
     def cards(self, pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
         """Each picture with its plot, for the macro `cards` of the templates."""
-        return [(picture, self.html(picture.figure, picture.name)) for picture in pictures]
+        return [(p, self.html(p.figure, p.name, legend=True)) for p in pictures]
 
     def later(self, figure: go.Figure, name: str) -> str:
         """Render a plot that the page's script draws in `plot-NAME` when it is first shown: a

@@ -66,7 +66,8 @@ def boards(found: Sequence[OnBoard]) -> go.Figure:
         x=[one.estimate.fps if one.fits else 0 for one in found],
         marker={"color": FRONT},
         text=[f"{one.estimate.fps:,.0f}" if one.fits else "does not fit" for one in found],
-        textposition="auto",
+        textposition=["auto" if one.fits else "outside" for one in found],
+        cliponaxis=False,
         customdata=[f"{one.device.part}, {one.device.clock_mhz:g} MHz" for one in found],
         hovertemplate="%{y} (%{customdata}): %{x:,.0f} FPS<extra></extra>",
     )

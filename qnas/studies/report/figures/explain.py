@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, log10, sqrt
+from math import ceil, floor, log10
 
 import plotly.graph_objects as go
 
@@ -117,29 +117,21 @@ def roofline(found: Explanation) -> go.Figure:
 def _roof(
     figure: go.Figure, name: str, xs: list[float], gbytes: float, *, dash: str, top: float = 0.0
 ) -> None:
-    """Add a named roof: level at `top`, or rising with a bandwidth of `gbytes` GB/s."""
-    color = INK if top else PICKED
+    """Add a named roof: level at `top`, or rising with a bandwidth of `gbytes` GB/s. The legend has
+    its name: two roofs may lie too close for texts beside them."""
+    style = {"color": INK if top else PICKED, "width": 1.5, "dash": dash}
     ys = [top or x * gbytes * 1e9 for x in xs]
-    style = {"color": color, "width": 1.5, "dash": dash}
-    figure.add_scatter(
-        x=xs, y=ys, mode="lines", line=style, name=name, hoverinfo="name", showlegend=False
-    )
-    middle = sqrt(xs[0] * xs[1]) if not top else xs[0] * RESERVE**0.5
-    _note(figure, middle, top or middle * gbytes * 1e9, name, color=color, above=bool(top))
+    figure.add_scatter(x=xs, y=ys, mode="lines", line=style, name=name, hoverinfo="name")
 
 
-def _note(
-    figure: go.Figure, x: float, y: float, text: str, *, color: str = INK, above: bool = False
-) -> None:
-    """Add text beside a point on logarithmic axes."""
+def _note(figure: go.Figure, x: float, y: float, text: str) -> None:
+    """Add text at a point on logarithmic axes."""
     figure.add_annotation(
         x=log10(x),
         y=log10(y),
         text=text,
         showarrow=False,
-        xanchor="left" if above else "center",
-        yanchor="bottom" if above else "middle",
-        font={"size": 11, "color": color},
+        font={"size": 11, "color": INK},
         bgcolor="rgba(255,255,255,0.85)",
     )
 

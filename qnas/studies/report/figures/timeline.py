@@ -12,7 +12,7 @@ from qnas.studies.report.picture import Picture
 from qnas.studies.report.style import INK, new_figure
 
 MARGIN = {"l": 84, "r": 14, "t": 50, "b": 46}
-WHOLE, CLOSE = [0.66, 1.0], [0.0, 0.5]  # heights of the two panels
+WHOLE, CLOSE = [0.62, 1.0], [0.0, 0.46]  # heights of the two panels
 
 
 def timeline_picture(found: Explanation) -> Picture:
