@@ -54,7 +54,7 @@ def page(predictions: Mapping[str, Predicted], scores: Scores, *, what: str, see
         titles=[*SHARES.values(), "order (Kendall's tau)"],
         rows=[(TITLES[name], _cells(scores[name])) for name in predictions],
         plots=[
-            (TITLES[name], *(plots.html(f) for f in _figures(x, UNITS[name], shown)), _none(x))
+            (TITLES[name], _drawn(x, UNITS[name], shown, plots), _none(x), _instead(x))
             for name, x in predictions.items()
         ],
         drawn=f"{len(shown):,} {what}, chosen at random, are drawn." if len(shown) < count else "",
@@ -65,6 +65,21 @@ def _cells(score: dict[str, float | None]) -> list[str]:
     tau = score["kendall_tau"]
     shares = [f"{score[name]:.1%}" for name in SHARES]
     return [*shares, "-" if tau is None else f"{tau:.3f}"]
+
+
+def _drawn(x: Predicted, unit: str, shown: Any, plots: Plots) -> list[str]:
+    """The two plots as HTML; none where they would show nothing, see `_instead`."""
+    if _instead(x):
+        return []
+    return [plots.html(figure) for figure in _figures(x, unit, shown)]
+
+
+def _instead(x: Predicted) -> str:
+    """What is said in place of plots: that nothing was measured, or that everything is exact."""
+    if not np.any(x.measured > 0):
+        return "none has any: there is nothing to draw"
+    exact = np.array_equal(x.estimate, x.measured) and np.array_equal(x.value, x.measured)
+    return "estimate and prediction are what was measured, in each of them" if exact else ""
 
 
 def _none(x: Predicted) -> int:

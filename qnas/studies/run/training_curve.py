@@ -15,10 +15,11 @@ from qnas.studies.run.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class AccuracyPoint(Value):
-    """Top-1 accuracies, as fractions, of fake-quantized subnets after an epoch, counted from 1.
+    """Top-1 accuracies, as fractions, of subnets after an epoch.
 
     Attributes:
         epoch: The number of epochs done.
+        phase: "float" (of subnets without quantization) or "quantized" (fake-quantized).
         largest: Of the space's largest subnet.
         smallest: Of its smallest subnet.
         random: Of one random subnet, the same in all epochs.
@@ -26,6 +27,7 @@ class AccuracyPoint(Value):
     """
 
     epoch: int
+    phase: str
     largest: float
     smallest: float
     random: float

@@ -39,7 +39,11 @@ class AccuracyMonitor:
         if now.step % per_epoch or (now.epoch % every and now.epoch < now.epochs):
             return
         evaluator = AccuracyEvaluator(supernet, self._images, self._labels)
-        largest, smallest, random = evaluator.top1(self._subnets)
-        point = AccuracyPoint(now.epoch, largest, smallest, random, len(self._labels))
+        if now.phase == "float":
+            largest, smallest, random = (evaluator.float_top1(arch) for arch in self._subnets)
+        else:
+            largest, smallest, random = evaluator.top1(self._subnets)
+        count = len(self._labels)
+        point = AccuracyPoint(now.epoch, now.phase, largest, smallest, random, count)
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(encode(point)) + "\n")

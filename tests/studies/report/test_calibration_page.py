@@ -43,4 +43,13 @@ def test_of_many_designs_some_are_drawn_and_the_page_says_so() -> None:
 
 def test_nothing_built_draws_nothing() -> None:
     none = replace(MADE_UP, measured=np.zeros(4), estimate=np.zeros(4), value=np.zeros(4))
-    assert "4 of the blocks have none" in page({"dsp": none}, score({"dsp": none}), what="blocks")
+    found = page({"dsp": none}, score({"dsp": none}), what="blocks")
+    assert "Of the 4 blocks none has any: there is nothing to draw" in found
+    assert 'class="plotly-graph-div"' not in found
+
+
+def test_what_is_exact_is_said_and_not_drawn() -> None:
+    exact = replace(MADE_UP, estimate=MADE_UP.measured, value=MADE_UP.measured)
+    found = page({"dsp": exact}, score({"dsp": exact}), what="blocks")
+    assert "Of the 4 blocks estimate and prediction are what was measured" in found
+    assert 'class="plotly-graph-div"' not in found

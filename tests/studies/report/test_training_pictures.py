@@ -21,7 +21,7 @@ def files(tmp_path: Path) -> RunDirectory:
     steps = [{"step": s, "steps": 40, "epochs": 4, "loss": 2.0 / s} for s in (10, 20, 20, 30, 40)]
     steps[1]["loss"] = 9.0  # of an interrupted epoch, which was done again
     found.training_log.write_text("".join(f"{json.dumps(step)}\n" for step in steps) + '{"st')
-    point = {"largest": 0.9, "smallest": 0.5, "random": 0.7, "images": 50}
+    point = {"phase": "quantized", "largest": 0.9, "smallest": 0.5, "random": 0.7, "images": 50}
     lines = [{**point, "epoch": epoch} for epoch in (1, 2, 2, 4)]
     lines[1]["largest"] = 0.1
     found.training_accuracy.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
@@ -32,7 +32,7 @@ def test_the_curve_has_every_line_once(files: RunDirectory) -> None:
     curve = training_curve(files)
     assert curve.losses == ((1, 0.2), (2, 0.1), (3, 2 / 30), (4, 0.05))
     assert [point.epoch for point in curve.accuracies] == [1, 2, 4]
-    assert curve.accuracies[1] == AccuracyPoint(2, 0.9, 0.5, 0.7, 50)
+    assert curve.accuracies[1] == AccuracyPoint(2, "quantized", 0.9, 0.5, 0.7, 50)
     (drawn,) = loss(curve).data
     assert list(zip(drawn.x, drawn.y, strict=True)) == list(curve.losses)
 

@@ -8,11 +8,16 @@ import plotly.graph_objects as go
 
 from qnas._util.intervals import wilson_interval
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import FRONT, SERIES, new_figure
+from qnas.studies.report.style import FAINT, FRONT, SERIES, new_figure
 from qnas.studies.run.training_curve import AccuracyPoint, TrainingCurve
 
 MARGIN = {"l": 52, "r": 14, "t": 34, "b": 46}
 MOST_POINTS = 2000  # of the loss; of more, an even selection
+QUANTIZED = "The subnets are fake-quantized."
+FLOAT = (
+    "Up to epoch {}, left of the line, only the largest is trained, and none is quantized; right of"
+    " it all are, fake-quantized."
+)
 MANY_TIMES = 30  # an axis that spans a larger ratio has one tick a decade, else three
 SUBNETS = {"largest": FRONT, "random": SERIES[1], "smallest": SERIES[0]}
 
@@ -28,10 +33,12 @@ def training_pictures(curve: TrainingCurve) -> list[Picture]:
         found.append(Picture("loss", "Loss", "measured", loss(curve), caption, "low"))
     if curve.accuracies:
         last = curve.accuracies[-1]
+        in_float = [point.epoch for point in curve.accuracies if point.phase == "float"]
         caption = (
-            f"Top-1 accuracy of three fake-quantized subnets on {last.images:,} images of the"
+            f"Top-1 accuracy of three subnets on {last.images:,} images of the"
             f" search split after {len(curve.accuracies)} of the epochs, with the weights as they"
-            " were then; bands are 95 % intervals (Wilson)."
+            " were then; bands are 95 % intervals (Wilson). "
+            + (FLOAT.format(max(in_float)) if in_float else QUANTIZED)
         )
         figure, title = accuracy(curve.accuracies), "Accuracy of subnets"
         found.append(Picture("accuracy", title, "measured", figure, caption, "low"))
@@ -84,5 +91,7 @@ def accuracy(points: Sequence[AccuracyPoint]) -> go.Figure:
             customdata=[f"{low:.2%} to {high:.2%}" for low, high in ends],
             hovertemplate="epoch %{x}: %{y:.2f} % (%{customdata})",
         )
+    if in_float := [point.epoch for point in points if point.phase == "float"]:
+        figure.add_vline(x=max(in_float), line={"color": FAINT, "dash": "dot", "width": 1.5})
     figure.update_xaxes(rangemode="tozero")
     return figure
