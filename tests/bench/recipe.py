@@ -39,7 +39,7 @@ from qnas.training.sampling import spread_sample
 from qnas.training.source import ArraySource
 
 SPACE = replace(load_space("tiny28"), name="tiny28-patch7", patch_size=7)
-TRAIN, VALIDATION = 12_800, 5_000  # images; the latter from the end of the training images
+VALIDATION = 5_000  # images, from the end of the training images
 # Settings of the data and the machine; everything else is the default.
 BASE = Recipe(
     batch_size=128,
@@ -92,15 +92,15 @@ class Outcome:
 class Images:
     """Fashion-MNIST: images to train on, and others to validate with."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         data = load_data("fashion_mnist")
         border = len(data.labels) - data.held_out
-        self.train = data.images[:TRAIN], data.labels[:TRAIN]
+        self.train = data.images[:count], data.labels[:count]
         last = slice(border - VALIDATION, border)
         self.validation = data.images[last], data.labels[last]
         self.input_step = data.input_step
 
-    def source(self, recipe: Recipe, count: int = TRAIN) -> ArraySource:
+    def source(self, recipe: Recipe, count: int | None = None) -> ArraySource:
         transform = array_transform(recipe, SPACE.num_classes)
         images, labels = (np.ascontiguousarray(part[:count]) for part in self.train)
         return ArraySource(images, labels, SPACE.num_classes, transform, repr(transform))
@@ -111,7 +111,7 @@ def epochs_for(seconds: float, recipe: Recipe, images: Images, folder: Path) -> 
     times = _phase_seconds(recipe, images, folder)
     share = recipe.float_share
     each = share * times["float"] + (1 - share) * times["quantized"]
-    return max(2, round(seconds / (each * (TRAIN // recipe.batch_size))))
+    return max(2, round(seconds / (each * (len(images.train[1]) // recipe.batch_size))))
 
 
 def _phase_seconds(recipe: Recipe, images: Images, folder: Path) -> dict[str, float]:
@@ -134,7 +134,9 @@ def _phase_seconds(recipe: Recipe, images: Images, folder: Path) -> dict[str, fl
 def outcome(name: str, seed: int, images: Images, *, seconds: float, work: Path) -> Outcome:
     """Train the variant `name`, unless its outcome is on record, and measure it."""
     recipe = replace(BASE, **VARIANTS[name])
-    folder = work / digest([encode(recipe), encode(SPACE), seed, seconds], length=16)
+    folder = work / digest(
+        [encode(recipe), encode(SPACE), seed, seconds, len(images.train[1])], length=16
+    )
     record = folder / "outcome.json"
     if record.exists():
         return Outcome(**json.loads(record.read_text()))
@@ -197,11 +199,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30.0, help="of a training")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--train-images", type=int, default=12_800)
     parser.add_argument("--only", nargs="+", choices=tuple(VARIANTS), default=tuple(VARIANTS))
     parser.add_argument("--work", type=Path, default=Path("runs/recipe"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    images, found = Images(), dict[str, list[Outcome]]()
+    images, found = Images(options.train_images), dict[str, list[Outcome]]()
     for seed in range(options.seeds):
         for name in options.only:
             run = outcome(name, seed, images, seconds=options.seconds, work=options.work)

@@ -98,6 +98,22 @@ def _supernet_step(found: Any) -> Iterator[Line]:
         yield "memory of a deit_small step", f"{plain} MiB", f"{saved} MiB, checkpointed"
 
 
+def _recipe(found: Any) -> Iterator[Line]:
+    for name, runs in found["variants"].items():
+        largest, mean, smallest = (
+            100 * sum(run[part] for run in runs) / len(runs)
+            for part in ("largest", "mean", "smallest")
+        )
+        spent = sum(run["cpu_seconds"] for run in runs) / len(runs)
+        what = f"accuracy of the largest, of twelve subnets, of the smallest: {name}"
+        yield what, f"{largest:.1f}, {mean:.1f}, {smallest:.1f} %", f"{spent:.0f} processor s"
+
+
+def _float_vit(found: Any) -> Iterator[Line]:
+    beside = f"{found['steps']:,} steps, {found['cpu_seconds']:.0f} processor s"
+    yield f"timm's ViT in float, {found['images']:,} images", f"{found['accuracy']:.2%}", beside
+
+
 def _csim_speed(found: Any) -> Iterator[Line]:
     packed, plain = found["gmac_per_s_standin_packed"], found["gmac_per_s_standin"]
     yield "C simulation, products one by one", f"{plain:.2f} GMAC/s", ""
@@ -211,6 +227,21 @@ SUITE = (
         "What does a step of supernet training cost?",
         *("--shapes digits tiny", "--shapes digits --no-memory"),
         _supernet_step,
+    ),
+    Benchmark(
+        "recipe",
+        "What does each idea of the training recipe give, at equal processor seconds?",
+        '--seconds 10 --only base "no floating-point phase" sandwich "no distillation" '
+        "--work {work}",
+        "--seconds 1 --only base --train-images 512 --work {work}",
+        _recipe,
+    ),
+    Benchmark(
+        "float_vit",
+        "What does a plain timm ViT reach in a supernet's processor seconds?",
+        "fashion_mnist_zcu102 --seconds 60",
+        "digits_zcu102 --seconds 1",
+        _float_vit,
     ),
     Benchmark("csim_speed", "How fast is C simulation?", "", "--small", _csim_speed),
     Benchmark(
