@@ -160,8 +160,8 @@ def clocks(plan: HardwarePlan) -> dict[str, int]:
     return {
         "ARRAY_CLOCKS": min(plan.packing.cascade, plan.folding.tk) + 6 if packed else 7,
         "REQUANTIZE_CLOCKS": 8 if is_series7(plan) else 6,
-        "RSQRT_CLOCKS": 15,
-        "ROW_SCALE_CLOCKS": 18,
+        "RSQRT_CLOCKS": 16,
+        "ROW_SCALE_CLOCKS": 19,
     }
 
 

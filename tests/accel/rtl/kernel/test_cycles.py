@@ -23,9 +23,9 @@ def fill(plan: HardwarePlan, stage: Stage) -> int:
     if stage.kind.startswith("load"):
         return 3
     if stage.kind == "layer_norm":
-        return 48 + ceil_div(lanes, 2) + 4 * series7
+        return 49 + ceil_div(lanes, 2) + 4 * series7
     if stage.kind == "softmax":
-        return 36 + lanes + ceil_div(lanes, 2)
+        return 37 + lanes + ceil_div(lanes, 2)
     if stage.dst == "scores":
         return 10 + array
     if stage.dst == "attended":

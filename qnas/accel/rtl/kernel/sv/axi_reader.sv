@@ -26,6 +26,7 @@ module axi_reader #(
   logic [31:0] left, rounds_left;
   logic [B-1:0] page, limit, beats;
   logic [LW-1:0] taken;  // words of the queue that are full or asked for
+  logic ends_round, last_round;
   assign page = B'(1 << PAGE_LOG) - {1'b0, araddr[11:BYTES_LOG]};  // words up to its end
   assign limit = page < B'(MOST) ? page : B'(MOST);
   assign arlen = 8'(beats - 1'b1);
@@ -43,17 +44,21 @@ module axi_reader #(
         beats <= left < 32'(limit) ? B'(left) : limit;
         state <= RESERVE;
       end
-      RESERVE: if (32'(taken) + 32'(beats) <= 32'(DEPTH)) state <= ASK;
+      RESERVE: begin
+        ends_round <= left == 32'(beats);
+        last_round <= rounds_left == 1;
+        if (32'(taken) + 32'(beats) <= 32'(DEPTH)) state <= ASK;
+      end
       default:  // ASK
       if (arready) begin
         araddr <= araddr + (64'(beats) << BYTES_LOG);
         left <= left - 32'(beats);
         state <= MEASURE;
-        if (left == 32'(beats)) begin
+        if (ends_round) begin
           left <= words;
           if (REPEATS != 0) araddr <= address;
           rounds_left <= rounds_left - 1'b1;
-          if (rounds_left == 1) state <= IDLE;
+          if (last_round) state <= IDLE;
         end
       end
     endcase

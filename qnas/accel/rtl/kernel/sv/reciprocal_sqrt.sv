@@ -6,23 +6,24 @@ module reciprocal_sqrt (
     output logic [17:0] r,
     output logic [5:0] shift
 );
-  // The topmost pair of bits that is not 0 goes to the top, in halving steps.
-  logic [63:0] s32, s16, held, s8, s4, s2;
-  logic [4:0] pairs;
-  logic [1:0] pairs_q;
+  // The topmost pair of bits that is not 0 goes to the top, in halving steps, two a clock.
+  logic [63:0] s32, s16, held, s8, s4, held4, s2;
+  logic [1:0] pairs_held;
+  logic [3:0] pairs_held4;
   logic [31:0] m;
   logic [4:0] above;
   assign s32 = value[51:32] == 0 ? {value[31:0], 32'b0} : {12'b0, value};
   assign s16 = s32[63:48] == 0 ? s32 << 16 : s32;
   assign s8 = held[63:56] == 0 ? held << 8 : held;
   assign s4 = s8[63:60] == 0 ? s8 << 4 : s8;
-  assign s2 = s4[63:62] == 0 ? s4 << 2 : s4;
-  assign pairs = {pairs_q, held[63:56] == 0, s8[63:60] == 0, s4[63:62] == 0};
+  assign s2 = held4[63:62] == 0 ? held4 << 2 : held4;
   always_ff @(posedge clk) begin
     held <= s16;
-    pairs_q <= {value[51:32] == 0, s32[63:48] == 0};
+    pairs_held <= {value[51:32] == 0, s32[63:48] == 0};
+    held4 <= s4;
+    pairs_held4 <= {pairs_held, held[63:56] == 0, s8[63:60] == 0};
     m <= s2[63:32];
-    above <= pairs;
+    above <= {pairs_held4, held4[63:62] == 0};
   end
   // A table's entry, and one Newton step.
   logic [15:0] r0, r0_second, r0_last;

@@ -8,19 +8,24 @@ module row_scale (
     output logic [23:0] scale
 );
   localparam int BITS = 17;
-  // The divisor's topmost bit goes to the top.
-  logic [15:0] s8, s4, s2, s1;
+  // The divisor's topmost bit goes to the top, in halving steps, two a clock.
+  logic [15:0] s8, s4, held, s2, s1;
+  logic [1:0] zeros_held;
   logic [3:0] zeros, zeros_q;
   assign s8 = sum[15:8] == 0 ? sum << 8 : sum;
   assign s4 = s8[15:12] == 0 ? s8 << 4 : s8;
-  assign s2 = s4[15:14] == 0 ? s4 << 2 : s4;
+  assign s2 = held[15:14] == 0 ? held << 2 : held;
   assign s1 = s2[15] == 0 ? s2 << 1 : s2;
-  assign zeros = {sum[15:8] == 0, s8[15:12] == 0, s4[15:14] == 0, s2[15] == 0};
+  assign zeros = {zeros_held, held[15:14] == 0, s2[15] == 0};
   logic [BITS:0][15:0] divisor, remainder;
   logic [BITS:0][BITS-1:0] quotient;
   logic [31:0] dividend;
   assign dividend = {mult[16:0], 15'b0};
-  always_ff @(posedge clk) divisor[0] <= s1;
+  always_ff @(posedge clk) begin
+    held <= s4;
+    zeros_held <= {sum[15:8] == 0, s8[15:12] == 0};
+    divisor[0] <= s1;
+  end
   assign remainder[0] = {1'b0, dividend[31:17]};
   assign quotient[0] = '0;
   generate
