@@ -35,6 +35,11 @@ class Preprocessing:
         self.class_names: list[str] = facts["class_names"]
         self._facts: dict[str, Any] | None = facts["image"]
 
+    def load(self) -> None:
+        """Load Pillow, so that the first image takes no longer than the others."""
+        self._known()
+        _pillow().preinit()
+
     def file(self, path: Path) -> Floats:
         """An image file of any size."""
         with path.open("rb") as file:

@@ -69,6 +69,8 @@ def _run(options: argparse.Namespace) -> int:
         raise HostError("`--batch` and `--top` must be at least 1; got less.")
     arguments = (options.binary,) if options.binary else ()
     backend = BACKENDS[options.backend](design, *arguments, batch=batch)
+    if options.camera or any(not one.endswith(".npy") for one in options.inputs):
+        reader.load()
     images = inputs(options.inputs, reader)
     if options.camera is not None:
         images = camera(options.camera, reader)
