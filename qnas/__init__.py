@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from qnas.objectives.base import Candidate, FunctionObjective, Objective
     from qnas.space import SearchSpace
     from qnas.spaces import load_space
-    from qnas.studies.api import plan, run, tune
+    from qnas.studies.api import plan, quantize, run, tune
     from qnas.studies.config import Study
     from qnas.studies.open_run import OpenRun, PickedTrial, open_run
     from qnas.studies.run.outcome import Summary
     from qnas.studies.search.reproducible import ReproducibleNSGAIISampler
     from qnas.studies.search.trials import TrialRecord
     from qnas.studies.sections import CalibrationConfig, SearchConfig, TuneConfig
+    from qnas.supernet.post_training.settings import PostTraining
     from qnas.training.recipe import Recipe
 
 _HOMES = {
@@ -50,13 +51,14 @@ _HOMES = {
     "objectives.base": ("Candidate", "FunctionObjective", "Objective"),
     "space": ("SearchSpace",),
     "spaces": ("load_space",),
-    "studies.api": ("plan", "run", "tune"),
+    "studies.api": ("plan", "quantize", "run", "tune"),
     "studies.config": ("Study",),
     "studies.open_run": ("OpenRun", "PickedTrial", "open_run"),
     "studies.run.outcome": ("Summary",),
     "studies.search.reproducible": ("ReproducibleNSGAIISampler",),
     "studies.search.trials": ("TrialRecord",),
     "studies.sections": ("CalibrationConfig", "SearchConfig", "TuneConfig"),
+    "supernet.post_training.settings": ("PostTraining",),
     "training.recipe": ("Recipe",),
 }
 _MODULES = ("visualization",)
@@ -75,6 +77,7 @@ __all__ = [
     "OpenRun",
     "PickedTrial",
     "PixelConfig",
+    "PostTraining",
     "Prediction",
     "QnasError",
     "Recipe",
@@ -93,6 +96,7 @@ __all__ = [
     "load_space",
     "open_run",
     "plan",
+    "quantize",
     "run",
     "tune",
     "visualization",

@@ -22,6 +22,7 @@ MOST = {
     "num_heads": 1 << 10,
     "mlp_hidden": 1 << 20,
     "depth": 1 << 10,
+    "register_tokens": 1 << 10,
 }
 MOST_WEIGHTS = 1 << 34
 ACTIVATION_BITS = (6, 8)  # widths that activations may have; the first is the default
@@ -69,7 +70,7 @@ class Architecture(Value):
     """A quantized vision transformer: frozen, hashable, convertible to and from JSON.
 
     The network has one class token, a learned position embedding, pre-norm blocks and a head on
-    the class token.
+    the class token. It may have register tokens (arXiv:2309.16588), which come last.
 
     Attributes:
         image_size: Edge of the square images, in pixels.
@@ -82,6 +83,7 @@ class Architecture(Value):
         stem_w8: Share of 8-bit rows of the patch embedding, in eighths.
         head_w8: Share of 8-bit rows of the classification head, in eighths.
         activation_bits: Width of the symmetric integer activations: 6 (-31..31) or 8 (-127..127).
+        register_tokens: Number of learned tokens that are neither class token nor patch.
     """
 
     image_size: int
@@ -94,6 +96,7 @@ class Architecture(Value):
     stem_w8: int = EIGHTHS
     head_w8: int = EIGHTHS
     activation_bits: int = ACTIVATION_BITS[0]
+    register_tokens: int = 0
 
     def __post_init__(self) -> None:
         normalise_fields(self)
@@ -104,6 +107,7 @@ class Architecture(Value):
         _check_eighths("stem_w8", self.stem_w8)
         _check_eighths("head_w8", self.head_w8)
         check_activation_bits(self.activation_bits)
+        check_register_tokens(self.register_tokens)
         if self.image_size % self.patch_size:
             raise ConfigError(
                 problem(
@@ -130,8 +134,8 @@ class Architecture(Value):
 
     @property
     def num_tokens(self) -> int:
-        """N, the number of tokens: the class token and one token per patch."""
-        return self.num_patches + 1
+        """N, the number of tokens: the class token, one token per patch, then the registers."""
+        return 1 + self.num_patches + self.register_tokens
 
     @property
     def patch_dim(self) -> int:
@@ -151,12 +155,13 @@ class Architecture(Value):
     def key(self) -> str:
         """16 hexadecimal digits that identify this architecture in every version and run.
 
-        The digest leaves out `activation_bits` of the default width, a field that earlier versions
-        did not have.
+        The digest leaves out default values of fields that earlier versions did not have.
         """
         data = self.to_json()
         if self.activation_bits == ACTIVATION_BITS[0]:
             del data["activation_bits"]
+        if not self.register_tokens:
+            del data["register_tokens"]
         return digest(data, length=16)
 
     def to_json(self) -> dict[str, Any]:
@@ -179,6 +184,12 @@ def check_activation_bits(bits: int) -> None:
     if bits not in ACTIVATION_BITS:
         rule = "must be 6 or 8"
         raise ConfigError(problem("activation_bits", rule, bits, "Choose one of them."))
+
+
+def check_register_tokens(count: int) -> None:
+    """Raise ConfigError unless a network may have `count` register tokens."""
+    if count:
+        check_size("register_tokens", count)
 
 
 def check_size(name: str, value: int, *, subject: str = "") -> None:

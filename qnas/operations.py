@@ -22,7 +22,7 @@ from qnas.architecture import Architecture, w8_rows
 class Tensor(StrEnum):
     """Tensors that live on chip between operations (shapes for one image)."""
 
-    PATCHES = "patches"  # (N-1, patch_dim) activations: the image, cut into patches
+    PATCHES = "patches"  # (patches, patch_dim) activations: the image, cut into patches
     RESIDUAL = "residual"  # (N, D) 16-bit: the residual stream
     NORMED = "normed"  # (N, D) activations: LayerNorm's output
     QUERY = "query"  # (heads, N, K) activations
@@ -135,7 +135,7 @@ def network_operations(arch: Architecture) -> tuple[Operation, ...]:
     """Every operation of `arch`, in order, named `stem`, `block0.q`, `block0.head1.scores`, ..."""
     n, d = arch.num_tokens, arch.embed_dim
     operations: list[Operation] = [
-        LoadPatches("patches", n - 1, arch.patch_dim),
+        LoadPatches("patches", arch.num_patches, arch.patch_dim),
         LoadResidual("position", n, d),
         Gemm(
             name="stem",
@@ -145,7 +145,7 @@ def network_operations(arch: Architecture) -> tuple[Operation, ...]:
             epilogue=Epilogue.RESIDUAL,
             rows=d,
             w8_rows=w8_rows(d, arch.stem_w8),
-            tokens=n - 1,
+            tokens=arch.num_patches,
             inner=arch.patch_dim,
             token_offset=1,
         ),

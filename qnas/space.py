@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from random import Random
+from typing import Any
 
 from qnas._util.field_types import normalise_fields
-from qnas._util.serialization import Value
+from qnas._util.serialization import Value, encode
 from qnas.architecture import (
     ACTIVATION_BITS,
     EIGHTHS,
@@ -44,6 +45,13 @@ class Singleton(Value):
     def __post_init__(self) -> None:
         normalise_fields(self)
 
+    def identity(self) -> dict[str, Any]:
+        """Plain data by which runs and checkpoints recognise the space; see `SearchSpace`."""
+        data: dict[str, Any] = encode(self)
+        if not self.architecture.register_tokens:
+            del data["architecture"]["register_tokens"]
+        return data
+
     def largest(self) -> Architecture:
         return self.architecture
 
@@ -76,6 +84,7 @@ class SearchSpace(Value):
             block.
         activation_bits: Width of the activations, the same in the whole space: a supernet is
             trained for one width.
+        register_tokens: Number of learned tokens that are neither class token nor patch.
     """
 
     name: str
@@ -90,6 +99,7 @@ class SearchSpace(Value):
     mlp_ratios: tuple[float, ...]
     w8_eighths: tuple[int, ...] = tuple(range(EIGHTHS + 1))
     activation_bits: int = ACTIVATION_BITS[0]
+    register_tokens: int = 0
 
     def __post_init__(self) -> None:
         normalise_fields(self)
@@ -109,6 +119,16 @@ class SearchSpace(Value):
                 value, rule = f"{embed_dim} * {ratio}", "must give whole hidden widths"
                 raise ConfigError(problem("mlp_ratios", rule, value, "Choose ratios that do."))
         self.smallest(), self.largest()
+
+    def identity(self) -> dict[str, Any]:
+        """Plain data by which runs and checkpoints recognise the space.
+
+        The data leave out default values of fields that earlier versions did not have.
+        """
+        data: dict[str, Any] = encode(self)
+        if not self.register_tokens:
+            del data["register_tokens"]
+        return data
 
     def genes(self) -> tuple[Gene, ...]:
         """The genome in a fixed order: embed_dim, depth, then six genes per block."""
@@ -251,4 +271,5 @@ class SearchSpace(Value):
                 for heads, ratio, shares in blocks
             ),
             activation_bits=self.activation_bits,
+            register_tokens=self.register_tokens,
         )

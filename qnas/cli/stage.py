@@ -169,12 +169,19 @@ def pick_folder(text: str, runs: Path) -> Path:
 @contextmanager
 def opened(aim: Target, *, stage: str) -> Iterator[tuple[Run, Progress]]:
     """Open the run of `aim` for writing, with a progress shown on the console."""
+    with opened_study(aim.config, aim.runs, stage=stage) as both:
+        yield both
+
+
+@contextmanager
+def opened_study(config: Study, runs: Path, *, stage: str) -> Iterator[tuple[Run, Progress]]:
+    """Open the run of a study under `runs`, as `opened` does."""
     from qnas.cli.output import progress
     from qnas.studies.run.opening import writable_run
 
     with (
         progress() as shown,
-        writable_run(aim.config, runs=aim.runs, stage=stage) as run,
+        writable_run(config, runs=runs, stage=stage) as run,
     ):
         for correction in run.corrections:
             shown.stage("study", correction)

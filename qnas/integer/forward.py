@@ -18,7 +18,7 @@ class IntegerRun:
     """The tensors between operations. Run each operation once, in order, with `output`."""
 
     def __init__(self, network: NetworkParams, patches: Ints) -> None:
-        """`patches`: (B, N-1, patch_dim) activations."""
+        """`patches`: (B, patches, patch_dim) activations."""
         self._network = network
         self._tensors: dict[Tensor, Ints] = {Tensor.PATCHES: patches}
         self._row_scale: tuple[Ints, Ints] | None = None  # (mult, shift), (B, queries) each

@@ -30,7 +30,7 @@ class IntegerNetwork(NetworkParams):
         check_ranges(self)
 
     def quantize_images(self, images: NDArray[np.float32]) -> Ints:
-        """Quantize normalised images (B, C, H, W) to activations (B, N-1, patch_dim)."""
+        """Quantize normalised images (B, C, H, W) to activations (B, patches, patch_dim)."""
         arch = self.architecture
         batch, side, patch = len(images), arch.image_size // arch.patch_size, arch.patch_size
         if images.shape[1:] != (arch.in_channels, arch.image_size, arch.image_size):
@@ -58,7 +58,7 @@ class IntegerNetwork(NetworkParams):
             yield op.name, run.output(op)
 
     def logits(self, patches: Ints) -> Ints:
-        """Compute the logits (B, classes), integers of one common scale, of patches (B, N-1,
+        """Compute the logits (B, classes), integers of one common scale, of patches (B, patches,
         patch_dim)."""
         *_, (_, logits) = self.trace(patches)
         return logits

@@ -1,8 +1,9 @@
-"""The Python API: run a study, tune its picks, plan a network."""
+"""The Python API: run a study, tune its picks, quantize a model, plan a network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,15 +13,20 @@ from qnas.accel.device import Device, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
+from qnas.data.pixels import PixelConfig
 from qnas.errors import UnknownNameError, nearest, problem
 from qnas.studies.config import Study, load_config, resolved
 from qnas.studies.open_run import OpenRun, open_run
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.opening import writable_run
+from qnas.studies.run.own_model import POST_TRAINING, SEARCH, TUNE, study_of_model
 from qnas.studies.run.run import Run
 from qnas.studies.search.loop import Callback
+from qnas.studies.sections import SearchConfig, TuneConfig
+from qnas.studies.sources import DataSource, DeviceSource
 from qnas.studies.stages import pipeline
 from qnas.studies.workers.pool import WorkerPool
+from qnas.supernet.post_training.settings import PostTraining
 
 Stage = Literal["train", "search", "export", "verify", "report"]
 _SILENT = Silent()
@@ -123,6 +129,104 @@ def tune(
     refuse_while_loading("qnas.tune")
     with writable_run(_study_of(study), runs=Path(runs), stage="tune") as opened:
         pipeline.tune(opened, picks=picks, progress=progress)
+    return open_run(opened.files.path, trust=True)
+
+
+def quantize(
+    model: Path | str,
+    *,
+    data: DataSource,
+    device: DeviceSource = "zcu102",
+    name: str = "",
+    runs: Path | str = "runs",
+    image_size: int = 0,
+    activation_bits: int = 6,
+    fps_targets: Sequence[int] = (),
+    timm_model: str = "",
+    heads: int = 0,
+    activation: str = "",
+    epsilon: float = 0.0,
+    qk_norm: bool | None = None,
+    pooling: str = "",
+    images: PixelConfig | None = None,
+    search: SearchConfig = SEARCH,
+    post_training: PostTraining = POST_TRAINING,
+    tune: TuneConfig | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    rtl: bool = False,
+    progress: Progress = _SILENT,
+) -> OpenRun:
+    """Quantize a trained ViT and build its accelerator; the architecture stays as it is.
+
+    All steps are calibrated without training; the share of 8-bit rows of every matrix, and the
+    folding, are searched; the picks are exported and verified. The run is one of a study with
+    `pretrained` and `post_training`: it resumes, and every other function takes it.
+
+    Args:
+        model: A file of weights, a folder with one, or the name of a timm model.
+        data: Images of the classes of the model's head, as of `Study`. The training split
+            calibrates and tunes, the search split decides, the report split is reported.
+        device: A Device, a device's name, or the path of a device's TOML file.
+        name: Name of the run's directory; "" for MODEL_DEVICE.
+        runs: Folder of the run directories.
+        image_size: Edge of the images in pixels, if other than the model's own; its positions are
+            then interpolated.
+        activation_bits: 6 or 8.
+        fps_targets: Images per second: each makes a pick, beside the knee of the front.
+        timm_model: timm's name of the model, if the file does not give it.
+        heads: Number of heads, if nothing else gives it; likewise the four below.
+        activation: Activation of the MLPs.
+        epsilon: Epsilon of the LayerNorms.
+        qk_norm: Whether queries and keys are normalised.
+        pooling: "token" or "avg".
+        images: How bytes become numbers; by default with the mean and the standard deviation that
+            the model's source states.
+        search: Budget and sampler of the search.
+        post_training: Settings of the calibration.
+        tune: Recipe of a fine-tuning of the picks after the search; None for none.
+        seed: Seed of every random choice.
+        workers: Number of search processes.
+        rtl: Whether to simulate the kernels as RTL too, if Verilator is installed.
+        progress: Listener to the progress of the stages.
+
+    Returns:
+        The run, opened read-only. `summary` has the accuracies: of the model in floating point, of
+        each pick quantized, tuned, in integers and in C++.
+
+    Raises:
+        CheckpointError: The file is no ViT, or one that the hardware does not compute.
+        ConfigError: The source does not state a property of the model, or data and model differ.
+        UnknownNameError: A name of data, device or model does not exist.
+        CapacityError: The network does not fit the device.
+        ToolMissingError: g++ is not installed.
+        VerificationError: The C++ differs from the integer reference.
+    """
+    refuse_while_loading("qnas.quantize")
+    config = study_of_model(
+        str(model),
+        data=data,
+        device=device,
+        name=name,
+        image_size=image_size,
+        activation_bits=activation_bits,
+        fps_targets=tuple(fps_targets),
+        timm_model=timm_model,
+        heads=heads,
+        activation=activation,
+        epsilon=epsilon,
+        qk_norm=qk_norm,
+        pooling=pooling,
+        images=images,
+        search=search,
+        tune=replace(tune, picks=True) if tune else TUNE,
+        post_training=post_training,
+        seed=seed,
+    )
+    pool = WorkerPool(workers)
+    pool.check()
+    with writable_run(config, runs=Path(runs)) as opened:
+        pipeline.run_all(opened, pool=pool, rtl=rtl, progress=progress)
     return open_run(opened.files.path, trust=True)
 
 

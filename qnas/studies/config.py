@@ -38,6 +38,7 @@ from qnas.studies.sources import (
     stem_of,
 )
 from qnas.studies.study_file import change, complete_space, read_study
+from qnas.supernet.post_training.settings import PostTraining
 from qnas.training.recipe import Recipe
 
 MOST_FPS = 10**9
@@ -80,6 +81,7 @@ class Study(Value):
         search: Budget and sampler of the search.
         train: Recipe of the supernet's training.
         tune: Recipe of the fine-tuning of picks.
+        post_training: Calibration of the pretrained model in place of a training.
         calibration: Calibration of the estimates.
         splits: Sizes of the train, search and report splits.
     """
@@ -107,6 +109,7 @@ class Study(Value):
     search: SearchConfig = field(default_factory=SearchConfig)
     train: Recipe = field(default_factory=Recipe)
     tune: TuneConfig = field(default_factory=TuneConfig)
+    post_training: PostTraining = field(default_factory=PostTraining)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     splits: SplitConfig = field(default_factory=SplitConfig)
 
@@ -149,6 +152,12 @@ class Study(Value):
         require(max(targets, default=0) <= MOST_FPS, "fps_targets", most, list(targets))
 
     def _check_pretrained(self) -> None:
+        require(
+            bool(self.pretrained) or not self.post_training,
+            "post_training.images",
+            "must come with `pretrained`, the weights that are calibrated",
+            self.post_training.images,
+        )
         for key in ("model", "heads", "activation", "epsilon", "qk_norm", "pooling"):
             name = f"pretrained_{key}"
             value = getattr(self, name)

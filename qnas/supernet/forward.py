@@ -61,8 +61,11 @@ class _Forward:
         position, step = self.w.position, self.w.residual_step
         if chosen is not None:
             patches = patches[:, chosen]
-            position = torch.cat([position[:1], position[1:][chosen]])
-        stem = F.pad(self.linear("stem", patches), (0, 0, 1, 0))
+            first, of_patches, registers = position.split(
+                [1, arch.num_patches, arch.register_tokens]
+            )
+            position = torch.cat([first, of_patches[chosen], registers])
+        stem = F.pad(self.linear("stem", patches), (0, 0, 1, arch.register_tokens))
         residual = self.added(on_grid(position, step) if self.quantize else position, stem)
         for index in range(arch.depth):
             arguments = f"block{index}", residual, arch.blocks[index].num_heads
@@ -183,7 +186,7 @@ def scaled_softmax(scores: Tensor, factor: float) -> Tensor:
 
 
 def to_patches(images: Tensor, arch: Architecture) -> Tensor:
-    """Cut images (B, C, H, W) into patches (B, N-1, C * P * P), each in channel, row, column
+    """Cut images (B, C, H, W) into patches (B, patches, C * P * P), each in channel, row, column
     order."""
     side, patch = arch.image_size // arch.patch_size, arch.patch_size
     batch, channels = images.shape[:2]

@@ -180,6 +180,12 @@ class Supernet(nn.Module):
         self.rerank(images)
         self.fit_residual(images)
 
+    def norm_of(self, name: str) -> Norm:
+        """The shared LayerNorm of an operation's name, such as `block0.norm1`."""
+        found = self.get_submodule(_module_path(name))
+        assert isinstance(found, Norm)
+        return found
+
     def initialise_steps(self, images: Tensor) -> None:
         """Set every activation step from the floating-point activations of the largest subnet on
         `images` (B, C, H, W)."""
@@ -228,12 +234,17 @@ class Supernet(nn.Module):
         values = x.abs().flatten()
         span = values.kthvalue(max(1, round(0.999 * len(values)))).values
         step = (span / limit.get(name.rsplit(".", 1)[-1], act_max)).clamp_min(1e-6).log()
+        self.set_log_step(name, step)
+
+    @torch.no_grad()
+    def set_log_step(self, name: str, log_step: Tensor) -> None:
+        """Set the logarithm of the step of an activation of `SubnetWeights.log_steps`."""
         if name == "norm":
-            self.norm_log_step.data.copy_(step)
+            self.norm_log_step.copy_(log_step)
         else:
             prefix, activation = name.split(".", 1)
             block = self.block(int(prefix.removeprefix("block")))
-            block.log_steps.data[ACTIVATIONS.index(activation)] = step
+            block.log_steps[ACTIVATIONS.index(activation)] = log_step
 
 
 def _leading(name: str, tensor: Tensor, like: Tensor) -> Tensor:

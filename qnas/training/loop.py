@@ -10,8 +10,9 @@ import hashlib
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from qnas._util.serialization import digest, encode
+from qnas._util.serialization import digest
 from qnas.errors import CheckpointError, problem
 from qnas.space import SearchSpace, Singleton
 from qnas.supernet.model import Supernet
@@ -70,7 +71,7 @@ def train_supernet(
             call, once a checkpoint was written.
     """
     images = source_digest or source.digest
-    parts = [encode(space), recipe.determining(), seed, input_step, images]
+    parts = [space.identity(), recipe.determining(), seed, input_step, images]
     if start:
         parts.append(start_digest or _fingerprint(start))
     name = space.name if isinstance(space, SearchSpace) else space.architecture.key
@@ -137,21 +138,21 @@ def initial_supernet(
 
 def pretrained_supernet(
     space: SearchSpace | Singleton,
-    source: BatchSource,
+    images: Tensor,
     *,
     seed: int,
     input_step: float,
     pretrained: Pretrained,
 ) -> tuple[Supernet, Imported]:
-    """Make a supernet with the weights of a pretrained ViT, with step sizes set on images of
-    `source`; returns it with the record of the loaded weights.
+    """Make a supernet with the weights of a pretrained ViT, with step sizes set on `images` (B, C,
+    H, W); returns it with the record of the loaded weights.
 
     Raises as `load_pretrained`, and CheckpointError for weights whose activations overflow.
     """
     supernet = _fresh(space, seed, input_step)
     imported = load_pretrained(supernet, pretrained)
     try:
-        supernet.initialise_steps(source.calibration(CALIBRATION_IMAGES))
+        supernet.initialise_steps(images)
         sound = all(tensor.isfinite().all() for tensor in supernet.state_dict().values())
     except (OverflowError, ValueError):  # the step of the residual's grid is infinite or zero
         sound = False

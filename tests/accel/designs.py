@@ -54,6 +54,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
         stem_w8=draw(share),
         head_w8=draw(share),
         activation_bits=draw(st.sampled_from(ACTIVATION_BITS)),
+        register_tokens=draw(st.integers(0, 3)),
     )
 
 

@@ -214,6 +214,7 @@ def _random_architecture(rng: random.Random) -> Architecture:
         stem_w8=share(),
         head_w8=share(),
         activation_bits=rng.choice(ACTIVATION_BITS),
+        register_tokens=rng.choice((0, 0, 2)),
     )
 
 

@@ -16,7 +16,7 @@ from qnas.errors import ConfigError, problem
 # Fixed by the search space and compiled into the C++. All else is read from tables at run time.
 ALIKE = (
     *("image_size", "patch_size", "in_channels", "num_classes"),
-    *("head_dim", "activation_bits"),
+    *("head_dim", "activation_bits", "register_tokens"),
 )
 
 

@@ -117,7 +117,9 @@ def make_manifest(
 
 def space_of(config: Study, space: SearchSpace) -> Named:
     """The study's space: its name, and the digest of its content."""
-    return Named(config.space if isinstance(config.space, str) else space.name, digest(space))
+    return Named(
+        config.space if isinstance(config.space, str) else space.name, digest(space.identity())
+    )
 
 
 def device_of(device: Device) -> Named:

@@ -209,11 +209,16 @@ class SupernetSummary(Value):
         seconds: Time of the training.
         largest_accuracy: Top-1 accuracy of the largest subnet on the report split, as a fraction.
         smallest_accuracy: Top-1 accuracy of the smallest subnet on the report split, as a fraction.
+        pretrained_accuracy: Top-1 accuracy in floating point of the pretrained model that the
+            training started from, as a fraction, on images of the report split.
+        pretrained_images: Number of these images.
     """
 
     seconds: float | None
     largest_accuracy: float | None
     smallest_accuracy: float | None
+    pretrained_accuracy: float | None = None
+    pretrained_images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

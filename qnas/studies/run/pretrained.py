@@ -47,7 +47,20 @@ def check_weights(config: Study, space: SearchSpace) -> Imported | None:
         return None
     from qnas.supernet.pretrained.load import check_pretrained
 
-    return check_pretrained(space, pretrained_of(config))
+    imported = check_pretrained(space, pretrained_of(config))
+    check_calibrated(config, imported)
+    return imported
+
+
+def check_calibrated(config: Study, imported: Imported) -> None:
+    """Raise ConfigError if a study with [post_training] would quantize another network than the
+    pretrained one."""
+    if not config.post_training:
+        return
+    head = "" if imported.head else "the head is not loaded"
+    fault = "; ".join(filter(None, (imported.outside, head)))
+    rule = "must have a space that holds the pretrained ViT and its head, as nothing is trained"
+    require(not fault, "post_training", rule, fault)
 
 
 def other_pixels(config: Study, imported: Imported) -> tuple[str, ...]:

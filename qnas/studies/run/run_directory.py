@@ -18,7 +18,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
-    r"\.(manifest|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity)\.json\."
+    r"\.(manifest|divergences|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity)\.json\."
     r"|\.(front|predictions)\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|pretrained|network|weights|images|splits)\.safetensors\.|\.project\."
 )
@@ -173,6 +173,12 @@ class RunDirectory:
     @property
     def journal(self) -> Path:
         return self.path / "study.journal"
+
+    @property
+    def divergences(self) -> Path:
+        """How far 4-bit rows in each matrix move the outputs of a calibrated model, from which its
+        search starts; present in a study with [post_training]."""
+        return self.path / "divergences.json"
 
     @property
     def leases(self) -> Path:

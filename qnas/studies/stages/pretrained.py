@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from qnas._util.intervals import wilson_interval
 from qnas.errors import CheckpointError
 from qnas.studies.progress import Progress
-from qnas.studies.run.pretrained import other_pixels, pretrained_of
+from qnas.studies.run.pretrained import check_calibrated, other_pixels, pretrained_of
 from qnas.studies.run.run import Run
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from qnas.supernet.model import Supernet
     from qnas.supernet.pretrained import Imported
-    from qnas.training.source import BatchSource
 
 # Multiplications for the accuracy of the imported model: under a minute of one thread.
 MULTIPLICATIONS = 1e12
@@ -23,9 +24,10 @@ FEW, MANY = 200, 10_000  # least and largest number of images for it
 
 
 def start_from(
-    run: Run, source: BatchSource, *, stage: str, progress: Progress | None
+    run: Run, images: Tensor, *, stage: str, progress: Progress | None
 ) -> tuple[Supernet, str]:
-    """Make a supernet with the study's pretrained weights; returns it with their SHA-256.
+    """Make a supernet with the study's pretrained weights, its steps set on `images` (B, C, H, W);
+    returns it with the SHA-256 of these weights.
 
     With a `progress`, report and record what was loaded, and its accuracy in floating point. Raises
     as `pretrained_supernet`.
@@ -34,11 +36,12 @@ def start_from(
 
     supernet, imported = pretrained_supernet(
         run.space,
-        source,
+        images,
         seed=run.config.seed,
         input_step=run.images.step_for(run.space.activation_bits),
         pretrained=pretrained_of(run.config),
     )
+    check_calibrated(run.config, imported)
     if progress:
         lines = [*imported.lines(), *other_pixels(run.config, imported)]
         run.record_stage(stage, pretrained="; ".join(lines), pretrained_sha256=imported.sha256)
@@ -70,12 +73,16 @@ def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> l
     arch = imported.architecture
     weights = sum(m.rows * m.inner for m in supernet.slice(arch).matrices.values())
     affordable = int(MULTIPLICATIONS / (weights * arch.num_tokens))
-    images, labels = run.loaded_subset("report", at_most=min(MANY, max(FEW, affordable)))
+    most = min(MANY, max(FEW, affordable))
+    if run.config.post_training:  # the table beside it has accuracies of the whole split
+        most = len(run.splits.report)
+    images, labels = run.loaded_subset("report", at_most=most)
     count = len(labels)
     top1 = AccuracyEvaluator(supernet, images, labels).float_top1(arch)
     low, high = wilson_interval(top1, count)
     run.record_stage(stage, pretrained_accuracy=top1, pretrained_images=count)
+    when = "as given" if run.config.post_training else "before training"
     return [
-        f"before training, in floating point: {top1:.2%} of {count} images of the report split "
+        f"{when}, in floating point: {top1:.2%} of {count} images of the report split "
         f"(95 % interval {low:.2%} to {high:.2%})"
     ]

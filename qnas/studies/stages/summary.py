@@ -43,6 +43,8 @@ def summarise(run: Run) -> Summary:
             training.get("seconds"),
             training.get("largest_accuracy"),
             training.get("smallest_accuracy"),
+            training.get("pretrained_accuracy"),
+            training.get("pretrained_images"),
         ),
         missed_targets=missed_targets(run),
     )

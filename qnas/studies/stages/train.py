@@ -9,6 +9,7 @@ from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration, rate
 from qnas.studies.run.remarks import chance_remarks, recipe_remarks
 from qnas.studies.run.run import Run
+from qnas.studies.stages.calibrate import calibrate
 from qnas.studies.stages.monitor import AccuracyMonitor
 from qnas.studies.stages.pretrained import changed_since, start_from
 
@@ -32,14 +33,23 @@ def train(run: Run, progress: Progress) -> None:
 
 
 def assist(run: Run) -> None:
-    """Take part in the training as another rank than 0 under torchrun; writes nothing."""
-    if not run.trained():
+    """Take part in the training as another rank than 0 under torchrun; writes nothing. A
+    calibration is one process's."""
+    if not run.trained() and not run.config.post_training:
         _supernet(run, lambda interval: None, None)
 
 
 def _train(run: Run, progress: Progress) -> None:
     for remark in run.images.remarks:
         progress.stage("data", remark)
+    if run.config.post_training:
+        calibrate(run, progress, stage=STAGE)
+    else:
+        _train_supernet(run, progress)
+    run.record_stage(STAGE, supernet=run.supernet_digest(), passes=_passes(run))
+
+
+def _train_supernet(run: Run, progress: Progress) -> None:
     for remark in recipe_remarks(run.config):
         progress.stage(STAGE, remark)
     progress.stage(STAGE, f"supernet of {run.space.name!r} on {len(run.splits.train)} images")
@@ -55,7 +65,6 @@ def _train(run: Run, progress: Progress) -> None:
         progress.advance(now.step, now.steps, f"{note}  {duration(left)} left")
 
     _supernet(run, on_interval, progress)
-    run.record_stage(STAGE, supernet=run.supernet_digest(), passes=_passes(run))
 
 
 def _without_passes(run: Run) -> str:
@@ -74,11 +83,12 @@ def _passes(run: Run) -> str:
 def _supernet(run: Run, on_interval: OnInterval, progress: Progress | None) -> None:
     """Train; with a `progress`, also report and record the weights that the training starts
     from."""
-    from qnas.training.loop import train_supernet
+    from qnas.training.loop import CALIBRATION_IMAGES, train_supernet
 
     source, config, start, weights = training_source(run), run.config, None, ""
     if config.pretrained:
-        start, weights = start_from(run, source, stage=STAGE, progress=progress)
+        images = source.calibration(CALIBRATION_IMAGES)
+        start, weights = start_from(run, images, stage=STAGE, progress=progress)
     began_with = str(_facts(run).get(IMAGES) or source.digest)
     if progress:
         run.record_stage(STAGE, **{IMAGES: began_with})

@@ -9,6 +9,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
+from qnas._util.serialization import read_value
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
@@ -19,6 +20,7 @@ from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.search.evaluation import Evaluator, Result, UserLimit
 from qnas.studies.search.genome import Proposal
+from qnas.studies.search.guided_start import guided_start
 from qnas.studies.search.loop import Callback, SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.sampler import Params
@@ -83,15 +85,18 @@ def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:
 
 def _warm_start(run: Run, study: optuna.Study) -> list[Params]:
     """The warm-start parameters that the study began with; for a new study, read from the run that
-    `search.seed_from` names."""
-    search = run.config.search
-    if not search.seed_from:
-        return []
+    `search.seed_from` names, or computed from the sensitivities of a calibrated model."""
+    search, most = run.config.search, run.config.search.population // 2
     if WARM_START not in study.user_attrs:
-        front = Path(search.seed_from) / "front.csv"
-        warm_start = read_warm_start(front, run.genome, most=search.population // 2)
-        study.set_user_attr(WARM_START, warm_start)
-    return list(study.user_attrs[WARM_START])
+        if search.seed_from:
+            front = Path(search.seed_from) / "front.csv"
+            study.set_user_attr(WARM_START, read_warm_start(front, run.genome, most=most))
+        elif run.config.post_training and run.config.post_training.guided:
+            from qnas.supernet.post_training.sensitivity import Divergences
+
+            found = read_value(Divergences, run.files.divergences)
+            study.set_user_attr(WARM_START, guided_start(run.genome, found, count=most))
+    return list(study.user_attrs.get(WARM_START, ()))
 
 
 class _LazyEvaluator:

@@ -44,7 +44,8 @@ class _Network(Graph):
     def logits(self) -> str:
         x = self.quant("input", "images", self.w.input_step, bits=self.arch.activation_bits)
         stem = self.rounded("stem", self.linear("stem", self.patches(x)))
-        pads = self.ints("stem.pads", [0, 1, 0, 0, 0, 0])  # the class token comes first
+        # The class token comes first, the registers last.
+        pads = self.ints("stem.pads", [0, 1, 0, 0, self.arch.register_tokens, 0])
         padded = self.op("stem.padded", "Pad", stem, pads)
         residual = self.op("embedded", "Add", padded, self.constant("position", self.position()))
         for index, block in enumerate(self.arch.blocks):
@@ -53,7 +54,7 @@ class _Network(Graph):
         return self.linear("head", self.norm("norm", token))
 
     def patches(self, images: str) -> str:
-        """(B, C, H, W) to (B, N-1, C * P * P), as `to_patches`."""
+        """(B, C, H, W) to (B, patches, C * P * P), as `to_patches`."""
         arch, patch = self.arch, self.arch.patch_size
         side = arch.image_size // patch
         grid = self.shaped("grid", images, [self.batch, arch.in_channels, side, patch, side, patch])

@@ -47,6 +47,7 @@ class StateDict:
             "depth": arch.depth,
             "num_heads": arch.blocks[0].num_heads,
             "mlp_ratio": arch.blocks[0].mlp_hidden / arch.embed_dim,
+            **({"reg_tokens": arch.register_tokens} if arch.register_tokens else {}),
         }
 
     def write(self, path: Path) -> None:
@@ -106,8 +107,12 @@ def _own_names(weights: SubnetWeights) -> dict[str, Tensor]:
 
 def _timm_names(weights: SubnetWeights) -> dict[str, Tensor]:
     own, arch = _own_names(weights), weights.architecture
-    position = own["position"]
+    position, registers = own["position"], arch.register_tokens
+    if registers:  # timm has them behind the class token, we behind the patches
+        position = torch.cat([position[:1], position[-registers:], position[1:-registers]])
     tensors = {"cls_token": torch.zeros_like(position[None, :1]), "pos_embed": position[None]}
+    if registers:
+        tensors["reg_token"] = torch.zeros_like(position[None, :registers])
     pairs = {"norm": "norm", "head": "head", "patch_embed.proj": "stem"}
     for index in range(arch.depth):
         theirs, ours = f"blocks.{index}", f"block{index}"

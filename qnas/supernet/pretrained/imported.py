@@ -32,6 +32,7 @@ class Imported:
         function: The properties of the ViT's function, with their sources.
         architecture: The subnet that equals the ViT with quantization off; all its rows are 8-bit.
         grid: Number of patches along an image edge that the ViT has positions for.
+        prefix_position: Whether its class token and registers have positions.
         head: Whether the classification head is loaded.
         left_out: Names of tensors that are not loaded.
         resampled: A sentence on interpolated positions; "" if they match.
@@ -47,6 +48,7 @@ class Imported:
     function: Function
     architecture: Architecture
     grid: int
+    prefix_position: bool
     head: bool
     left_out: tuple[str, ...]
     resampled: str
@@ -95,6 +97,7 @@ def read_pretrained(space: SearchSpace | Singleton, given: Pretrained) -> tuple[
         function=function,
         architecture=architecture,
         grid=found.shape.side,
+        prefix_position=found.shape.prefix_position,
         head=head,
         left_out=(*_head(found.shape, space), *found.left_out),
         resampled=_resampled(found.shape, architecture),
@@ -123,6 +126,7 @@ def _rules(found: Shape, space: SearchSpace | Singleton) -> list[tuple[str, str,
     equal = [
         ("patch size", found.patch_size, largest.patch_size),
         ("channels of its images", found.in_channels, largest.in_channels),
+        ("number of register tokens", found.registers, largest.register_tokens),
     ]
     name = _name(space)
     rules = [(s, f"must be at most {m}, that of {name}", v, v <= m) for s, v, m in at_most]
@@ -154,6 +158,7 @@ def _architecture(
         head_dim=largest.head_dim,
         blocks=(BlockSpec(heads, found.mlp_hidden, shares),) * found.depth,
         activation_bits=largest.activation_bits,
+        register_tokens=largest.register_tokens,
     )
 
 

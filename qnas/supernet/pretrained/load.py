@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ from qnas.supernet.model import Block, Supernet
 from qnas.supernet.pretrained.function import Pretrained
 from qnas.supernet.pretrained.imported import Imported, read_pretrained
 from qnas.supernet.pretrained.names import State
+from qnas.supernet.pretrained.shape import REGISTERS
 
 NEW_CHANNELS = 0.1
 NEW_BLOCKS = 0.01
@@ -61,7 +63,7 @@ def load_pretrained(supernet: Supernet, given: Pretrained) -> Imported:
 
 
 def _fill(supernet: Supernet, state: State, imported: Imported) -> None:
-    _fill_position(supernet, state)
+    _fill_position(supernet, state, imported)
     _fill_matrix(supernet.stem, _pair(state, "patch_embed.proj"))
     for index in range(len(supernet.blocks)):
         block = supernet.block(index)
@@ -74,16 +76,20 @@ def _fill(supernet: Supernet, state: State, imported: Imported) -> None:
         _fill_matrix(supernet.head, _pair(state, "head"))
 
 
-def _fill_position(supernet: Supernet, state: Mapping[str, Tensor]) -> None:
-    """Load class token and positions into one tensor, the supernet's form."""
-    position, token = state["pos_embed"], state["cls_token"]
-    if position.shape[1] == math.isqrt(position.shape[1]) ** 2:  # no position for the class token
-        position = torch.cat([torch.zeros_like(token), position], dim=1)
-    side = math.isqrt(len(supernet.position) - 1)
+def _fill_position(supernet: Supernet, state: Mapping[str, Tensor], imported: Imported) -> None:
+    """Load tokens and positions into one tensor, the supernet's form: registers come last."""
+    position, prefix = state["pos_embed"], state["cls_token"]
+    if REGISTERS in state:
+        prefix = torch.cat([prefix, state[REGISTERS]], dim=1)
+    count = prefix.shape[1]
+    if not imported.prefix_position:
+        position = torch.cat([torch.zeros_like(prefix), position], dim=1)
+    side = math.isqrt(len(supernet.position) - count)
     layers = import_timm("timm.layers")
-    position = layers.resample_abs_pos_embed(position, new_size=[side, side])[0]
-    position[0] += token[0, 0]
-    _fill_leading(supernet.position, position)
+    sizes: dict[str, Any] = {"new_size": [side, side], "num_prefix_tokens": count}
+    position = layers.resample_abs_pos_embed(position, **sizes)[0]
+    position[:count] += prefix[0]
+    _fill_leading(supernet.position, torch.cat([position[:1], position[count:], position[1:count]]))
 
 
 def _fill_block(block: Block, state: Mapping[str, Tensor], name: str) -> None:

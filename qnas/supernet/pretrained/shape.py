@@ -13,6 +13,7 @@ from torch import Tensor
 from qnas.supernet.pretrained.names import STEM, State
 from qnas.supernet.pretrained.stored import plain
 
+REGISTERS = "reg_token"
 MATRICES = ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
 # Biases of matrices only: a norm without a bias may be another norm (RMSNorm).
 BIAS = re.compile(r"(qkv|proj|fc1|fc2|head)\.bias$")
@@ -23,8 +24,6 @@ LEFT_OUT = re.compile(
 # Properties that the presence of these tensors indicates.
 FOREIGN = (
     (r"dist_token|head_dist", "a distilled DeiT, which has a second class token"),
-    (r"reg_token|register_tokens", "register tokens"),
-    (r"fc_norm", "a norm behind the mean of all patches instead of a class token"),
     (r"norm_pre|ln_pre", "a norm in front of its blocks, as CLIP has"),
     (r"\.(q|k)_norm|\.(q|k)_bias|v_bias", "norms or biases of queries and keys"),
     (r"attn\.norm|mlp\.norm", "norms inside its blocks"),
@@ -39,7 +38,8 @@ FOREIGN = (
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The shape of a ViT. `side` is the number of patches along an edge, `classes` 0 without a
-    head, and `class_position` whether the class token has a position."""
+    head, `registers` the number of register tokens, and `prefix_position` whether these and the
+    class token have a position."""
 
     embed_dim: int
     depth: int
@@ -47,7 +47,8 @@ class Shape:
     patch_size: int
     in_channels: int
     side: int
-    class_position: bool
+    registers: int
+    prefix_position: bool
     classes: int
     scaled: bool
 
@@ -62,8 +63,10 @@ def shape_of(tensors: State, missing: list[str]) -> Shape:
     if stem.ndim != 4 or stem.shape[2] != stem.shape[3] or not stem.numel():
         raise ValueError(f"{STEM} of shape {tuple(stem.shape)}: no square patches")
     embed_dim, in_channels, patch_size, _ = stem.shape
+    _rename_norm(tensors)
     depth = _depth(tensors)
-    side, class_position = _grid(tensors)
+    registers = tensors["reg_token"].shape[1] if REGISTERS in tensors else 0
+    side, prefix_position = _grid(tensors, 1 + registers)
     hidden = _length(tensors, "blocks.0.mlp.fc1.weight")
     classes = _length(tensors, "head.weight") if "head.weight" in tensors else 0
     found = Shape(
@@ -73,7 +76,8 @@ def shape_of(tensors: State, missing: list[str]) -> Shape:
         patch_size=patch_size,
         in_channels=in_channels,
         side=side,
-        class_position=class_position,
+        registers=registers,
+        prefix_position=prefix_position,
         classes=classes,
         scaled="blocks.0.ls1.gamma" in tensors,
     )
@@ -93,6 +97,14 @@ def left_out(tensors: State) -> list[str]:
     return names
 
 
+def _rename_norm(tensors: State) -> None:
+    """Rename a norm behind the pooling to the norm in front of it: on the class token alone, which
+    the source's pooling must state, they are the same."""
+    for part in ("weight", "bias"):
+        if f"fc_norm.{part}" in tensors and f"norm.{part}" not in tensors:
+            tensors[f"norm.{part}"] = tensors.pop(f"fc_norm.{part}")
+
+
 def _depth(tensors: State) -> int:
     numbers = {name.split(".")[1] for name in tensors if name.startswith("blocks.")}
     depth = len(numbers)
@@ -102,19 +114,27 @@ def _depth(tensors: State) -> int:
     return depth
 
 
-def _grid(tensors: State) -> tuple[int, bool]:
-    """Patches along an edge, and whether there is one more position, for the class token."""
+def _grid(tensors: State, prefix: int) -> tuple[int, bool]:
+    """Patches along an edge, and whether there are `prefix` more positions, for the class token and
+    the registers."""
     for name in ("cls_token", "pos_embed"):
         if name not in tensors:
             raise ValueError(f"no {name}{_meaning(tensors)}")
     position = tensors["pos_embed"]
     count = position.shape[1] if position.ndim == 3 else 0
-    side = math.isqrt(count)
-    if count < 1 or count - side**2 not in (0, 1):
-        shape = tuple(position.shape)
-        what = _meaning(tensors) or ": no square of patches and a class token"
-        raise ValueError(f"pos_embed of shape {shape}{what}")
-    return side, count > side**2
+    found = [
+        (math.isqrt(patches), patches < count)
+        for patches in (count - prefix, count)
+        if patches > 0 and math.isqrt(patches) ** 2 == patches
+    ]
+    if len(found) != 1:
+        what = _meaning(tensors) or (
+            ": no square of patches and a class token"
+            if not found
+            else ": two squares are possible"
+        )
+        raise ValueError(f"pos_embed of shape {tuple(position.shape)}{what}")
+    return found[0]
 
 
 def _length(tensors: State, name: str) -> int:
@@ -143,7 +163,10 @@ def _expected(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield STEM, (dim, shape.in_channels, shape.patch_size, shape.patch_size)
     yield "patch_embed.proj.bias", (dim,)
     yield "cls_token", (1, 1, dim)
-    yield "pos_embed", (1, shape.side**2 + shape.class_position, dim)
+    if shape.registers:
+        yield REGISTERS, (1, shape.registers, dim)
+    prefix = (1 + shape.registers) * shape.prefix_position
+    yield "pos_embed", (1, shape.side**2 + prefix, dim)
     yield from _of_channels("norm", dim)
     if shape.classes:
         yield "head.weight", (shape.classes, dim)

@@ -96,7 +96,7 @@ def known_model(model: Any, by: str) -> KnownModel:
         )
     if grid and len(set(grid)) > 1:
         raise _no_plain_vit(by, f"{grid[0]} x {grid[1]} patches, which are no square")
-    norms = [model.norm, *(norm for b in blocks for norm in (b.norm1, b.norm2))]
+    norms = [model.norm, model.fc_norm, *(norm for b in blocks for norm in (b.norm1, b.norm2))]
     if not all(isinstance(norm, nn.LayerNorm | nn.Identity) for norm in norms):
         raise _no_plain_vit(by, f"norms of the class {type(block.norm1).__name__}")
     function = Function(

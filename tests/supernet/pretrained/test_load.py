@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "larger patches": ({"patch_size": 8}, "patch size` must be 4"),
     "grey": ({"in_chans": 1}, "channels of its images` must be 3"),
     "odd width": ({"embed_dim": 20, "num_heads": 2}, "multiple of the head_dim"),
-    "registers": ({"reg_tokens": 2}, "pos_embed of shape.*register tokens"),
+    "registers": ({"reg_tokens": 2}, "number of register tokens.*must be 0"),
     "normed queries": ({"qk_norm": True}, "norms or biases of queries and keys"),
     "no class token": ({"class_token": False, "global_pool": "avg"}, "no cls_token"),
     "averaged patches": ({"global_pool": "avg"}, "a norm behind the mean of all patches"),

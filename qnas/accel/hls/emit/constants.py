@@ -112,6 +112,7 @@ def _shapes(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     return {
         "NETWORKS": len(plans),
         "TOKENS": archs[0].num_tokens,
+        "IMAGE_PATCHES": archs[0].num_patches,
         "MAX_EMBED_DIM": max(arch.embed_dim for arch in archs),
         "HEAD_DIM": archs[0].head_dim,
         "MAX_HEADS": max(block.num_heads for arch in archs for block in arch.blocks),

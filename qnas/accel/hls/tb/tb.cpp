@@ -185,7 +185,7 @@ void read_weights(const std::string& folder, int index, Weights& weights) {
 // One call of the kernel, and what its images must give.
 void run_call(const Weights& weights, const Batch& batch, int first, const tb::Vectors& vectors) {
     std::vector<qnas::port_word_t> words;
-    for (const tb::Record& record : batch) tb::pack_image(record.pixels, plan::TOKENS - 1, words);
+    for (const tb::Record& record : batch) tb::pack_image(record.pixels, plan::IMAGE_PATCHES, words);
     std::vector<ap_int<32>> logits(batch.size() * plan::CLASSES, ap_int<32>(0));
     now.image = first;
     now.record = batch.data();

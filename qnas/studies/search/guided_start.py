@@ -1,0 +1,80 @@
+"""Guided start: shares of 8-bit rows that follow from the measured sensitivity of each matrix.
+
+From all rows in 8 bits, rows go to 4 bits an eighth of a matrix at a time, where it changes the
+outputs least for the multiplications that it saves; the divergences of single matrices are taken to
+add up. The points on this way, from all to none, are the first candidates of a search.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qnas.architecture import EIGHTHS
+from qnas.operations import Gemm, Tensor, network_operations
+from qnas.space import SearchSpace
+from qnas.studies.search.genome import DSP_SHARE, Genome
+from qnas.studies.search.sampler import Params
+
+if TYPE_CHECKING:
+    from qnas.supernet.post_training.sensitivity import Divergences
+
+PARTS = {"q": "qkv", "k": "qkv", "v": "qkv"}
+
+
+def guided_start(genome: Genome, found: Divergences, *, count: int) -> list[Params]:
+    """At most `count` parameters on the way from all rows in 8 bits to none, evenly spread over
+    the saved multiplications, with the largest share of DSPs."""
+    products = _products(genome.space)
+    way = list(_way(genome.space, found, products))
+    saved = [
+        sum(products[name] * (EIGHTHS - share) for name, share in shares.items()) for shares in way
+    ]
+    places = np.abs(np.subtract.outer(np.linspace(0, saved[-1], count), saved)).argmin(axis=1)
+    fixed = genome.space.encode(genome.space.largest()) | {DSP_SHARE: max(genome.dsp_shares)}
+    return [fixed | way[place] for place in dict.fromkeys(places.tolist())]
+
+
+def _way(
+    space: SearchSpace, found: Divergences, products: Mapping[str, int]
+) -> Iterator[dict[str, int]]:
+    """The shares of every gene after each step, from the largest choice to the smallest."""
+    choices = space.w8_eighths
+    shares = dict.fromkeys(products, choices[-1])
+    yield dict(shares)
+    queue = [(_cost(name, shares, choices, found) / products[name], name) for name in products]
+    heapq.heapify(queue)
+    while queue:
+        _, name = heapq.heappop(queue)
+        below = [choice for choice in choices if choice < shares[name]]
+        if not below:
+            continue
+        shares[name] = below[-1]
+        yield dict(shares)
+        heapq.heappush(queue, (_cost(name, shares, choices, found) / products[name], name))
+
+
+def _cost(
+    name: str, shares: Mapping[str, int], choices: tuple[int, ...], found: Divergences
+) -> float:
+    """The divergence that the next lower choice of a gene adds, an eighth of its rows."""
+    lower = [choice for choice in choices if choice < shares[name]]
+    if not lower:
+        return float("inf")
+    known = [*found.shares, EIGHTHS], [*found.divergence[name], 0.0]
+    before, after = np.interp([shares[name], lower[-1]], *known)
+    return float(after - before) / (shares[name] - lower[-1])
+
+
+def _products(space: SearchSpace) -> dict[str, int]:
+    """Multiplications of each gene's matrices, of the largest subnet."""
+    found: dict[str, int] = {}
+    for op in network_operations(space.largest()):
+        if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS and op.name.startswith("block"):
+            block, part = op.name.split(".")
+            gene = f"{block}.w8_{PARTS.get(part, part)}"
+            found[gene] = found.get(gene, 0) + op.rows * op.inner * op.tokens
+    return found

@@ -1,0 +1,117 @@
+"""The step of one activation tensor: the least error over a grid of candidates.
+
+A step is judged by the squared error of the products that the tensor enters: the error of channel d
+counts with the summed squares of the weights that multiply it, which is exact for errors that are
+independent between channels. Clipping the few largest values pays where their error is less than
+the finer grid gains for all others (as in arXiv:1810.05723).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from qnas import numerics as num
+from qnas.architecture import Architecture
+from qnas.supernet.post_training.samples import Samples, consumers
+from qnas.supernet.post_training.settings import StepRule
+from qnas.supernet.weights import GELU_MIN, SubnetWeights
+
+CANDIDATES = 48
+SMALLEST = 0.08  # of the largest step, which clips nothing
+PERCENTILE = 0.999
+LEAST_STEP = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Quantizer:
+    """A grid of integers `low`..`high` (for GELU's output `low` follows from the step), and the
+    function `after` it whose result counts."""
+
+    limit: int
+    gelu_output: bool = False
+    after: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, x: Tensor, step: Tensor) -> Tensor:
+        if self.gelu_output:
+            low = (GELU_MIN / step).floor()
+            return (x / step).round().maximum(low).minimum(low + self.limit) * step
+        return (x / step).round().clamp(-self.limit, self.limit) * step
+
+    def largest(self, x: Tensor) -> Tensor:
+        """The step at which no value of x is clipped."""
+        return (x.abs().amax() / self.limit).clamp_min(LEAST_STEP)
+
+
+def quantizer_of(name: str, arch: Architecture) -> Quantizer:
+    """The quantizer of the activation `name`."""
+    act_max, (_, pre_gelu) = (
+        num.act_max(arch.activation_bits),
+        num.pre_gelu_bounds(arch.activation_bits),
+    )
+    if name.endswith(".fc1.in"):
+        return Quantizer(pre_gelu, after=F.gelu)
+    if name.endswith(".fc1"):
+        return Quantizer(2 * act_max, gelu_output=True)
+    return Quantizer(num.NIBBLE_MAX if name.endswith(".k") else act_max)
+
+
+def log_steps(weights: SubnetWeights, samples: Samples, rule: StepRule) -> dict[str, Tensor]:
+    """The logarithm of the step of every activation, by name."""
+    importance = _importance(weights, samples) if rule == "output" else {}
+    found = {}
+    for name in weights.log_steps:
+        quantizer, x = quantizer_of(name, weights.architecture), samples[name]
+        if rule in ("minmax", "percentile"):
+            step = _by_magnitude(x, quantizer, 1.0 if rule == "minmax" else PERCENTILE)
+        else:
+            step = least_error(x, quantizer, importance.get(name))
+        found[name] = step.log()
+    return found
+
+
+def least_error(x: Tensor, quantizer: Quantizer, importance: Tensor | None) -> Tensor:
+    """The step of least squared error of x (n, C), channels weighted by `importance` (C,)."""
+    target = quantizer.after(x) if quantizer.after else x
+    ratios = torch.logspace(0, 1, CANDIDATES, base=SMALLEST)
+    steps = quantizer.largest(x) * ratios
+
+    def error(step: Tensor) -> Tensor:
+        quantized = quantizer(x, step)
+        found = quantizer.after(quantized) if quantizer.after else quantized
+        errors = (found - target).square().mean(dim=0)
+        return (errors * importance).sum() if importance is not None else errors.sum()
+
+    best: Tensor = steps[torch.stack([error(step) for step in steps]).argmin()]
+    return best.clamp_min(LEAST_STEP)
+
+
+def _by_magnitude(x: Tensor, quantizer: Quantizer, share: float) -> Tensor:
+    values = x.abs().flatten()
+    span = values.kthvalue(max(1, round(share * len(values)))).values
+    return (span / quantizer.limit).clamp_min(LEAST_STEP)
+
+
+def _importance(weights: SubnetWeights, samples: Samples) -> dict[str, Tensor]:
+    """The weight (C,) of the squared error of each channel of an activation."""
+    found = {
+        name: torch.stack([_columns(weights, part) for part in parts]).sum(dim=0)
+        for name, parts in consumers(weights)
+    }
+    for index in range(weights.architecture.depth):
+        block = f"block{index}"
+        query, key = (samples[f"{block}.{part}"].square().mean(dim=0) for part in "qk")
+        found |= {f"{block}.q": key, f"{block}.k": query}
+        found[f"{block}.v"] = found[f"{block}.attend"]
+        found[f"{block}.fc1.in"] = found[f"{block}.fc1"]
+    return found
+
+
+def _columns(weights: SubnetWeights, name: str) -> Tensor:
+    """Summed squares of the weights of a matrix for each of its inputs."""
+    matrix, scale = weights.matrices[name].weight, weights.layer_scales.get(name)
+    return (matrix if scale is None else matrix * scale[:, None]).square().sum(dim=0)
