@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qnas.cli.output import note, result
+from qnas.cli.stage import check_targets, opened_study, runs_option
+
 if TYPE_CHECKING:
     from rich.table import Table
 

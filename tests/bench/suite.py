@@ -168,6 +168,14 @@ def _published(found: Any) -> Iterator[Line]:
         yield what, ours, f"{x['fps_theirs']:,} FPS, of a board"
 
 
+def _quantize(found: Any) -> Iterator[Line]:
+    for name, x in found.items():
+        given = x["rungs"]["float"]
+        for label, rung in x["rungs"].items():
+            beside = f"in floating point {given['top1']:.2%}" if label != "float" else ""
+            yield f"{name}: {label}", f"{rung['top1']:.2%} of {rung['images']:,}", beside
+
+
 def _ranking(found: Any) -> Iterator[Line]:
     for name, x in found.items():
         if not x:
@@ -261,6 +269,14 @@ SUITE = (
         "Do intervals widen where designs are unlike those known?",
         *("", "--designs 200"),
         _unseen,
+    ),
+    Benchmark(
+        "quantize",
+        "What does quantization without training cost a ViT?",
+        "--only digits --work {work}",
+        "--only digits --epochs 1 --report-images 40 --part-images 20 --tune-images 64"
+        " --simulated 2 --work {work}",
+        _quantize,
     ),
     Benchmark(
         "ranking",

@@ -10,7 +10,7 @@ from qnas._util.timm_support import is_weights_file
 from qnas.data.pixels import PixelConfig
 from qnas.studies.config import Study, resolved
 from qnas.studies.run.pretrained import pretrained_of
-from qnas.studies.sections import SearchConfig, TuneConfig
+from qnas.studies.sections import SearchConfig, TuneConfig, require
 from qnas.studies.sources import DataSource, DeviceSource, stem_of
 from qnas.supernet.post_training.settings import PostTraining
 from qnas.training.recipe import Recipe
@@ -49,6 +49,8 @@ def study_of_model(
     `qnas.quantize`. Raises as `own_model` and `Study`."""
     from qnas.supernet.pretrained.own_space import own_model
 
+    rule = "must be at least 1, as nothing is trained"
+    require(bool(post_training), "post_training.images", rule, post_training.images)
     stem = _stem(model)
     begun = resolved(
         Study(

@@ -126,7 +126,8 @@ def settled(
                 "must come with what its tensors do not show",
                 f"nothing of {_listed(missing)}" + "".join(f" ({remark})" for remark in remarks),
                 "Name the model in timm that the weights are of (pretrained_model), or say in the "
-                f"study what its own code has, such as {keys}.",
+                f"study what its own code has, such as {keys}. Options of `qnas quantize` are "
+                "called likewise, without pretrained_.",
             )
         )
     sources = [f.by for f in statements if any(getattr(f, fact) is not None for fact in FACTS)]
