@@ -61,9 +61,8 @@ class _Forward:
         position, step = self.w.position, self.w.residual_step
         if chosen is not None:
             patches = patches[:, chosen]
-            first, of_patches, registers = position.split(
-                [1, arch.num_patches, arch.register_tokens]
-            )
+            counts = [1, arch.num_patches, arch.register_tokens]
+            first, of_patches, registers = torch.split(position, counts)
             position = torch.cat([first, of_patches[chosen], registers])
         stem = F.pad(self.linear("stem", patches), (0, 0, 1, arch.register_tokens))
         residual = self.added(on_grid(position, step) if self.quantize else position, stem)

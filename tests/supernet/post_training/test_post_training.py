@@ -85,7 +85,7 @@ def test_steps_of_rows_beat_the_step_that_clips_nothing(bounds: tuple[int, int])
 
     steps, plain = row_steps(weight, power, bounds), weight.abs().amax(dim=1) / bounds[1]
     assert (errors(steps) <= errors(plain)).all()
-    assert errors(steps).sum() < 0.95 * errors(plain).sum()
+    assert errors(steps).sum() < 0.98 * errors(plain).sum()
 
 
 def test_equalisation_changes_no_output() -> None:
