@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from optuna_dashboard import wsgi
+from sklearn.metrics import f1_score
 
 from qnas._util.serialization import encode, read_json
 from qnas.accel.cost.analytic import estimate
@@ -98,6 +100,14 @@ def test_the_summary_is_as_agreed(finished: Path) -> None:
     found = Predictions.read(finished / "runs/tiny/picks/knee/predictions.csv")
     assert 1 - len(found.wrong) / len(found.labels) == pytest.approx(pick["accuracy"]["integer"])
     assert len(found.labels) == pick["accuracy"]["images"]
+    shares, counts = pick["accuracy"]["classes"], np.bincount(found.labels)
+    assert np.dot(shares, counts) / counts.sum() == pytest.approx(pick["accuracy"]["integer"])
+    assert pick["accuracy"]["macro_f1"] == pytest.approx(
+        f1_score(found.labels, found.predicted, average="macro")
+    )
+    assert pick["accuracy"]["integer"] <= pick["accuracy"]["top5"] <= 1
+    row = f"{pick['accuracy']['top5']:.2%}, {pick['accuracy']['macro_f1']:.2%}, {min(shares):.2%}"
+    assert row in (finished / "runs/tiny/report.html").read_text()
     assert pick["verification"]["mismatches"] == 0 < pick["verification"]["values"]
     assert set(summary["study"]) == {"trials", "distinct", "pareto", "hypervolume", "seconds"}
     assert summary["study"]["trials"] == 6

@@ -236,6 +236,7 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("accuracy, fake-quantized", "measured", accuracy("fake_quant", "images")),
         ("accuracy, integer reference", "measured", accuracy("integer", "images")),
         ("accuracy, C++", "simulated", accuracy("hls", "simulated_images")),
+        ("top-5, macro F1, worst class", "measured", cells(lambda p: _by_class(content, p))),
         (
             "cycles, a call's first image",
             "modelled",
@@ -255,6 +256,16 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         *((("URAM", known, used("uram")),) if _uses_uram(content) else ()),
         *_calibrated(content),
     ]
+
+
+def _by_class(content: ReportContent, pick: Pick) -> str:
+    """Top-5 accuracy, macro F1 and the lowest accuracy of a class, of the integer reference; a dash
+    if an earlier version of qnas verified the pick."""
+    found = (content.verifications.get(pick.name) or {}).get("accuracy") or {}
+    shares = [share for share in found.get("classes") or () if share is not None]
+    if not shares or found.get("top5") is None:
+        return DASH
+    return f"{found['top5']:.2%}, {found['macro_f1']:.2%}, {min(shares):.2%}"
 
 
 def _calibrated(content: ReportContent) -> list[tuple[str, str, list[str]]]:
