@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from qnas._util.serialization import Value
+from qnas.accel.plan.ports import MEMORY_LATENCY_CYCLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,6 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 DEFAULT = Coefficients()
 
 STAGE_CYCLES = 8  # assumed: fetch a stage table entry, start and end the stage's function
-# UG1399, `config_interface -m_axi_latency`: the latency of global memory that Vitis HLS plans with
-# for its kernels. A board's own is measured, not known here.
-MEMORY_LATENCY_CYCLES = 64
 CALL_CYCLES = 8  # assumed: registers of a call are read, the kernel's processes begin
 # Of a call's first image alone: its first words come from memory, and memory acknowledges its
 # logits. Of later images the words have been read ahead, and the logits' answers come beside them.

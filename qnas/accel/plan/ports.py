@@ -12,6 +12,9 @@ from qnas.accel.plan.plan import Port
 from qnas.architecture import Architecture
 from qnas.errors import ConfigError, problem
 
+# UG1399, `config_interface -m_axi_latency`: the latency of global memory that Vitis HLS plans with
+# for its kernels. A board's own is measured, not known here.
+MEMORY_LATENCY_CYCLES = 64
 # (words of a burst, bursts in flight): enough to hide a memory latency of 100 cycles, and of
 # twice that for the weights.
 WEIGHT_BURSTS, IMAGE_BURSTS, LOGIT_BURSTS = (64, 8), (64, 4), (16, 4)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from qnas._util.units import ceil_div
-from qnas.accel.cost.coefficients import MEMORY_LATENCY_CYCLES
 from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.accel.plan.ports import MEMORY_LATENCY_CYCLES
 from qnas.accel.rtl.kernel.package import ROW_PARAM_TILES, clocks, is_series7
 
 # Clocks between what is done in one unit and what is seen of it in another; each is the number of

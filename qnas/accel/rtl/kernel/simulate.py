@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from qnas._util.cache import user_cache
 from qnas._util.children import run_program
 from qnas._util.serialization import Value
-from qnas.accel.cost.coefficients import MEMORY_LATENCY_CYCLES
 from qnas.accel.csim.verification import Mismatch
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.plan.ports import MEMORY_LATENCY_CYCLES
 from qnas.accel.rtl.kernel.bench import write_network
 from qnas.accel.rtl.kernel.compiled import compiled
 from qnas.accel.rtl.kernel.sources import kernel_sources

@@ -6,8 +6,9 @@ import pytest
 
 from qnas._util.units import ceil_div
 from qnas.accel.cost.analytic import estimate
-from qnas.accel.cost.coefficients import CALL_CYCLES, MEMORY_LATENCY_CYCLES, STAGE_CYCLES
+from qnas.accel.cost.coefficients import CALL_CYCLES, STAGE_CYCLES
 from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.accel.plan.ports import MEMORY_LATENCY_CYCLES
 from qnas.accel.rtl.kernel.cycles import (
     cycles_of_first_image,
     cycles_of_image,
