@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from qnas.accel.reports.cosim import FailedSimulation
 from qnas.accel.reports.folder import is_function, reports_below, whole_reports
 from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.read import read_report
@@ -15,6 +16,7 @@ from qnas.accel.reports.text import WithoutFigures
 from qnas.errors import ReportError, printable, problem
 
 TEXT_OF_XML = "text of an XML that is read"
+FAILED = "of a co-simulation that failed"
 # Fields that a report of one function adds to a summary of the design that lacks them.
 ADDED = (
     *("clock_target_ns", "clock_estimated_ns", "latency_cycles_max", "interval_max"),
@@ -92,6 +94,7 @@ class _Collection:
     faults: list[ReportError] = field(default_factory=list)
     errors: list[ReportError] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    failed: set[Path] = field(default_factory=set)  # folders of failed co-simulations
 
     def add_file(self, path: Path) -> None:
         """Read a file that the caller named."""
@@ -116,6 +119,7 @@ class _Collection:
                 self._pass_over(path, TEXT_OF_XML)
             elif self._is_new(path):
                 self._read(path, read, errors)
+        self._drop_failed(read)
         self.found += _without_functions(read)
         if not read:
             self.errors += errors or [self._nothing(folder)]
@@ -130,6 +134,16 @@ class _Collection:
         except ReportError as error:
             self.broken.append(str(error))
             errors.append(error)
+            if isinstance(error, FailedSimulation):
+                self.failed.add(path.parent)
+
+    def _drop_failed(self, read: dict[Path, tuple[Measurement, ...]]) -> None:
+        """Pass over what a co-simulation left that failed by its report, beside it or below."""
+        for path, found in list(read.items()):
+            cosim = all(measurement.stage == "cosim" for measurement in found)
+            if cosim and any(folder in path.parents for folder in self.failed):
+                del read[path]
+                self._pass_over(path, FAILED)
 
     def _is_new(self, path: Path) -> bool:
         real = os.path.realpath(path)

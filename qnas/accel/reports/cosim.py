@@ -33,6 +33,10 @@ def is_cosim(text: Text) -> bool:
     ) or any("simulation tool" in line.lower() for line in text.lines[:8])
 
 
+class FailedSimulation(ReportError):
+    """A report says that the co-simulation failed: no figure of that run counts."""
+
+
 def read_cosim(text: Text) -> Measurement:
     """Read the largest latency and interval.
 
@@ -67,7 +71,7 @@ def _table(text: Text) -> tuple[int | None, int | None] | None:
             continue
         where, cells = text.where(index), [cell.strip() for cell in row[2].split("|")]
         if cells[0].lower() == "fail":
-            raise ReportError(
+            raise FailedSimulation(
                 problem(where, "must be of a co-simulation that passed", "Fail", AGAIN)
             )
         if cells[0].lower() == "pass":

@@ -220,3 +220,14 @@ def test_a_version_is_written_in_one_way(version: str, tmp_path: Path) -> None:
     for text, old in ((EXPORT, "2022.2"), (CSYNTH, "2023.2")):
         (tmp_path / "r.xml").write_text(text.replace(old, version))
         assert read_report(tmp_path / "r.xml")[0].version == "2025.1.1"
+
+
+def test_no_cycles_are_taken_of_a_co_simulation_that_failed(tmp_path: Path) -> None:
+    cosim = SOLUTION["sim/report/qnas_top_cosim.rpt"].replace("Pass", "Fail")
+    result = run(tree(tmp_path, {**SOLUTION, "sim/report/qnas_top_cosim.rpt": cosim}))
+    assert result.exit_code == 0, result.output
+    found = {Path(m["source"]).name for m in json.loads(result.stdout)}
+    cycles = {"lat.rpt", "result.transaction.rpt", "qnas_top_cosim.rpt"}
+    assert found == set(MEASURED) - cycles
+    assert "lat.rpt, result.transaction.rpt (of a co-simulation that failed)" in result.stderr
+    assert "must be of a co-simulation that passed" in result.stderr
