@@ -31,9 +31,11 @@ bench: .venv/installed-dev
 	$(BIN)/python -m tests.bench $(ARGUMENTS)
 
 # C++ against the integer reference on 60 random designs, and with Xilinx's headers 1,000 random
-# vectors of every kind of stage and the corners of every format. Minutes: see CONTRIBUTING.md.
+# vectors of every kind of stage and the corners of every format; 60 kills of a small run, each
+# resumed. Minutes: see CONTRIBUTING.md.
 verify-full: .venv/installed-dev
 	$(BIN)/python -m tests.accel.full
+	$(BIN)/python -m tests.kills
 	$(BIN)/pytest -q -m full
 
 # Types, style and the direction of imports.

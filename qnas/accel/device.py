@@ -120,6 +120,7 @@ class Device(Value):
         _require(self.uram >= 0, "uram", "must not be negative", self.uram)
         for name in (*RESOURCES, "clock_mhz", "dram_gbytes_per_s"):
             _require(getattr(self, name) <= MOST, name, _MOST_RULE, getattr(self, name))
+        _require(self.clock_mhz >= 1, "clock_mhz", "must be at least 1", self.clock_mhz)
         for name in ("dsp_wide_bits", "dsp_narrow_bits"):
             bits = getattr(self, name)
             _require(MIN_DSP_BITS <= bits <= MAX_DSP_BITS, name, _DSP_RULE, bits)

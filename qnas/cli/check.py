@@ -83,10 +83,12 @@ def _check_inputs(config: Study, data: bool | None) -> Inputs:
     from qnas.studies.run.data_check import check_warm_start
     from qnas.studies.run.memory import images_mib, training_mib
     from qnas.studies.run.pretrained import check_weights, other_pixels
+    from qnas.studies.run.recipe_check import check_recipe
     from qnas.studies.run.remarks import recipe_remarks
 
     space = config.search_space()
     check_warm_start(config, space)
+    check_recipe(config.train)
     imported = check_weights(config, space)
     facts = (*imported.lines(), *other_pixels(config, imported)) if imported else ()
     memory = {"training": round(training_mib(config, space))}

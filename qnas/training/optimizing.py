@@ -41,6 +41,11 @@ def make_optimizer(
     return optimizer
 
 
+def check_optimizing(recipe: Recipe) -> None:
+    """Raise ConfigError for an optimizer or a schedule of an unknown name."""
+    make_schedule(make_optimizer(nn.Linear(1, 1), recipe), recipe, steps=100)
+
+
 def parameter_groups(module: nn.Module, recipe: Recipe, rate: float) -> list[dict[str, Any]]:
     """Parameter groups: weight decay only on matrices, and step sizes at their own rate."""
     named = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,9 @@ class Recipe(Value):
             if most is not None and value > most:
                 rule = f"must be at most {most}"
                 raise ConfigError(problem(f"train.{field.name}", rule, value, "Lower it."))
+        if not DEVICE.fullmatch(self.device):
+            rule, remedy = "must be auto, cpu, cuda, or cuda: and a number", "Choose one."
+            raise ConfigError(problem("train.device", rule, repr(self.device), remedy))
         if self.teacher_file and not self.teacher:
             rule = "must come with `teacher`, the timm model that the weights are of"
             raise ConfigError(
@@ -224,6 +228,7 @@ CHOICES = {
     "sampling": ("uniform", "spread"),
     "distill": ("none", "pretrained", "largest"),
 }
+DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
 # Larger values are typing errors, and some of them would fail only hours later.
 AT_MOST = {
     "epochs": 1_000_000,

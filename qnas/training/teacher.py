@@ -53,7 +53,7 @@ def distillation(logits: Tensor, teacher: Tensor, *, temperature: float) -> Tens
 
 
 def _named(recipe: Recipe) -> nn.Module:
-    timm = _known_model(recipe.teacher)
+    timm = check_teacher(recipe.teacher)
     try:
         model: nn.Module = timm.create_model(recipe.teacher, pretrained=True)
     except Exception as error:  # the hub raises exceptions of many libraries
@@ -64,7 +64,7 @@ def _named(recipe: Recipe) -> nn.Module:
 
 
 def _from_file(recipe: Recipe, num_classes: int, shape: tuple[int, int, int]) -> nn.Module:
-    timm = _known_model(recipe.teacher)
+    timm = check_teacher(recipe.teacher)
     settings: dict[str, Any] = {"num_classes": num_classes, "in_chans": shape[0]}
     try:
         model: nn.Module = timm.create_model(recipe.teacher, img_size=shape[1], **settings)
@@ -99,7 +99,8 @@ def _fault_of(name: str, wanted: Tensor, given: Tensor) -> str:
     return "" if given.isfinite().all() else f"{name} with values that are no finite numbers"
 
 
-def _known_model(name: str) -> Any:
+def check_teacher(name: str) -> Any:
+    """timm, which has the model `name`; ConfigError if it has not."""
     timm = import_timm("timm")
     if name.split(".")[0] not in timm.list_models():
         remedy = nearest(name, get_close_matches(name, timm.list_models(), n=5, cutoff=0.0))

@@ -5,12 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -400,32 +395,6 @@ def test_without_a_compiler_nothing_is_begun(
     assert "g++" in result.stderr
     assert not (run / "picks/knee/verification.json").exists()
     assert not (run / "supernet.json").exists() or command == "verify"
-
-
-@pytest.mark.slow
-def test_killed_at_any_point_it_is_completed_by_running_again(
-    finished: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "study.toml").write_text(STUDY)
-    command = [sys.executable, "-m", "qnas.cli.main", "run", "study.toml"]
-    for wait in (1.5, 3, 4.5, 6, 8):
-        process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True)
-        try:
-            process.wait(timeout=wait)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        time.sleep(0.1)
-    assert subprocess.run(command, cwd=tmp_path).returncode == 0
-    whole, resumed = (contents(where / "runs/tiny") for where in (finished, tmp_path))
-    # Optuna numbers the trials that a kill abandoned too; all else of a row is the same.
-    assert _unnumbered(resumed.pop("front.csv")) == _unnumbered(whole.pop("front.csv"))
-    assert resumed == whole
-
-
-def _unnumbered(front: bytes) -> list[bytes]:
-    """The rows of front.csv without the number of their trial."""
-    return [row.split(b",", 1)[1] for row in front.splitlines()]
 
 
 def _front(run: Path) -> list[dict[str, str]]:

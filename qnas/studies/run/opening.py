@@ -20,6 +20,7 @@ from qnas.studies.run.data_check import check_fit, check_warm_start, inspect_dat
 from qnas.studies.run.feasibility import assess
 from qnas.studies.run.manifest import Manifest, read_manifest
 from qnas.studies.run.pretrained import check_weights
+from qnas.studies.run.recipe_check import check_recipe
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import RunDirectory, sweep
 
@@ -45,6 +46,7 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
         inspect_data(config, run.space)
         assess(config).require()
         check_warm_start(config, run.space)
+        check_recipe(config.train)
         check_weights(config, run.space)
     check_fit(run.space, run.images.header)
     _ = run.splits

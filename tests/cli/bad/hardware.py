@@ -28,6 +28,7 @@ def _devices() -> Iterator[Bad]:
         ("lut = 0.7", "lut = -1.0", "margins.lut", share, "-1.0", "Choose, say, 0.7."),
         ("dsp = 0.7\n", "", "margins.dsp", "must be given", "nothing", "Add it."),
         ("lut = 1000", f"lut = {DIGITS}", "lut", most, DIGITS, FIX_DEVICE),
+        ("clock_mhz = 100.0", "clock_mhz = 1e-3", "clock_mhz", "must be at least 1", "0.001", ""),
         ("clock_mhz = 100.0", "clock_mhz = 1e300", "clock_mhz", most, "1e+300", FIX_DEVICE),
         ("lut = 1000", "lut = 0", "lut", "must be positive", "0", FIX_DEVICE),
         ("port_bits = 128", "port_bits = 96", "port_bits", "must be a power of two", "96", ""),

@@ -45,6 +45,10 @@ def cases() -> Iterator[Bad]:
         ),
         ("rate nan", "train.learning_rate = nan", "train.learning_rate", "must be", "nan", ""),
         ("rate inf", "train.learning_rate = inf", "train.learning_rate", "must be", "inf", ""),
+        ("device tpu", 'train.device = "tpu"', "train.device", "must be auto", "'tpu'", "Choose"),
+        ("no optimizer", 'train.optimizer = "adamm"', "train.optimizer", "must be an", "adamm", ""),
+        ("no schedule", 'train.schedule = "cosin"', "train.schedule", "must be a sch", "cosin", ""),
+        ("no teacher", 'train.teacher = "deit_tony"', "train.teacher", "must be", "deit_tony", ""),
         ("crop 0", "images.crop = 0.0", "images.crop", "must lie in 0.1..1", "0.0", "Correct"),
         ("tune 0", "tune.epochs = 0", "tune.epochs", "must lie in 1..1,000,000", "0", FIX_STUDY),
         (
