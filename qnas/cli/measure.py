@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     help="Synthesize the whole kernel of this pick, plan.json, or folder that holds one, instead"
     " of blocks; may be repeated.",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    help="Seconds that a group of a kernel's units may take (requires --kernel).",
+)
 @click.option("--check", is_flag=True, help="Compare with the table that comes with qnas.")
 @click.option("--list", "listed", is_flag=True, help="List the blocks without measuring.")
 @click.option(
@@ -59,6 +64,7 @@ def command(
     following: int | None,
     plans: Path | None,
     whole: tuple[str, ...],
+    timeout: float | None,
     check: bool,
     listed: bool,
     cache: Path,
@@ -73,12 +79,15 @@ def command(
     the 90 % intervals of the plans' blocks most (for a study's front: --plans runs/NAME).
 
     --kernel RUN/PICK maps a whole kernel, such as runs/NAME/knee, and prints its cells by unit
-    beside the estimate, and the LUTs on its longest path between registers.
+    beside the estimate, and the LUTs on its longest path between registers. Units that are mapped
+    stay in --cache: a run that was stopped goes on there, and kernels share equal units.
     """
+    if timeout is not None and not whole:
+        raise click.UsageError("--timeout is for --kernel: give both or neither.")
     if whole:
         from qnas.cli.kernel_synthesis import measure_kernels
 
-        return measure_kernels([_plan(text, runs) for text in whole], cache)
+        return measure_kernels([_plan(text, runs) for text in whole], cache, timeout_s=timeout)
     from qnas.accel.rtl.block import known
     from qnas.accel.rtl.grid import grid
     from qnas.accel.rtl.kinds import KINDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 Modules = Mapping[str, Any]
@@ -24,15 +25,23 @@ def base_name(module: str) -> str:
     return module.split("\\")[-1]
 
 
-def instances(modules: Modules, top: str) -> dict[str, tuple[int, Counter[str]]]:
-    """(instances, cells) of each unit, a memory's by the name of its buffer or queue."""
+def instances(
+    modules: Modules, top: str, groups: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, tuple[int, Counter[str], int]]:
+    """(instances, cells, LUTs where small functions share one) of each unit.
+
+    A memory's name is that of its buffer or queue; units in `groups` are counted under its name.
+    """
     count: Counter[str] = Counter()
+    paired: Counter[str] = Counter()
     cells: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, module in _walk(modules, top, base_name(top)):
+    for unit, module in _walk(modules, top, base_name(top)):
+        name = groups.get(unit, unit)
         count[name] += 1
+        paired[name] += modules[module]["paired"]
         kinds = (cell["type"] for cell in modules[module]["cells"].values())
         cells[name].update(kind for kind in kinds if kind not in modules)
-    return {name: (count[name], cells[name]) for name in count}
+    return {name: (count[name], cells[name], paired[name]) for name in count}
 
 
 def _walk(modules: Modules, module: str, name: str) -> Iterator[tuple[str, str]]:
@@ -45,6 +54,24 @@ def _walk(modules: Modules, module: str, name: str) -> Iterator[tuple[str, str]]
                 own = instance.split(".")[0]
                 inside = f"memory {own if own != 'cells' else name}"
             yield from _walk(modules, cell["type"], inside)
+
+
+def unit_levels(modules: Modules, top: str, groups: Mapping[str, str]) -> dict[str, int]:
+    """LUTs on the longest path inside each unit, from and to registers, ports and other units."""
+    of_module: dict[str, int] = {}
+    found: Counter[str] = Counter()
+    for unit, module in _walk(modules, top, base_name(top)):
+        if module not in of_module:
+            own = {**modules[module], "cells": dict(_own_cells(modules, module))}
+            of_module[module] = levels({module: own}, module)[0]
+        name = groups.get(unit, unit)
+        found[name] = max(found[name], of_module[module])
+    return dict(found)
+
+
+def _own_cells(modules: Modules, module: str) -> Iterator[tuple[str, Any]]:
+    cells: Mapping[str, Any] = modules[module]["cells"]
+    return ((name, cell) for name, cell in cells.items() if cell["type"] not in modules)
 
 
 def levels(modules: Modules, top: str) -> tuple[int, tuple[str, ...]]:

@@ -66,6 +66,11 @@ def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, Mapping[str, in
     ]
 
 
+def constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
+    """All constants of the package, by name."""
+    return {name: value for _, values in _constants(plans) for name, value in values.items()}
+
+
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
     lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl, "LUT_SLOTS": f.lut_slots}

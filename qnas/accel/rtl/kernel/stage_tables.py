@@ -47,6 +47,15 @@ def _rows(plans: Sequence[HardwarePlan]) -> Iterator[tuple[str, list[str]]]:
             yield stage.name, values
 
 
+def stage_values(plans: Sequence[HardwarePlan]) -> list[str]:
+    """Each entry of the stage table as a string of its bits."""
+    found = []
+    for _, values in _rows(plans):
+        pairs = (value.split("'d") for value in values)
+        found.append("".join(f"{int(value):0{int(bits)}b}" for bits, value in pairs))
+    return found
+
+
 def _small(stage: Stage, *, ends_step: bool) -> dict[str, int]:
     return {
         "kind": KINDS.index(stage.kind.upper()),

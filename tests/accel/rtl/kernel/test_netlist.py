@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qnas.accel.rtl.kernel.netlist import base_name, instances, levels
-from qnas.accel.rtl.kernel.synthesize import own_modules
+from qnas.accel.rtl.kernel.netlist import base_name, instances, levels, unit_levels
 
 
 def cell(kind: str, inputs: dict[str, list[int]], outputs: dict[str, list[int]]) -> dict[str, Any]:
@@ -16,6 +15,7 @@ def cell(kind: str, inputs: dict[str, list[int]], outputs: dict[str, list[int]])
 UNIT = "$paramod$12ab\\fifo"
 # Two LUTs and a carry chain from the register to the output, and a memory's cell of its own.
 FIFO = {
+    "paired": 2,
     "ports": {"d": {"bits": [2]}, "q": {"bits": [6]}},
     "cells": {
         "one": cell("LUT4", {"I0": [2], "I1": [3]}, {"O": [4]}),
@@ -25,6 +25,7 @@ FIFO = {
     },
 }
 TOP = {
+    "paired": 1,
     "ports": {},
     "cells": {
         "first": cell(UNIT, {"d": [10]}, {"q": [11]}),
@@ -34,6 +35,7 @@ TOP = {
     },
 }
 RAM = {
+    "paired": 0,
     "ports": {"a": {"bits": [2]}, "q": {"bits": [3]}},
     "cells": {"bits": cell("RAM32M", {"ADDRA": [2], "ADDRD": [7]}, {"DOA": [3]})},
 }
@@ -42,12 +44,14 @@ MODULES = {"top": TOP, UNIT: FIFO, "ram": RAM}
 
 def test_units_are_counted_with_their_instances() -> None:
     found = instances(MODULES, "top")
-    assert {name: count for name, (count, _) in found.items()} == {
-        "top": 1,
-        "fifo": 2,
-        "memory memory": 1,
+    assert {name: (count, paired) for name, (count, _, paired) in found.items()} == {
+        "top": (1, 1),
+        "fifo": (2, 4),
+        "memory memory": (1, 0),
     }
     assert found["fifo"][1] == {"LUT4": 2, "LUT2": 2, "CARRY4": 2, "FDRE": 2}
+    grouped = instances(MODULES, "top", {"fifo": "queues"})
+    assert grouped["queues"] == found["fifo"]
     assert base_name("$paramod\\axi_writer\\MOST_BEATS=s32'1") == "axi_writer"
 
 
@@ -65,6 +69,6 @@ def test_a_ring_of_cells_has_an_end() -> None:
     assert count >= 5
 
 
-def test_cells_of_the_library_are_no_units() -> None:
-    library = {"LUT4": {"attributes": {"whitebox": "1"}}, "FDRE": {"attributes": {"blackbox": "1"}}}
-    assert own_modules({**MODULES, **library}) == MODULES
+def test_levels_inside_a_unit_end_at_its_borders() -> None:
+    found = unit_levels(MODULES, "top", {"fifo": "queues"})
+    assert found == {"top": 1, "queues": 2, "memory memory": 1}

@@ -1,0 +1,431 @@
+"""Structural estimate of a kernel as RTL, unit by unit, as `synthesize.py` counts it.
+
+The cost model prices the kernel of the C++ with the adapters and the control that Vitis HLS adds.
+The RTL has units of its own for these; its data path does the same work. So the estimate takes the
+multiplier array and the block RAM of memories from the cost model (`qnas.accel.cost`), and counts
+everything else from the SystemVerilog: a LUT for each bit of an adder, for each choice among four
+values, and for each bit of a delay of three clocks or more (a shift register), and a FF for each
+bit of a register. Names of sizes are those of the package `plan` (`package.py`).
+
+What differs from the kernel of the C++:
+
+- `axi_reader`, `axi_writer`, `control`: 286, 252 and some 420 LUTs, where an adapter of Vitis HLS
+  with its interconnect takes 1,400 and the control of its functions 3,000.
+- Parameters of eight row tiles are held, of two in the C++.
+- The logits' writer has no queue in block RAM: one block less.
+- Addresses are sums that are carried on, without products.
+- Every lane decodes its own rounding constant, a LUT a bit (`round_shift`).
+- Memories in LUTs consist of cells of eight LUTs on UltraScale+, as Yosys maps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from qnas._util.serialization import Value
+from qnas._util.units import ceil_div
+from qnas.accel.cost.estimate import RESOURCES, Resources
+from qnas.accel.cost.lanes import SHIFT_CLOCKS, Lanes, packed_lanes, plain_lanes
+from qnas.accel.cost.memories import bram18_blocks, dsp_blocks, uram_blocks
+from qnas.accel.plan.multipliers import NIBBLE_BITS
+from qnas.accel.plan.plan import Buffer, HardwarePlan
+from qnas.accel.rtl.kernel.package import buffers_of, constants, is_series7
+from qnas.accel.rtl.kernel.stage_tables import stage_values
+
+# Products of which a unit has one, and those of every lane: widths of the operands (layer_norm.sv,
+# softmax.sv and what they contain).
+NORM_PRODUCTS = ((41, 11), (27, 27), (19, 17), (18, 17), (34, 17))
+NORM_LANE_PRODUCTS = ((16, 16), (16, 11), (27, 18), (21, 18))
+RSQRT_BLOCKS, EXP_LANES_A_BLOCK = 1, 2
+MEMORIES = {  # a buffer of the plan: the memory's name in the SystemVerilog
+    "act": "act_memory",
+    "key": "key_memory",
+    "prob": "prob_memory",
+    "score": "score_memory",
+    "residual": "residual_memory",
+    "query_scale": "query_scale_memory",
+    "logit": "logit_memory",
+    "weight": "weights",
+    "row_param": "row_param",
+    "norm_param": "norm_param",
+    "gelu": "gelu",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitEstimate(Value):
+    """Estimated cells of all instances of a unit, without the units inside it."""
+
+    unit: str
+    lut: int = 0
+    ff: int = 0
+    dsp: int = 0
+    bram18: int = 0
+    uram: int = 0
+
+
+def estimate_kernel(plans: Sequence[HardwarePlan]) -> tuple[UnitEstimate, ...]:
+    """Estimate the kernel of these plans as RTL, unit by unit; equal units are added up."""
+    sums: dict[str, Resources] = {}
+    for unit in _units(plans):
+        own = Resources(*(int(getattr(unit, name)) for name in RESOURCES))
+        sums[unit.unit] = sums[unit.unit] + own if unit.unit in sums else own
+    return tuple(
+        UnitEstimate(name, *(getattr(sums[name], r) for r in RESOURCES)) for name in sorted(sums)
+    )
+
+
+def kernel_total(units: Sequence[UnitEstimate]) -> Resources:
+    """Add up the units of a kernel."""
+    return Resources(*(sum(getattr(unit, name) for unit in units) for name in RESOURCES))
+
+
+class _Sizes:
+    """Sizes of a kernel by the names of its package."""
+
+    def __init__(self, plans: Sequence[HardwarePlan]) -> None:
+        self._values = constants(plans)
+
+    def __getattr__(self, name: str) -> int:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """(LUT, FF) of a vector_cursor: two counts, their ends, a bank and its row."""
+        count, row = self.COUNT_BITS, self.ROW_BITS
+        return 4 * count + 2 * row + self.TT, 2 * count + row + self.TT
+
+
+def _log2(count: int) -> int:
+    return (count - 1).bit_length()
+
+
+def choices(inputs: int, bits: int) -> int:
+    """LUTs of a choice by an index: one chooses among four."""
+    return bits * ceil_div(inputs - 1, 3)
+
+
+def one_hot(inputs: int, bits: int) -> int:
+    """LUTs of a choice by a bit an input: one takes two pairs of a value and its bit."""
+    return bits * ceil_div(inputs, 2)
+
+
+def held(bits: int, clocks: int) -> tuple[int, int]:
+    """(LUT, FF) of a delay."""
+    return (bits, 0) if clocks >= SHIFT_CLOCKS else (0, bits * clocks)
+
+
+def round_shift(width: int) -> tuple[int, int]:
+    """(LUT, FF): rounding constant, sum, three levels of choices; above 16 bits constant and
+    choices need a level more for some of the bits."""
+    lut = 5 * width if width <= 16 else 57 * width // 10
+    return lut, 2 * width + 8
+
+
+def _units(plans: Sequence[HardwarePlan]) -> Iterator[UnitEstimate]:
+    plan, p = plans[0], _Sizes(plans)
+    for part in (_ports, _control, _memories, _array, _engine, _results, _norm, _softmax):
+        yield from part(plans, plan, p)
+
+
+def _ports(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
+    for port in plan.ports[:-1]:
+        beats = 13 - _log2(port.bits // 8)  # bits of a burst's length, up to 4096 bytes
+        depth = port.burst * port.outstanding
+        level = _log2(depth + 1)
+        yield UnitEstimate(
+            "axi_reader", 2 * 64 + 3 * 32 + 7 * beats, 4 + 64 + 2 * 32 + beats + level
+        )
+        yield from _queue(port.bits, depth, "bram")
+    yield UnitEstimate("axi_writer", 252, 152)
+    yield from _queue(p.STREAM_BITS, p.STREAM_DEPTH, "lutram", plan)
+    registers = 2 * len(plan.ports) + (2 if len(plans) > 1 else 1)
+    lut = 32 * registers + 32 * ceil_div(2 * registers, 3) + 34
+    yield UnitEstimate("control", lut, 32 * registers + 32 + 11)
+    yield UnitEstimate("qnas_top", 25, 7)
+
+
+def _queue(
+    bits: int, depth: int, storage: str, plan: HardwarePlan | None = None
+) -> Iterator[UnitEstimate]:
+    """A fifo and its memory."""
+    address, level = _log2(depth), _log2(depth + 1)
+    whole = depth == 1 << address
+    yield UnitEstimate(
+        "fifo", 2 * address + level + 6 + (0 if whole else address), 2 * address + level + 1
+    )
+    if storage == "bram":
+        yield UnitEstimate("memory fifo", bram18=int(bram18_blocks(bits, depth)))
+    else:
+        assert plan is not None
+        yield UnitEstimate("memory fifo", lutram(bits, depth, plan), bits)
+
+
+def lutram(bits: int, depth: int, plan: HardwarePlan) -> int:
+    """LUTs of one bank in LUTs, of the cells that Yosys chooses.
+
+    A cell holds 32 words, or 64 of half as many bits (UG574: 14 and 7 bits in eight LUTs; UG474: 6
+    and 3 bits in four). Yosys takes those of 64 words unless they waste half of the last one. The
+    outputs of stacked cells are chosen from, and their writes are decoded.
+    """
+    width, luts = (6, 4) if is_series7(plan) else (14, 8)
+    words = 32
+    if ceil_div(depth, 32) == 2 * ceil_div(depth, 64):
+        words, width = 64, width // 2
+    copies = ceil_div(depth, words)
+    decoded = copies if copies > 1 else 0
+    return copies * luts * ceil_div(bits, width) + choices(copies, bits) + decoded
+
+
+def _control(
+    plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes
+) -> Iterator[UnitEstimate]:
+    count, row, index = p.COUNT_BITS, p.ROW_BITS, p.STAGE_INDEX_BITS
+    stage = 12 + 9 * count + 7 * row
+    yield UnitEstimate("sequencer", 56 + 6 * index, 2 * stage + 4 * index + 46)
+    columns = {bits for bits in zip(*stage_values(plans), strict=True) if len(set(bits)) > 1}
+    stages = sum(len(one.stages) for one in plans)
+    yield UnitEstimate("stage_table", len(columns) * ceil_div(stages, 64), len(columns))
+    lut, ff = p.cursor
+    lanes = p.TK if p.TK > p.PATCH_LANES else 0
+    pixels = min(p.TK, p.PATCH_LANES) * p.ACT_BITS
+    yield UnitEstimate("load_patches", lut + row + 4 + lanes, ff + 2 + p.TT + row + pixels + lanes)
+    lanes = p.VL if p.VL > p.RESIDUAL_LANES else 0
+    values = min(p.VL, p.RESIDUAL_LANES) * 16
+    yield UnitEstimate(
+        "load_residual", lut + row - 12 + lanes, ff + 2 + p.TT + row + values + lanes
+    )
+    yield UnitEstimate("store_logits", count + 6, count + 2)
+    # Choices between the writers of activation and residual memory.
+    tokens = p.TT + p.TK + row + p.TK * p.ACT_BITS
+    yield UnitEstimate("kernel", tokens + 2 * p.TT * row + p.TT * p.VL * 17)
+
+
+def _memories(
+    plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes
+) -> Iterator[UnitEstimate]:
+    buffers = buffers_of(plan)
+    for name, unit in MEMORIES.items():
+        rows = p.ROW_PARAM_ROWS if name == "row_param" else buffers[name].depth
+        yield _memory(unit, replace(buffers[name], depth=rows), plan)
+
+
+def _memory(unit: str, b: Buffer, plan: HardwarePlan) -> UnitEstimate:
+    if b.storage == "lutram":
+        return UnitEstimate(
+            f"memory {unit}", b.banks * lutram(b.bits, b.depth, plan), b.banks * b.bits
+        )
+    blocks = bram18_blocks if b.storage == "bram" else uram_blocks
+    count = b.banks * int(blocks(b.bits, b.depth))
+    kind = "bram18" if b.storage == "bram" else "uram"
+    return UnitEstimate(f"memory {unit}", **{kind: count})
+
+
+def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
+    packs, slots = p.DSP_ROWS == 2, p.TM - p.LUT_SLOTS
+
+    def lanes(count: int) -> Lanes:
+        return Lanes(count, p.TT, p.TK, p.ACT_BITS, p.ACC_BITS, plan.packing)
+
+    sums = 2 * p.ACC_BITS * p.TT  # accumulators, and the copy that drains
+    if packs:
+        lut, ff = (int(x) for x in packed_lanes(lanes(slots)))
+        dsp = slots // 2 * ceil_div(p.TT, p.DSP_TOKENS) * p.TK
+    else:
+        found = plain_lanes(lanes(slots), beside_cascades=False, in_dsp=True)
+        lut, ff = (int(x) for x in found)
+        dsp = slots * p.TT * p.TK
+    yield UnitEstimate("array", lut, ff + sums * slots + 3, dsp)
+    if p.LUT_SLOTS:
+        found = plain_lanes(lanes(p.LUT_SLOTS), beside_cascades=packs, in_dsp=False)
+        lut, ff = (int(x) for x in found)
+        products = p.LUT_SLOTS * p.TT * p.TK
+        one = {6: 31, 8: 42}[p.ACT_BITS]  # coefficients.py
+        bits = NIBBLE_BITS + p.ACT_BITS
+        yield UnitEstimate("array", lut + one * products, ff + bits * products + sums * p.LUT_SLOTS)
+
+
+def _engine(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
+    count, row = p.COUNT_BITS, p.ROW_BITS
+    yield UnitEstimate("engine", 9, 9 + p.REQUANTIZE_CLOCKS)
+    yield UnitEstimate("schedule", 8 * count + 5 * row + 6, 3 * count + 3 * row + 7)
+    yield _loader(p)
+    yield _drain(p)
+
+
+def _loader(p: _Sizes) -> UnitEstimate:
+    """Nibbles of words and of pairs for every bank; turned pairs, and counts."""
+    count, row, per_word = p.COUNT_BITS, p.ROW_BITS, p.STREAM_BITS // NIBBLE_BITS
+    turn = max(1, _log2(p.TK))
+    sources = min(p.TM * p.TK, max(per_word, 2 * p.TK))  # of which nibbles differ
+    turned = 8 * p.TK * (1 + ceil_div(turn, 2))
+    writes = min(p.TM * p.TK, p.TM // 2 * max(1, ceil_div(2 * p.TK, per_word)))
+    lut = NIBBLE_BITS * (sources + p.TK) + turned + 3 * p.TK + writes
+    request = 1 + 2 * count + row + turn
+    ff = p.STREAM_BITS + 8 * p.TK + 2 * request + 8 * count + 7 * row + 10
+    return UnitEstimate("loader", lut + 12 * count + 10 * row, ff)
+
+
+def _drain(p: _Sizes) -> UnitEstimate:
+    """The choice of the slots that drain, the join of nibbles, and where a tile stands."""
+    count, row, tokens, pairs = p.COUNT_BITS, p.ROW_BITS, p.TOKEN_BITS, p.DRAIN_PAIRS
+    slots, sums = 2 * pairs, p.TT * p.ACC_BITS
+    chosen = choices(p.TM // slots, slots * sums) + choices(slots, sums)
+    params = choices(p.ROW_PARAM_BANKS, 64)
+    waits = 3 * count + 3 * row + tokens + row  # three registers one after the other
+    joined = p.TT * (p.ACC_BITS + 5) * (2 + pairs - 1)
+    lut = chosen + params + waits + joined + 10 * count + 10 * row + 8
+    state = 8 * count + 6 * row + 2 * tokens + 3
+    registers = 2 * slots * sums + sums + p.TT * (p.ACC_BITS + 5) * (1 + pairs)
+    rows = 3 * pairs + 2 * (count + 24 * pairs + 26) + count
+    return UnitEstimate("drain", lut, state + registers + rows)
+
+
+def _results(
+    plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes
+) -> Iterator[UnitEstimate]:
+    count, row, tokens, pairs = p.COUNT_BITS, p.ROW_BITS, p.TOKEN_BITS, p.DRAIN_PAIRS
+    lanes = pairs * p.TT
+    yield UnitEstimate("requantize", 259 + 6 * pairs + lanes * (2 * 48 + 13), 88 + 18 * lanes)
+    yield _products("multiply_add", [(27, 18)] * lanes, plan)
+    yield _rounds(lanes, 48)
+    place = p.PLACE_BITS
+    lut = place + 4 * count + 11 * row + tokens + pairs + 19
+    yield UnitEstimate("locate", lut, 2 * count + row + p.MAX_HEADS + 5)
+    yield _add_residual(p)
+    yield _write_activations(p)
+    word = 1 + row + 8
+    lut = 9 * _log2(p.TT) * p.TK * word // 16 + p.TT * row + 8
+    yield UnitEstimate("write_keys", lut, p.TK * word)
+    writes = p.TT * p.VL
+    yield UnitEstimate("write_scores", row + writes + 3 * p.TT, row + writes + lanes * p.SCORE_BITS)
+
+
+def _add_residual(p: _Sizes) -> UnitEstimate:
+    rows = p.ROW_BITS * min(2, p.TT)  # of the token that begins a tile, and of all others
+    lane = max(1, _log2(p.VL))
+    waits = 18 * p.TT + p.TT + rows
+    turned = 18 * p.TT if p.TT > 1 else 0
+    sums = p.TT * (19 + 16 + 3 + 3) + choices(p.VL, 16 * p.TT)
+    lut = waits + turned + sums + p.TT * p.VL + 12
+    return UnitEstimate("add_residual", lut, rows + 4 * lane + p.TT * (16 + 19 + 16 + p.VL))
+
+
+def _write_activations(p: _Sizes) -> UnitEstimate:
+    row, pairs, banks, bits = p.ROW_BITS, p.DRAIN_PAIRS, p.TT * p.TK, p.ACT_BITS
+    turned = pairs * p.TK * bits * ceil_div(max(1, _log2(p.TK)), 2)
+    looked_up = p.TT * bits * p.GELU_LANES // 4 + p.TT * bits
+    # Data of a bank: a token's, a channel's, or one of the transposed rows.
+    data = banks * bits * (1 + ceil_div(2 * (pairs - 1), 5))
+    lut = data + banks * (row + 1) + 3 * p.TT * row + turned + looked_up + 35
+    entry = _log2(p.GELU_LANES)
+    values = p.TT * (pairs * bits + entry + bits + 1 + pairs) + pairs * p.TK * bits
+    ff = p.PLACE_BITS - 13 + values + 4 * p.TK + 3 * p.TT * row + banks * (bits + 1)
+    return UnitEstimate("write_activations", lut, ff)
+
+
+def _norm(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
+    count, row, lanes, series7 = p.COUNT_BITS, p.ROW_BITS, p.VL, is_series7(plan)
+    cursor_lut, cursor_ff = p.cursor
+    banks = p.NORM_PARAM_BANKS
+    channels = min(banks, p.STREAM_BITS // 64) * 54
+    ff = 3 + count + 38 + row + banks + channels
+    yield UnitEstimate("layer_norm", 2 * count + 12, ff)
+    yield from _queue(16 * lanes, p.RESIDUAL_STREAM_DEPTH, _storage(p.RESIDUAL_STREAM_DEPTH), plan)
+    yield from _queue(51, p.RESULT_DEPTH, "lutram", plan)
+    # First pass: sums, variance; values wait for their squares, and totals for their root.
+    chosen = one_hot(p.TT, 16 * lanes)
+    lut = cursor_lut + chosen + 16 * lanes + 31 + 27 + 41 + 52 + 2 * count
+    wait = 0 if not series7 else 52 * 2
+    ff = cursor_ff + row + 2 * (3 + p.TT + lanes) + 16 * lanes + 27 + 41 + 52 + wait
+    yield UnitEstimate("statistics", lut, ff)
+    yield from _sums(lanes, 16)
+    yield from _sums(lanes, 32)
+    yield UnitEstimate("reciprocal_sqrt", 174, 122, bram18=RSQRT_BLOCKS)
+    if series7:
+        yield UnitEstimate("square27", 54, 108)
+    products = [pair for pair in NORM_PRODUCTS if not (series7 and pair == (27, 27))]
+    if series7:
+        products += [(27, 18), (27, 10)]
+    yield _products("multiply_add", products, plan)
+    # Second pass.
+    yield _products("multiply_add", NORM_LANE_PRODUCTS * lanes, plan)
+    yield _rounds(lanes, 45)
+    yield _rounds(lanes, 40)
+    parts = banks // lanes
+    own = one_hot(parts, 54 * lanes) if parts > 1 else 0
+    wait_results = p.TT + p.TK // lanes + row
+    lut = cursor_lut + lanes * (54 + 56) + own + 24 + wait_results + 51 + 27
+    ff = cursor_ff + 51 + 24 + 2 * 27 + lanes * (16 + 21 + p.ACT_BITS) + 15
+    yield UnitEstimate("normalise", lut, ff)
+
+
+def _softmax(
+    plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes
+) -> Iterator[UnitEstimate]:
+    count, row, lanes, score = p.COUNT_BITS, p.ROW_BITS, p.VL, p.SCORE_BITS
+    cursor_lut, cursor_ff = p.cursor
+    yield UnitEstimate("softmax", 3 * count, 2 * count + 69)
+    yield from _queue(score * lanes, p.SCORE_STREAM_DEPTH, _storage(p.SCORE_STREAM_DEPTH), plan)
+    yield from _queue(score, p.RESULT_DEPTH, "lutram", plan)
+    levels = _log2(lanes)
+    wait_lut, wait_ff = held(3, levels)
+    lut = cursor_lut + one_hot(p.TT, score * lanes) + score + count + wait_lut
+    ff = cursor_ff + row + 2 * (3 + p.TT + lanes) + score * lanes + 5 + wait_ff + score
+    yield UnitEstimate("maximum", lut, ff)
+    yield UnitEstimate("max_tree", 2 * score * (lanes - 1), score * (lanes - 1))
+    parts = p.TK // lanes
+    product = score + 19
+    lane_lut = (score + 1) + product // 4 + 4 + 8 + 1
+    lut = lanes * lane_lut + score + parts + row + 3 + 16 + 4 * count + row
+    lane_ff = (score + 1) + 4 + 8
+    ff = lanes * lane_ff + 2 * count + 2 * row + score + p.TK + 30
+    yield UnitEstimate("exponentials", lut, ff, bram18=ceil_div(lanes, EXP_LANES_A_BLOCK))
+    yield _products("multiply_add", [(score + 1, 18)] * lanes, plan)
+    yield _rounds(lanes, product)
+    yield _rounds(lanes, 16)
+    yield from _sums(lanes, 9)
+    yield UnitEstimate("row_scale", 635, 548)
+
+
+def _storage(depth: int) -> str:
+    from qnas.accel.rtl.kernel.package import LUT_DEPTH
+
+    return "bram" if depth > LUT_DEPTH else "lutram"
+
+
+def _sums(inputs: int, bits: int) -> Iterator[UnitEstimate]:
+    """A sum_tree: each register holds a sum of four."""
+    while inputs > 1:
+        four = inputs > 2
+        following = inputs // 4 if four else inputs // 2
+        width = bits + (2 if four else 1)
+        lut = 3 * bits + 4 if four else bits + 1
+        yield UnitEstimate("sum_tree", following * lut, following * width)
+        inputs, bits = following, width
+
+
+def _rounds(lanes: int, width: int) -> UnitEstimate:
+    lut, ff = round_shift(width)
+    return UnitEstimate("round_shift", lanes * lut, lanes * ff)
+
+
+def _products(unit: str, pairs: Sequence[tuple[int, int]], plan: HardwarePlan) -> UnitEstimate:
+    """multiply_add: one DSP, or two with the operands and the low part held for two clocks."""
+    wide, narrow = (25, 18) if is_series7(plan) else (27, 18)
+    ff = dsp = 0
+    for a, b in pairs:
+        count = dsp_blocks(a, b, ports=(wide, narrow))
+        dsp += count
+        if count > 1:
+            split = wide - 1 if b <= narrow else narrow - 1
+            high = a - split + b if b <= narrow else a + b - split
+            ff += 2 * (high + split)
+    return UnitEstimate(unit, ff=ff, dsp=dsp)
+
+
+Part = Callable[[Sequence[HardwarePlan], HardwarePlan, _Sizes], Iterator[UnitEstimate]]
