@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qnas._util.serialization import encode, read_json, write_json
 from qnas.accel.plan.multi_network import encode_plans
@@ -23,6 +24,7 @@ from qnas.studies.run.run_directory import PickDirectory
 from qnas.studies.run.tuning_record import search_accuracy, supernet_of, uses_tuned
 from qnas.studies.stages.kernels import (
     Kernel,
+    expected_accuracy,
     expected_numbers,
     kernel_of,
     kernels,
@@ -34,6 +36,9 @@ from qnas.studies.stages.kernels import (
 from qnas.studies.stages.multi_network import facts_of, is_described
 from qnas.studies.stages.search import searched
 from qnas.studies.storage.read_only_copy import PICKS
+
+if TYPE_CHECKING:
+    from qnas.accel.hls.emit.member import Expected
 
 STAGE = "export"
 LOGIT_IMAGES = 2048  # images of the training split that determine the step of the logits
@@ -116,8 +121,11 @@ def export_rtl(run: Run) -> list[Path]:
 
     written = []
     for kernel in kernels(run, picks(run)):
-        both = zip(kernel.networks, kernel.plan.plans, kernel.heads, strict=True)
-        members = [KernelNetwork(load_integer(n), plan, pick.name) for n, plan, pick in both]
+        parts = zip(kernel.networks, kernel.plan.plans, kernel.heads, strict=True)
+        members = [
+            KernelNetwork(load_integer(path), plan, pick.name, _accuracy_row(run, pick))
+            for path, plan, pick in parts
+        ]
         known = Preprocessing.of(run.images)
         folder = kernel.files.project.with_name("rtl")
         name = project_name(run.config.name, kernel.name)
@@ -125,6 +133,14 @@ def export_rtl(run: Run) -> list[Path]:
         project.write(folder)
         written.append(folder)
     return written
+
+
+def _accuracy_row(run: Run, pick: Pick) -> list[Expected]:
+    return expected_accuracy(
+        search_accuracy(run, pick.trial),
+        images=len(run.splits.search),
+        tuned=uses_tuned(run, pick.trial.architecture),
+    )
 
 
 def _is_pick(kernel: Kernel) -> bool:

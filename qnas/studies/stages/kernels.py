@@ -169,12 +169,19 @@ def expected_numbers(
             for name in limits
         ),
     ]
-    if accuracy is not None:
-        low, high = wilson_interval(accuracy, images)
-        weights = "fine-tuned" if tuned else "the supernet's, not fine-tuned"
-        how = (
-            f"these weights ({weights}), fake-quantized, on the {images:,} images of the search "
-            f"split (95 % interval {low:.2%} to {high:.2%})"
-        )
-        rows.insert(0, Expected("accuracy", f"{accuracy:.2%}", how))
-    return rows
+    return [*expected_accuracy(accuracy, images=images, tuned=tuned), *rows]
+
+
+def expected_accuracy(accuracy: float | None, *, images: int, tuned: bool) -> list[Expected]:
+    """The row of a project's accuracy, as in `expected_numbers`; none without one."""
+    from qnas.accel.hls.emit.member import Expected
+
+    if accuracy is None:
+        return []
+    low, high = wilson_interval(accuracy, images)
+    weights = "fine-tuned" if tuned else "the supernet's, not fine-tuned"
+    how = (
+        f"these weights ({weights}), fake-quantized, on the {images:,} images of the search "
+        f"split (95 % interval {low:.2%} to {high:.2%})"
+    )
+    return [Expected("accuracy", f"{accuracy:.2%}", how)]

@@ -10,17 +10,18 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from qnas._util.units import fps
+from qnas.accel.cost.coefficients import MEMORY_LATENCY_CYCLES
 from qnas.accel.device import Device, load_device
 from qnas.accel.hls.emit.host import host_files, preprocessing_of
 from qnas.accel.hls.emit.library import library_files
-from qnas.accel.hls.emit.member import KernelNetwork, weights_of_members
+from qnas.accel.hls.emit.member import Expected, KernelNetwork, weights_of_members
 from qnas.accel.hls.emit.platform import platform_of
 from qnas.accel.hls.emit.project import ProjectFiles, check_labels, check_name
 from qnas.accel.hls.emit.tools import tool_files
 from qnas.accel.plan.multi_network import encode_plans
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl.block import folder
-from qnas.accel.rtl.kernel.cycles import cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
 from qnas.accel.rtl.kernel.sources import TOP, kernel_sources
 from qnas.accel.rtl.kernel.top import bundle
 from qnas.data.preprocessing import Preprocessing
@@ -101,7 +102,6 @@ def _facts(members: Sequence[KernelNetwork], device: Device, name: str) -> dict[
     plans = [member.plan for member in members]
     platform = platform_of(device, plans[0])
     clock_mhz = plans[0].clock_mhz
-    cycles = [cycles_of_image(plan) for plan in plans]
     return {
         "name": name,
         "top": TOP,
@@ -113,10 +113,22 @@ def _facts(members: Sequence[KernelNetwork], device: Device, name: str) -> dict[
         "masters": [bundle(index) for index in range(len(plans[0].ports))],
         "registers": registers(plans, card=platform.banks is not None),
         "networks": [
-            {"label": member.label, "cycles": count, "fps": fps(count, clock_mhz=clock_mhz)}
-            for member, count in zip(members, cycles, strict=True)
+            {"label": member.label, "expected": [*member.expected, *_expected(member.plan)]}
+            for member in members
         ],
     }
+
+
+def _expected(plan: HardwarePlan) -> list[Expected]:
+    """What a simulation of this RTL counts, for the README."""
+    first, cycles, clock_mhz = cycles_of_first_image(plan), cycles_of_image(plan), plan.clock_mhz
+    behind = f"counted, with memory that answers after {MEMORY_LATENCY_CYCLES} clocks"
+    rate = f"{fps(cycles, clock_mhz=clock_mhz):,.0f}"
+    return [
+        Expected("cycles of a call's first image", f"{first:,}", behind),
+        Expected("cycles of each further image", f"{cycles:,}", "counted"),
+        Expected(f"FPS at {clock_mhz:g} MHz (assumed)", rate, "from these cycles"),
+    ]
 
 
 def _render(template: str, facts: dict[str, Any]) -> str:
