@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from qnas._util.units import fps
-from qnas.accel.cost.coefficients import MEMORY_LATENCY_CYCLES
 from qnas.accel.device import Device, load_device
 from qnas.accel.hls.emit.host import host_files, preprocessing_of
 from qnas.accel.hls.emit.library import library_files
@@ -20,6 +19,7 @@ from qnas.accel.hls.emit.project import ProjectFiles, check_labels, check_name
 from qnas.accel.hls.emit.tools import tool_files
 from qnas.accel.plan.multi_network import encode_plans
 from qnas.accel.plan.plan import HardwarePlan
+from qnas.accel.plan.ports import MEMORY_LATENCY_CYCLES
 from qnas.accel.rtl.block import folder
 from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
 from qnas.accel.rtl.kernel.sources import TOP, kernel_sources
