@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnas._util.intervals import wilson_interval
 from qnas.studies.config import Study
-from qnas.studies.results.picks import Pick
+
+if TYPE_CHECKING:
+    from qnas.studies.results.picks import Pick
 
 GENTLE = 1e-3  # DeiT fine-tunes below it (arXiv:2012.12877); the default 3e-3 suits random weights
 
 
 def recipe_remarks(config: Study) -> tuple[str, ...]:
-    """A remark on each learning rate that will ruin the pretrained weights that training starts
+    """A remark on each learning rate that is high for the pretrained weights that training starts
     from."""
     recipe = config.train
     rates = {"learning_rate": recipe.learning_rate}
     if recipe.float_share:
         rates["float_learning_rate"] = recipe.float_learning_rate
     return tuple(
-        f"train.{key} = {rate:g} will ruin pretrained weights: it suits a training from random "
-        "ones. Try 5e-4."
+        f"train.{key} = {rate:g} suits a training from random weights, and may undo what "
+        "pretrained ones know. Try 5e-4."
         for key, rate in rates.items()
         if config.pretrained and rate > GENTLE
     )

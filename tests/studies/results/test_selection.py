@@ -29,7 +29,7 @@ def test_the_knee_without_wishes() -> None:
 def test_the_most_accurate_that_is_fast_enough() -> None:
     choice = select_candidate(FRONT, Requirements(fps=30_000))
     assert choice.trial.number == 2
-    assert "2 of them keep FPS >= 30000." in choice.reasons
+    assert "2 of them keep FPS >= 30,000." in choice.reasons
     assert choice.more_accurate is None
     assert "Trial 2 is the most accurate of that front." in choice.reasons
 
@@ -67,7 +67,7 @@ def test_all_weight_on_one_objective_is_its_best(weights: dict[str, float], numb
 
 
 def test_nobody_within_the_limits_says_what_the_front_reaches() -> None:
-    with pytest.raises(CapacityError, match="dsp from 10, FPS up to 50000"):
+    with pytest.raises(CapacityError, match="dsp from 10, FPS up to 50,000"):
         select_candidate(FRONT, Requirements(fps=45_000, at_most={"dsp": 12}))
 
 
