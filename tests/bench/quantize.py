@@ -90,13 +90,17 @@ class Setting:
         images, labels = self.data.subset(indices[places])
         return images[:], labels
 
-    def calibrated(self, settings: PostTraining) -> Supernet:
+    def imported(self) -> Supernet:
         torch.manual_seed(0)
         net = Supernet(self.space, input_step=self.data.step_for(6))
         load_pretrained(net, Pretrained(str(self.folder)))
+        return net.eval()
+
+    def calibrated(self, settings: PostTraining) -> Supernet:
+        net = self.imported()
         images, _ = self.images("train", settings.images)
         calibrate(net, torch.from_numpy(images), settings, lambda *_: None)
-        return net.eval()
+        return net
 
     def subnet(self, eighths: int) -> Architecture:
         arch = self.space.largest()
@@ -121,11 +125,12 @@ def setting(name: str, model: OwnModel, budgets: argparse.Namespace) -> Setting:
 
 def rungs(one: Setting) -> Iterator[tuple[str, float, int]]:
     """Each rung, its accuracy, and the number of images."""
-    net, half = one.calibrated(ON), one.subnet(HALF)
     images, labels = one.images("report", one.budgets.report_images)
-    count = len(labels)
+    half, count = one.subnet(HALF), len(labels)
+    given = one.imported()  # calibration may change biases, and so the network in floating point
+    yield "float", AccuracyEvaluator(given, images, labels).float_top1(half), count
+    net = one.calibrated(ON)
     evaluator = AccuracyEvaluator(net, images, labels)
-    yield "float", evaluator.float_top1(half), count
     for label, eighths in (("all rows in 8 bits", ALL), ("half", HALF), ("none", NONE)):
         yield label, *evaluator.top1([one.subnet(eighths)]), count
     tuned = _tuned(one, net, half)
@@ -171,8 +176,7 @@ def _tuned(one: Setting, net: Supernet, arch: Architecture) -> Supernet:
 def parts(one: Setting) -> Iterator[tuple[str, float]]:
     """Relative error of the logits with half of the rows in 8 bits, by settings."""
     images = torch.from_numpy(one.images("report", one.budgets.part_images)[0])
-    given = one.calibrated(OFF).slice(one.space.largest())
-    exact = forward(given, images, quantize=False)
+    exact = forward(one.imported().slice(one.space.largest()), images, quantize=False)
     for label, settings in PARTS.items():
         found = forward(one.calibrated(settings).slice(one.subnet(HALF)), images)
         yield label, ((found - exact).norm() / exact.norm()).item()

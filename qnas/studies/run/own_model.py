@@ -18,7 +18,7 @@ from qnas.training.recipe import Recipe
 OBJECTIVES = ("error", "latency")
 SEARCH = SearchConfig(trials=160, population=32, dsp_shares=(1.0,))
 # A few epochs near the calibrated weights; mild crops, as the model is trained already.
-TUNE = TuneConfig(epochs=5, learning_rate=3e-4, step_learning_rate=3e-4)
+TUNE = TuneConfig(epochs=5, learning_rate=1e-4, step_learning_rate=1e-4)
 TRAIN = Recipe(min_crop=0.6)
 POST_TRAINING = PostTraining(images=512)
 READ_FROM_FILES = ("folder:", "idx:")  # data whose bytes [images] makes into numbers

@@ -14,22 +14,24 @@ from torch import Tensor
 
 from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
-from qnas.supernet.post_training.samples import BATCH, Samples
+from qnas.supernet.post_training.samples import BATCH
 
-IMAGES = 128  # for the means after each correction
+IMAGES = 128  # of which both networks' means are, so that their difference is of quantization alone
 
 
 @torch.no_grad()
-def correct_biases(supernet: Supernet, samples: Samples, images: Tensor) -> Iterator[str]:
-    """Correct the biases of the largest subnet, whose 8-bit rows all subnets share; yields the name
-    of each group of matrices after it is done. `samples` are of floating point."""
-    arch = supernet.space.largest()
-    for group in _groups(arch.depth):
-        means = _means(supernet, images[:IMAGES], set(group))
+def correct_biases(supernet: Supernet, images: Tensor) -> Iterator[str]:
+    """Correct the biases of the largest subnet, whose 8-bit rows all subnets share, on images (B,
+    C, H, W); yields the name of each group of matrices after it is done."""
+    arch, few = supernet.space.largest(), images[:IMAGES]
+    groups = list(_groups(arch.depth))
+    exact = _means(supernet, few, {name for group in groups for name in group}, quantize=False)
+    for group in groups:
+        means = _means(supernet, few, set(group))
         weights = supernet.slice(arch)
         for name in group:
             matrix = weights.matrices[name]
-            wanted = matrix.weight @ samples[f"{name}.inputs"].mean(dim=0)
+            wanted = matrix.weight @ exact[name]
             supernet.matrix(name).bias.add_(wanted - matrix.quantized() @ means[name])
         yield group[0]
 
@@ -44,8 +46,10 @@ def _groups(depth: int) -> Iterator[tuple[str, ...]]:
     yield ("head",)
 
 
-def _means(supernet: Supernet, images: Tensor, names: set[str]) -> dict[str, Tensor]:
-    """Mean inputs of the matrices `names` in the quantized network."""
+def _means(
+    supernet: Supernet, images: Tensor, names: set[str], *, quantize: bool = True
+) -> dict[str, Tensor]:
+    """Mean inputs of the matrices `names`."""
     sums: dict[str, Tensor] = {}
     counts = dict.fromkeys(names, 0)
 
@@ -58,5 +62,5 @@ def _means(supernet: Supernet, images: Tensor, names: set[str]) -> dict[str, Ten
 
     weights = supernet.slice(supernet.space.largest())
     for batch in torch.split(images, BATCH):
-        forward(weights, batch, observe=observe)
+        forward(weights, batch, quantize=quantize, observe=observe)
     return {name: sums[name] / counts[name] for name in names}

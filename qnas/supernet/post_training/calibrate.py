@@ -32,12 +32,12 @@ def calibrate(supernet: Supernet, images: Tensor, settings: PostTraining, advanc
     samples = sampled(supernet.slice(arch), images)
     matrices = list(supernet.slice(arch).matrices)
     of_images = images[:RANKED]
-    total = 6 * arch.depth + 2 * len(matrices)
+    total = 4 * arch.depth + 2 * len(matrices)
     parts = chain(
         equalise(supernet, samples) if settings.equalise else (),
         _quantizers(supernet, samples, matrices, settings),
         _ranking(supernet, of_images),
-        correct_biases(supernet, samples, images) if settings.correct_bias else (),
+        correct_biases(supernet, images) if settings.correct_bias else (),
     )
     done = 0
     for done, name in enumerate(parts, start=1):

@@ -2,10 +2,9 @@
 
 All channels of an activation share one step, so that a channel of small range gets few levels. In
 floating point nothing changes: LayerNorm's gain and bias take a scale 1/s of each channel, and the
-columns of the matrices behind it s; the rows of the values take 1/s, and the columns of the
-projection s; the rows of the queries take 1/s, and those of the keys s (as in arXiv:1906.04721 and
-arXiv:2211.10438). s is a power of the channels' ranges; the exponent is the one, of a few, with the
-least error of the product on the samples, and may be 0.
+columns of the matrices behind it s; the rows of the queries take 1/s, and those of the keys s (as
+in arXiv:1906.04721 and arXiv:2211.10438). s is a power of the channels' ranges; the exponent is the
+one, of a few, with the least error of the product on the samples, and may be 0.
 """
 
 from __future__ import annotations
@@ -36,17 +35,16 @@ def equalise(supernet: Supernet, samples: Samples) -> Iterator[str]:
     of each tensor after it is done."""
     arch = supernet.space.largest()
     for name, parts in consumers(supernet.slice(arch)):
-        if name.endswith(".fc1"):
-            continue  # GELU lies between the scales
+        if name not in supernet.slice(arch).norms:
+            continue  # a quantizer or GELU lies between the scales
         scale = _scale_of_inputs(name, supernet, arch, samples, parts)
-        _divide_outputs(supernet, name, scale)
+        norm = supernet.norm_of(name)
+        norm.gain.div_(scale)
+        norm.bias.div_(scale)
         for part in parts:
             supernet.matrix(part).weight.mul_(scale)
             samples[f"{part}.inputs"] = samples[f"{part}.inputs"] / scale
         samples[name] = samples[name] / scale
-        if name.endswith(".attend"):
-            value = name.removesuffix("attend") + "v"
-            samples[value] = samples[value] / scale
         yield name
     for index, block in enumerate(arch.blocks):
         names = f"block{index}.q", f"block{index}.k"
@@ -57,18 +55,6 @@ def equalise(supernet: Supernet, samples: Samples) -> Iterator[str]:
             matrix.bias.mul_(factor)
             samples[part] = samples[part] * factor
         yield f"block{index}.scores"
-
-
-def _divide_outputs(supernet: Supernet, name: str, scale: Tensor) -> None:
-    """Divide the channels of the tensor `name` by `scale` where it is made."""
-    if name.endswith(".attend"):
-        values = supernet.matrix(name.removesuffix("attend") + "v")
-        values.weight.div_(scale[:, None])
-        values.bias.div_(scale)
-    else:
-        norm = supernet.norm_of(name)
-        norm.gain.div_(scale)
-        norm.bias.div_(scale)
 
 
 def _ranges(x: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ class PostTraining(Value):
         rows: Whether the steps of the weights' rows minimise the squared error of the row's output;
             otherwise they follow from the row's deviation, as in a training.
         equalise: Whether channels of unlike range are scaled alike, where this lessens the error:
-            LayerNorm's gains against the matrices behind them, queries against keys, and values
-            against the projection.
+            LayerNorm's gains against the matrices behind them, and queries against keys. It pays
+            for channels of very unlike range.
         correct_bias: Whether the biases make up for the mean error of each row's output.
         guided: Whether the search starts from shares that follow from the measured sensitivity of
             each matrix.
@@ -36,7 +36,7 @@ class PostTraining(Value):
     images: int = 0
     steps: StepRule = "output"
     rows: bool = True
-    equalise: bool = True
+    equalise: bool = False
     correct_bias: bool = True
     guided: bool = True
 
