@@ -40,8 +40,11 @@ class Matrix(nn.Module):
 
     @torch.no_grad()
     def fit_steps(self) -> None:
-        """Set both steps of every row from the deviation of its weights."""
-        deviation = self.weight.std(dim=1).clamp_min(MIN_DEVIATION)
+        """Set both steps of every row from the deviation of its weights (of a single weight, as of
+        patches of one grey pixel, its magnitude)."""
+        single = self.weight.shape[1] == 1
+        spread = self.weight[:, 0].abs() if single else self.weight.std(dim=1)
+        deviation = spread.clamp_min(MIN_DEVIATION)
         self.log_step4.copy_((W4_STEP * deviation).log())
         self.log_step8.copy_((W8_STEP * deviation).log())
 

@@ -68,6 +68,13 @@ def test_a_loaded_rank_replaces_what_was_chosen_by_the_old_one() -> None:
     assert torch.equal(second.slice(16, 8, 4).is_w8, first.slice(16, 8, 4).is_w8)
 
 
+def test_rows_of_a_single_weight_have_steps_that_fit_it() -> None:
+    """The first matrix of a grey space with patches of one pixel."""
+    matrix = Matrix(32, 1)
+    quantized = matrix.slice(32, 1, 8).quantized()
+    assert torch.allclose(quantized, matrix.weight, rtol=0.1, atol=1e-6)
+
+
 def test_ranking_puts_the_row_that_four_bits_hurt_first() -> None:
     torch.manual_seed(2)
     matrix = Matrix(8, 64)
