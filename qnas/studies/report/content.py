@@ -43,6 +43,7 @@ class ReportContent:
         wrong: Some of its wrongly classified images.
         explained: The breakdown of the plan of the first pick.
         curve: The curve of the training.
+        class_names: Names of the classes; empty where the data cannot be read.
         provenance: Labels and values of versions and times.
         search_images: Number of images of the search split.
         sensitivity: What 4 bits in one matrix cost the first pick.
@@ -65,6 +66,7 @@ class ReportContent:
     explained: Explanation | None = None
     curve: TrainingCurve | None = None
     sensitivity: Sensitivity | None = None
+    class_names: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     search_images: int = 0
 

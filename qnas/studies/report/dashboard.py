@@ -25,7 +25,7 @@ from qnas.studies.optuna_internals import attach_to_finished, live_trial
 from qnas.studies.report.content import figures_content
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose, w8_share
-from qnas.studies.search.trials import TrialRecord
+from qnas.studies.search.trials import REASON, TrialRecord
 from qnas.studies.storage.read_only_copy import PICKS
 from qnas.studies.storage.stoppable import name_metrics
 
@@ -33,17 +33,30 @@ if TYPE_CHECKING:
     from qnas.studies.run.run import Run
 
 OLD_CONSTRAINTS = "constraints"
+LONGEST = 80  # characters of an attribute's value in the dashboard
 
 
 def mirrored(trial: FrozenTrial) -> FrozenTrial:
-    """`trial` with its constraints in the attribute that the dashboard reads."""
+    """`trial` with its constraints in the attribute that the dashboard reads, and with the user
+    attributes that fit a line: the dashboard breaks none, and scrolls sideways for a long one."""
     shown = copy(trial)
+    shown.user_attrs = {k: _line(v) for k, v in trial.user_attrs.items() if _fits_line(k, v)}
     if trial.constraints:
         shown.system_attrs = {
             **trial.system_attrs,
             OLD_CONSTRAINTS: list(trial.constraints.values()),
         }
     return shown
+
+
+def _fits_line(name: str, value: object) -> bool:
+    numbers = isinstance(value, int | float)
+    return numbers or name == REASON or (isinstance(value, str) and len(value) <= LONGEST)
+
+
+def _line(value: object) -> object:
+    long = isinstance(value, str) and len(value) > LONGEST
+    return f"{str(value)[: LONGEST - 3]}..." if long else value
 
 
 class Mirror:

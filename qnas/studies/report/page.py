@@ -21,7 +21,7 @@ from qnas.studies.report.figures import device, search
 from qnas.studies.report.figures.front import front_3d, pair, parallel
 from qnas.studies.report.html import Plots, render_template, script_json
 from qnas.studies.report.style import color_of, letter_of
-from qnas.studies.report.thumbnails import wrong_images
+from qnas.studies.report.thumbnails import class_names, wrong_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.network_size import NetworkSize, network_size
@@ -136,6 +136,7 @@ def content_of(
         shown=shown,
         predictions=predictions,
         wrong=wrong_images(run, predictions) if predictions else (),
+        class_names=class_names(run) if predictions else (),
         explained=_explained(run, picks[0]),
         curve=training_curve(run.files),
         sensitivity=read_sensitivity(run.files.sensitivity),

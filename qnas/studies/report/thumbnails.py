@@ -22,11 +22,12 @@ EDGE = 64  # pixels of a larger image's longer side
 
 @dataclass(frozen=True, slots=True)
 class WrongImage:
-    """An image with its class, the class that a network gives it, and its pixels as a data URI."""
+    """An image with the names of its class and of the class that a network gives it, and its
+    pixels as a data URI."""
 
     image: int
-    label: int
-    predicted: int
+    label: str
+    predicted: str
     source: str
 
 
@@ -42,18 +43,26 @@ def wrong_images(
         return ()
     try:
         images, _ = run.images.subset(predictions.images[chosen])
-        pixels = images[:]
+        pixels, names = images[:], run.images.class_names
     except (QnasError, OSError):
         return ()
     return tuple(
         WrongImage(
             int(predictions.images[place]),
-            int(predictions.labels[place]),
-            int(predictions.predicted[place]),
+            names[predictions.labels[place]],
+            names[predictions.predicted[place]],
             data_uri(image),
         )
         for place, image in zip(chosen, pixels, strict=True)
     )
+
+
+def class_names(run: Run) -> tuple[str, ...]:
+    """The names of the classes; none if the data cannot be read here."""
+    try:
+        return run.images.class_names
+    except (QnasError, OSError):
+        return ()
 
 
 def data_uri(image: NDArray[np.float32]) -> str:

@@ -9,7 +9,7 @@ from qnas.operations import Gemm, Tensor, network_operations
 from qnas.space import MATRIX_KINDS
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import SHADES, color_of, letter_of, new_figure
+from qnas.studies.report.style import SHADES, color_of, counted, letter_of, new_figure
 
 NARROW, WIDE = 4, 8  # bits of a row's weights
 GAP = 0.03  # between two picks, as a share of the figure
@@ -41,7 +41,7 @@ def bits_picture(content: ReportContent) -> Picture:
     """The picture of `bits`."""
     caption = (
         "Mean bits of a weight by block and matrix (qkv counts the three matrices for queries, keys"
-        f" and values) of {len(content.labels())} networks: {NARROW} where every row has"
+        f" and values) of {counted(len(content.labels()), 'network')}: {NARROW} where every row has"
         f" {NARROW} bits, {WIDE} where every row has {WIDE}. Patch embedding and head are left out."
     )
     wide = len(content.labels()) > FEW_PICKS
@@ -54,7 +54,9 @@ def bits(content: ReportContent) -> go.Figure:
     width = (1 - GAP * (len(picks) - 1)) / len(picks)
     small = len(picks) * len(MATRIX_KINDS) >= SMALL_FROM
     deepest = max(trial.architecture.depth for trial, _ in picks)
-    figure = new_figure(y="block", margin={"l": 44, "r": 8, "t": 58, "b": 34})
+    lines = 2 + max(names.count(",") for _, names in picks)  # letter and names of a heading
+    margin = {"l": 44, "r": 8, "t": 16 + 16 * lines, "b": 34}
+    figure = new_figure(y="block", margin=margin)
     figure.update_layout(showlegend=False)
     for index, (trial, names) in enumerate(picks):
         axis, start = f"x{index + 1}" if index else "x", index * (width + GAP)

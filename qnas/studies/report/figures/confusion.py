@@ -27,7 +27,7 @@ def confusion_picture(content: ReportContent) -> Picture | None:
         " wrong. A row is the images of a class; the diagonal is right."
         + (few if len(counts) > MOST_CLASSES else "")
     )
-    figure = confusion(counts)
+    figure = confusion(counts, names=content.class_names)
     return Picture("confusion", f"Confusion matrix of {pick}", "measured", figure, caption)
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import color_of, letter_of, new_figure
+from qnas.studies.report.style import color_of, counted, letter_of, new_figure
 
 RUNGS = {  # key of the accuracy in verification.json, key of its number of images, title
     "floating": ("images", "float"),
@@ -27,9 +27,9 @@ def ladder_picture(content: ReportContent) -> Picture | None:
         return None
     one = next(iter(found.values()))
     caption = (
-        f"Top-1 accuracy of {len(found)} picks on the report split with 95 % intervals (Wilson):"
-        " the same weights without quantization, fake-quantized, as integers, and as the generated"
-        f" C++, which ran {one['simulated_images']:,} of the {one['images']:,} images."
+        f"Top-1 accuracy of {counted(len(found), 'pick')} on the report split with 95 % intervals"
+        " (Wilson): the same weights without quantization, fake-quantized, as integers, and as the"
+        f" generated C++, which ran {one['simulated_images']:,} of the {one['images']:,} images."
         " Integers and C++ are equal bit for bit."
     )
     title = "What quantization costs"

@@ -18,7 +18,7 @@ FLOAT = (
     "Up to epoch {}, left of the line, only the largest is trained, and none is quantized; right of"
     " it all are, fake-quantized."
 )
-MANY_TIMES = 30  # an axis that spans a larger ratio has one tick a decade, else three
+MANY_TIMES = 30  # of a larger ratio the scale is logarithmic
 SUBNETS = {"largest": FRONT, "random": SERIES[1], "smallest": SERIES[0]}
 
 
@@ -28,7 +28,7 @@ def training_pictures(curve: TrainingCurve) -> list[Picture]:
     if curve.losses:
         caption = (
             f"Mean loss of the largest subnet on its batches, {len(curve.losses):,} lines of"
-            " train.jsonl; the scale is logarithmic."
+            " train.jsonl" + ("; the scale is logarithmic." if is_wide(curve) else ".")
         )
         found.append(Picture("loss", "Loss", "measured", loss(curve), caption, "low"))
     if curve.accuracies:
@@ -56,11 +56,18 @@ def loss(curve: TrainingCurve) -> go.Figure:
         line={"color": FRONT},
         hovertemplate="epoch %{x:.4~g}: %{y:.4~g}<extra></extra>",
     )
-    lowest, highest = (pick(value for _, value in shown) for pick in (min, max))
-    few = highest < MANY_TIMES * lowest
-    figure.update_yaxes(type="log", dtick="D2" if few else 1, exponentformat="none")
+    if is_wide(curve):
+        figure.update_yaxes(type="log", dtick=1, exponentformat="none")
+    else:
+        figure.update_yaxes(rangemode="tozero")
     figure.update_xaxes(rangemode="tozero")
     return figure
+
+
+def is_wide(curve: TrainingCurve) -> bool:
+    """Whether the losses span a ratio that needs a logarithmic scale."""
+    values = [value for _, value in curve.losses]
+    return min(values) > 0 and max(values) > MANY_TIMES * min(values)
 
 
 def accuracy(points: Sequence[AccuracyPoint]) -> go.Figure:

@@ -8,7 +8,7 @@ from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.figures.certainty import error_interval
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import FAINT, color_of, letter_of, new_figure
+from qnas.studies.report.style import FAINT, color_of, counted, letter_of, new_figure
 
 MARGIN = {"l": 52, "r": 14, "t": 34, "b": 46}
 
@@ -18,9 +18,9 @@ def tuned_picture(content: ReportContent) -> Picture | None:
     if not content.tunings or not content.report_images:
         return None
     caption = (
-        f"Error of {len(content.tunings)} picks on the {content.report_images:,} images of the"
-        " report split with the weights that they inherit (open) and after training alone (filled),"
-        " with 95 % intervals (Wilson); grey: the front on the search split, inherited."
+        f"Error of {counted(len(content.tunings), 'pick')} on the {content.report_images:,} images"
+        " of the report split with the weights that they inherit (open) and after training alone"
+        " (filled), with 95 % intervals (Wilson); grey: the front on the search split, inherited."
     )
     title = "From inherited to tuned"
     return Picture("tuned", title, "measured", tuned(content), caption)
