@@ -211,6 +211,7 @@ def test_the_dashboard_shows_the_run_and_leaves_it_alone(copy: Path, tmp_path: P
     (picked,) = (trial for trial in study["trials"] if trial["artifacts"])
     assert [artifact["filename"] for artifact in picked["artifacts"]] == ["knee-project.zip"]
     shown = {one["key"]: one["value"] for one in picked["user_attrs"]}
+    assert all(len(value) <= 82 for value in shown.values())
     assert shown["pick"] == "knee" and float(shown["dsp"]) == picked["values"][2]
     assert "| knee | " in study["note"]["body"]
     noted = {t["number"] for t in study["trials"] if "Modelled" in t["note"]["body"]}

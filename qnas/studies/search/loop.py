@@ -25,6 +25,7 @@ from qnas.studies.search.trials import (
     TRACEBACK,
     TrialPosition,
     make_trial,
+    periods,
     read_result,
 )
 from qnas.studies.sections import SearchConfig
@@ -139,6 +140,7 @@ class SearchLoop:
         results = dict(zip(fresh, evaluate(list(fresh.values())), strict=True))
         known = {p.key for p in proposals.values()} - fresh.keys()
         results |= {key: read_result(self._memory[key]) for key in known}
+        times = periods([p.key for p in proposals.values()], fresh.keys(), begun)
         self._record(
             [
                 make_trial(
@@ -147,9 +149,9 @@ class SearchLoop:
                     self._distributions,
                     key=proposal.key,
                     result=results[proposal.key],
-                    begun=begun,
+                    period=period,
                 )
-                for slot, proposal in proposals.items()
+                for (slot, proposal), period in zip(proposals.items(), times, strict=True)
             ]
         )
 

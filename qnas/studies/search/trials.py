@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +28,7 @@ from qnas.studies.storage.shared import IDENTITY
 
 ESTIMATE, PREDICTED, KEY, REASON, TRACEBACK = "estimate", "predicted", "key", "reason", "traceback"
 AMOUNT_ATTRS = ("fps", "cycles", *RESOURCES)  # plain numbers for tables and plots of Optuna
+Period = tuple[datetime, datetime]  # start and end of a trial
 WRONG = "wrong"  # with racing: the flags of the misclassified images
 
 
@@ -100,6 +101,23 @@ class TrialPosition:
     slot: int
 
 
+def periods(keys: Sequence[str], fresh: Collection[str], begun: datetime) -> list[Period]:
+    """Start and end of each trial of a batch that began at `begun` and ends now.
+
+    Proposals of a batch are evaluated in common passes, so that only the batch has a time. It is
+    divided evenly over the `fresh` keys, in order; a duplicate takes no time.
+    """
+    share = (datetime.now() - begun) / max(1, len(fresh))
+    seen: set[str] = set()
+    found = []
+    for key in keys:
+        start = begun + len(seen) * share
+        if key in fresh:
+            seen.add(key)
+        found.append((start, begun + len(seen) * share))
+    return found
+
+
 def make_trial(
     place: TrialPosition,
     params: Params,
@@ -107,14 +125,14 @@ def make_trial(
     *,
     key: str,
     result: Result,
-    begun: datetime,
+    period: Period,
 ) -> FrozenTrial:
     """Make an ordinary Optuna trial of an outcome.
 
     The state is COMPLETE for an Evaluation; PRUNED, with constraints and without values, for an
     infeasible or early-stopped proposal; FAIL, with reason and traceback, for a failure. Planned
     trials have their predicted amounts as user attributes (AMOUNT_ATTRS). The trial
-    lasts from `begun` to now, the same for all trials of a batch.
+    lasts for `period`, see `periods`.
     """
     attrs: dict[str, object] = {KEY: key}
     if isinstance(result, Failure):
@@ -140,8 +158,8 @@ def make_trial(
         state=_state(result),
         value=None,
         values=list(result.values) if isinstance(result, Evaluation) else None,
-        datetime_start=begun,
-        datetime_complete=datetime.now(),
+        datetime_start=period[0],
+        datetime_complete=period[1],
         params=params,
         distributions=distributions,
         user_attrs=attrs,

@@ -128,7 +128,7 @@ def test_every_picture_is_drawn_whole_and_legible(
         file = tmp_path / f"{name}.html"
         file.write_text(text, encoding="utf-8")
         page = open_page(browser, file.as_uri(), width=width, height=height, errors=errors)
-        page.wait_for_timeout(500)  # the plots are fitted to their cards after the load
+        settle(page)
         assert page.evaluate(FAULTS) == []
         if name == "report":
             drawn = set(page.evaluate(DRAWN))
