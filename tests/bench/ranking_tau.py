@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,11 +16,8 @@ Floats = NDArray[np.float64]
 def agreement(truth: Sequence[float], predicted: Sequence[float]) -> dict[str, float]:
     """Tau-b of two series of the same subnets, and its interval; subnets are drawn in pairs."""
     low, high = _interval(_resampled(truth, predicted))
-    return {
-        "kendall_tau": round(float(stats.kendalltau(truth, predicted).statistic), 4),
-        "ci_low": round(low, 4),
-        "ci_high": round(high, 4),
-    }
+    value = float(stats.kendalltau(truth, predicted).statistic)
+    return {"kendall_tau": _known(value, 0), "ci_low": _known(low, -1), "ci_high": _known(high, 1)}
 
 
 def gain(
@@ -28,8 +26,8 @@ def gain(
     """How much higher tau is with `predicted` than with `other`, on the same resamples."""
     taus = [stats.kendalltau(truth, x).statistic for x in (predicted, other)]
     low, high = _interval(_resampled(truth, predicted) - _resampled(truth, other))
-    found = {"gain": float(taus[0] - taus[1]), "gain_low": low, "gain_high": high}
-    return {name: round(value, 4) for name, value in found.items()}
+    value = float(taus[0] - taus[1])
+    return {"gain": _known(value, 0), "gain_low": _known(low, -2), "gain_high": _known(high, 2)}
 
 
 def beyond(
@@ -40,8 +38,16 @@ def beyond(
     series = ((truth, predicted), (truth, known), (predicted, known))
     value = _partial(*(np.asarray(stats.kendalltau(*pair).statistic) for pair in series))
     low, high = _interval(_partial(*(_resampled(*pair) for pair in series)))
-    found = {"beyond": float(value), "beyond_low": low, "beyond_high": high}
-    return {name: round(value, 4) for name, value in found.items()}
+    return {
+        "beyond": _known(float(value), 0),
+        "beyond_low": _known(low, -1),
+        "beyond_high": _known(high, 1),
+    }
+
+
+def _known(value: float, otherwise: float) -> float:
+    """`value`; `otherwise` where too few subnets, or equal accuracies, leave it undefined."""
+    return float(otherwise) if math.isnan(value) else round(value, 4)
 
 
 def _partial(wanted: Floats, first: Floats, second: Floats) -> Floats:
