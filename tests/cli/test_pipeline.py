@@ -106,7 +106,7 @@ def test_the_summary_is_as_agreed(finished: Path) -> None:
     assert pick["verification"]["mismatches"] == 0 < pick["verification"]["values"]
     assert set(summary["study"]) == {"trials", "distinct", "pareto", "hypervolume", "seconds"}
     assert summary["study"]["trials"] == 6
-    assert set(summary["supernet"]) == {"seconds", "largest_accuracy", "smallest_accuracy"}
+    assert {"seconds", "largest_accuracy", "smallest_accuracy"} <= set(summary["supernet"])
 
 
 def test_sensitivity_and_curve_are_those_of_the_search_split(finished: Path) -> None:
