@@ -30,6 +30,7 @@ SIZES = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224)  # of images made from file
 LOOKED_AT = 200  # files whose headers give the size and the channels
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 MOST_PATCHES, WANTED_PATCHES = 200, 64
+LEAST_PATCH = 2  # pixels: a patch of one has one channel, and says nothing of its neighbours
 WIDE_FROM = 64  # pixels of an image from which the wider space is tried
 STEPS, BATCH = 6000, 64  # of the training: the demo has 2,200 steps, Fashion-MNIST 5,340
 MOST_EPOCHS = 200
@@ -208,10 +209,10 @@ def _study(
 
 def _patch(size: int) -> int:
     """The patch size that divides an image into about WANTED_PATCHES."""
-    possible = [p for p in range(1, size // 2 + 1) if size % p == 0]
+    possible = [p for p in range(LEAST_PATCH, size // 2 + 1) if size % p == 0]
     possible = [p for p in possible if (size // p) ** 2 <= MOST_PATCHES]
     if not possible:
-        rule = "must have a divisor that leaves at most 14 patches in a row"
+        rule = "must have a divisor, from 2 on, that leaves at most 14 patches in a row"
         raise ConfigError(problem("image size", rule, size, "Give another --size."))
     return min(possible, key=lambda p: abs(math.log((size // p) ** 2 / WANTED_PATCHES)))
 

@@ -26,6 +26,8 @@ def test_accuracy_near_chance_is_remarked() -> None:
     assert chance_remarks(0.9, labels, subnet="largest") == ()
     (remark,) = chance_remarks(0.11, labels, subnet="largest")
     assert "11.00% of 360 images" in remark and "(10.00%)" in remark
+    assert chance_remarks(0.15, labels, subnet="largest")
+    assert not chance_remarks(0.30, labels, subnet="largest")
     uneven = np.array([0] * 90 + [1] * 10)  # 88 % is no better than always "0"
     assert chance_remarks(0.88, uneven, subnet="largest")
 
