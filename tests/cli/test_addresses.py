@@ -94,6 +94,7 @@ DOCUMENTS: dict[str, tuple[list[str], str]] = {
 }
 ELSEWHERE = {  # commands whose documents other tests have: they need Vitis, hours, or a browser
     "tune": "tests/cli/test_tune.py",
+    "quantize": "tests/cli/test_quantize.py",
     "dashboard": "tests/cli/test_pipeline.py",
     "calibrate": "tests/accel/calibration/test_pairs.py",
     "synth": "tests/accel/hls/test_synthesis.py",
@@ -103,6 +104,7 @@ ELSEWHERE = {  # commands whose documents other tests have: they need Vitis, hou
 
 def test_every_command_is_in_the_table() -> None:
     assert {name for name, _ in COMMANDS} == {*DOCUMENTS, *ELSEWHERE}
+    assert all((ROOT / file).is_file() for file in ELSEWHERE.values())
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

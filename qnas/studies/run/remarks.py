@@ -34,8 +34,8 @@ def recipe_remarks(config: Study) -> tuple[str, ...]:
 
 
 def chance_remarks(accuracy: float, labels: NDArray[np.int64], *, subnet: str) -> tuple[str, ...]:
-    """A remark if `accuracy` (fraction) on images with `labels` is near that of always answering the
-    most frequent class: not surely more than a tenth of the way from there to 1."""
+    """A remark if `accuracy` (fraction) on images with `labels` is near that of always answering
+    the most frequent class: not surely more than a tenth of the way from there to 1."""
     chance = float(np.bincount(labels).max()) / len(labels)
     low, _ = wilson_interval(accuracy, len(labels))
     if low > chance + NEAR * (1 - chance):
