@@ -31,6 +31,7 @@ from qnas.studies.report.figures.ladder import ladder
 from qnas.studies.report.figures.sensitivity import sensitivity
 from qnas.studies.report.figures.timeline import gantt
 from qnas.studies.report.figures.training import accuracy, loss
+from qnas.studies.report.thumbnails import read_wrong_images
 from qnas.studies.results.importance import LEAST, importances
 from qnas.studies.run.predictions import predictions_of
 from qnas.studies.run.run import Run
@@ -193,7 +194,8 @@ def plot_confusion_matrix(run: Run, *, pick: str = "knee") -> go.Figure:
     found = predictions_of(run, pick)
     run.need("plot", found is not None, "verify")
     assert found is not None
-    return confusion(found.confusion())
+    names = read_wrong_images(run.files.pick(pick).wrong).class_names
+    return confusion(found.confusion(), names=names)
 
 
 def plot_training_loss(run: Run) -> go.Figure:

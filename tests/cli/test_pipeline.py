@@ -50,6 +50,7 @@ FILES = (
     "picks/knee/plan.json",
     "picks/knee/verification.json",
     "picks/knee/predictions.csv",
+    "picks/knee/wrong.json",
 )
 
 

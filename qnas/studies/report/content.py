@@ -43,7 +43,7 @@ class ReportContent:
         wrong: Some of its wrongly classified images.
         explained: The breakdown of the plan of the first pick.
         curve: The curve of the training.
-        class_names: Names of the classes; empty where the data cannot be read.
+        class_names: Names of the classes, as the verification of the pick `shown` recorded them.
         provenance: Labels and values of versions and times.
         search_images: Number of images of the search split.
         sensitivity: What 4 bits in one matrix cost the first pick.
@@ -69,6 +69,10 @@ class ReportContent:
     class_names: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     search_images: int = 0
+
+    def name_of(self, label: int) -> str:
+        """The name of a class; its number if no name is known."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
 
     def labels(self) -> dict[str, tuple[TrialRecord, str]]:
         """Each picked trial once, with the names of all its picks."""

@@ -21,7 +21,7 @@ from qnas.studies.report.figures import device, search
 from qnas.studies.report.figures.front import front_3d, pair, parallel
 from qnas.studies.report.html import Plots, render_template, script_json
 from qnas.studies.report.style import color_of, letter_of
-from qnas.studies.report.thumbnails import class_names, wrong_images
+from qnas.studies.report.thumbnails import WrongImages, read_wrong_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.network_size import NetworkSize, network_size
@@ -121,6 +121,7 @@ def content_of(
     tunings = {pick.name: tuning_of(run, pick.trial.architecture) for pick in picks}
     shown = next((pick.name for pick in picks if pick.name in verifications), "")
     predictions = predictions_of(run, shown) if shown else None
+    wrong = read_wrong_images(run.files.pick(shown).wrong) if shown else WrongImages((), ())
     return ReportContent(
         name=run.config.name,
         device=device.name,
@@ -135,8 +136,8 @@ def content_of(
         report_images=splits.report,
         shown=shown,
         predictions=predictions,
-        wrong=wrong_images(run, predictions) if predictions else (),
-        class_names=class_names(run) if predictions else (),
+        wrong=wrong.images,
+        class_names=wrong.class_names,
         explained=_explained(run, picks[0]),
         curve=training_curve(run.files),
         sensitivity=read_sensitivity(run.files.sensitivity),

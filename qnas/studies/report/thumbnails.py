@@ -5,64 +5,68 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.errors import QnasError
+from qnas._util.serialization import Value, read_value
+from qnas.data.image_set import Images
 from qnas.studies.run.predictions import Predictions
-
-if TYPE_CHECKING:
-    from qnas.studies.run.run import Run
 
 MOST_IMAGES = 24
 EDGE = 64  # pixels of a larger image's longer side
 
 
 @dataclass(frozen=True, slots=True)
-class WrongImage:
-    """An image with the names of its class and of the class that a network gives it, and its
-    pixels as a data URI."""
+class WrongImage(Value):
+    """An image with its class, the class that a network gives it, and its pixels as a data URI."""
 
     image: int
-    label: str
-    predicted: str
+    label: int
+    predicted: int
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class WrongImages(Value):
+    """Some of the images that a network classifies wrongly, and the names of all classes."""
+
+    class_names: tuple[str, ...]
+    images: tuple[WrongImage, ...]
+
+
 def wrong_images(
-    run: Run, predictions: Predictions, *, most: int = MOST_IMAGES
-) -> tuple[WrongImage, ...]:
-    """At most `most` of the wrongly classified images, spread evenly over them; none if the data
-    cannot be read here."""
+    images: Images, predictions: Predictions, *, names: tuple[str, ...], most: int = MOST_IMAGES
+) -> WrongImages:
+    """At most `most` of the wrongly classified among `images`, spread evenly over them.
+
+    Args:
+        images: (n, C, H, W), normalised, in the order of the predictions.
+        predictions: The classes of these images.
+        names: Names of the classes.
+        most: The largest number of images.
+    """
     wrong = predictions.wrong
     places = np.linspace(0, len(wrong) - 1, min(most, len(wrong))).round().astype(int)
-    chosen = wrong[places]
-    if not len(chosen):
-        return ()
-    try:
-        images, _ = run.images.subset(predictions.images[chosen])
-        pixels, names = images[:], run.images.class_names
-    except (QnasError, OSError):
-        return ()
-    return tuple(
+    found = (
         WrongImage(
             int(predictions.images[place]),
-            names[predictions.labels[place]],
-            names[predictions.predicted[place]],
-            data_uri(image),
+            int(predictions.labels[place]),
+            int(predictions.predicted[place]),
+            data_uri(images[place : place + 1][0]),
         )
-        for place, image in zip(chosen, pixels, strict=True)
+        for place in wrong[places].tolist()
     )
+    return WrongImages(names, tuple(found))
 
 
-def class_names(run: Run) -> tuple[str, ...]:
-    """The names of the classes; none if the data cannot be read here."""
-    try:
-        return run.images.class_names
-    except (QnasError, OSError):
-        return ()
+def read_wrong_images(path: Path) -> WrongImages:
+    """Read the file of a verification; nothing if an earlier version verified.
+
+    Raises CheckpointError if the file is damaged.
+    """
+    return read_value(WrongImages, path) if path.exists() else WrongImages((), ())
 
 
 def data_uri(image: NDArray[np.float32]) -> str:

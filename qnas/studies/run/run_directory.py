@@ -18,7 +18,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
-    r"\.(manifest|divergences|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity)\.json\."
+    r"\.(manifest|divergences|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity|wrong)\.json\."
     r"|\.(front|predictions)\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|pretrained|network|weights|images|splits)\.safetensors\.|\.project\."
 )
@@ -86,6 +86,12 @@ class PickDirectory(KernelDirectory):
         """The class that the integer network gives each image of the report split; written by the
         verification."""
         return self.path / "predictions.csv"
+
+    @property
+    def wrong(self) -> Path:
+        """Some wrongly classified images of the report split, small; written by the
+        verification."""
+        return self.path / "wrong.json"
 
     @property
     def qonnx(self) -> Path:

@@ -20,6 +20,7 @@ from qnas.errors import CheckpointError, ConfigError, VerificationError, problem
 from qnas.integer.file import load_integer
 from qnas.integer.network import IntegerNetwork
 from qnas.studies.progress import Progress
+from qnas.studies.report.thumbnails import wrong_images
 from qnas.studies.run.outcome import AccuracyLadder, RtlCheck
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import KernelDirectory, PickDirectory, project_digest
@@ -199,10 +200,18 @@ def _verify(
     for path, network in zip(kernel.networks, networks, strict=True):
         if path not in accuracies:
             accuracies[path] = report_accuracy(run, network, progress)
-            accuracies[path].predictions.write(PickDirectory(path.parent).predictions)
+            _write_predictions(run, accuracies[path], PickDirectory(path.parent))
     counted = [accuracies[path] for path in kernel.networks]
     parts = zip(networks, found, counted, strict=True)
     write_verdicts(files, [_verdict(*one, digest=digest) for one in parts])
+
+
+def _write_predictions(run: Run, accuracy: ReportAccuracy, files: PickDirectory) -> None:
+    """Write the classes of the report split, and some of the wrongly classified images."""
+    images, _ = run.subset("report")
+    names = run.images.class_names
+    accuracy.predictions.write(files.predictions)
+    write_json(files.wrong, wrong_images(images, accuracy.predictions, names=names))
 
 
 def _verdict(

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from qnas._util.intervals import wilson_interval
+from qnas._util.serialization import write_json
 from qnas.accel.cost.prediction import Prediction, Range
 from qnas.accel.device import load_device
 from qnas.accel.folding_search.search import best_plan
@@ -24,7 +25,7 @@ from qnas.studies.report.figures.bits import mean_bits
 from qnas.studies.report.figures.certainty import certainty, certainty_picture
 from qnas.studies.report.figures.confusion import confusion, confusion_picture, shown_classes
 from qnas.studies.report.figures.tuned import tuned, tuned_picture
-from qnas.studies.report.thumbnails import EDGE, data_uri
+from qnas.studies.report.thumbnails import EDGE, data_uri, read_wrong_images, wrong_images
 from qnas.studies.results.picks import choose
 from qnas.studies.run.predictions import Predictions
 from qnas.studies.run.tuning_record import BeforeAfter, Tuning
@@ -134,3 +135,19 @@ def test_a_tuned_pick_is_drawn_before_and_after() -> None:
     picture = tuned_picture(content)
     assert picture is not None and "200 images" in picture.caption
     assert tuned_picture(replace(content, tunings={})) is None
+
+
+def test_wrong_images_are_spread_over_all_and_survive_their_file(tmp_path: Path) -> None:
+    found = random_predictions(5)
+    pixels = np.random.default_rng(1).random((500, 1, 8, 8), dtype=np.float32)
+    names = ("a", "b", "c", "d", "e")
+    some = wrong_images(pixels, found, names=names, most=10)
+    write_json(tmp_path / "wrong.json", some)
+    assert read_wrong_images(tmp_path / "wrong.json") == some and len(some.images) == 10
+    ends = [found.images[found.wrong[0]], found.images[found.wrong[-1]]]
+    assert [some.images[0].image, some.images[-1].image] == ends
+    for one in some.images:
+        (place,) = np.flatnonzero(found.images == one.image)
+        assert (one.label, one.predicted) == (found.labels[place], found.predicted[place])
+        assert one.label != one.predicted and one.source == data_uri(pixels[place])
+    assert read_wrong_images(tmp_path / "none.json").images == ()

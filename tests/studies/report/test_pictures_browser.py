@@ -91,7 +91,7 @@ def content(tmp_path_factory: pytest.TempPathFactory, explained: Explanation) ->
         search_images=400,
         shown="knee",
         predictions=Predictions(np.arange(400), labels, predicted),
-        wrong=(WrongImage(1, "aeroplane", "automobile", image),) * 24,
+        wrong=(WrongImage(1, 3, 11, image),) * 24,
         class_names=tuple(f"class {name}" for name in range(12)),
         explained=explained,
         curve=TrainingCurve(tuple((e, 3.0 / e**2) for e in range(1, 30)), tuple(points)),
