@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qnas.accel.folding_search.search import best_plan
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.plan import HardwarePlan
@@ -17,8 +18,9 @@ from qnas.accel.rtl.kernel.compiled import lint
 from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, MemoryTiming, simulate_kernel
 from qnas.accel.rtl.kernel.sources import kernel_sources
+from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.errors import CompileError, ConfigError, DependencyError, VerificationError
-from tests.accel.designs import tiny
+from tests.accel.designs import tiny, zcu102
 from tests.accel.projects import (
     Design,
     design,
@@ -135,7 +137,7 @@ FAULTS = {
         "stem",
     ),
     "a stage ends before its last writes": (
-        *("engine.sv", "plan::REQUANTIZE_CLOCKS + 6;", "0;"),
+        *("engine.sv", "plan::REQUANTIZE_CLOCKS + 6;", "3;"),
         "stem",
     ),
 }
@@ -152,7 +154,7 @@ def test_a_fault_is_caught_and_named(name: str, cache: Path) -> None:
 
 @pytest.mark.slow
 def test_a_sequence_a_clock_too_quick_is_caught_and_named(cache: Path) -> None:
-    right, wrong = "      end\n      SETTLE: state", "state <= RUN;\n end\n SETTLE: state"
+    right, wrong = "      end\n      SETTLE: begin", "state <= RUN;\n end\n SETTLE: begin"
     with pytest.raises(VerificationError, match="after a value of stage patches differed"):
         simulated(small(), cache, fault=("sequencer.sv", right, wrong))
 
@@ -168,6 +170,26 @@ def test_random_networks_under_random_foldings(seed: int, cache: Path) -> None:
 @pytest.mark.parametrize("seed", REST)
 def test_more_random_networks(seed: int, cache: Path) -> None:
     check_random(seed, cache)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+def test_an_image_of_224_pixels_through_a_deit_tiny(cache: Path) -> None:
+    arch = Architecture(
+        image_size=224,
+        patch_size=16,
+        in_channels=3,
+        num_classes=1000,
+        embed_dim=192,
+        head_dim=64,
+        blocks=(BlockSpec(3, 768, W8Shares(4, 4, 4, 4)),) * 12,
+    )
+    plan, _ = best_plan(arch, zcu102())
+    kernel = design(arch, plan.folding, images=1)
+    assert compiling.is_large(plan)
+    found = simulated(kernel, cache)
+    assert found.mismatches == 0 and found.values > 8_000_000
+    assert found.cycles_first == cycles_of_first_image(plan)
 
 
 def check_random(seed: int, cache: Path) -> None:

@@ -91,7 +91,11 @@ module engine (
   // The last writes come so many clocks after the last step of draining.
   localparam int SCORES = 5, OTHERS = 3 + plan::REQUANTIZE_CLOCKS + 6;
   logic [OTHERS-1:0] tail;
-  always_ff @(posedge clk) tail <= rst ? '0 : {tail[OTHERS-2:0], drains & ~start};
-  assign busy = loads | multiplies | drains |
-      (stage.dst == plan::DST_SCORES ? (|tail[SCORES-1:0]) : (|tail));
+  logic writes;  // some of them are to come
+  always_ff @(posedge clk) begin
+    tail <= rst ? '0 : {tail[OTHERS-2:0], drains & ~start};
+    writes <= ~rst & ((drains & ~start) | (|tail[SCORES-2:0]) |
+        (stage.dst != plan::DST_SCORES & (|tail[OTHERS-2:SCORES-1])));
+  end
+  assign busy = loads | multiplies | drains | writes;
 endmodule

@@ -91,6 +91,10 @@ module exponentials (
     if (valid_sum) sum <= 16'(total) + (first_sum ? 16'd0 : sum);
   end
   logic [CLOCKS:0] going;
-  always_ff @(posedge clk) going <= rst ? '0 : {going[CLOCKS-1:0], goes};
-  assign busy = running | (|going);
+  logic any_going;  // of its bits
+  always_ff @(posedge clk) begin
+    going <= rst ? '0 : {going[CLOCKS-1:0], goes};
+    any_going <= ~rst & (goes | (|going[CLOCKS-1:0]));
+  end
+  assign busy = running | any_going;
 endmodule

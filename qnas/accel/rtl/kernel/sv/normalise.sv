@@ -94,15 +94,19 @@ module normalise (
   localparam int W = TT + PARTS + R;
   logic [PARTS-1:0] part, parts;
   logic [CLOCKS:0] going;
+  logic any_going;  // of its bits
   always_comb for (int p = 0; p < PARTS; p = p + 1) parts[p] = (v & C'(PARTS - 1)) == C'(p);
   delay #(.BITS(W), .CLOCKS(CLOCKS + 1)) wait_results (
       .clk(clk), .d({bank_now, parts, first_row + R'(v >> PART_LOG)}), .q({bank, part, row}));
-  always_ff @(posedge clk) going <= rst ? '0 : {going[CLOCKS-1:0], goes};
+  always_ff @(posedge clk) begin
+    going <= rst ? '0 : {going[CLOCKS-1:0], goes};
+    any_going <= ~rst & (goes | (|going[CLOCKS-1:0]));
+  end
   assign write = going[CLOCKS];
   always_comb
     for (int k = 0; k < TK; k = k + 1) begin
       lane[k] = part[k/VL];
       d[k] = results[k%VL];
     end
-  assign busy = running | (|going);
+  assign busy = running | any_going;
 endmodule

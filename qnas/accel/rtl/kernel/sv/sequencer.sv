@@ -20,6 +20,7 @@ module sequencer (
   logic [I-1:0] index, first, stages, left;
   logic [31:0] image;
   plan::stage_t row;
+  logic goes_on, last_stage, last_image;  // what follows, known before the unit is done
   logic runs_softmax, is_softmax, others, idle, stored;
   stage_table table_ (.clk(clk), .index(index), .stage(row));
   network_table networks (
@@ -52,22 +53,27 @@ module sequencer (
         end else finished_index <= index;
         state <= SETTLE;
       end
-      SETTLE: state <= RUN;  // the unit is busy from the next clock on
+      SETTLE: begin  // the unit is busy from the next clock on
+        goes_on <= is_softmax & ~stage.ends_step;
+        last_stage <= left == 0;
+        last_image <= image == images - 1'b1;
+        state <= RUN;
+      end
       RUN:
-      if (is_softmax & ~stage.ends_step) state <= ISSUE;
+      if (goes_on) state <= ISSUE;
       else if (idle) begin
         finished <= ~is_softmax & stored;
         stored <= 1'b1;
         if (~stored) begin
           starts <= plan::UNITS'(1) << plan::STORE_LOGITS;
           state <= SETTLE;
-        end else if (left != 0) state <= ISSUE;
+        end else if (~last_stage) state <= ISSUE;
         else begin
           image_finished <= 1'b1;
           image <= image + 1'b1;
           index <= first;
           left <= stages;
-          state <= image == images - 1'b1 ? IDLE : FETCH;
+          state <= last_image ? IDLE : FETCH;
         end
       end
       default: state <= IDLE;

@@ -54,6 +54,7 @@ module softmax (
   // Sums become scales in order, query by query.
   logic [plan::ROW_SCALE_CLOCKS-1:0] scaling;
   logic [C-1:0] query, left;
+  logic dividing;  // some are left
   logic [23:0] divided;
   row_scale divider (
       .clk(clk), .mult(out_mult), .shift(out_shift), .sum(sum), .scale(divided));
@@ -62,12 +63,12 @@ module softmax (
     scaling <= rst ? '0 : {scaling[plan::ROW_SCALE_CLOCKS-2:0], sum_valid};
     query <= start ? '0 : query + C'(scaling[plan::ROW_SCALE_CLOCKS-1]);
     left <= start ? stage.tokens : left - C'(scaling[plan::ROW_SCALE_CLOCKS-1]);
-    if (rst) left <= '0;
+    dividing <= ~rst & (start | (dividing & ~(scaling[plan::ROW_SCALE_CLOCKS-1] & left == 1)));
   end
   assign scale_row =
       (stage.half ? R'(plan::QUERY_SCALE_ROWS / 2) : '0) + R'(query >> $clog2(PAIRS));
   always_comb
     for (int p = 0; p < PAIRS; p = p + 1)
       scale_write[p] = scaling[plan::ROW_SCALE_CLOCKS-1] & (query & C'(PAIRS - 1)) == C'(p);
-  assign busy = loading | starts | passing | left != 0;
+  assign busy = loading | starts | passing | dividing;
 endmodule
