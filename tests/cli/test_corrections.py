@@ -107,7 +107,14 @@ def test_a_copy_with_all_that_it_names_is_the_same_run(copy: Path) -> None:
         result = qnas(command, copy)
         assert result.exit_code == 0 and says in result.stdout, result.output
     assert contents(copy) == before
-    result = CliRunner().invoke(cli, ["report", str(copy / "runs/tiny")])
+    for name in ("board.toml", "mine.py"):
+        (copy / name).unlink()  # a run is read where they are not
+    manifest = copy / "runs/tiny/manifest.json"
+    manifest.write_text(manifest.read_text().replace("/here/board.toml", "/gone/board.toml"))
+    for command in (["report"], ["pick", "--at-most", "depth=5"]):
+        result = CliRunner().invoke(cli, [command[0], str(copy / "runs/tiny"), *command[1:]])
+        assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(cli, ["explain", str(copy / "runs/tiny/picks/knee")])
     assert result.exit_code == 0, result.output
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -211,7 +212,7 @@ def test_the_manifest_knows_the_supernet(exported: Path) -> None:
     assert len(manifest["stages"]["train"]["supernet"]) == 64
 
 
-@pytest.mark.parametrize("damage", ["[]", "{}", "null", '{"format": 1}'])
+@pytest.mark.parametrize("damage", ["[]", "{}", "null", '{"format": 1}', '{"format": -1}'])
 def test_a_damaged_manifest_is_named(damage: str, copy: Path) -> None:
     (copy / "runs/tiny/manifest.json").write_text(damage)
     refused(qnas("report", copy), "manifest.json")
@@ -295,6 +296,23 @@ def test_a_journal_without_a_trial_is_said_to_have_none(copy: Path, kept: int) -
         refused(qnas(command, copy), "trial" if command == "pick" else "qnas search")
     other = shutil.copytree(run, copy / "runs/other")
     refused(CliRunner().invoke(cli, ["compare", str(run), str(other)]), str(run), "qnas search")
+
+
+def test_a_journal_without_its_first_line_keeps_its_trials(copy: Path) -> None:
+    journal = copy / "runs/tiny/study.journal"
+    before = qnas("pick", copy).stdout
+    journal.write_bytes(journal.read_bytes().partition(b"\n")[2])
+    assert qnas("pick", copy).stdout == before
+    assert "study is complete" in qnas("search", copy).stdout
+
+
+def test_a_journal_with_a_value_that_is_none_or_that_is_no_file_is_named(copy: Path) -> None:
+    journal = copy / "runs/tiny/study.journal"
+    journal.write_text(re.sub(r'"values":\[[0-9.]+', '"values":[NaN', journal.read_text()))
+    refused(qnas("pick", copy), "study.journal", "NaN")
+    journal.unlink()
+    os.mkfifo(journal)
+    refused(qnas("pick", copy), "study.journal", "Not a regular file")
 
 
 def test_a_target_beyond_the_space_is_refused_before_training(tmp_path: Path) -> None:

@@ -141,4 +141,4 @@ def _device_of(run: RunDirectory) -> Device:
         remedy = "Name the board with --device."
         rule = "must lie in a run with a manifest.json"
         raise ConfigError(problem("pick", rule, run.path, remedy))
-    return read_manifest(run.manifest).config.board()
+    return read_manifest(run.manifest).board_kept().board()

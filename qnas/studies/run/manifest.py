@@ -85,6 +85,15 @@ class Manifest(Value):
     definitions: Definitions | None = None
     stages: dict[str, dict[str, float | int | str]] = field(default_factory=dict)
 
+    def board_kept(self) -> Study:
+        """The study, with the device as the run began with it if the study names a file of it: the
+        run may be read where that file is not."""
+        kept = self.definitions.device if self.definitions else None
+        named = self.config.device
+        if kept is None or not isinstance(named, str) or not named.endswith(".toml"):
+            return self.config
+        return replace(self.config, device=kept)
+
 
 def make_manifest(
     config: Study, *, space: SearchSpace, device: Device, images: ImageSet, splits: Splits
@@ -146,6 +155,9 @@ def read_manifest(path: Path) -> Manifest:
             f"must have a format of at most {FORMAT}",
             "Update qnas: a newer one wrote it.",
         )
+        raise CheckpointError(problem(f"{path}: format", rule, number, remedy))
+    if isinstance(number, int) and number < 1:
+        rule, remedy = f"must be a format from 1 to {FORMAT}", "Restore the manifest."
         raise CheckpointError(problem(f"{path}: format", rule, number, remedy))
     if number == 1:
         data = {k: v for k, v in data.items() if k != "config_digest"} | {"format": FORMAT}

@@ -84,7 +84,7 @@ def readable_config(directory: Path, *, config: Study | None = None, trust: bool
         raise ConfigError(problem("run", rule, directory, remedy))
     manifest = read_manifest(files.manifest)
     if config is None:
-        return manifest.config if trust else _without_code(manifest, directory)
+        return manifest.board_kept() if trust else _without_code(manifest, directory)
     executed = manifest.definitions is None
     config.check_names(execute=executed)
     as_data = not executed and _is_code(config.space)
@@ -100,7 +100,7 @@ def recorded_config(directory: Path, *, trust: bool = False) -> Study:
 
     ConfigError, unless `trust` is set, for a study that executes Python files.
     """
-    config = read_manifest(RunDirectory(directory).manifest).config
+    config = read_manifest(RunDirectory(directory).manifest).board_kept()
     names = (*_names(config), config.data, config.search.sampler)
     if (code := list(filter(_is_code, names))) and not trust:
         rule = "must be trusted to execute the Python files of its study"
@@ -111,7 +111,7 @@ def recorded_config(directory: Path, *, trust: bool = False) -> Study:
 
 def _without_code(manifest: Manifest, directory: Path) -> Study:
     """The study of a manifest, with what its names in Python files stand for as data."""
-    config = manifest.config
+    config = manifest.board_kept()
     code = [name for name in _names(config) if _is_code(name)]
     if code and manifest.definitions is None:
         rule = "must hold its space and objectives as data, or be trusted to execute Python files"

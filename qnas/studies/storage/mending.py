@@ -32,6 +32,12 @@ class Content:
     damaged: tuple[tuple[int, bytes], ...]
     torn: bool
 
+    @property
+    def headless(self) -> bool:
+        """Whether there are entries, and none of them creates a study: Optuna would ignore all."""
+        codes = (json.loads(entry)["op_code"] for entry in self.entries)
+        return bool(self.entries) and CREATE_STUDY not in codes
+
     def mended(self, *, name: str, directions: Sequence[int]) -> bytes:
         """The text of a journal with the complete entries.
 
@@ -39,7 +45,7 @@ class Content:
         `directions` (in Optuna's numbers) is put first: Optuna counts studies by these entries.
         """
         entries = list(self.entries)
-        if all(json.loads(entry)["op_code"] != CREATE_STUDY for entry in entries):
+        if self.headless:
             created = {
                 "op_code": CREATE_STUDY,
                 "worker_id": json.loads(entries[0])["worker_id"],
@@ -93,11 +99,14 @@ def mend(path: Path, *, name: str, directions: Sequence[int]) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX)  # no append is in progress
         data = stream.read()
         content = read_content(data)
-        if not content.damaged:
+        if not (content.damaged or content.headless):
             if content.torn:
                 stream.truncate(data.rfind(b"\n") + 1)
             return
         aside = path.with_name(f"{path.name}.damaged")
+        if not content.damaged:  # only the first line is missing
+            write_atomically(path, content.mended(name=name, directions=directions))
+            return
         with aside.open("ab") as copy:
             copy.write(b"".join(line + b"\n" for _, line in content.damaged))
         write_atomically(path, content.mended(name=name, directions=directions))

@@ -11,6 +11,8 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
+from qnas._util.files import open_regular
+from qnas.errors import CheckpointError, problem
 from qnas.objectives.base import Direction
 from qnas.studies.storage.journal import open_study
 from qnas.studies.storage.mending import direction_numbers, read_content
@@ -47,8 +49,14 @@ class JournalReader:
     def _read(self) -> optuna.Study:
         with tempfile.TemporaryDirectory(prefix="qnas-study-") as folder:
             path = Path(folder) / "study.journal"
-            path.write_bytes(self._whole(self._journal.read_bytes()))
-            return _in_memory(open_study(path, name=self._name, directions=self._directions))
+            with open_regular(self._journal) as journal:
+                path.write_bytes(self._whole(journal.read()))
+            study = open_study(path, name=self._name, directions=self._directions)
+            try:
+                return _in_memory(study)
+            except ValueError as error:  # of Optuna: a trial with a value that is none
+                rule, remedy = "must hold whole trials", "Delete it and run again."
+                raise CheckpointError(problem(str(self._journal), rule, error, remedy)) from None
 
     def _whole(self, data: bytes) -> bytes:
         """A journal without its damaged lines; one warning reports them."""
@@ -56,9 +64,9 @@ class JournalReader:
             content = read_content(data)
         except ValueError:
             return data  # `open_study` refuses it
-        if not content.damaged:
+        if not (content.damaged or content.headless):
             return data
-        if content.damaged != self._reported:
+        if content.damaged and content.damaged != self._reported:
             self._reported = content.damaged
             message = content.message(self._journal, where="the damaged lines are not read")
             logging.getLogger(__name__).warning("%s", message)
