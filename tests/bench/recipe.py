@@ -58,7 +58,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "three fifths in floating point": {"float_share": 0.6},
     "sandwich": SANDWICH,
     "sandwich, in-place distillation": SANDWICH | {"distill": "largest"},
-    "the same, no floating-point phase": SANDWICH | {"distill": "largest", "float_share": 0.0},
+    "sandwich, in-place distillation, no floating-point phase": SANDWICH
+    | {"distill": "largest", "float_share": 0.0},
     "no distillation": {"distill": "none"},
     "one subnet a step": {"random_subnets": 1},
     "four subnets a step": {"random_subnets": 4},
