@@ -99,7 +99,7 @@ def test_facts_are_asked_for_and_nothing_is_left_behind(tmp_path: Path, model: A
     save_file(model.state_dict(), tmp_path / "vit.safetensors")
     folder = folder_with(tmp_path, "", "vit.safetensors")
     for done in (check(folder), qnas("train", folder), qnas("run", folder)):
-        assert done.exit_code == 2 and done.output.count("pretrained_") == 6, done.output
+        assert done.exit_code == 2 and done.output.count("pretrained_") == 7, done.output
     assert not (tmp_path / "runs").exists()
 
 
