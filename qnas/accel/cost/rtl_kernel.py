@@ -111,7 +111,7 @@ def choices(inputs: int, bits: int) -> int:
 
 def one_hot(inputs: int, bits: int) -> int:
     """LUTs of a choice by a bit an input: one takes two pairs of a value and its bit."""
-    return bits * ceil_div(inputs, 2)
+    return bits * ceil_div(inputs, 2) if inputs > 1 else 0
 
 
 def held(bits: int, clocks: int) -> tuple[int, int]:
@@ -228,25 +228,31 @@ def _memory(unit: str, b: Buffer, plan: HardwarePlan) -> UnitEstimate:
 def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
     packs, slots = p.DSP_ROWS == 2, p.TM - p.LUT_SLOTS
 
-    def lanes(count: int) -> Lanes:
-        return Lanes(count, p.TT, p.TK, p.ACT_BITS, p.ACC_BITS, plan.packing)
+    def lanes(count: int, tokens: int = p.TT) -> Lanes:
+        return Lanes(count, tokens, p.TK, p.ACT_BITS, p.ACC_BITS, plan.packing)
 
-    sums = 2 * p.ACC_BITS * p.TT  # accumulators, and the copy that drains
+    # A DSP has fields for DSP_TOKENS tokens, which are summed even if there are fewer.
+    tokens = ceil_div(p.TT, p.DSP_TOKENS) * p.DSP_TOKENS if packs else p.TT
+    sums = 2 * p.ACC_BITS  # of a cell: its accumulator, and the copy that drains
     if packs:
-        lut, ff = (int(x) for x in packed_lanes(lanes(slots)))
-        dsp = slots // 2 * ceil_div(p.TT, p.DSP_TOKENS) * p.TK
+        lut, ff = (int(x) for x in packed_lanes(lanes(slots, tokens)))
+        blocks = slots // 2 * (tokens // p.DSP_TOKENS)
+        dsp = blocks * p.TK
+        # Each has its control; of its four fields a bit of each sum is constant.
+        lut, ff = lut + 5 * blocks, ff - 4 * blocks
     else:
         found = plain_lanes(lanes(slots), beside_cascades=False, in_dsp=True)
         lut, ff = (int(x) for x in found)
         dsp = slots * p.TT * p.TK
-    yield UnitEstimate("array", lut, ff + sums * slots + 3, dsp)
+    yield UnitEstimate("array", lut, ff + sums * tokens * slots + 3, dsp)
     if p.LUT_SLOTS:
         found = plain_lanes(lanes(p.LUT_SLOTS), beside_cascades=packs, in_dsp=False)
         lut, ff = (int(x) for x in found)
         products = p.LUT_SLOTS * p.TT * p.TK
         one = {6: 31, 8: 42}[p.ACT_BITS]  # coefficients.py
         bits = NIBBLE_BITS + p.ACT_BITS
-        yield UnitEstimate("array", lut + one * products, ff + bits * products + sums * p.LUT_SLOTS)
+        ff += bits * products + sums * p.TT * p.LUT_SLOTS
+        yield UnitEstimate("array", lut + one * products, ff)
 
 
 def _engine(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
@@ -357,10 +363,10 @@ def _norm(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Itera
     yield _rounds(lanes, 45)
     yield _rounds(lanes, 40)
     parts = banks // lanes
-    own = one_hot(parts, 54 * lanes) if parts > 1 else 0
+    own = one_hot(parts, 54 * lanes)
     wait_results = p.TT + p.TK // lanes + row
     lut = cursor_lut + lanes * (54 + 56) + own + 24 + wait_results + 51 + 27
-    ff = cursor_ff + 51 + 24 + 2 * 27 + lanes * (16 + 21 + p.ACT_BITS) + 15
+    ff = cursor_ff + 51 + 2 * 27 + lanes * (16 + 21 + p.ACT_BITS) + 15
     yield UnitEstimate("normalise", lut, ff)
 
 

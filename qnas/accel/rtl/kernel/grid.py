@@ -28,14 +28,12 @@ class Kernel:
     Attributes:
         simulated: Whether the table's cycles are counted in a simulation. Those of the others are
             computed (`cycles.py`), which is exact to the clock wherever both are known.
-        synthesized: Whether Yosys maps it in a sensible time.
     """
 
     archs: tuple[Architecture, ...]
     folding: Folding
     device: str = "zcu102"
     simulated: bool = True
-    synthesized: bool = True
 
     def plans(self) -> list[HardwarePlan]:
         """The plans of its networks."""
@@ -145,7 +143,7 @@ def _small() -> Iterator[tuple[str, Kernel]]:
 
 def _deit() -> Iterator[tuple[str, Kernel]]:
     def large(arch: Architecture, folding: Folding) -> Kernel:
-        return Kernel((arch,), folding, simulated=False, synthesized=False)
+        return Kernel((arch,), folding, simulated=False)
 
     tiny, small = deit(192, 3), deit(384, 6)
     yield "DeiT-T", large(tiny, DEIT)

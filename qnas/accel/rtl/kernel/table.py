@@ -39,7 +39,7 @@ class KernelRow(Value):
         folding: Fields of the folding.
         values: Values of stages that were compared with the integer reference.
         mismatches: Values that differed.
-        cycles_first: Cycles of the first image of a call; None if it was not simulated.
+        cycles_first: Cycles of the first image of a call, simulated or computed.
         cycles_next: Cycles of each further image, simulated or computed.
         cycles_rtl_model: Cycles of a further image by `cycles.py`.
         cycles_cpp_model: Cycles of a further image by the cost model (the kernel of the C++).
@@ -62,7 +62,7 @@ class KernelRow(Value):
     folding: str
     values: int
     mismatches: int
-    cycles_first: int | None
+    cycles_first: int
     cycles_next: int
     cycles_rtl_model: int
     cycles_cpp_model: int
@@ -180,7 +180,7 @@ TEXTS = ("kernel", "device", "folding", "sources", "tools", "synthesis", "unit")
 
 def _kernel_row(record: Mapping[str, str]) -> KernelRow:
     found = {field.name: _cell(field.name, record[field.name]) for field in fields(KernelRow)}
-    required = [f for f in fields(KernelRow)[: 1 + 11] if f.name != "cycles_first"]
+    required = fields(KernelRow)[:12]
     if any(found[field.name] is None for field in required):
         raise ValueError(f"a row of {record['kernel']!r} that lacks an amount")
     return KernelRow(**found)

@@ -22,7 +22,7 @@ ROWS = read_kernels()
 
 def test_every_kernel_is_in_the_table_and_its_cycles_are_those_of_its_plans() -> None:
     assert len(KERNELS) >= 30 and {row.kernel for row in ROWS} == set(KERNELS)
-    small = [name for name, kernel in KERNELS.items() if kernel.synthesized]
+    small = [name for name in KERNELS if not name.startswith("DeiT")]
     for name in small:
         rows = [row for row in ROWS if row.kernel == name]
         assert [row.cycles_next for row in rows] == [
