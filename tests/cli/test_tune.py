@@ -88,6 +88,15 @@ def test_again_it_only_prints(tuned: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_tunes_its_picks_on_request(searched: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(searched, tmp_path / "copy")
+    result = qnas("run", folder, "--set", "tune.picks=true")
+    assert result.exit_code == 0, result.output
+    assert "Accuracy of tuned picks" in result.stdout
+    assert all(pick["tuning"] is not None for pick in summary_of(folder)["picks"])
+
+
+@pytest.mark.slow
 def test_a_killed_tuning_goes_on_to_the_same_weights(searched: Path, tuned: Path) -> None:
     work_folder = shutil.copytree(searched, searched.parent / "killed")
     config = load_config(work_folder / "study.toml")
