@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from qnas._util.cache import kept
 from qnas._util.children import run_program
+from qnas._util.serialization import digest
 from qnas.accel.rtl.bits import Bits, from_bytes, to_bytes, words
 from qnas.accel.rtl.block import Kind, RtlBlock, Vectors, folder
 from qnas.errors import CompileError, DependencyError, ToolMissingError, VerificationError, problem
@@ -40,9 +42,10 @@ def verilator_root() -> Path:
 
 
 def prepare(cache: Path) -> Path:
-    """Verilator's run time as one object, compiled once into `cache`; again where it is damaged.
-    (Linkers pass over the digest behind it.)"""
-    library = cache / "verilated.o"
+    """Verilator's run time as one object, compiled once into `cache`, of each version; again where
+    it is damaged. (Linkers pass over the digest behind it.)"""
+    made_of = digest([version("verilator"), list(FLAGS), list(RUNTIME)], length=16)
+    library = cache / f"verilated-{made_of}.o"
     cache.mkdir(parents=True, exist_ok=True)
     sources = [str(verilator_root() / "include" / name) for name in RUNTIME]
     command = ["g++", *FLAGS, *includes(), "-r", "-nostdlib", *sources, "-o"]
