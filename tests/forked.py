@@ -52,6 +52,7 @@ class Forked:
             stream = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
             os.dup2(stream, 1)
             os.dup2(stream, 2)
+            sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1) for n in (1, 2))
             os.environ |= {"TMPDIR": str(self.temporary)}
             import tempfile
 
