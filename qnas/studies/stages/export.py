@@ -64,7 +64,6 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     run.need(STAGE, searched(run), "search")
     chosen = picks(run)
     _remove_others(run, chosen)
-    _record_picks(run, chosen)
     own = [kernel_of(run, pick) for pick in chosen]
     missing = [kernel for kernel in own if not _whole(run, kernel, progress)]
     progress.stage(
@@ -77,6 +76,7 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     for done, kernel in enumerate(missing, start=1):
         record_outputs(export_pick(run, kernel.heads[0]).files, networks=1)
         progress.advance(done, len(missing), kernel.name)
+    _record_picks(run, chosen)
     if missing:
         clock = f"{run.device.clock_mhz:g} MHz"
         progress.stage(STAGE, f"every loop starts an iteration a cycle at {clock} (analysed)")
