@@ -43,8 +43,11 @@ def searching(folder: Path) -> Iterator[Path]:
         yield run
 
 
+REPORT = {"report.html", "sensitivity.json"}  # what a report writes, and nothing else
+
+
 def state(run: Path) -> dict[str, tuple[bytes, int]]:
-    files = (path for path in run.rglob("*") if path.is_file() and path.name != "report.html")
+    files = (path for path in run.rglob("*") if path.is_file() and path.name not in REPORT)
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
