@@ -176,6 +176,19 @@ def _quantize(found: Any) -> Iterator[Line]:
             yield f"{name}: {label}", f"{rung['top1']:.2%} of {rung['images']:,}", beside
 
 
+def _worth(found: Any) -> Iterator[Line]:
+    for name, x in found["approaches"].items():
+        yield f"{name}: share of the box", _interval(x["hypervolume"]), f"of {found['run']}"
+        if name != "rows":
+            beside = "searched rows less this one, seed by seed"
+            yield f"{name}: lost", _interval(x["hypervolume_lost_to_rows"]), beside
+
+
+def _interval(x: Any) -> str:
+    spread = f" [{x['low']:.3f}, {x['high']:.3f}]" if "low" in x else ""
+    return f"{x['mean']:.3f}{spread}"
+
+
 def _ranking(found: Any) -> Iterator[Line]:
     for name, x in found.items():
         if not x:
@@ -277,6 +290,12 @@ SUITE = (
         "--only digits --epochs 1 --report-images 40 --part-images 20 --tune-images 64"
         " --simulated 2 --work {work}",
         _quantize,
+    ),
+    Benchmark(
+        "worth",
+        "Does searching the width of rows pay?",
+        *("--epochs 40 --seeds 3 --trials 200", "--epochs 1 --seeds 1 --trials 8 --images 60"),
+        _worth,
     ),
     Benchmark(
         "ranking",

@@ -1,8 +1,9 @@
 """Does searching the width of rows pay? Fronts of equal evaluations on one trained supernet.
 
-    python tests/bench/worth.py runs/NAME [--seeds 5] [--trials 300] [--json OUT]
+    python tests/bench/worth.py [runs/NAME] [--seeds 5] [--trials 300] [--json OUT]
 
-Each approach searches the trained supernet of the run, on its device with all DSPs, for error on
+Each approach searches the trained supernet of the run (without one: of digits, trained for
+`--epochs`), on its device with all DSPs, for error on
 the search split and predicted latency, with as many evaluations as the others:
 
 - rows: a share of 8-bit rows for every matrix, and the architecture (`qnas search`);
@@ -30,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from racing import trained
 from scipy.stats import t as student
 
 from qnas._util.serialization import write_atomically
@@ -214,7 +216,8 @@ def _text(one: Mapping[str, float] | None) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("run", type=Path, help="Directory of a run whose supernet is trained.")
+    parser.add_argument("run", type=Path, nargs="?", help="A run whose supernet is trained.")
+    parser.add_argument("--epochs", type=int, default=130, help="Of digits, without a run.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=300, help="Evaluations of each search.")
     parser.add_argument("--images", type=int, default=4000, help="At most, of each split.")
@@ -222,7 +225,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    searches = Searches(open_run(arguments.run), images=arguments.images)
+    with TemporaryDirectory() as folder:
+        path = arguments.run or trained(None, Path(folder), arguments.epochs).files.path
+        searches = Searches(open_run(path), images=arguments.images)
     chosen = approaches(searches.run.space)
     if arguments.only:
         chosen = {k: v for k, v in chosen.items() if k in (ROWS, *arguments.only)}
