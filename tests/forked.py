@@ -21,6 +21,7 @@ PARTS = (
 TIMED = re.compile(r"seconds|images_per_s")  # keys of what differs between two equal runs
 # The journal is compared through front.csv; a report has as many sensitivities as time allows.
 UNTIMED = ("report.html", "study.journal", "sensitivity.json")
+REPEATED = "train_accuracy.jsonl"  # what an interrupted training does again counts once
 OF_TORCH = "torchinductor_"  # an empty folder that importing torch leaves in TMPDIR
 
 
@@ -107,7 +108,9 @@ def results(run: Path) -> dict[str, Any]:
             continue
         if path.suffix in (".json", ".jsonl"):
             lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
-            found[name] = [_untimed(json.loads(line)) for line in lines]
+            values = [_untimed(json.loads(line)) for line in lines]
+            repeated = path.name == REPEATED
+            found[name] = {value["epoch"]: value for value in values} if repeated else values
         elif path.name == "front.csv":
             found[name] = [row.split(",", 1)[1] for row in path.read_text().splitlines()]
         else:
