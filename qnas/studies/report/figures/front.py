@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from qnas._util.units import plain_number
 from qnas.pareto import Box, nondominated
 from qnas.studies.report.columns import Column, column_of, columns_of
 from qnas.studies.report.content import ReportContent, describe
@@ -159,7 +160,9 @@ def _dress_parallel(
             figure.add_annotation(
                 x=place,
                 y=height,
-                text=f"{value:,.4g}" if value < 1e4 else f"{value / 1e3:,.3g}k",
+                text=plain_number(value)
+                if value < 1e4
+                else f"{plain_number(value / 1e3, digits=3)}k",
                 showarrow=False,
                 yanchor=anchor,
                 yshift=6 if height else -6,
