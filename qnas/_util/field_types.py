@@ -143,6 +143,9 @@ def _one_of(hints: tuple[Any, ...], value: Any, subject: str) -> Any:
             return _converter(hint)(value, subject)
         except ConfigError:
             continue
+    some = [hint for hint in hints if hint is not NoneType]
+    if len(some) == 1:  # None is what a field has that is left out
+        return _converter(some[0])(value, subject)
     names = ", ".join("None" if hint is NoneType else hint.__name__ for hint in hints)
     raise _wrong(subject, f"must be one of {names}", value)
 

@@ -137,7 +137,7 @@ def new(cls: Any, **change: Any) -> Callable[[], object]:
         (of(STUDY, name=b"s"), "`name` must be text"),
         (of(STUDY, space=5), "`space` must be one of str, SearchSpace; got 5"),
         (of(STUDY, pretrained_heads=3.0), "`pretrained_heads` must be an integer"),
-        (of(STUDY, pretrained_qk_norm=1), "`pretrained_qk_norm` must be one of bool, None; got 1"),
+        (of(STUDY, pretrained_qk_norm=1), "`pretrained_qk_norm` must be True or False; got 1"),
         (new(SearchConfig, trials=300.0), r"`search\.trials` must be an integer; got 300\.0"),
         (new(SearchConfig, trials=10**12), r"`search\.trials` must be at most 10,000,000"),
         (new(SearchConfig, racing=1), r"`search\.racing` must be True or False; got 1"),

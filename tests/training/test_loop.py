@@ -425,9 +425,9 @@ def test_crops_move_by_whole_pixels_and_mirrors_are_mirrors() -> None:
         ("distill", "teacher"),
         ("distill", "largest"),
         ("random_subnets", 0),
-        ("shrink_share", 0.5),
+        ("shrink_share", 0.5),  # needs sizes that are drawn evenly
     ],
 )
 def test_recipe_refuses_nonsense(key: str, value: float | str) -> None:
     with pytest.raises(ConfigError, match=f"train.{key}"):
-        Recipe(**{key: value})  # type: ignore[arg-type]
+        Recipe(**{"sampling": "uniform", key: value})  # type: ignore[arg-type]

@@ -181,7 +181,7 @@ def test_the_pages_say_which_network_is_which(shared: Kernel, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ALIKE)
 def test_networks_of_other_data_cannot_share_a_kernel(name: str) -> None:
-    value = {"activation_bits": 8}.get(name, 2 * getattr(tiny(), name))
+    value = {"activation_bits": 8, "register_tokens": 1}.get(name, 2 * getattr(tiny(), name))
     archs = [tiny(), replace(tiny(), **{name: value})]
     plans = [lower(arch, zcu102(), Folding(tm=4, tt=2, tk=4, vl=2)) for arch in archs]
     with pytest.raises(ConfigError, match=name):

@@ -49,13 +49,15 @@ def test_what_nobody_says_is_asked_for(tmp_path: Path, missing: str) -> None:
     with pytest.raises(ConfigError, match=rf"nothing of {missing.replace('_', ' ')}\b") as caught:
         check_pretrained(SPACE, Pretrained(source, **said))
     assert f"pretrained_{missing} = " in str(caught.value)
-    assert str(caught.value).count("pretrained_") == 2, "the model's name, or this alone"
+    assert str(caught.value).count("pretrained_") == 3, (
+        "the model's name, or this alone; and how options are named"
+    )
 
 
 def test_all_that_is_missing_is_asked_for_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_pretrained(SPACE, Pretrained(saved(vit(), tmp_path / "vit.safetensors")))
-    assert str(caught.value).count("pretrained_") == 6
+    assert str(caught.value).count("pretrained_") == 7
 
 
 def test_pooling_matters_only_with_a_head(tmp_path: Path) -> None:

@@ -98,7 +98,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "registers": ({"reg_tokens": 2}, "number of register tokens.*must be 0"),
     "normed queries": ({"qk_norm": True}, "norms or biases of queries and keys"),
     "no class token": ({"class_token": False, "global_pool": "avg"}, "no cls_token"),
-    "averaged patches": ({"global_pool": "avg"}, "a norm behind the mean of all patches"),
     "CLIP": ({"pre_norm": True}, "a norm in front of its blocks"),
     "a norm in attention": ({"scale_attn_norm": True}, "norms inside its blocks"),
 }
