@@ -269,13 +269,13 @@ def synthesize(
     name: str, *, cache: Path, timeout_s: float | None
 ) -> tuple[list[KernelRow], list[UnitCounts]]:
     """The rows of a kernel with its resources, and its units."""
-    rows = [row for row in read_kernels() if row.kernel == name]
 
     def progress(done: int, count: int, following: Sequence[str]) -> None:
         print(f"  {name}: {done} of {count} units mapped; next {', '.join(following)}", flush=True)
 
     plans = KERNELS[name].plans()
     found = synthesize_kernel(plans, cache=cache, progress=progress, timeout_s=timeout_s)
+    rows = [row for row in read_kernels() if row.kernel == name]
     return [with_resources(row, found) for row in rows], list(found.units)
 
 
@@ -355,7 +355,10 @@ def _simulate_all(names: Sequence[str], options: argparse.Namespace) -> int:
                 [getattr(r, n) for n in same] for r in there
             ]
             continue
-        known = [*(row for row in known if row.kernel != name), *made]
+        if options.json or not options.out.exists():
+            known = [*(row for row in known if row.kernel != name), *made]
+        else:  # read again: another run may have written meanwhile
+            known = [*(row for row in read_kernels(options.out) if row.kernel != name), *made]
         if not options.json:
             write_kernels(options.out, known)
     if options.json:

@@ -186,7 +186,7 @@ def _control(
 ) -> Iterator[UnitEstimate]:
     count, row, index = p.COUNT_BITS, p.ROW_BITS, p.STAGE_INDEX_BITS
     stage = 12 + 9 * count + 7 * row
-    yield UnitEstimate("sequencer", 56 + 6 * index, 2 * stage + 4 * index + 46)
+    yield UnitEstimate("sequencer", 56 + 6 * index, 2 * stage + 4 * index + 49)
     columns = {bits for bits in zip(*stage_values(plans), strict=True) if len(set(bits)) > 1}
     stages = sum(len(one.stages) for one in plans)
     yield UnitEstimate("stage_table", len(columns) * ceil_div(stages, 64), len(columns))
@@ -375,7 +375,7 @@ def _softmax(
 ) -> Iterator[UnitEstimate]:
     count, row, lanes, score = p.COUNT_BITS, p.ROW_BITS, p.VL, p.SCORE_BITS
     cursor_lut, cursor_ff = p.cursor
-    yield UnitEstimate("softmax", 3 * count, 2 * count + 69)
+    yield UnitEstimate("softmax", 3 * count, 2 * count + 70)
     yield from _queue(score * lanes, p.SCORE_STREAM_DEPTH, _storage(p.SCORE_STREAM_DEPTH), plan)
     yield from _queue(score, p.RESULT_DEPTH, "lutram", plan)
     levels = _log2(lanes)
@@ -389,7 +389,7 @@ def _softmax(
     lane_lut = (score + 1) + product // 4 + 4 + 8 + 1
     lut = lanes * lane_lut + score + parts + row + 3 + 16 + 4 * count + row
     lane_ff = (score + 1) + 4 + 8
-    ff = lanes * lane_ff + 2 * count + 2 * row + score + p.TK + 30
+    ff = lanes * lane_ff + 2 * count + 2 * row + score + p.TK + 16
     yield UnitEstimate("exponentials", lut, ff, bram18=ceil_div(lanes, EXP_LANES_A_BLOCK))
     yield _products("multiply_add", [(score + 1, 18)] * lanes, plan)
     yield _rounds(lanes, product)
