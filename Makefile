@@ -36,7 +36,8 @@ bench: .venv/installed-dev
 verify-full: .venv/installed-dev
 	$(BIN)/python -m tests.accel.full
 	$(BIN)/python -m tests.kills
-	$(BIN)/pytest -q -m full
+	$(BIN)/pytest -q -m full --ignore tests/cli/test_disturbances.py
+	$(BIN)/pytest -q tests/cli/test_disturbances.py
 
 # Types, style and the direction of imports.
 check: .venv/installed-dev

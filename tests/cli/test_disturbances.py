@@ -16,7 +16,8 @@ import pytest
 from tests.forked import Forked, differences, import_parts, results
 from tests.kills import STAGES, STUDY
 
-pytestmark = pytest.mark.slow
+# In a process of its own (`make verify-full`): a fork of one whose threads have computed can hang.
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 BAD_INPUT = 2
 # Files of the training that a finished run does not read.
