@@ -71,7 +71,8 @@ class Session:
         self.interruption, self.saved = Interruption(), time.monotonic()
         self.clock = time.perf_counter()  # time of the last update of `place.seconds`
         self.told = time.monotonic()  # time of the last call of `on_interval`
-        self.unread = torch.zeros((), device=processes.device)  # sum of losses not read back yet
+        # Sum of losses not read back yet: exact in float64, wherever a checkpoint divides it.
+        self.unread = torch.zeros((), dtype=torch.float64, device=processes.device)
 
     @property
     def state(self) -> State:
