@@ -25,7 +25,7 @@ def call(*arguments: str | Path) -> Result:
 def test_an_address_is_a_study_a_run_or_a_pick(finished: Path) -> None:
     runs, run = finished / "runs", finished / "runs/tiny"
     assert find(str(finished / "study.toml")).kind == "study"
-    assert find("digits_zcu102").kind == "study"
+    assert find("digits_zcu102", runs=runs).kind == "study"
     assert find("none.toml").kind == "study"  # to be said absent by whoever reads it
     for text in (str(run), "tiny"):
         assert (find(text, runs=runs).kind, find(text, runs=runs).run) == ("run", run)
