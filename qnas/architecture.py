@@ -127,6 +127,19 @@ class Architecture(Value):
         blocks = (4 * b.num_heads * self.head_dim + 2 * b.mlp_hidden for b in self.blocks)
         return self.embed_dim * (ends + sum(blocks))
 
+    def with_share(self, block: int, matrix: str, eighths: int) -> Architecture:
+        """This architecture with another share of 8-bit rows in one matrix ("qkv", ...)."""
+        blocks = list(self.blocks)
+        w8 = dataclasses.replace(blocks[block].w8, **{matrix: eighths})
+        blocks[block] = dataclasses.replace(blocks[block], w8=w8)
+        return dataclasses.replace(self, blocks=tuple(blocks))
+
+    def with_shares(self, eighths: int) -> Architecture:
+        """This architecture with one share of 8-bit rows in all matrices of its blocks."""
+        w8 = W8Shares(*(eighths for _ in dataclasses.fields(W8Shares)))
+        blocks = tuple(dataclasses.replace(block, w8=w8) for block in self.blocks)
+        return dataclasses.replace(self, blocks=blocks)
+
     @property
     def num_patches(self) -> int:
         """Number of patches of an image."""

@@ -153,7 +153,7 @@ def run_directory(text: str, runs: Path) -> Path:
         return address.run
     from qnas.studies.config import load_config
 
-    return runs / load_config(text).name
+    return runs / load_config(text, execute=False).name
 
 
 def pick_folder(text: str, runs: Path) -> Path:
@@ -163,7 +163,7 @@ def pick_folder(text: str, runs: Path) -> Path:
         return one_pick(address)
     from qnas.studies.config import load_config
 
-    return one_pick(address, runs=runs, name=load_config(text).name)
+    return one_pick(address, runs=runs, name=load_config(text, execute=False).name)
 
 
 @contextmanager

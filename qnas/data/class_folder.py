@@ -13,12 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qnas.data.image_reading import SUFFIXES
 from qnas.errors import ConfigError, printable, problem
 
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".webp"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".gif"),
-)
 DEEPEST = 32  # most nested folders below a class
 NAMED = 6  # most kinds of files that a remark names
 LONGEST_SUFFIX = 12

@@ -13,6 +13,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".webp"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".gif"),
+)
 # Pillow's other readers are excluded; the one of PostScript starts a program.
 FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "GIF")
 MOST_PIXELS = 89_478_485  # Pillow's own bound, a quarter of a gigabyte of RGB

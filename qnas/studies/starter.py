@@ -19,7 +19,6 @@ import numpy as np
 from qnas._util.serialization import decode, encode
 from qnas.data import PixelConfig, check_data_name, load_data, peek_data
 from qnas.data.files import ImageFiles
-from qnas.data.folder import class_names
 from qnas.errors import ConfigError, printable, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study, resolved
@@ -153,7 +152,6 @@ def look_at(source: str, *, size: int = 0) -> Images:
 
 
 def _files(source: str, root: Path, size: int) -> Images:
-    names = class_names(root)
     found = load_data(f"folder:{root}", size=32, channels=3, pixels=PixelConfig())
     files = found.images
     assert isinstance(files, ImageFiles)
@@ -164,7 +162,9 @@ def _files(source: str, root: Path, size: int) -> Images:
     fitting = [known for known in SIZES if known <= median]
     channels = 1 if all(header.mode in GREY_MODES for header in headers) else 3
     chosen = size or (fitting[-1] if fitting else SIZES[0])
-    return Images(source, chosen, channels, len(files), len(names), names, resized=True)
+    return Images(
+        source, chosen, channels, len(files), found.num_classes, found.class_names, resized=True
+    )
 
 
 def starter_study(images: Images, device: str, *, name: str, folder: Path) -> Starter:

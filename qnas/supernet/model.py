@@ -13,6 +13,7 @@ from qnas.architecture import Architecture, BlockSpec
 from qnas.space import SearchSpace, Singleton
 from qnas.supernet.forward import Observer, forward
 from qnas.supernet.layers import Matrix, Norm
+from qnas.supernet.quantizers import PERCENTILE, largest_integer, step_by_magnitude
 from qnas.supernet.weights import NormWeights, SubnetWeights
 
 ACTIVATIONS = ("norm1", "q", "k", "v", "attend", "norm2", "fc1.in", "fc1")
@@ -228,12 +229,8 @@ class Supernet(nn.Module):
         """Set a step whose grid covers all but one in a thousand values of x."""
         if name.endswith(".inputs") or name == "residual":
             return
-        bits = self.space.largest().activation_bits
-        act_max, (_, pre_gelu) = num.act_max(bits), num.pre_gelu_bounds(bits)
-        limit = {"k": num.NIBBLE_MAX, "in": pre_gelu, "fc1": 2 * act_max}
-        values = x.abs().flatten()
-        span = values.kthvalue(max(1, round(0.999 * len(values)))).values
-        step = (span / limit.get(name.rsplit(".", 1)[-1], act_max)).clamp_min(1e-6).log()
+        limit = largest_integer(name, self.space.largest().activation_bits)
+        step = step_by_magnitude(x, limit, share=PERCENTILE).log()
         self.set_log_step(name, step)
 
     @torch.no_grad()

@@ -20,9 +20,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qnas import numerics as num
 from qnas.numerics import EXP_FRACTION
 
 Bound = int | Tensor  # a tensor if the bound is computed from a step on the device
+
+
+PERCENTILE = 0.999
+LEAST_STEP = 1e-6
+
+
+def largest_integer(name: str, activation_bits: int) -> int:
+    """The largest magnitude on the grid of the activation `name`; for GELU's output, the number of
+    steps of its grid."""
+    act_max, (_, pre_gelu) = num.act_max(activation_bits), num.pre_gelu_bounds(activation_bits)
+    limit = {"k": num.NIBBLE_MAX, "in": pre_gelu, "fc1": 2 * act_max}
+    return limit.get(name.rsplit(".", 1)[-1], act_max)
+
+
+def step_by_magnitude(x: Tensor, limit: int, *, share: float) -> Tensor:
+    """The step whose grid up to `limit` covers `share` of the values of x."""
+    values = x.abs().flatten()
+    span = values.kthvalue(max(1, round(share * len(values)))).values
+    return (span / limit).clamp_min(LEAST_STEP)
 
 
 class _Quantize(torch.autograd.Function):

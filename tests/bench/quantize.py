@@ -14,7 +14,6 @@ Activations have 6 bits.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import tempfile
 from collections.abc import Iterator
@@ -27,13 +26,13 @@ import torch
 from quantize_models import OwnModel, models, trained
 
 from qnas._util.intervals import accuracy_text, wilson_interval
-from qnas._util.serialization import write_atomically
+from qnas._util.serialization import write_json
 from qnas.accel.csim.verify import verify_project
 from qnas.accel.device import load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import emit_project
-from qnas.architecture import Architecture, W8Shares
+from qnas.architecture import Architecture
 from qnas.data import ImageSet, load_data
 from qnas.data.splits import Splits
 from qnas.objectives.accuracy import AccuracyEvaluator
@@ -103,24 +102,14 @@ class Setting:
         return net
 
     def subnet(self, eighths: int) -> Architecture:
-        arch = self.space.largest()
-        shares = W8Shares(*[eighths] * 4)
-        return replace(arch, blocks=tuple(replace(b, w8=shares) for b in arch.blocks))
+        return self.space.largest().with_shares(eighths)
 
 
 def setting(name: str, model: OwnModel, budgets: argparse.Namespace) -> Setting:
     folder = trained(model, budgets.work / name)
     data = load_data(model.data, size=model.size, channels=model.channels)
-    splits = Splits.make(
-        data.labels,
-        seed=model.seed,
-        search_fraction=model.splits.search_fraction,
-        report_fraction=model.splits.report_fraction,
-        held_out=data.held_out,
-        validation=data.validation,
-    )
     space = own_model(Pretrained(str(folder)), name=name).space
-    return Setting(model, folder, space, data, splits, budgets)
+    return Setting(model, folder, space, data, model.split(data), budgets)
 
 
 def rungs(one: Setting) -> Iterator[tuple[str, float, int]]:
@@ -139,10 +128,10 @@ def rungs(one: Setting) -> Iterator[tuple[str, float, int]]:
     integer = to_integer(tuned, half, training)
     right = integer.predict(images) == labels
     yield "half, tuned, integer", float(right.mean()), count
-    plan, _ = best_plan(half, load_device("zcu102"))
+    board = load_device("zcu102")
+    plan, _ = best_plan(half, board)
     few = slice(0, one.budgets.simulated)
     member = KernelNetwork(integer, plan, "half")
-    board = load_device("zcu102")
     project = emit_project(
         [member], name="half", images=images[:4], labels=labels[:4], device=board
     )
@@ -214,7 +203,7 @@ def main() -> None:
             found["parts"][label] = round(error, 4)
             print(f"  {label:<36} {error:.4f}", flush=True)
         if budgets.json:
-            write_atomically(budgets.json, json.dumps(result, indent=2) + "\n")
+            write_json(budgets.json, result)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,17 @@ class OwnModel:
     seed: int = 0
     splits: SplitConfig = field(default_factory=SplitConfig)
 
+    def split(self, data: ImageSet) -> Splits:
+        """The splits that `qnas quantize` makes with the same seed."""
+        return Splits.make(
+            data.labels,
+            seed=self.seed,
+            search_fraction=self.splits.search_fraction,
+            report_fraction=self.splits.report_fraction,
+            held_out=data.held_out,
+            validation=data.validation,
+        )
+
 
 def models(colour_folder: str) -> dict[str, OwnModel]:
     """The models by name; `colour_folder` is a folder of images in ImageNet's layout."""
@@ -142,15 +153,7 @@ def _train(model: OwnModel) -> Any:
 def _training_split(
     model: OwnModel, data: ImageSet
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    splits = Splits.make(
-        data.labels,
-        seed=model.seed,
-        search_fraction=model.splits.search_fraction,
-        report_fraction=model.splits.report_fraction,
-        held_out=data.held_out,
-        validation=data.validation,
-    )
-    images, labels = data.subset(splits.train[: model.images])
+    images, labels = data.subset(model.split(data).train[: model.images])
     return images[:], labels
 
 

@@ -24,12 +24,12 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from ranking_data import SPACES
 
 from qnas._util.serialization import digest, encode, write_json
 from qnas.data import load_data
 from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.space import SearchSpace
-from qnas.spaces import load_space
 from qnas.supernet.model import Supernet
 from qnas.training.augmentation import array_transform
 from qnas.training.logs import Interval
@@ -38,7 +38,7 @@ from qnas.training.recipe import Recipe
 from qnas.training.sampling import spread_sample
 from qnas.training.source import ArraySource
 
-SPACE = replace(load_space("tiny28"), name="tiny28-patch7", patch_size=7)
+SPACE = SPACES["fashion_mnist"]
 VALIDATION = 5_000  # images, from the end of the training images
 # Settings of the data and the machine; everything else is the default.
 BASE = Recipe(

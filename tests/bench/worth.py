@@ -22,7 +22,6 @@ difference to `rows`, seed by seed. Speeds are modelled.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +33,7 @@ import torch
 from racing import trained
 from scipy.stats import t as student
 
-from qnas._util.serialization import write_atomically
+from qnas._util.serialization import write_json
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
@@ -245,7 +244,7 @@ def main() -> None:
     }
     show(result)
     if arguments.json:
-        write_atomically(arguments.json, json.dumps(result, indent=2) + "\n")
+        write_json(arguments.json, result)
 
 
 if __name__ == "__main__":

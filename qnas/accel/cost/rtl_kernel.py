@@ -20,11 +20,12 @@ What differs from the kernel of the C++:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from qnas._util.serialization import Value
 from qnas._util.units import ceil_div
+from qnas.accel.cost.coefficients import DEFAULT
 from qnas.accel.cost.estimate import RESOURCES, Resources
 from qnas.accel.cost.lanes import SHIFT_CLOCKS, Lanes, packed_lanes, plain_lanes
 from qnas.accel.cost.memories import bram18_blocks, dsp_blocks, uram_blocks
@@ -249,7 +250,7 @@ def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iter
         found = plain_lanes(lanes(p.LUT_SLOTS), beside_cascades=packs, in_dsp=False)
         lut, ff = (int(x) for x in found)
         products = p.LUT_SLOTS * p.TT * p.TK
-        one = {6: 31, 8: 42}[p.ACT_BITS]  # coefficients.py
+        one = {6: DEFAULT.fabric_product_lut, 8: DEFAULT.fabric_product8_lut}[p.ACT_BITS]
         bits = NIBBLE_BITS + p.ACT_BITS
         ff += bits * products + sums * p.TT * p.LUT_SLOTS
         yield UnitEstimate("array", lut + one * products, ff)
@@ -432,6 +433,3 @@ def _products(unit: str, pairs: Sequence[tuple[int, int]], plan: HardwarePlan) -
             high = a - split + b if b <= narrow else a + b - split
             ff += 2 * (high + split)
     return UnitEstimate(unit, ff=ff, dsp=dsp)
-
-
-Part = Callable[[Sequence[HardwarePlan], HardwarePlan, _Sizes], Iterator[UnitEstimate]]

@@ -59,7 +59,7 @@ def report_accuracy(run: Run, network: IntegerNetwork, progress: Progress) -> Re
     architecture = network.architecture
     evaluator = AccuracyEvaluator(supernet_of(run, architecture), images, labels)
     (fake_quant,) = evaluator.top1([architecture])
-    predicted, top5 = _integer_classes(network, images, labels, progress)
+    predicted, top5 = _integer_classes(network, evaluator.images, labels, progress)
     return ReportAccuracy(
         evaluator.float_top1(architecture),
         fake_quant,

@@ -211,14 +211,10 @@ def _write_project(run: Run, kernel: Kernel) -> None:
             load_integer(path),
             plan,
             pick.name,
-            expected_numbers(
-                pick,
-                estimate,
-                search_accuracy(run, pick.trial),
-                images=len(run.splits.search),
-                tuned=uses_tuned(run, pick.trial.architecture),
-                limits=run.device.limits(),
-            ),
+            [
+                *_accuracy_row(run, pick),
+                *expected_numbers(estimate, limits=run.device.limits()),
+            ],
         )
         for pick, path, plan, estimate in parts
     ]

@@ -138,24 +138,13 @@ def project_name(study: str, kernel: str) -> str:
     return re.sub(r"\W", "_", f"{study}_{kernel}")
 
 
-def expected_numbers(
-    pick: Pick,
-    estimate: Estimate,
-    accuracy: float | None,
-    *,
-    images: int,
-    tuned: bool,
-    limits: Iterable[str],
-) -> list[Expected]:
-    """The study's numbers of `pick` in a kernel of this estimate, for the README of a project.
-
-    `limits` names the resources; `accuracy` is the top-1 accuracy on the search split, as a
-    fraction, of the project's weights, which were fine-tuned or not, counted on `images` images.
-    """
+def expected_numbers(estimate: Estimate, *, limits: Iterable[str]) -> list[Expected]:
+    """The numbers of a kernel of this estimate, for the README of a project; `limits` names the
+    resources."""
     from qnas.accel.hls.emit.member import Expected
 
     model = "modelled, not synthesised"
-    rows = [
+    return [
         Expected("cycles of a call's first image", f"{estimate.cycles_first:,}", model),
         Expected(
             "cycles of each further image",
@@ -169,11 +158,14 @@ def expected_numbers(
             for name in limits
         ),
     ]
-    return [*expected_accuracy(accuracy, images=images, tuned=tuned), *rows]
 
 
 def expected_accuracy(accuracy: float | None, *, images: int, tuned: bool) -> list[Expected]:
-    """The row of a project's accuracy, as in `expected_numbers`; none without one."""
+    """The row of a project's accuracy; none without one.
+
+    `accuracy` is the top-1 accuracy on the search split, as a fraction, of the project's weights,
+    which were fine-tuned or not, counted on `images` images.
+    """
     from qnas.accel.hls.emit.member import Expected
 
     if accuracy is None:

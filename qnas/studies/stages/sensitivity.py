@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qnas._util.serialization import digest, write_json
-from qnas.architecture import EIGHTHS, Architecture, W8Shares
+from qnas.architecture import EIGHTHS, Architecture
 from qnas.space import MATRIX_KINDS
 from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
@@ -29,7 +28,7 @@ def measure_sensitivity(run: Run, progress: Progress, *, budget_s: float = BUDGE
     """Measure the matrices of the first pick that sensitivity.json lacks, until `budget_s` has
     passed; what was measured with other weights or images is dropped."""
     pick = picks(run)[0]
-    every = _all_wide(pick.trial.architecture)
+    every = pick.trial.architecture.with_shares(EIGHTHS)
     content = _content(run, pick.trial.architecture)
     known = read_sensitivity(run.files.sensitivity)
     if known is not None and known.content != content:
@@ -45,7 +44,7 @@ def measure_sensitivity(run: Run, progress: Progress, *, budget_s: float = BUDGE
     for block, kind in missing:
         if time.monotonic() > end:
             break
-        narrow = ~evaluator.wrong(_narrowed(every, block, kind), order, None)
+        narrow = ~evaluator.wrong(every.with_share(block, kind, 0), order, None)
         lost, gained = int((right & ~narrow).sum()), int((narrow & ~right).sum())
         found.append(MatrixSensitivity(block, kind, lost, gained))
     note = f"sensitivity of {len(found)} of {every.depth * len(MATRIX_KINDS)} matrices"
@@ -72,16 +71,3 @@ def _content(run: Run, arch: Architecture) -> str:
 
 def _matrices(arch: Architecture) -> Iterator[tuple[int, str]]:
     return ((block, kind) for block in range(arch.depth) for kind in MATRIX_KINDS)
-
-
-def _all_wide(arch: Architecture) -> Architecture:
-    """`arch` with 8-bit rows in all matrices of its blocks."""
-    wide = W8Shares(*(EIGHTHS for _ in MATRIX_KINDS))
-    return replace(arch, blocks=tuple(replace(block, w8=wide) for block in arch.blocks))
-
-
-def _narrowed(arch: Architecture, index: int, kind: str) -> Architecture:
-    """`arch` with 4-bit rows in one matrix."""
-    blocks = list(arch.blocks)
-    blocks[index] = replace(blocks[index], w8=replace(blocks[index].w8, **{kind: 0}))
-    return replace(arch, blocks=tuple(blocks))

@@ -15,9 +15,6 @@ from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import RunDirectory
 from qnas.studies.search.loop import SECONDS
 
-STAGES = ("train", "search", "export", "verify", "report")
-LOG = "train.jsonl"
-
 
 @dataclass(frozen=True, slots=True)
 class StageState(Value):
@@ -141,7 +138,7 @@ def _search_seconds(run: Run) -> float | None:
 
 def _training(files: RunDirectory, manifest: Manifest) -> str:
     """The last line of the training's log, in words."""
-    log = files.path / LOG
+    log = files.training_log
     lines = log.read_text("utf-8").splitlines() if log.is_file() else []
     epochs = manifest.config.train.epochs
     return f"epoch {len(lines) and _epoch(lines)} of {epochs}" if lines else ""

@@ -18,6 +18,7 @@ from qnas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from qnas.supernet.model import Supernet
+    from qnas.training.source import BatchSource
 
 STAGE = "tune"
 
@@ -56,11 +57,13 @@ def _tune(run: Run, arch: Architecture, progress: Progress) -> None:
         if pick.trial.architecture == arch:
             run.files.pick(pick.name).architecture.unlink(missing_ok=True)
     files.record.unlink(missing_ok=True)
-    start = digest([run.supernet_digest(), recipe, training_source(run).digest])
+    source = training_source(run)
+    images = source.digest
+    start = digest([run.supernet_digest(), recipe, images])
     if not files.begun_with(start):  # a checkpoint of another recipe or supernet cannot be resumed
         shutil.rmtree(files.path, ignore_errors=True)
         write_json(files.start, start)
-    tuned = _trained(run, arch, progress)
+    tuned = _trained(run, arch, source, images, progress)
     found = {
         split: BeforeAfter(*(_accuracy(run, split, net, arch) for net in (run.supernet, tuned)))
         for split in ("search", "report")
@@ -68,7 +71,9 @@ def _tune(run: Run, arch: Architecture, progress: Progress) -> None:
     write_json(files.record, Tuning(run.supernet_digest(), recipe, **found))
 
 
-def _trained(run: Run, arch: Architecture, progress: Progress) -> Supernet:
+def _trained(
+    run: Run, arch: Architecture, source: BatchSource, images: str, progress: Progress
+) -> Supernet:
     from qnas.training.logs import Interval
     from qnas.training.loop import train_supernet
 
@@ -80,12 +85,13 @@ def _trained(run: Run, arch: Architecture, progress: Progress) -> Supernet:
 
     return train_supernet(
         start.space,
-        training_source(run),
+        source,
         recipe=recipe_of(run),
         seed=run.config.seed,
         input_step=start.input_step,
         directory=run.files.tuned(arch.key).path,
         start=start,
+        source_digest=images,
         on_interval=on_interval,
     )
 

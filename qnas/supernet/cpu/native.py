@@ -139,6 +139,7 @@ def multiplies_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(_processor().split()))
 
 
+@functools.cache
 def _processor() -> str:
     """The processor that -march=native detects."""
     try:

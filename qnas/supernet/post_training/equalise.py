@@ -34,8 +34,9 @@ def equalise(supernet: Supernet, samples: Samples) -> Iterator[str]:
     """Scale the channels of the supernet's largest subnet, and `samples` likewise; yields the name
     of each tensor after it is done."""
     arch = supernet.space.largest()
-    for name, parts in consumers(supernet.slice(arch)):
-        if name not in supernet.slice(arch).norms:
+    weights = supernet.slice(arch)
+    for name, parts in consumers(weights):
+        if name not in weights.norms:
             continue  # a quantizer or GELU lies between the scales
         scale = _scale_of_inputs(name, supernet, arch, samples, parts)
         norm = supernet.norm_of(name)

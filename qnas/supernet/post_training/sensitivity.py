@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -37,18 +37,12 @@ def sensitivities(
     found: dict[str, tuple[float, ...]] = {}
     genes = [(index, kind) for index in range(arch.depth) for kind in MATRIX_KINDS]
     for done, (index, kind) in enumerate(genes, start=1):
-        rungs = (_with_share(arch, index, kind, share) for share in SHARES)
+        rungs = (arch.with_share(index, kind, share) for share in SHARES)
         found[f"block{index}.w8_{kind}"] = tuple(
             _divergence(reference, _log_probabilities(supernet, rung, images)) for rung in rungs
         )
         advance(done, len(genes), f"sensitivity of block{index}.{kind}")
     return Divergences(SHARES, found)
-
-
-def _with_share(arch: Architecture, index: int, kind: str, share: int) -> Architecture:
-    blocks = list(arch.blocks)
-    blocks[index] = replace(blocks[index], w8=replace(blocks[index].w8, **{kind: share}))
-    return replace(arch, blocks=tuple(blocks))
 
 
 def _log_probabilities(supernet: Supernet, arch: Architecture, images: Tensor) -> Tensor:

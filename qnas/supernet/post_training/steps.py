@@ -15,16 +15,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from qnas import numerics as num
 from qnas.architecture import Architecture
 from qnas.supernet.post_training.samples import Samples, consumers
 from qnas.supernet.post_training.settings import StepRule
+from qnas.supernet.quantizers import (
+    LEAST_STEP,
+    PERCENTILE,
+    largest_integer,
+    step_by_magnitude,
+)
 from qnas.supernet.weights import GELU_MIN, SubnetWeights
 
 CANDIDATES = 48
 SMALLEST = 0.08  # of the largest step, which clips nothing
-PERCENTILE = 0.999
-LEAST_STEP = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +52,10 @@ class Quantizer:
 
 def quantizer_of(name: str, arch: Architecture) -> Quantizer:
     """The quantizer of the activation `name`."""
-    act_max, (_, pre_gelu) = (
-        num.act_max(arch.activation_bits),
-        num.pre_gelu_bounds(arch.activation_bits),
-    )
+    limit = largest_integer(name, arch.activation_bits)
     if name.endswith(".fc1.in"):
-        return Quantizer(pre_gelu, after=F.gelu)
-    if name.endswith(".fc1"):
-        return Quantizer(2 * act_max, gelu_output=True)
-    return Quantizer(num.NIBBLE_MAX if name.endswith(".k") else act_max)
+        return Quantizer(limit, after=F.gelu)
+    return Quantizer(limit, gelu_output=name.endswith(".fc1"))
 
 
 def log_steps(weights: SubnetWeights, samples: Samples, rule: StepRule) -> dict[str, Tensor]:
@@ -67,7 +65,8 @@ def log_steps(weights: SubnetWeights, samples: Samples, rule: StepRule) -> dict[
     for name in weights.log_steps:
         quantizer, x = quantizer_of(name, weights.architecture), samples[name]
         if rule in ("minmax", "percentile"):
-            step = _by_magnitude(x, quantizer, 1.0 if rule == "minmax" else PERCENTILE)
+            share = 1.0 if rule == "minmax" else PERCENTILE
+            step = step_by_magnitude(x, quantizer.limit, share=share)
         else:
             step = least_error(x, quantizer, importance.get(name))
         found[name] = step.log()
@@ -88,12 +87,6 @@ def least_error(x: Tensor, quantizer: Quantizer, importance: Tensor | None) -> T
 
     best: Tensor = steps[torch.stack([error(step) for step in steps]).argmin()]
     return best.clamp_min(LEAST_STEP)
-
-
-def _by_magnitude(x: Tensor, quantizer: Quantizer, share: float) -> Tensor:
-    values = x.abs().flatten()
-    span = values.kthvalue(max(1, round(share * len(values)))).values
-    return (span / quantizer.limit).clamp_min(LEAST_STEP)
 
 
 def _importance(weights: SubnetWeights, samples: Samples) -> dict[str, Tensor]:

@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from image_reading import ImageError, centre_of, normalised, opened_image, plain_image
+from image_reading import (
+    SUFFIXES,
+    ImageError,
+    centre_of,
+    normalised,
+    opened_image,
+    plain_image,
+)
 from numpy.typing import NDArray
 from qnas_host import HostError
 
 Floats = NDArray[np.float32]
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".webp"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".gif"),
-)
 FRAMES = {b"P5": 1, b"P6": 3}  # channels of a binary PGM or PPM
 MOST_TOKEN = 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from qnas._util.units import ceil_div
 from qnas.accel.device import load_device
@@ -147,7 +148,12 @@ def _dsp(plan: HardwarePlan) -> dict[str, int]:
 
 def is_series7(plan: HardwarePlan) -> bool:
     """Whether the device has DSP48E1s."""
-    return load_device(plan.device).part.lower().startswith("xc7")
+    return _is_series7(plan.device)
+
+
+@cache
+def _is_series7(board: str) -> bool:
+    return load_device(board).part.lower().startswith("xc7")
 
 
 def _formats(plan: HardwarePlan) -> dict[str, int]:
@@ -182,7 +188,8 @@ def widths(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     )
     # What is added to a count before it is cut or compared is at most the lanes of a row.
     count = (most + max(f.tk, f.tt, plan.stream_bits // 64)).bit_length() + 1
-    rows = max(memory_constants(plans)[f"{name.upper()}_ROWS"] for name in BUFFERS)
+    memories = memory_constants(plans)
+    rows = max(memories[f"{name.upper()}_ROWS"] for name in BUFFERS)
     strides = max(value for stage in stages for value in rows_of(stage).values())
     place = f.drain_pairs + 3 * count + max(1, (f.tt - 1).bit_length())
     row = max(rows, strides).bit_length() + 1

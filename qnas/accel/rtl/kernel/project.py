@@ -16,6 +16,7 @@ from qnas.accel.hls.emit.library import library_files
 from qnas.accel.hls.emit.member import Expected, KernelNetwork, weights_of_members
 from qnas.accel.hls.emit.platform import platform_of
 from qnas.accel.hls.emit.project import ProjectFiles, check_labels, check_name
+from qnas.accel.hls.emit.tools import registers as offsets_of
 from qnas.accel.hls.emit.tools import tool_files
 from qnas.accel.plan.multi_network import encode_plans
 from qnas.accel.plan.plan import HardwarePlan
@@ -26,7 +27,6 @@ from qnas.accel.rtl.kernel.sources import TOP, kernel_sources
 from qnas.accel.rtl.kernel.top import bundle
 from qnas.data.preprocessing import Preprocessing
 
-FIRST_ADDRESS, ADDRESS_BYTES, NUMBER_BYTES = 0x10, 12, 8
 SYSTEM_FILES = ("vivado.tcl", "link.cfg")  # as of the HLS project, whose IP has the same ports
 CONTROL = {"CTRL": 0x00, "GIER": 0x04, "IP_IER": 0x08, "IP_ISR": 0x0C}
 
@@ -46,17 +46,15 @@ def registers(plans: Sequence[HardwarePlan], *, card: bool) -> tuple[Register, .
     have names of their own, which PYNQ looks for; of a card one register names its master, which
     XRT looks for."""
     found = [Register(name, f"0x{offset:02x}", 32) for name, offset in CONTROL.items()]
-    offset = FIRST_ADDRESS
-    for index, port in enumerate(plans[0].ports):
-        if card:
-            found.append(Register(port.name, f"0x{offset:02x}", 64, bundle(index)))
+    masters = {port.name: bundle(index) for index, port in enumerate(plans[0].ports)}
+    for name, offsets in offsets_of(plans[0], networks=len(plans)).items():
+        words = [f"0x{offset:02x}" for offset in offsets]
+        if name not in masters:
+            found.append(Register(name, words[0], 32))
+        elif card:
+            found.append(Register(name, words[0], 64, masters[name]))
         else:
-            found.append(Register(f"{port.name}_1", f"0x{offset:02x}", 32))
-            found.append(Register(f"{port.name}_2", f"0x{offset + 4:02x}", 32))
-        offset += ADDRESS_BYTES
-    for name in ("images", "network")[: 1 if len(plans) == 1 else 2]:
-        found.append(Register(name, f"0x{offset:02x}", 32))
-        offset += NUMBER_BYTES
+            found += [Register(f"{name}_{i}", word, 32) for i, word in enumerate(words, start=1)]
     return tuple(found)
 
 

@@ -144,14 +144,8 @@ def with_cycles(row: KernelRow, known: KernelRow) -> KernelRow:
 
 def with_resources(row: KernelRow, found: KernelSynthesis) -> KernelRow:
     """The row with the resources of its kernel."""
-    given = {field.name: getattr(row, field.name) for field in fields(row)}
     totals = {f.name: getattr(found.total, f.name) for f in fields(found.total)}
-    named = {
-        "levels": found.levels,
-        "tools": found.tools,
-        "synthesis": found.digest,
-    }
-    return KernelRow(**given | totals | named)
+    return replace(row, **totals, levels=found.levels, tools=found.tools, synthesis=found.digest)
 
 
 KNOWN = "must hold kernels of qnas.accel.rtl.kernel.grid alone"
