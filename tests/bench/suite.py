@@ -166,6 +166,9 @@ def _published(found: Any) -> Iterator[Line]:
             continue
         ours = f"{x['times_theirs']:.2f} x, modelled ({x['fps_ours']:,} FPS)"
         yield what, ours, f"{x['fps_theirs']:,} FPS, of a board"
+        if x["rtl"]:
+            faster = times(x["rtl"]["fps"], x["fps_theirs"])
+            yield "the same", f"{faster}, simulated as RTL ({x['rtl']['fps']:,} FPS)", ""
 
 
 def _quantize(found: Any) -> Iterator[Line]:

@@ -19,6 +19,7 @@ from tests.bench.unseen import splits
 FOLDER = Path(__file__).resolve().parent
 HEADER = "design,model,clock_mhz,dsp,klut,bram36,fps\n"
 ROWS = "Somebody,DeiT-T,150,1552,185.0,,100.0\nOther,Swin-T,200,2307,209.9,345,148.8\n"
+PAPER = "Quasar-ViT S,searched,150,1552,185.0,401,251.6\n"
 
 
 def _run(name: str, *arguments: str) -> str:
@@ -64,7 +65,7 @@ def test_racing(tmp_path: Path) -> None:
 
 def test_published_designs(tmp_path: Path) -> None:
     data = tmp_path / "designs.csv"
-    data.write_text(HEADER + ROWS)
+    data.write_text(HEADER + ROWS + PAPER)
     _run("published.py", str(data), "--json", str(tmp_path / "out.json"))
     found: list[dict[str, Any]] = json.loads((tmp_path / "out.json").read_text())
     assert [(x["design"], x["w8_share"], x["activation_bits"]) for x in found] == [
@@ -72,6 +73,7 @@ def test_published_designs(tmp_path: Path) -> None:
         ("Somebody", 1.0, 6),
         ("Somebody", 0.5, 6),
         ("Somebody", 0.0, 6),
+        ("Quasar-ViT S", 0.375, 6),
     ]
     keys = {"design", "model", "w8_share", "dsp", "clock_mhz", "fps_theirs", "fps_ours"}
     for x in found:
@@ -79,10 +81,11 @@ def test_published_designs(tmp_path: Path) -> None:
         # Products made in LUTs come on top of what the roof counts, that of the DSPs alone.
         assert x["fits"] and 0 < x["roof_share"] < 1.5 and x["dsp_used"] <= x["dsp"] == 1552
         assert x["fps_ours"] < x["fps_overlapped"]
-    eight, six, _, four = found
+    eight, six, _, four, paper = found
     assert eight["roof_fps"] == pytest.approx(six["roof_fps"] / 2, rel=0.01)
     assert eight["fps_ours"] < six["fps_ours"] < four["fps_ours"]
-    assert (six["aim"], four["aim"]) == (1.4, 2.5)
+    assert (six["aim"], four["aim"], paper["aim"]) == (1.4, 2.5, 1.6)
+    assert paper["rtl"] is None  # not asked for
 
 
 def test_calibration(tmp_path: Path) -> None:
