@@ -6,12 +6,16 @@ import importlib
 import logging
 import sys
 from functools import cache
+from os.path import isfile  # False for a path that cannot be
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from qnas.errors import DependencyError, problem
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar", ".th", ".pkl", ".model")
+# Names of the file of weights in a folder of a model.
+IN_FOLDER = ("model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 HUBS = ("hf-hub:", "hf_hub:", "local-dir:")  # prefixes of names that timm fetches from elsewhere
 MISMATCH = "operator torchvision::"
 # Schemas of torchvision's compiled operators; timm uses neither.
@@ -26,6 +30,11 @@ def is_weights_file(source: str) -> bool:
     model."""
     path = not source.startswith(HUBS) and ("/" in source or source.startswith((".", "~")))
     return path or source.lower().endswith(WEIGHTS)
+
+
+def weights_of_folder(path: Path) -> Path | None:
+    """The file of weights in the folder `path`; None if there is none."""
+    return next((path / name for name in IN_FOLDER if isfile(path / name)), None)
 
 
 def import_timm(module: str = "timm") -> ModuleType:

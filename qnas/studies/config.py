@@ -13,7 +13,7 @@ from typing import Any
 from qnas._util.extensions import is_reference, reference_of, resolve
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, encode
-from qnas._util.timm_support import is_weights_file
+from qnas._util.timm_support import is_weights_file, weights_of_folder
 from qnas.accel.device import RESOURCES, Device, load_device
 from qnas.data.given import GivenImages
 from qnas.data.pixels import PixelConfig
@@ -338,7 +338,8 @@ def resolved(config: Study, folder: Path) -> Study:
             return str(folder / path)
 
     def weights(source: str) -> str:
-        return absolute(str(Path(source).expanduser())) if is_weights_file(source) else source
+        file = is_weights_file(source) or (source and weights_of_folder(folder / source))
+        return absolute(str(Path(source).expanduser())) if file else source
 
     space, data, device, train = config.space, config.data, config.device, config.train
     search = config.search

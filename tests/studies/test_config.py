@@ -119,6 +119,15 @@ def test_a_relative_device_is_looked_up_beside_the_toml(
     assert load_config(path).device == str(tmp_path / "board.toml")
 
 
+def test_a_model_s_folder_needs_no_slash(tmp_path: Path) -> None:
+    folder = tmp_path / "deit_small_patch16_224"
+    path = write(tmp_path, f'pretrained = "{folder.name}"\n' + GOOD)
+    assert load_config(path).pretrained == folder.name  # timm's
+    folder.mkdir()
+    (folder / "pytorch_model.bin").touch()
+    assert load_config(path).pretrained == str(folder)
+
+
 configs = st.builds(
     Study,
     name=st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True),

@@ -19,11 +19,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 
 from qnas._util.safetensors_header import metadata_of
+from qnas._util.timm_support import IN_FOLDER, weights_of_folder
 from qnas.errors import CheckpointError, printable, problem
 from qnas.supernet.pretrained.settings import ALLOWED
 
 SHOWN = 80  # characters of a file's own text that a message quotes
-IN_FOLDER = ("model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 
 # First bytes of files that other programs leave in place of a file of weights, and the remedy.
 IMPOSTORS = (
@@ -59,11 +59,11 @@ def weights_in(path: Path) -> Path:
     """The file of weights at `path`: the file itself, or the one in a folder."""
     if not path.is_dir():
         return path
-    found = [path / name for name in IN_FOLDER if (path / name).is_file()]
-    if not found:
+    found = weights_of_folder(path)
+    if found is None:
         rule = f"must hold one of {', '.join(IN_FOLDER)}"
         raise CheckpointError(problem(str(path), rule, "none of them", "Name the file itself."))
-    return found[0]
+    return found
 
 
 def digest_of(path: Path) -> str:
