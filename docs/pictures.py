@@ -43,6 +43,7 @@ def shoot_run(browser: Any, report: str, dashboard: str, errors: list[str]) -> N
     page.locator("[role=tab][data-tab=parallel]").click()
     page.wait_for_timeout(DRAWN_MS)
     save(page.locator(".stage"), "all_amounts")
+    save(page.locator(".card", has=page.locator("#plot-timeline")), "timeline")
     if dashboard:
         shoot_dashboard(browser, dashboard)
 

@@ -12,14 +12,13 @@ from qnas.studies.report.columns import column_of
 from qnas.studies.report.comparison import ComparedRun, Comparison
 from qnas.studies.report.content import describe
 from qnas.studies.report.html import Plots, render_template
-from qnas.studies.report.style import SERIES, new_figure
+from qnas.studies.report.style import SERIES, WITH_LEGEND, new_figure
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.search.trials import TrialRecord
 
 COLORS = ("#1f6fb2", *SERIES)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 DASH = "\N{EM DASH}"
-MARGIN = {"l": 52, "r": 16, "t": 34, "b": 46}
 
 
 def render_comparison(found: Comparison) -> str:
@@ -55,7 +54,7 @@ def fronts(found: Comparison, *, x: str, y: str) -> go.Figure:
         found.objectives, tuple(trial for run in found.runs for trial in run.front)
     )
     across, up = column_of(combined, x), column_of(combined, y)
-    figure = new_figure(x=across.title, y=up.title, margin=MARGIN)
+    figure = new_figure(x=across.title, y=up.title, margin=WITH_LEGEND)
     for place, run in enumerate(found.runs):
         steps = _steps(run, x=x, y=y)
         figure.add_scatter(
@@ -89,7 +88,7 @@ def fronts(found: Comparison, *, x: str, y: str) -> go.Figure:
 
 def histories(found: Comparison) -> go.Figure:
     """The plot of each study's hypervolume over its evaluated trials, one point per generation."""
-    figure = new_figure(x="evaluated trials", y="hypervolume", margin=MARGIN)
+    figure = new_figure(x="evaluated trials", y="hypervolume", margin=WITH_LEGEND)
     for place, run in enumerate(found.runs):
         generations = sorted({trial.generation for trial in run.records.trials})
         figure.add_scatter(

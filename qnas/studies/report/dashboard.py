@@ -55,6 +55,8 @@ def _fits_line(name: str, value: object) -> bool:
 
 
 def _line(value: object) -> object:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else float(f"{value:.6g}")
     long = isinstance(value, str) and len(value) > LONGEST
     return f"{str(value)[: LONGEST - 3]}..." if long else value
 
@@ -174,7 +176,7 @@ def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
         " a project a pick) are on the page of the history.",
         "",
         "| pick | trial | error | FPS | LUT | DSP | BRAM18 |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for pick in picks:
         amount = pick.trial.predicted.value
@@ -195,14 +197,16 @@ def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
         f"embed {arch.embed_dim}, depth {arch.depth}, {w8_share(arch):.0%} of weights in 8-bit"
         f" rows; {trial.values['error']:.2f} % error on the search split",
         "",
-        "| block | heads | MLP | 8-bit eighths qkv/proj/fc1/fc2 |",
-        "|---|---|---|---|",
+        "Eighths of a matrix's rows in 8 bits, the others in 4:",
+        "",
+        "| block | heads | MLP | qkv | proj | fc1 | fc2 |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for index, block in enumerate(arch.blocks):
         w8 = block.w8
         lines.append(
             f"| {index} | {block.num_heads} | {block.mlp_hidden} |"
-            f" {w8.qkv}/{w8.proj}/{w8.fc1}/{w8.fc2} |"
+            f" {w8.qkv} | {w8.proj} | {w8.fc1} | {w8.fc2} |"
         )
     lines += [
         "",
@@ -210,10 +214,12 @@ def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
         f" {trial.estimate.clock_mhz:g} MHz.",
         "",
         "| resource | used | limit |",
-        "|---|---|---|",
+        "|---|---:|---:|",
     ]
     lines += [
-        f"| {name.upper()} | {amount(name):,.0f} | {limit:,} |" for name, limit in limits.items()
+        f"| {name.upper()} | {amount(name):,.0f} | {limit:,} |"
+        for name, limit in limits.items()
+        if limit
     ]
     return "\n".join(lines) + "\n"
 

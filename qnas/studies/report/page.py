@@ -216,6 +216,8 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         )
         if content.tunings
     ]
+    if content.tunings:
+        tuned.append(("weights of the project", "", cells(lambda p: _weights(content, p))))
     as_rtl = [
         (f"cycles as RTL, {label}", kind, found("rtl", f"{field}_{name}", form="{:,}"))
         for name, label in (("first", "a call's first image"), ("next", "each further image"))
@@ -305,6 +307,12 @@ def _rung(content: ReportContent, pick: Pick, rung: str) -> str:
     if tuning is None:
         return DASH
     return accuracy_text(getattr(tuning.report, rung), content.report_images)
+
+
+def _weights(content: ReportContent, pick: Pick) -> str:
+    """Which weights the pick's project has: the better ones by the search split."""
+    tuning = content.tunings.get(pick.name)
+    return "tuned alone" if tuning and tuning.better else "inherited"
 
 
 def _error(pick: Pick) -> float:

@@ -7,6 +7,7 @@ alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -15,6 +16,7 @@ INK, SOFT, FAINT, GRID = "#1b2430", "#5a6675", "#b4bfcb", "#e8ecf1"
 FRONT, PICKED, MISFIT = "#1f6fb2", "#c44e00", "#d9b8ae"
 SERIES = ("#c44e00", "#007a5c", "#a8467f", "#8a6a00", "#4a4e9e", "#5f6b7a")
 SHADES = [[0.0, "#ffffff"], [0.5, "#a9cbe8"], [1.0, FRONT]]
+WITH_LEGEND = {"l": 52, "r": 14, "t": 34, "b": 46}  # a margin with room for a line of names
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -37,6 +39,19 @@ def counted(number: int, noun: str) -> str:
 def points_of(color: str, size: int) -> dict[str, Any]:
     """Scatter markers with a thin white rim."""
     return {"color": color, "size": size, "line": {"width": 0.5, "color": "white"}}
+
+
+def error_bars(
+    values: Sequence[float], ends: Sequence[tuple[float, float]], **look: Any
+) -> dict[str, Any]:
+    """Bars from the low to the high end of each value's interval, for `error_x` or `error_y`;
+    `look` has further settings of plotly's."""
+    return {
+        "type": "data",
+        "array": [high - value for value, (_, high) in zip(values, ends, strict=True)],
+        "arrayminus": [value - low for value, (low, _) in zip(values, ends, strict=True)],
+        **look,
+    }
 
 
 def new_figure(*, x: str = "", y: str = "", margin: dict[str, int] | None = None) -> go.Figure:

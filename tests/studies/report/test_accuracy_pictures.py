@@ -129,11 +129,17 @@ def test_a_tuned_pick_is_drawn_before_and_after() -> None:
     )
     drawn = tuned(content).data[-1]
     assert list(drawn.y) == pytest.approx([10.0, 6.0]) and drawn.name == "A knee"
+    latency = found.front()[0].amount("latency")
+    assert list(drawn.x) == pytest.approx([latency, latency])  # one candidate: an axis of no length
     low, high = wilson_interval(0.06, 200)
     assert drawn.error_y.array[1] == pytest.approx(100 * high - 6)
     assert drawn.error_y.arrayminus[1] == pytest.approx(6 - 100 * low)
     picture = tuned_picture(content)
     assert picture is not None and "200 images" in picture.caption
+    assert picture.caption.endswith("the tuned weights of knee.")
+    worse = replace(tuning, search=BeforeAfter(0.93, 0.91))
+    kept = tuned_picture(replace(content, tunings={"knee": worse}))
+    assert kept is not None and kept.caption.endswith("keep what they inherit.")
     assert tuned_picture(replace(content, tunings={})) is None
 
 

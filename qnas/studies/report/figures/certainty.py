@@ -8,7 +8,7 @@ from qnas._util.intervals import wilson_interval
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import FRONT, color_of, letter_of, new_figure
+from qnas.studies.report.style import FRONT, color_of, error_bars, letter_of, new_figure
 from qnas.studies.search.trials import TrialRecord
 
 FAINT_BAR = "rgba(31, 111, 178, 0.3)"
@@ -69,17 +69,12 @@ def _points(
 ) -> dict[str, object]:
     errors = [trial.values["error"] for trial in trials]
     ends = [error_interval(error, content.search_images) for error in errors]
+    amounts = [trial.amount(x) for trial in trials]
+    look = {"color": color, "width": 0, "thickness": 1.4}
     found: dict[str, object] = {
-        "x": [trial.amount(x) for trial in trials],
+        "x": amounts,
         "y": errors,
-        "error_y": {
-            "type": "data",
-            "array": [high - error for error, (_, high) in zip(errors, ends, strict=True)],
-            "arrayminus": [error - low for error, (low, _) in zip(errors, ends, strict=True)],
-            "color": color,
-            "width": 0,
-            "thickness": 1.4,
-        },
+        "error_y": error_bars(errors, ends, **look),
         "customdata": [
             f"trial {trial.number}: {error:.2f} % ({low:.2f} to {high:.2f})"
             for trial, error, (low, high) in zip(trials, errors, ends, strict=True)
@@ -88,14 +83,8 @@ def _points(
     }
     ranges = [_ends(trial, x) for trial in trials]
     if any(ranges):
-        found["error_x"] = {
-            "type": "data",
-            "array": [r[1] if r else 0.0 for r in ranges],
-            "arrayminus": [r[0] if r else 0.0 for r in ranges],
-            "color": color,
-            "width": 0,
-            "thickness": 1.4,
-        }
+        known = [r or (a, a) for r, a in zip(ranges, amounts, strict=True)]
+        found["error_x"] = error_bars(amounts, known, **look)
     return found
 
 
@@ -106,8 +95,8 @@ def error_interval(error_percent: float, images: int) -> tuple[float, float]:
 
 
 def _ends(trial: TrialRecord, name: str) -> tuple[float, float] | None:
-    """The distances to the ends of a predicted amount; None if it has no interval."""
+    """The ends of a predicted amount; None if it has no interval."""
     found = trial.predicted.amounts.get(name)
     if found is None or found.low == found.high:
         return None
-    return found.value - found.low, found.high - found.value
+    return found.low, found.high

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from qnas.studies.report.content import ReportContent
-from qnas.studies.report.style import INK, SOFT, color_of, letter_of, new_figure
+from qnas.studies.report.style import INK, SOFT, color_of, error_bars, letter_of, new_figure
 
 LANE = 0.8  # share of a resource's row that the picks' bars fill
 
@@ -52,6 +52,8 @@ def predictions(content: ReportContent) -> go.Figure | None:
         found = [trial.predicted[name] for name in names]
         shares = [100 / content.limits[name] for name in names]
         offset = LANE * ((index + 0.5) / len(picks) - 0.5)
+        values = [f.value * share for f, share in zip(found, shares, strict=True)]
+        ends = [(f.low * share, f.high * share) for f, share in zip(found, shares, strict=True)]
         meta = {"role": "pick", "trial": trial.number, "bars": True}
         lane = {"y": [place + offset for place in range(len(names))], "mode": "markers"}
         figure.add_scatter(
@@ -67,15 +69,8 @@ def predictions(content: ReportContent) -> go.Figure | None:
         )
         figure.add_scatter(
             **lane,
-            x=[f.value * share for f, share in zip(found, shares, strict=True)],
-            error_x={
-                "type": "data",
-                "array": [(f.high - f.value) * s for f, s in zip(found, shares, strict=True)],
-                "arrayminus": [(f.value - f.low) * s for f, s in zip(found, shares, strict=True)],
-                "color": color_of(index),
-                "thickness": 1.6,
-                "width": 5,
-            },
+            x=values,
+            error_x=error_bars(values, ends, color=color_of(index), thickness=1.6, width=5),
             name=f"{letter_of(index)} {label}",
             marker={"color": color_of(index), "size": 9},
             customdata=[f"{f.value:,.0f} ({f.low:,.0f} to {f.high:,.0f})" for f in found],

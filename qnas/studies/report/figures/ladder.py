@@ -9,7 +9,14 @@ import plotly.graph_objects as go
 
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import color_of, counted, letter_of, new_figure
+from qnas.studies.report.style import (
+    WITH_LEGEND,
+    color_of,
+    counted,
+    error_bars,
+    letter_of,
+    new_figure,
+)
 
 RUNGS = {  # key of the accuracy in verification.json, key of its number of images, title
     "floating": ("images", "float"),
@@ -39,9 +46,7 @@ def ladder_picture(content: ReportContent) -> Picture | None:
 def ladder(content: ReportContent) -> go.Figure:
     """The plot of each verified pick's report accuracy by rung, with 95 % intervals."""
     rungs = [r for r in RUNGS if any(r in _rungs(one) for one in _ladders(content).values())]
-    figure = new_figure(
-        y="accuracy on the report split (%)", margin={"l": 52, "r": 14, "t": 34, "b": 46}
-    )
+    figure = new_figure(y="accuracy on the report split (%)", margin=WITH_LEGEND)
     places = list(content.labels().values())
     for index, (trial, names) in enumerate(places):
         found = next((a for n, a in _ladders(content).items() if n in names.split(", ")), None)
@@ -49,16 +54,12 @@ def ladder(content: ReportContent) -> go.Figure:
             continue
         offset = LANE * ((index + 0.5) / len(places) - 0.5)
         points = list(_points(found, rungs))
+        values = [100 * value for _, value, *_ in points]
+        ends = [(100 * low, 100 * high) for _, _, low, high, _ in points]
         figure.add_scatter(
             x=[rungs.index(rung) + offset for rung, *_ in points],
-            y=[100 * value for _, value, *_ in points],
-            error_y={
-                "type": "data",
-                "array": [100 * (high - value) for _, value, _, high, _ in points],
-                "arrayminus": [100 * (value - low) for _, value, low, _, _ in points],
-                "thickness": 1.4,
-                "width": 4,
-            },
+            y=values,
+            error_y=error_bars(values, ends, thickness=1.4, width=4),
             name=f"{letter_of(index)} {names}",
             mode="lines+markers",
             line={"color": color_of(index), "width": 1, "dash": "dot"},

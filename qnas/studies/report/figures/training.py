@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 
 from qnas._util.intervals import wilson_interval
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import FAINT, FRONT, SERIES, new_figure
+from qnas.studies.report.style import FAINT, FRONT, SERIES, WITH_LEGEND, new_figure
 from qnas.studies.run.training_curve import AccuracyPoint, TrainingCurve
 
-MARGIN = {"l": 52, "r": 14, "t": 34, "b": 46}
 MOST_POINTS = 2000  # of the loss; of more, an even selection
 QUANTIZED = "The subnets are fake-quantized."
 FLOAT = (
@@ -73,7 +72,7 @@ def is_wide(curve: TrainingCurve) -> bool:
 def accuracy(points: Sequence[AccuracyPoint]) -> go.Figure:
     """The plot of each subnet's accuracy over the epochs."""
     epochs = [point.epoch for point in points]
-    figure = new_figure(x="epoch", y="accuracy (%)", margin=MARGIN)
+    figure = new_figure(x="epoch", y="accuracy (%)", margin=WITH_LEGEND)
     for name, color in SUBNETS.items():
         values = [getattr(point, name) for point in points]
         ends = [wilson_interval(v, p.images) for v, p in zip(values, points, strict=True)]
