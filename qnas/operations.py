@@ -169,6 +169,12 @@ def network_operations(arch: Architecture) -> tuple[Operation, ...]:
     return tuple(operations)
 
 
+def weight_matrices(arch: Architecture) -> tuple[Gemm, ...]:
+    """The matrix products of `arch` whose left operand is a matrix of weights, in order."""
+    products = (op for op in network_operations(arch) if isinstance(op, Gemm))
+    return tuple(op for op in products if op.left is Tensor.WEIGHTS)
+
+
 def gelu_entries(arch: Architecture) -> int:
     """Entries of GELU's table: 256 for 6-bit activations, 1024 for 8-bit ones.
 

@@ -23,6 +23,11 @@ def plain_number(value: float, *, digits: int = 4) -> str:
     return f"{Decimal(f'{value:.{digits}g}'):,f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Format a number with its noun: "1 pick", "2 picks"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def ceil_div(value: int, by: int) -> int:
     """Smallest integer not below value / by, for by > 0."""
     return -(-value // by)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qnas.cli.address import complete
-from qnas.cli.output import note, result
+from qnas.cli.output import html_option, result, write_page
 from qnas.cli.stage import run_directory, runs_option, trust_option
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @click.argument("studies", metavar="STUDY...", nargs=-1, shell_complete=complete)
 @runs_option
 @click.option("--fps", type=float, multiple=True, help="FPS to compare at; may be repeated.")
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write this page."
-)
+@html_option
 @trust_option
 def command(
     studies: tuple[str, ...],
@@ -41,10 +39,7 @@ def command(
     found = compare([run_directory(text, runs) for text in studies], fps=fps, trust=trust)
     result(lambda: _document(found), lambda: _show(found))
     if html is not None:
-        from qnas._util.serialization import write_atomically
-
-        write_atomically(html, render_comparison(found))
-        note(f"Page: {html}")
+        write_page(html, render_comparison(found))
 
 
 def _document(found: Comparison) -> dict[str, Any]:

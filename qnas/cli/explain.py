@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qnas.cli.address import complete
-from qnas.cli.output import note, result
+from qnas.cli.output import html_option, result, write_page
 from qnas.cli.stage import pick_folder, runs_option
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ TABLE_PARTS = 12
     "--dsp-share", type=float, default=1.0, show_default=True, help="Share of the board's DSPs."
 )
 @runs_option
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write this page."
-)
+@html_option
 def command(
     pick: str | None,
     arch: Path | None,
@@ -52,11 +50,9 @@ def command(
     found = _explained(pick, arch, device, dsp_share, runs)
     result(lambda: _document(found), lambda: _show(found))
     if html is not None:
-        from qnas._util.serialization import write_atomically
         from qnas.studies.report.explain_page import render_explanation
 
-        write_atomically(html, render_explanation(found))
-        note(f"Page: {html}")
+        write_page(html, render_explanation(found))
 
 
 def _document(found: Explanation) -> dict[str, Any]:

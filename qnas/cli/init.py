@@ -43,7 +43,8 @@ def command(
     and channels are read from the files. The space is one that the board can hold.
     """
     from qnas._util.serialization import write_atomically
-    from qnas.studies.starter import look_at, plain_name, starter_study
+    from qnas.studies.sources import plain_name
+    from qnas.studies.starter import look_at, starter_study
 
     images = look_at(data, size=size or 0)
     name = name or plain_name(Path(data.rpartition(":")[2]).expanduser().resolve().stem)

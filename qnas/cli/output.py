@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,6 +91,20 @@ def note(text: str) -> None:
     """Print a line beside the result, such as the path of a written file."""
     if not settings().quiet:
         click.echo(text, err=settings().json)
+
+
+def html_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option --html."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    return click.option("--html", type=file, help="Also write this page.")(function)
+
+
+def write_page(file: Path, page: str) -> None:
+    """Write the page that --html asks for."""
+    from qnas._util.serialization import write_atomically
+
+    write_atomically(file, page)
+    note(f"Page: {file}")
 
 
 def progress() -> ConsoleProgress:

@@ -110,7 +110,7 @@ def _show(run: OpenRun, picked: PickedTrial) -> None:
 
 
 def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
-    from qnas.studies.results.picks import w8_share
+    from qnas.studies.results.network_size import network_size
 
     def row(label: str, cell: Any) -> tuple[str, list[str]]:
         return label, [cell(trial) for trial in trials]
@@ -119,7 +119,7 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
         row("trial", lambda t: str(t.number)),
         row("architecture", lambda t: t.key),
         row("embed dim, depth", lambda t: f"{t.architecture.embed_dim}, {t.architecture.depth}"),
-        row("weights in 8-bit rows", lambda t: f"{w8_share(t.architecture):.1%}"),
+        row("weights in 8-bit rows", lambda t: f"{network_size(t.architecture).w8_share:.1%}"),
         row("error (search split)", lambda t: f"{t.values['error']:.2f} %"),
         row("FPS", lambda t: f"{t.fps:,.0f}"),
         *(

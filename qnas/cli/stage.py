@@ -181,10 +181,8 @@ def opened_study(config: Study, runs: Path, *, stage: str) -> Iterator[tuple[Run
 
     with (
         progress() as shown,
-        writable_run(config, runs=runs, stage=stage) as run,
+        writable_run(config, runs=runs, stage=stage, progress=shown) as run,
     ):
-        for correction in run.corrections:
-            shown.stage("study", correction)
         yield run, shown
 
 

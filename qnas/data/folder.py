@@ -20,6 +20,7 @@ from qnas.data.image_reading import DEEP, SUFFIXES
 from qnas.data.image_set import ImageSet
 from qnas.data.layout import LAYOUT, find_layout, some
 from qnas.data.pixels import PixelConfig
+from qnas.data.splits import spread
 from qnas.errors import ConfigError, printable, problem
 
 HEADERS = 200  # files whose headers are checked
@@ -184,8 +185,8 @@ def _header_remarks(files: ImageFiles) -> Iterator[str]:
     Raises:
         ConfigError: A file cannot be read.
     """
-    count = min(HEADERS, len(files))
-    places = np.linspace(0, len(files) - 1, count).round().astype(int).tolist()
+    places = spread(len(files), HEADERS).tolist()
+    count = len(places)
     headers = dict(zip(places, files.each(places, files.header), strict=True))
     if files.pixels.white and not any(header.mode in DEEP for header in headers.values()):
         yield f"`white` is not used: none of {count:,} files looked at has more than 8 bits."
@@ -199,7 +200,7 @@ def _header_remarks(files: ImageFiles) -> Iterator[str]:
 
 def _dark_remarks(files: ImageFiles) -> Iterator[str]:
     """Remarks on a few decoded files that are almost uniform; damaged files are skipped."""
-    places = np.linspace(0, len(files) - 1, min(DECODED, len(files))).round().astype(int).tolist()
+    places = spread(len(files), DECODED).tolist()
     if max(files.each(places, lambda place: _seen(files, place))) < LEAST_RANGE:
         yield (
             f"All of {len(places)} files looked at, as {printable(str(files.path(places[0])))},"

@@ -17,6 +17,11 @@ Indices = NDArray[np.int64]
 PLENTY = 3  # images of every class in every split: rounding cannot leave a split without any
 
 
+def spread(length: int, most: int) -> Indices:
+    """At most `most` of the indices 0 ... length - 1, spread evenly, the ends among them."""
+    return np.linspace(0, length - 1, min(most, length)).round().astype(np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class SplitConfig(Value):
     """Shares of the images for the search and the report; training gets the rest.

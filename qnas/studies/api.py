@@ -77,9 +77,7 @@ def run(
     config = _study_of(study)
     pool = WorkerPool(workers, storage)
     pool.check()
-    with writable_run(config, runs=Path(runs)) as opened:
-        for correction in opened.corrections:
-            progress.stage("study", correction)
+    with writable_run(config, runs=Path(runs), progress=progress) as opened:
         for stage in _stages(opened, until, pool, callbacks, progress):
             stage()
     return open_run(opened.files.path, trust=True)  # the study was given by the caller
@@ -127,7 +125,8 @@ def tune(
         VerificationError: The C++ differs from the integer reference.
     """
     refuse_while_loading("qnas.tune")
-    with writable_run(_study_of(study), runs=Path(runs), stage="tune") as opened:
+    given = _study_of(study)
+    with writable_run(given, runs=Path(runs), stage="tune", progress=progress) as opened:
         pipeline.tune(opened, picks=picks, progress=progress)
     return open_run(opened.files.path, trust=True)
 
@@ -225,7 +224,7 @@ def quantize(
     )
     pool = WorkerPool(workers)
     pool.check()
-    with writable_run(config, runs=Path(runs)) as opened:
+    with writable_run(config, runs=Path(runs), progress=progress) as opened:
         pipeline.run_all(opened, pool=pool, rtl=rtl, progress=progress)
     return open_run(opened.files.path, trust=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -43,6 +44,12 @@ def stem_of(source: SpaceSource | DeviceSource) -> str:
     the stem of its TOML file."""
     name = source if isinstance(source, str) else source.name
     return name.rsplit(":", 1)[-1] if is_reference(name) else Path(name).stem
+
+
+def plain_name(text: str, otherwise: str = "mine") -> str:
+    """`text` as a name of a study: letters, digits, '_', '-' and '.', at most 60 of them, with none
+    of the last three at its ends; `otherwise` if nothing is left."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._-")[:60] or otherwise
 
 
 def check_known(key: str, name: str, names: Sequence[str]) -> None:

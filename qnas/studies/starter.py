@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from qnas._util.serialization import decode, encode
 from qnas.data import PixelConfig, check_data_name, load_data, peek_data
 from qnas.data.files import ImageFiles
+from qnas.data.splits import spread
 from qnas.errors import ConfigError, printable, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study, resolved
@@ -155,7 +153,7 @@ def _files(source: str, root: Path, size: int) -> Images:
     found = load_data(f"folder:{root}", size=32, channels=3, pixels=PixelConfig())
     files = found.images
     assert isinstance(files, ImageFiles)
-    places = np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files))).round().astype(int)
+    places = spread(len(files), LOOKED_AT)
     headers = list(files.each(places.tolist(), files.header))
     sides = sorted(min(header.width, header.height) for header in headers)
     median = sides[len(sides) // 2]
@@ -230,12 +228,6 @@ def _placed(source: str, folder: Path) -> str:
     path = Path(text).expanduser().resolve()
     inside = path.is_relative_to(folder.resolve())
     return f"{kind}:{path.relative_to(folder.resolve()) if inside else path}"
-
-
-def plain_name(text: str) -> str:
-    """A study's name from a folder's: letters, digits, '_', '-' and '.', beginning with none of the
-    last two."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-")[:60] or "mine"
 
 
 def _text(images: Images, study: Study, found: Feasibility, folder: Path) -> str:

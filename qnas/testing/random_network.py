@@ -9,7 +9,7 @@ from qnas.architecture import Architecture
 from qnas.integer.network import IntegerNetwork
 from qnas.integer.parameters import MatrixParams, NormParams, SoftmaxParams
 from qnas.numerics import fixed_row
-from qnas.operations import Epilogue, Gemm, LayerNorm, Softmax, Tensor, network_operations
+from qnas.operations import Epilogue, Gemm, LayerNorm, Softmax, network_operations, weight_matrices
 
 
 def _target(epilogue: Epilogue, bits: int) -> int:
@@ -31,11 +31,7 @@ def random_network(arch: Architecture, seed: int) -> IntegerNetwork:
     """Make a network of valid random parameters, which are equal for equal (arch, seed)."""
     rng = np.random.default_rng(seed)
     operations = network_operations(arch)
-    matrices = {
-        op.name: _matrix(op, arch.activation_bits, rng)
-        for op in operations
-        if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS
-    }
+    matrices = {op.name: _matrix(op, arch.activation_bits, rng) for op in weight_matrices(arch)}
     fc1 = [op for op in operations if isinstance(op, Gemm) and op.epilogue is Epilogue.GELU]
     limit = num.act_max(arch.activation_bits)
     shape = (arch.num_tokens, arch.embed_dim)

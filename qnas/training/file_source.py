@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from qnas._util.timm_support import import_timm
 from qnas.data.files import ImageFiles
+from qnas.data.splits import spread
 from qnas.errors import ConfigError, problem
 from qnas.training.augmentation import seeded
 from qnas.training.recipe import Recipe
@@ -61,7 +62,7 @@ class FileSource:
         return len(self.files)
 
     def calibration(self, count: int) -> Tensor:
-        places = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)
+        places = spread(len(self), count)
         return torch.from_numpy(self.files[places])
 
     def batches(self, plan: BatchPlan) -> Iterator[Batch]:

@@ -34,7 +34,7 @@ from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.hls.emit.project import emit_project
 from qnas.architecture import Architecture
 from qnas.data import ImageSet, load_data
-from qnas.data.splits import Splits
+from qnas.data.splits import Splits, spread
 from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.space import SearchSpace
 from qnas.studies.run.own_model import POST_TRAINING, TRAIN, TUNE
@@ -85,7 +85,7 @@ class Setting:
     def images(self, split: str, most: int) -> tuple[np.ndarray, np.ndarray]:
         """At most `most` images of a split, spread evenly over it, and their labels."""
         indices = getattr(self.splits, split)
-        places = np.linspace(0, len(indices) - 1, min(most, len(indices))).round().astype(int)
+        places = spread(len(indices), most)
         images, labels = self.data.subset(indices[places])
         return images[:], labels
 

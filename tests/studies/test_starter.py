@@ -11,7 +11,8 @@ from PIL import Image
 
 from qnas.cli.main import cli
 from qnas.studies.config import load_config
-from qnas.studies.starter import look_at, plain_name
+from qnas.studies.sources import plain_name
+from qnas.studies.starter import look_at
 
 
 def qnas(*arguments: str | Path) -> Result:

@@ -8,7 +8,7 @@ from qnas.space import MATRIX_KINDS
 from qnas.studies.report.columns import columns_of
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.style import color_of, letter_of
-from qnas.studies.results.picks import w8_share
+from qnas.studies.results.network_size import network_size
 from qnas.studies.search.trials import TrialRecord
 
 
@@ -64,7 +64,7 @@ def _trial(trial: TrialRecord, names: list[str], place: int) -> dict[str, Any]:
         "fits": trial.feasible,
         "key": architecture.key,
         "embed": architecture.embed_dim,
-        "wide": round(w8_share(architecture), 4),
+        "wide": round(network_size(architecture).w8_share, 4),
         "dsp_share": trial.proposal.dsp_share,
         "values": [trial.amount(name) for name in names],
         "blocks": [

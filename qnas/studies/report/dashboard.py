@@ -24,7 +24,8 @@ from qnas.errors import DependencyError, problem
 from qnas.studies.optuna_internals import attach_to_finished, live_trial
 from qnas.studies.report.content import figures_content
 from qnas.studies.results.front import StudyRecords
-from qnas.studies.results.picks import Pick, choose, w8_share
+from qnas.studies.results.network_size import network_size
+from qnas.studies.results.picks import Pick, choose
 from qnas.studies.search.trials import REASON, TrialRecord
 from qnas.studies.storage.read_only_copy import PICKS
 from qnas.studies.storage.stoppable import name_metrics
@@ -194,8 +195,8 @@ def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
     arch, amount = trial.architecture, trial.predicted.value
     lines = [
         f"### {arch.key}",
-        f"embed {arch.embed_dim}, depth {arch.depth}, {w8_share(arch):.0%} of weights in 8-bit"
-        f" rows; {trial.values['error']:.2f} % error on the search split",
+        f"embed {arch.embed_dim}, depth {arch.depth}, {network_size(arch).w8_share:.0%} of weights"
+        f" in 8-bit rows; {trial.values['error']:.2f} % error on the search split",
         "",
         "Eighths of a matrix's rows in 8 bits, the others in 4:",
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ class Plots:
 
         if legend and figure.layout.showlegend:
             entries = legend_of(figure)
-            figure.update_layout(showlegend=False, margin={"t": 14})
+            figure = copy(figure).update_layout(showlegend=False, margin={"t": 14})
             return str(legend_html(entries)) + self.html(figure, name)
         self._count += 1
         text: str = to_html(

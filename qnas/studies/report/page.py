@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from qnas._util.intervals import accuracy_text
 from qnas.accel.folding_search.search import best_plan
 from qnas.studies.progress import duration
-from qnas.studies.report import pictures
 from qnas.studies.report.candidates import candidates
 from qnas.studies.report.columns import column_of
 from qnas.studies.report.content import ReportContent
@@ -20,12 +19,13 @@ from qnas.studies.report.explanation import Explanation, explain
 from qnas.studies.report.figures import device, search
 from qnas.studies.report.figures.front import front_3d, pair, parallel
 from qnas.studies.report.html import Plots, render_template, script_json
+from qnas.studies.report.pictures import Pictures
 from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.report.thumbnails import WrongImages, read_wrong_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.network_size import NetworkSize, network_size
-from qnas.studies.results.picks import Pick, missed, w8_share
+from qnas.studies.results.picks import Pick, missed
 from qnas.studies.run.predictions import predictions_of
 from qnas.studies.run.sensitivity import read_sensitivity
 from qnas.studies.run.training_curve import training_curve
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 DASH = "\N{EM DASH}"
 
 
-def render(content: ReportContent) -> str:
+def render(content: ReportContent, drawn: Pictures | None = None) -> str:
     """Render the page. It contains plotly.js (about 5 MB) once, with the first plot of the page:
-    the plots are rendered in the page's order."""
-    plots, records = Plots(), content.records
+    the plots are rendered in the page's order. `drawn` are the pictures, if they are there."""
+    plots, records, drawn = Plots(), content.records, drawn or Pictures.of(content)
     genes = importances(records.objectives, records.distinct())
     return render_template(
         "page.html.j2",
@@ -50,19 +50,19 @@ def render(content: ReportContent) -> str:
         study=script_json(candidates(content)),
         labels=_labels(content),
         rows=pick_rows(content),
-        accuracy=plots.cards(pictures.of_accuracy(content)),
-        networks=plots.cards(pictures.of_networks(content)),
+        accuracy=plots.cards(drawn.accuracy),
+        networks=plots.cards(drawn.networks),
         pair=plots.html(_bare(pair(content, **_first_axes(records.objectives))), "pair"),
         solid=plots.later(_bare(front_3d(content)), "solid") if len(records.objectives) > 2 else "",
         parallel=plots.later(_bare(parallel(content)), "parallel"),
-        training=plots.cards(pictures.of_training(content)),
+        training=plots.cards(drawn.training),
         best=plots.html(search.best_error(records), "best"),
         volume=plots.html(search.hypervolumes(records), "volume"),
         genes=plots.html(search.gene_importance(records, genes)) if genes else "",
         explained=[(column_of(records, i.objective).label, i.explained) for i in genes],
         resources=plots.html(device.resources(content), "resources"),
         predictions=_predictions(content, plots),
-        hardware=plots.cards(pictures.of_hardware(content.explained)),
+        hardware=plots.cards(drawn.hardware),
         front=len(records.front()),
     )
 
@@ -234,7 +234,7 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
             "",
             cells(lambda p: f"{_network(p).weight_kilobytes:,.1f}, {_network(p).mean_bits:.2f}"),
         ),
-        ("weights in 8-bit rows", "", cells(lambda p: f"{w8_share(p.trial.architecture):.1%}")),
+        ("weights in 8-bit rows", "", cells(lambda p: f"{_network(p).w8_share:.1%}")),
         ("error on the search split", "measured", cells(lambda p: f"{_error(p):.2f} %")),
         *tuned,
         ("accuracy, fake-quantized", "measured", accuracy("fake_quant", "images")),

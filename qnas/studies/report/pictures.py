@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.explanation import Explanation
 from qnas.studies.report.figures.bits import bits_picture
@@ -17,24 +21,34 @@ from qnas.studies.report.figures.tuned import tuned_picture
 from qnas.studies.report.picture import Picture
 
 
-def of_accuracy(content: ReportContent) -> list[Picture]:
-    """The pictures of the picks' accuracies."""
-    return _present(
-        ladder_picture(content),
-        confusion_picture(content),
-        tuned_picture(content),
-        certainty_picture(content),
-    )
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The pictures of a report, by section: of the picks' accuracies, of the picked networks, of
+    the training, and of one plan."""
 
+    accuracy: list[Picture]
+    networks: list[Picture]
+    training: list[Picture]
+    hardware: list[Picture]
 
-def of_networks(content: ReportContent) -> list[Picture]:
-    """The pictures of the picked networks."""
-    return _present(bits_picture(content), sensitivity_picture(content.sensitivity))
+    @classmethod
+    def of(cls, content: ReportContent) -> Pictures:
+        """Draw those that `content` suffices for."""
+        return cls(
+            accuracy=_present(
+                ladder_picture(content),
+                confusion_picture(content),
+                tuned_picture(content),
+                certainty_picture(content),
+            ),
+            networks=_present(bits_picture(content), sensitivity_picture(content.sensitivity)),
+            training=training_pictures(content.curve) if content.curve else [],
+            hardware=of_hardware(content.explained),
+        )
 
-
-def of_training(content: ReportContent) -> list[Picture]:
-    """The pictures of the training."""
-    return training_pictures(content.curve) if content.curve else []
+    def __iter__(self) -> Iterator[Picture]:
+        """All of them, in the report's order."""
+        return chain(self.accuracy, self.networks, self.training, self.hardware)
 
 
 def of_hardware(explained: Explanation | None) -> list[Picture]:
@@ -44,16 +58,6 @@ def of_hardware(explained: Explanation | None) -> list[Picture]:
     return _present(
         timeline_picture(explained), foldings_picture(explained), boards_picture(explained)
     )
-
-
-def every_picture(content: ReportContent) -> list[Picture]:
-    """All of them, in the report's order."""
-    return [
-        *of_accuracy(content),
-        *of_networks(content),
-        *of_training(content),
-        *of_hardware(content.explained),
-    ]
 
 
 def _present(*found: Picture | None) -> list[Picture]:

@@ -9,14 +9,14 @@ import plotly.graph_objects as go
 from qnas.errors import DependencyError, ToolMissingError, problem
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.figures import device, front, search
-from qnas.studies.report.pictures import every_picture
+from qnas.studies.report.pictures import Pictures
 from qnas.studies.results.importance import importances
 
 WIDTH_PX, HEIGHT_PX, SCALE = 900, 560, 2
 
 
-def figures_of(content: ReportContent) -> dict[str, go.Figure]:
-    """Every figure of the report, by the name of its PNG file."""
+def figures_of(content: ReportContent, drawn: Pictures) -> dict[str, go.Figure]:
+    """Every figure of the report and its pictures, by the name of its PNG file."""
     records = content.records
     names = records.objectives
     found = {
@@ -34,10 +34,10 @@ def figures_of(content: ReportContent) -> dict[str, go.Figure]:
     found["resources"] = device.resources(content)
     if predictions := device.predictions(content):
         found["predictions"] = predictions
-    return found | {picture.name: picture.figure for picture in every_picture(content)}
+    return found | {picture.name: picture.figure for picture in drawn}
 
 
-def write_images(content: ReportContent, folder: Path) -> list[Path]:
+def write_images(content: ReportContent, drawn: Pictures, folder: Path) -> list[Path]:
     """Write every figure to `folder`, on a white background; return the files.
 
     Raises DependencyError without kaleido, ToolMissingError if kaleido finds no working Chromium.
@@ -45,7 +45,7 @@ def write_images(content: ReportContent, folder: Path) -> list[Path]:
     _need_kaleido()
     from plotly import io
 
-    found = figures_of(content)
+    found = figures_of(content, drawn)
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.png" for name in found]
     for figure in found.values():

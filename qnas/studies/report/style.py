@@ -31,11 +31,6 @@ def letter_of(index: int) -> str:
     return chr(ord("A") + place) + (str(turn) if turn else "")
 
 
-def counted(number: int, noun: str) -> str:
-    """Format a number with its noun: "1 pick", "2 picks"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def points_of(color: str, size: int) -> dict[str, Any]:
     """Scatter markers with a thin white rim."""
     return {"color": color, "size": size, "line": {"width": 0.5, "color": "white"}}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qnas._util.serialization import Value, read_value
 from qnas.data.image_set import Images
+from qnas.data.splits import spread
 from qnas.studies.run.predictions import Predictions
 
 MOST_IMAGES = 24
@@ -48,7 +49,7 @@ def wrong_images(
         most: The largest number of images.
     """
     wrong = predictions.wrong
-    places = np.linspace(0, len(wrong) - 1, min(most, len(wrong))).round().astype(int)
+    places = spread(len(wrong), most)
     found = (
         WrongImage(
             int(predictions.images[place]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qnas.architecture import Architecture
-from qnas.operations import Gemm, Tensor, network_operations
+from qnas.operations import Gemm, network_operations, weight_matrices
 
 NARROW, WIDE = 4, 8  # bits of a row's weights
 
@@ -19,13 +19,23 @@ class NetworkSize:
             the class token in it.
         macs: Multiplications of one image in all matrix products, those of attention included.
         weights: Weights of the matrices.
-        weight_bits: Bits of these weights.
+        wide: Those of them in 8-bit rows.
     """
 
     parameters: int
     macs: int
     weights: int
-    weight_bits: int
+    wide: int
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of the matrices' weights."""
+        return WIDE * self.wide + NARROW * (self.weights - self.wide)
+
+    @property
+    def w8_share(self) -> float:
+        """Share of the weights in 8-bit rows."""
+        return self.wide / self.weights
 
     @property
     def weight_kilobytes(self) -> float:
@@ -41,14 +51,13 @@ class NetworkSize:
 def network_size(architecture: Architecture) -> NetworkSize:
     """Count the parameters and operations of a network from its operations."""
     products = [op for op in network_operations(architecture) if isinstance(op, Gemm)]
-    matrices = [op for op in products if op.left is Tensor.WEIGHTS]
+    matrices = weight_matrices(architecture)
     weights = sum(m.rows * m.inner for m in matrices)
-    wide = sum(m.w8_rows * m.inner for m in matrices)
     norms = 2 * architecture.depth + 1  # a gain and an offset for each channel
     others = (2 * norms + architecture.num_tokens) * architecture.embed_dim
     return NetworkSize(
         parameters=weights + sum(m.rows for m in matrices) + others,
         macs=sum(op.rows * op.tokens * op.inner for op in products),
         weights=weights,
-        weight_bits=WIDE * wide + NARROW * (weights - wide),
+        wide=sum(m.w8_rows * m.inner for m in matrices),
     )

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qnas._util.serialization import Value
-from qnas.architecture import Architecture
-from qnas.operations import Gemm, Tensor, network_operations
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.search.trials import TrialRecord
 
@@ -63,16 +61,6 @@ def missed(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[MissedTar
     fastest = max(records.front(), key=lambda trial: trial.fps)
     found = fastest.fps, fastest.values["error"], fastest.architecture.key
     return tuple(MissedTarget(target, *found) for target in fps_targets if target > fastest.fps)
-
-
-def w8_share(architecture: Architecture) -> float:
-    """Share of the weights in 8-bit rows."""
-    matrices = [
-        op
-        for op in network_operations(architecture)
-        if isinstance(op, Gemm) and op.left == Tensor.WEIGHTS
-    ]
-    return sum(m.w8_rows * m.inner for m in matrices) / sum(m.rows * m.inner for m in matrices)
 
 
 def _merit(trial: TrialRecord) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from qnas._util.units import plain_number
+from qnas._util.units import counted, plain_number
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.cost.prediction import AMOUNTS
 from qnas.errors import CapacityError, ConfigError, UnknownNameError, nearest, problem
@@ -84,7 +84,7 @@ def select_candidate(records: StudyRecords, requirements: Requirements) -> Selec
 
 def _sieve(fitting: int, keeping: int, front: int, requirements: Requirements) -> list[str]:
     """Sentences on how many candidates each step left."""
-    found = [f"{_count(fitting, 'distinct candidate')} of the study fit the device."]
+    found = [f"{counted(fitting, 'distinct candidate')} of the study fit the device."]
     if limits := _limits_text(requirements):
         found.append(f"{keeping:,} of them keep {limits}.")
     return [*found, f"{front:,} of those are on the front: no other is as good in every objective."]
@@ -208,7 +208,3 @@ def _shown(name: str) -> str:
     if name in units:
         return units[name]
     return name.upper() if name in AMOUNTS else f"{name} ({objective_info(name).unit})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -29,13 +29,13 @@ def removable(run: Path, *, cache: bool = False) -> tuple[Removable, ...]:
     Nothing that a later stage reads is listed: no weights, trials, projects or measurements.
     """
     found = [
-        Removable(path, what, _bytes(path))
+        Removable(path, what, size_bytes(path))
         for path, what in _of_run(RunDirectory(run))
         if _is(path)
     ]
     if cache and user_cache().is_dir():
         cached = user_cache()
-        found.append(Removable(cached, "compiled helpers of all runs", _bytes(cached)))
+        found.append(Removable(cached, "compiled helpers of all runs", size_bytes(cached)))
     return tuple(found)
 
 
@@ -50,7 +50,7 @@ def remove(run: Path, found: tuple[Removable, ...]) -> None:
 
 
 def _of_run(files: RunDirectory) -> Iterator[tuple[Path, str]]:
-    if all(path.exists() for path in files.supernet):
+    if files.trained:
         yield files.path / CHECKPOINT, "checkpoint of a finished training"
     for record in sorted(files.path.glob("tuned/*/tuning.json")):
         yield record.parent / CHECKPOINT, "checkpoint of a finished fine-tuning"
@@ -66,8 +66,8 @@ def _is(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def _bytes(path: Path) -> int:
-    """Bytes of a file, or of the files below a folder; a link counts as itself."""
+def size_bytes(path: Path) -> int:
+    """Bytes of a file, or of the files below a folder; each link counts as itself."""
     if path.is_symlink() or path.is_file():
         return path.lstat().st_size
     return sum(one.lstat().st_size for one in path.rglob("*") if not one.is_dir())

@@ -39,18 +39,18 @@ class _Found:
         return others or self.lost_of("report") is not None
 
 
-def take_over(run: Run) -> Manifest:
-    """The manifest of `run` after corrections of its study and its data, written by the caller.
+def take_over(run: Run) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest of `run` after corrections of its study and its data, written by the caller, and
+    sentences on the corrections.
 
-    Results that are no longer true are removed: exported projects, or an empty study. Sentences on
-    the corrections are in `run.corrections`.
+    Results that are no longer true are removed: exported projects, or an empty study.
 
     Raises ConfigError for a change that an existing result depends on, with both values.
     """
     old, fresh = read_manifest(run.files.manifest), run.make_manifest()
     found = _find(run, old, fresh)
     refuse_any((one for one in found.changes if _has_results(run, one)), run.files.path)
-    run.corrections = tuple(_notes(found))
+    notes = tuple(_notes(found))
     stages = {name: dict(facts) for name, facts in old.stages.items()}
     if any(change.stage == "search" for change in found.changes):
         run.files.journal.unlink(missing_ok=True)  # it has no trial
@@ -64,7 +64,7 @@ def take_over(run: Run) -> Manifest:
         training[IMAGES_CHANGED] = "; ".join(told)
     if training:
         stages["train"] = training
-    return replace(fresh, versions=old.versions, stages=stages)
+    return replace(fresh, versions=old.versions, stages=stages), notes
 
 
 def keep_membership(run: Run) -> None:

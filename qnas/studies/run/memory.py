@@ -16,9 +16,10 @@ Measured beside it, as the growth of the resident memory on the processor (MiB):
 from __future__ import annotations
 
 from qnas.data import DataHeader
-from qnas.operations import Gemm, Tensor, network_operations
+from qnas.operations import Gemm, network_operations
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
+from qnas.studies.results.network_size import network_size
 
 MIB = 2**20
 LIBRARIES_MIB = 95
@@ -34,12 +35,11 @@ def training_mib(config: Study, space: SearchSpace) -> float:
     """MiB of a training process, without its images: libraries, weights and activations."""
     recipe, largest = config.train, space.largest()
     products = [op for op in network_operations(largest) if isinstance(op, Gemm)]
-    weights = sum(op.rows * op.inner for op in products if op.left == Tensor.WEIGHTS)
     values = sum(op.tokens * (op.rows + op.inner) for op in products)
     per_weight = BYTES_PER_WEIGHT + (BYTES_OF_AVERAGE if recipe.ema_decay else 0)
     images = -(-recipe.batch_size // recipe.accumulate)
     kept = CHECKPOINTED if recipe.checkpoint_activations else 1.0
-    total = per_weight * weights + kept * BYTES_PER_VALUE * values * images
+    total = per_weight * network_size(largest).weights + kept * BYTES_PER_VALUE * values * images
     return LIBRARIES_MIB + total / MIB
 
 

@@ -14,6 +14,7 @@ from qnas.data.image_set import ImageSet
 from qnas.errors import ConfigError, problem
 from qnas.objectives.registry import use_recorded
 from qnas.studies.config import Study
+from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.changes import changes, refuse_any
 from qnas.studies.run.corrections import keep_membership, take_over
 from qnas.studies.run.data_check import check_fit, check_warm_start, inspect_data
@@ -24,10 +25,20 @@ from qnas.studies.run.recipe_check import check_recipe
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import RunDirectory, sweep
 
+_SILENT = Silent()
+
 
 @contextmanager
-def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run") -> Iterator[Run]:
+def writable_run(
+    config: Study,
+    *,
+    runs: Path = Path("runs"),
+    stage: str = "run",
+    progress: Progress = _SILENT,
+) -> Iterator[Run]:
     """Open the run of `config` under `runs` for writing, locked for this process.
+
+    `progress` is told of every correction of the study or its data that the run takes over.
 
     The stages that begin a run ("run" and "train") create the run if it is absent.
 
@@ -54,11 +65,13 @@ def writable_run(config: Study, *, runs: Path = Path("runs"), stage: str = "run"
     with run.files.locked():
         sweep(run.files)
         existing = run.files.manifest.exists()
-        manifest = take_over(run) if existing else run.make_manifest()
+        manifest, corrections = take_over(run) if existing else (run.make_manifest(), ())
         if isinstance(config.data, ImageSet) and not run.files.images.exists():
             write_images(run.files.images, config.data)
         write_json(run.files.manifest, manifest)
         keep_membership(run)
+        for correction in corrections:
+            progress.stage("study", correction)
         yield run
 
 

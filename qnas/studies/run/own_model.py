@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 
 from qnas._util.timm_support import is_weights_file
@@ -11,7 +10,7 @@ from qnas.data.pixels import PixelConfig
 from qnas.studies.config import Study, resolved
 from qnas.studies.run.pretrained import pretrained_of
 from qnas.studies.sections import SearchConfig, TuneConfig, require
-from qnas.studies.sources import DataSource, DeviceSource, stem_of
+from qnas.studies.sources import DataSource, DeviceSource, plain_name, stem_of
 from qnas.supernet.post_training.settings import PostTraining
 from qnas.training.recipe import Recipe
 
@@ -54,7 +53,7 @@ def study_of_model(
     stem = _stem(model)
     begun = resolved(
         Study(
-            name or f"{stem}_{_plain(stem_of(device))}",
+            name or f"{stem}_{plain_name(stem_of(device))}",
             space="digits",  # until the model is read
             data=data,
             device=device,
@@ -87,9 +86,4 @@ def study_of_model(
 def _stem(model: str) -> str:
     """A plain name for a model: of its file or folder, or timm's."""
     path = Path(model.rstrip("/")) if is_weights_file(model) else None
-    return _plain((path.stem or path.resolve().name) if path else model)
-
-
-def _plain(text: str) -> str:
-    """`text` with every character that is not allowed in a folder's name replaced."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._-")[:60] or "model"
+    return plain_name((path.stem or path.resolve().name) if path else model, "model")

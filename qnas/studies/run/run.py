@@ -18,7 +18,7 @@ from qnas.data import load_data
 from qnas.data.files import ImageFiles
 from qnas.data.given import GivenImages, read_images
 from qnas.data.image_set import Images, ImageSet
-from qnas.data.splits import Splits
+from qnas.data.splits import Splits, spread
 from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
@@ -56,7 +56,6 @@ class Run:
     ) -> None:
         self.config, self.read_only, self.trust = config, read_only, trust
         self.files = RunDirectory(directory)
-        self.corrections: tuple[str, ...] = ()  # what was taken over from a corrected study
         self._records: StudyRecords | None = None
 
     @cached_property
@@ -232,13 +231,12 @@ class Run:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """At most `at_most` images of a split, spread evenly over it, with labels, in memory."""
         indices = getattr(self.splits, name)
-        places = np.linspace(0, len(indices) - 1, min(at_most, len(indices))).round().astype(int)
-        images, labels = self.images.subset(indices[places])
+        images, labels = self.images.subset(indices[spread(len(indices), at_most)])
         return images[:], labels
 
     def trained(self) -> bool:
         """Whether the supernet is trained."""
-        return all(path.exists() for path in self.files.supernet)
+        return self.files.trained
 
     def supernet_digest(self) -> str:
         """SHA-256 of the trained weights."""

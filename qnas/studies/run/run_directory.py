@@ -148,6 +148,11 @@ class RunDirectory:
         return self.path / "supernet.safetensors", self.path / "supernet.json"
 
     @property
+    def trained(self) -> bool:
+        """Whether the supernet is trained."""
+        return all(path.exists() for path in self.supernet)
+
+    @property
     def checkpoint(self) -> Path:
         """The state of a training that is not complete."""
         return self.path / "checkpoint.safetensors"

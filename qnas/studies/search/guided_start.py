@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qnas.accel.cost.breakdown import kind_of
 from qnas.architecture import EIGHTHS
-from qnas.operations import Gemm, Tensor, network_operations
+from qnas.operations import weight_matrices
 from qnas.space import SearchSpace
 from qnas.studies.search.genome import DSP_SHARE, Genome
 from qnas.studies.search.sampler import Params
 
 if TYPE_CHECKING:
     from qnas.supernet.post_training.sensitivity import Divergences
-
-PARTS = {"q": "qkv", "k": "qkv", "v": "qkv"}
 
 
 def guided_start(genome: Genome, found: Divergences, *, count: int) -> list[Params]:
@@ -72,9 +71,9 @@ def _cost(
 def _products(space: SearchSpace) -> dict[str, int]:
     """Multiplications of each gene's matrices, of the largest subnet."""
     found: dict[str, int] = {}
-    for op in network_operations(space.largest()):
-        if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS and op.name.startswith("block"):
-            block, part = op.name.split(".")
-            gene = f"{block}.w8_{PARTS.get(part, part)}"
+    for op in weight_matrices(space.largest()):
+        block, dot, _ = op.name.partition(".")
+        if dot:
+            gene = f"{block}.w8_{kind_of(op.name)}"
             found[gene] = found.get(gene, 0) + op.rows * op.inner * op.tokens
     return found

@@ -54,10 +54,12 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     Needs `search`, which may still be running.
     """
     from qnas.studies.report.page import render
+    from qnas.studies.report.pictures import Pictures
 
     _measure(run, progress)
     content = report_content(run)
-    page = render(content)
+    drawn = Pictures.of(content)
+    page = render(content, drawn)
     known = run.files.report.read_text("utf-8") if run.files.report.exists() else ""
     progress.stage("report", "report.html is up to date" if page == known else "report.html")
     if page != known:
@@ -65,7 +67,7 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     if png:
         from qnas.studies.report.png import write_images
 
-        files = write_images(content, run.files.figures)
+        files = write_images(content, drawn, run.files.figures)
         progress.stage("report", f"{len(files)} figures")
 
 

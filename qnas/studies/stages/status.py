@@ -8,6 +8,7 @@ from pathlib import Path
 from qnas._util.serialization import Value, read_value
 from qnas.errors import CapacityError, CheckpointError, ConfigError, StageOrderError
 from qnas.studies.results.picks import choose
+from qnas.studies.run.cleaning import size_bytes
 from qnas.studies.run.manifest import Manifest, read_manifest
 from qnas.studies.run.opening import read_run
 from qnas.studies.run.outcome import Summary
@@ -83,7 +84,7 @@ def status(directory: Path) -> RunStatus:
     trials, best_error, wanted, seconds, remark = _searched(directory)
     exported = sorted(path.parent.name for path in files.picks.glob("*/architecture.json"))
     verified = [name for name in exported if files.pick(name).verification.exists()]
-    trained = all(path.exists() for path in files.supernet)
+    trained = files.trained
     of = manifest.config.search.trials
     searched = files.front.exists() and trained
     all_exported = searched and bool(wanted) and set(wanted) <= set(exported)
@@ -176,8 +177,3 @@ def _missed(files: RunDirectory) -> str:
     except CheckpointError:
         return "summary.json is damaged"
     return ", ".join(f"{one.target:,} FPS is missed" for one in missed)
-
-
-def size_bytes(folder: Path) -> int:
-    """Bytes of the files below `folder`, each link counted as itself."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())

@@ -6,7 +6,8 @@ from typing import Any
 
 from qnas._util.serialization import decode, write_json
 from qnas.accel.cost.estimate import RESOURCES
-from qnas.studies.results.picks import Pick, w8_share
+from qnas.studies.results.network_size import network_size
+from qnas.studies.results.picks import Pick
 from qnas.studies.run.outcome import (
     AccuracyLadder,
     Check,
@@ -58,7 +59,7 @@ def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
     return PickSummary(
         name=pick.name,
         key=architecture.key,
-        w8_share=w8_share(architecture),
+        w8_share=network_size(architecture).w8_share,
         accuracy=decode(AccuracyLadder, found["accuracy"], subject="accuracy"),
         cycles=round(predicted.value("cycles")),
         cycles_first=round(predicted.value("cycles")) + pick.trial.estimate.start_cycles,

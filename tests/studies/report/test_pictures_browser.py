@@ -17,7 +17,7 @@ from qnas.studies.report.content import ReportContent
 from qnas.studies.report.explain_page import render_explanation
 from qnas.studies.report.explanation import Explanation, explain
 from qnas.studies.report.page import render
-from qnas.studies.report.pictures import every_picture
+from qnas.studies.report.pictures import Pictures
 from qnas.studies.report.thumbnails import WrongImage, data_uri
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
@@ -132,7 +132,7 @@ def test_every_picture_is_drawn_whole_and_legible(
         assert page.evaluate(FAULTS) == []
         if name == "report":
             drawn = set(page.evaluate(DRAWN))
-            pictures = every_picture(content)
+            pictures = list(Pictures.of(content))
             assert {picture.name for picture in pictures} <= drawn and len(pictures) >= 11
             body = page.locator("main").inner_text()
             assert all(" ".join(p.caption.split()) in " ".join(body.split()) for p in pictures)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from qnas.studies.report.content import ReportContent
+from qnas.studies.report.pictures import Pictures
 from qnas.studies.report.png import HEIGHT_PX, SCALE, WIDTH_PX, figures_of, write_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
@@ -24,7 +25,9 @@ def content(tmp_path: Path) -> ReportContent:
 
 
 def test_every_figure_has_a_name_of_its_own(content: ReportContent) -> None:
-    assert {"front_error_latency", "front_3d", "resources"} <= figures_of(content).keys()
+    assert {"front_error_latency", "front_3d", "resources"} <= figures_of(
+        content, Pictures.of(content)
+    ).keys()
 
 
 @pytest.mark.slow
@@ -34,8 +37,8 @@ def test_every_figure_becomes_a_picture_with_something_on_it(
     pytest.importorskip("kaleido", reason="needs the extra png")
     if installed() is None:
         pytest.skip("needs a Chromium: apt-get install chromium")
-    files = write_images(content, tmp_path / "figures")
-    assert {file.stem for file in files} == figures_of(content).keys()
+    files = write_images(content, Pictures.of(content), tmp_path / "figures")
+    assert {file.stem for file in files} == figures_of(content, Pictures.of(content)).keys()
     for file in files:
         with Image.open(file) as image:
             assert image.size == (SCALE * WIDTH_PX, SCALE * HEIGHT_PX)

@@ -14,7 +14,8 @@ from qnas.accel.cost.prediction import Prediction
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError
 from qnas.studies.results.front import StudyRecords, front_csv
-from qnas.studies.results.picks import choose, missed, w8_share
+from qnas.studies.results.network_size import network_size
+from qnas.studies.results.picks import choose, missed
 from qnas.studies.search.genome import Proposal
 from qnas.studies.search.trials import TrialRecord, read_records
 from tests.studies.analytic import GENOME, OBJECTIVES, SPACE, search
@@ -131,6 +132,6 @@ def test_front_csv_has_a_row_a_pareto_trial_and_exact_numbers(tmp_path: Path) ->
 
 
 def test_the_share_of_8_bit_weights_of_the_corners() -> None:
-    assert w8_share(SPACE.largest()) == 1
-    smallest = w8_share(SPACE.smallest())  # stem and head stay 8-bit
+    assert network_size(SPACE.largest()).w8_share == 1
+    smallest = network_size(SPACE.smallest()).w8_share  # stem and head stay 8-bit
     assert 0 < smallest < 0.5

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from qnas._util.units import counted
+from qnas.accel.cost.breakdown import kind_of
 from qnas.architecture import Architecture
-from qnas.operations import Gemm, Tensor, network_operations
+from qnas.operations import weight_matrices
 from qnas.space import MATRIX_KINDS
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import SHADES, color_of, counted, letter_of, new_figure
+from qnas.studies.report.style import SHADES, color_of, letter_of, new_figure
 
 NARROW, WIDE = 4, 8  # bits of a row's weights
 GAP = 0.03  # between two picks, as a share of the figure
@@ -24,10 +26,10 @@ def mean_bits(architecture: Architecture) -> list[list[float]]:
     whole rows as in the hardware.
     """
     rows: dict[tuple[int, str], tuple[int, int]] = {}
-    for op in network_operations(architecture):
-        if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS and "." in op.name:
-            block, name = op.name.removeprefix("block").split(".")
-            key = int(block), "qkv" if name in "qkv" else name
+    for op in weight_matrices(architecture):
+        block, dot, _ = op.name.removeprefix("block").partition(".")
+        if dot:
+            key = int(block), kind_of(op.name)
             wide, every = rows.get(key, (0, 0))
             rows[key] = wide + op.w8_rows, every + op.rows
     shares = {key: wide / every for key, (wide, every) in rows.items()}

@@ -7,12 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from qnas._util.units import counted
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.picture import Picture
 from qnas.studies.report.style import (
     WITH_LEGEND,
     color_of,
-    counted,
     error_bars,
     letter_of,
     new_figure,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from qnas._util.units import counted
 from qnas.studies.report.columns import Column, column_of
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.figures.certainty import error_interval
@@ -14,7 +15,6 @@ from qnas.studies.report.style import (
     FAINT,
     WITH_LEGEND,
     color_of,
-    counted,
     error_bars,
     letter_of,
     new_figure,
