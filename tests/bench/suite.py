@@ -179,6 +179,14 @@ def _quantize(found: Any) -> Iterator[Line]:
             yield f"{name}: {label}", f"{rung['top1']:.2%} of {rung['images']:,}", beside
 
 
+def _widths(found: Any) -> Iterator[Line]:
+    for row in found["rows"]:
+        subnet = f"{row['subnet']}, {row['state']}, {row['activation_bits']}-bit activations"
+        for label, (mean, low, high) in row["lost"].items():
+            beside = f"all rows in 8 bits: {row['accuracy']['all 8']:.2%} of {row['images']:,}"
+            yield f"points lost, {label}: {subnet}", f"{mean:.2f} [{low:.2f}, {high:.2f}]", beside
+
+
 def _worth(found: Any) -> Iterator[Line]:
     for name, x in found["approaches"].items():
         yield f"{name}: share of the box", _interval(x["hypervolume"]), f"of {found['run']}"
@@ -299,6 +307,12 @@ SUITE = (
         "Does searching the width of rows pay?",
         *("--epochs 40 --seeds 3 --trials 200", "--epochs 1 --seeds 1 --trials 8 --images 60"),
         _worth,
+    ),
+    Benchmark(
+        "widths",
+        "What does the width of rows cost a trained supernet?",
+        *("--epochs 40", "--epochs 1 --images 60"),
+        _widths,
     ),
     Benchmark(
         "ranking",

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from optuna.trial import FrozenTrial
 from racing import trained
 from scipy.stats import t as student
 
@@ -44,9 +45,10 @@ from qnas.pareto import Box, hypervolume, nondominated
 from qnas.space import Choice, Gene, SearchSpace
 from qnas.studies.open_run import OpenRun, open_run
 from qnas.studies.progress import Silent
-from qnas.studies.search.evaluation import Evaluator
+from qnas.studies.search.evaluation import Evaluate, Evaluator
 from qnas.studies.search.genome import Genome
 from qnas.studies.search.loop import SearchLoop
+from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.trials import TrialRecord, read_records
 from qnas.studies.sections import SearchConfig
 from qnas.studies.storage.journal import open_study
@@ -115,27 +117,43 @@ def approaches(space: SearchSpace) -> dict[str, tuple[Any, str]]:
 class Searches:
     """Searches on one run; every subnet is evaluated once on each split."""
 
-    def __init__(self, run: OpenRun, *, images: int) -> None:
-        self.run = run
-        splits = (run.loaded_subset(name, at_most=images) for name in ("search", "report"))
-        self.search, self.report = (AccuracyEvaluator(run.supernet, *split) for split in splits)
+    def __init__(
+        self, run: OpenRun, search: SearchConfig, *, images: int, report_images: int
+    ) -> None:
+        self.run, self.config = run, search
+        splits = {"search": images, "report": report_images}
+        self.search, self.report = (
+            AccuracyEvaluator(run.supernet, *run.loaded_subset(name, at_most=most))
+            for name, most in splits.items()
+        )
 
-    def front(self, space: Any, sampler: str, *, seed: int, trials: int) -> Front:
-        genome = Genome(space, (1.0,))
-        config = SearchConfig(
-            trials=trials, population=min(50, trials), dsp_shares=(1.0,), sampler=sampler
-        )
+    def front(self, space: Any, sampler: str, *, seed: int) -> Front:
+        genome, config = Genome(space, (1.0,)), replace(self.config, sampler=sampler)
+        error = ErrorObjective(self.search)
         evaluator = Evaluator(
-            (ErrorObjective(self.search), LatencyObjective()),
-            self._plan,
-            self.run.limits,
-            predictor=self.run.predictor,
+            (error, LatencyObjective()), self._plan, self.run.limits, predictor=self.run.predictor
         )
+
+        def race(earlier: Sequence[FrozenTrial]) -> Evaluate:
+            rivals = Race.against(earlier, error.images, error=0, signs=(1, 1))
+            return RacingEvaluator(evaluator, error, rivals)
+
         with TemporaryDirectory() as folder:
             study = open_study(Path(folder) / "a", name="worth", directions=["minimize"] * 2)
-            SearchLoop(study, genome, config, seed, evaluator, Silent()).run()
+            racing = race if config.racing else None
+            SearchLoop(study, genome, config, seed, evaluator, Silent(), race=racing).run()
             trials_found = read_records(study, genome, OBJECTIVES)
-        return self._front([trial for trial in trials_found if trial.feasible])
+        return self._front([trial for trial in trials_found if trial.feasible and trial.values])
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "run": self.run.config.name,
+            "trials": self.config.trials,
+            "population": self.config.population,
+            "racing": self.config.racing,
+            "search_images": len(self.search),
+            "images": len(self.report),
+        }
 
     def _plan(self, arch: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
         return best_plan(arch, self.run.device, share, predictor=self.run.predictor)
@@ -219,32 +237,38 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=130, help="Of digits, without a run.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=300, help="Evaluations of each search.")
-    parser.add_argument("--images", type=int, default=4000, help="At most, of each split.")
+    parser.add_argument("--population", type=int, default=50, help="Of a generation, at most.")
+    parser.add_argument("--images", type=int, default=4000, help="At most, of the search split.")
+    parser.add_argument("--report-images", type=int, default=4000, help="At most.")
+    parser.add_argument("--racing", action="store_true", help="As in a study; the front is exact.")
     parser.add_argument("--only", nargs="+", help="Names of approaches beside rows.")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
         path = arguments.run or trained(None, Path(folder), arguments.epochs).files.path
-        searches = Searches(open_run(path), images=arguments.images)
+        config = SearchConfig(
+            trials=arguments.trials,
+            population=min(arguments.population, arguments.trials),
+            dsp_shares=(1.0,),
+            racing=arguments.racing,
+        )
+        searches = Searches(
+            open_run(path), config, images=arguments.images, report_images=arguments.report_images
+        )
     chosen = approaches(searches.run.space)
     if arguments.only:
         chosen = {k: v for k, v in chosen.items() if k in (ROWS, *arguments.only)}
     fronts: dict[str, list[Front]] = {name: [] for name in chosen}
     for seed in range(arguments.seeds):
         for name, (space, sampler) in chosen.items():
-            found = searches.front(space, sampler, seed=seed, trials=arguments.trials)
+            found = searches.front(space, sampler, seed=seed)
             fronts[name].append(found)
             print(f"seed {seed}, {name}: {len(found.latency_ms)} members", flush=True)
-    result = {
-        "run": searches.run.config.name,
-        "trials": arguments.trials,
-        "images": len(searches.report),
-        **summary(fronts),
-    }
+        result = searches.facts() | {"seeds": seed + 1} | summary(fronts)
+        if arguments.json:  # after each seed: a search that is cut short has figures
+            write_json(arguments.json, result)
     show(result)
-    if arguments.json:
-        write_json(arguments.json, result)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def row_steps(weight: Tensor, input_power: Tensor, bounds: tuple[int, int]) -> T
     low, high = bounds
     peak = weight.abs().amax(dim=1).clamp_min(MIN_DEVIATION)
     best, least = peak / high, torch.full_like(peak, torch.inf)
-    for ratio in torch.linspace(SMALLEST[bounds], 1.0, CANDIDATES):
+    for ratio in torch.linspace(SMALLEST.get(bounds, SMALLEST[W4]), 1.0, CANDIDATES):
         step = ratio * peak / high
         grid = (weight / step[:, None]).round().clamp(low, high) * step[:, None]
         error = (grid - weight).square() @ input_power
