@@ -22,20 +22,16 @@ from qnas.architecture import Architecture
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 from qnas.studies.report.content import ReportContent, figures_content
 from qnas.studies.report.figures import device, front, search
-from qnas.studies.report.figures.bits import bits
-from qnas.studies.report.figures.boards import boards, on_boards
+from qnas.studies.report.figures.bits import bits, sensitivity
+from qnas.studies.report.figures.boards import boards, foldings, on_boards
 from qnas.studies.report.figures.certainty import certainty
-from qnas.studies.report.figures.confusion import confusion
-from qnas.studies.report.figures.foldings import foldings
-from qnas.studies.report.figures.ladder import ladder
-from qnas.studies.report.figures.sensitivity import sensitivity
+from qnas.studies.report.figures.ladder import confusion, ladder
 from qnas.studies.report.figures.timeline import gantt
 from qnas.studies.report.figures.training import accuracy, loss
 from qnas.studies.report.thumbnails import read_wrong_images
 from qnas.studies.results.importance import LEAST, importances
-from qnas.studies.run.predictions import predictions_of
+from qnas.studies.run.predictions import predictions_of, read_sensitivity
 from qnas.studies.run.run import Run
-from qnas.studies.run.sensitivity import read_sensitivity
 from qnas.studies.run.training_curve import training_curve
 from qnas.studies.stages.verify import verifications
 

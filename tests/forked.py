@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PARTS = (
-    *("qnas.cli.main", "qnas.cli.stages", "qnas.cli.tune", "qnas.studies.stages.pipeline"),
+    *("qnas.cli.main", "qnas.cli.stages", "qnas.studies.stages.pipeline"),
     *("qnas.training.loop", "qnas.studies.report.page", "qnas.objectives.accuracy"),
     *("qnas.accel.hls.analysis.timing", "qnas.accel.hls.emit.project", "qnas.cli.console"),
 )

@@ -35,7 +35,7 @@ from qnas.data.arrays import load_numpy
 from qnas.data.idx import read_idx
 from qnas.data.pixels import PixelConfig
 from qnas.errors import QnasError
-from qnas.integer.file import load_integer, save_integer
+from qnas.integer.network import load_integer, save_integer
 from qnas.spaces import load_space
 from qnas.studies.config import load_config
 from qnas.studies.report.explanation import explain_architecture

@@ -80,11 +80,14 @@ class Inputs:
 
 def _check_inputs(config: Study, data: bool | None) -> Inputs:
     """Check weights and data; ConfigError for faulty ones."""
-    from qnas.studies.run.data_check import check_warm_start
-    from qnas.studies.run.memory import images_mib, training_mib
+    from qnas.studies.run.checks import (
+        check_recipe,
+        check_warm_start,
+        images_mib,
+        recipe_remarks,
+        training_mib,
+    )
     from qnas.studies.run.pretrained import check_weights, other_pixels
-    from qnas.studies.run.recipe_check import check_recipe
-    from qnas.studies.run.remarks import recipe_remarks
 
     space = config.search_space()
     check_warm_start(config, space)
@@ -163,7 +166,7 @@ def _subnet(subnet: ReferenceSubnet) -> dict[str, Any]:
 def _data(config: Study, *, every_image: bool) -> tuple[DataHeader | None, tuple[str, ...]]:
     """Facts of the data, and remarks on them; ConfigError for faulty data."""
     from qnas.cli.output import progress
-    from qnas.studies.run.data_check import inspect_data, read_data
+    from qnas.studies.run.checks import inspect_data, read_data
 
     space = config.search_space()
     found = inspect_data(config, space)

@@ -44,7 +44,7 @@ COMMANDS = (
 )
 # Commands that share a module. Every other command is the function `command` of its own module.
 SHARED = {
-    **dict.fromkeys(("run", "train", "search", "report", "export", "verify"), "stages"),
+    **dict.fromkeys(("run", "train", "search", "report", "export", "verify", "tune"), "stages"),
     **dict.fromkeys(("list", "status", "clean"), "runs"),
     **dict.fromkeys(("spaces", "objectives", "devices"), "names"),
     **dict.fromkeys(("measurements", "synth"), "measurements"),

@@ -68,7 +68,7 @@ def command(
     """
     from dataclasses import replace
 
-    from qnas.studies.run.own_model import POST_TRAINING, SEARCH, TUNE, study_of_model
+    from qnas.studies.run.pretrained import POST_TRAINING, SEARCH, TUNE, study_of_model
     from qnas.studies.stages import pipeline as stages
     from qnas.studies.workers.pool import WorkerPool
 

@@ -12,7 +12,7 @@ from qnas.cli.output import note, result
 from qnas.cli.stage import run_directory, runs_option
 
 if TYPE_CHECKING:
-    from qnas.studies.run.cleaning import Removable
+    from qnas.studies.run.kept_files import Removable
     from qnas.studies.stages.status import RunStatus
 
 MIB = 2**20
@@ -112,7 +112,7 @@ def clean(study: str, runs: Path, cache: bool, yes: bool) -> None:
     STUDY is a run such as runs/NAME, or a study whose run is in --runs. Weights, trials, projects,
     measurements and the checkpoint of an unfinished training stay.
     """
-    from qnas.studies.run.cleaning import removable, remove
+    from qnas.studies.run.kept_files import removable, remove
     from qnas.studies.run.opening import readable_config
 
     directory = run_directory(study, runs)

@@ -1,13 +1,15 @@
-"""The commands of a run's stages: `qnas run`, `train`, `search`, `report`, `export`, `verify`."""
+"""The commands of a run's stages: `qnas run`, `train`, `search`, `report`, `export`, `verify`,
+`tune`."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from qnas.cli.output import note, progress, settings
+from qnas.cli.output import note, progress, result, settings
 from qnas.cli.stage import (
     check_targets,
     opened,
@@ -20,6 +22,10 @@ from qnas.cli.stage import (
     target,
     verify_and_show,
 )
+from qnas.errors import VerificationError
+
+if TYPE_CHECKING:
+    from qnas.studies.run.run import Run
 
 
 @study_command
@@ -201,3 +207,38 @@ def verify(
                     show_probes(run)
 
         verify_and_show(run, simulate)
+
+
+@study_command
+@click.option("--pick", "picks", multiple=True, help="Pick to tune; may be repeated. [all]")
+def tune(
+    study: str, changes: tuple[str, ...], runs: Path, trust: bool, picks: tuple[str, ...]
+) -> None:
+    """Fine-tune the subnet of each pick of STUDY; export and verify the better weights.
+
+    STUDY may also be a run, or one pick of a run, such as runs/NAME/knee.
+
+    The recipe is the table [tune] of STUDY, or [train] without one. The search split decides
+    whether a pick keeps its inherited or its tuned weights; the printed accuracies are of the
+    report split. Needs `qnas search`; resumes an interrupted tuning.
+    """
+    aim = target(study, runs, changes, trust=trust, accept=("study", "run", "pick"))
+    picks = (*picks, *filter(None, (aim.address.pick,)))
+    with opened(aim, stage="tune") as (run, shown):
+        from qnas.studies.stages import pipeline as stages
+
+        try:
+            stages.tune(run, picks=picks, progress=shown)
+        except VerificationError:
+            _show_tuning(run)
+            raise
+        _show_tuning(run)
+
+
+def _show_tuning(run: Run) -> None:
+    from qnas._util.serialization import read_json
+    from qnas.cli.console import printer, tuning_table
+
+    summary = read_json(run.files.summary)
+    result(lambda: summary, lambda: printer().print(tuning_table(summary["picks"])))
+    note(f"Files: {run.files.path}")

@@ -16,9 +16,8 @@ from qnas.data.array_pixels import check_levels
 from qnas.data.arrays import load_numpy, peek_numpy
 from qnas.data.digits import load_digits, peek_digits
 from qnas.data.folder import class_names, load_folder
-from qnas.data.header import DataHeader
 from qnas.data.idx import load_fashion_mnist, load_idx, peek_fashion_mnist, peek_idx
-from qnas.data.image_set import Images, ImageSet
+from qnas.data.image_set import DataHeader, Images, ImageSet
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, QnasError, UnknownNameError, nearest, printable, problem
 

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.data.array_pixels import Axes, as_images, channel_axes, transposed
-from qnas.data.header import DataHeader
-from qnas.data.image_set import ImageSet
+from qnas.data.image_set import DataHeader, ImageSet
 from qnas.data.labels import Labels, check_classes, class_numbers, from_zero
+from qnas.data.layout import TEST, TRAIN, VALIDATION
 from qnas.data.opening import check_memory
 from qnas.data.pixels import PixelConfig
-from qnas.data.split_names import TEST, TRAIN, VALIDATION
 from qnas.errors import ConfigError, problem
 
 FLOAT_BYTES = 4

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qnas.data.header import DataHeader
-from qnas.data.image_set import ImageSet
+from qnas.data.image_set import DataHeader, ImageSet
 from qnas.data.pixels import PixelConfig
 
 CLASS_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)

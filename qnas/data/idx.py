@@ -23,11 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnas.data.array_parts import ArrayData, ArrayPart
-from qnas.data.header import DataHeader
-from qnas.data.image_set import ImageSet
+from qnas.data.image_set import DataHeader, ImageSet
+from qnas.data.layout import TEST, TRAIN, VALIDATION, split_of
 from qnas.data.opening import check_memory, open_data
 from qnas.data.pixels import PixelConfig
-from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
 from qnas.errors import ConfigError, printable, problem
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # the path in Debian's package

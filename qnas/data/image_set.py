@@ -12,10 +12,35 @@ from numpy.typing import NDArray
 from qnas._util.field_types import normalise_fields
 from qnas.architecture import MOST
 from qnas.data.files import ImageFiles
-from qnas.data.header import DataHeader
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, problem
 from qnas.numerics import act_max
+
+
+@dataclass(frozen=True, slots=True)
+class DataHeader:
+    """Facts about a data set.
+
+    Attributes:
+        name: Name of the data set.
+        shape: (n, C, H, W) of all images.
+        class_counts: Images of each class that are not held out.
+        held_out: Number of images, at the end, for the report.
+        validation: Number of images, before those, for the search.
+        remarks: Sentences for the user.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    class_counts: tuple[int, ...]
+    held_out: int = 0
+    validation: int = 0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_counts)
 
 
 class Images(Protocol):

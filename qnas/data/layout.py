@@ -1,4 +1,5 @@
-"""Layout of a data set: which folders are splits and which are classes, by name and content."""
+"""Layout of a data set: which folders are splits and which are classes, by name and content; usual
+names of splits, also of arrays and files."""
 
 from __future__ import annotations
 
@@ -8,8 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.data.class_folder import subfolders
-from qnas.data.split_names import TEST, TRAIN, VALIDATION, split_of
 from qnas.errors import ConfigError, printable, problem
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation", "t10k"), TEST),
+}
+
+
+def split_of(name: str) -> str:
+    """Return TRAIN, VALIDATION or TEST, or "" if `name` is not a split's.
+
+    Case, punctuation and a final "set" are ignored: `Training_Set` is TRAIN.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.casefold())
+    return _NAMES.get(plain.removesuffix("set"), "")
+
 
 LAYOUT = "Lay it out as train/CLASS/IMAGE and val/CLASS/IMAGE."
 NAMED = 4

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
-from qnas.data.header import DataHeader
+from qnas.data.image_set import DataHeader
 from qnas.errors import ConfigError, problem
 
 Indices = NDArray[np.int64]

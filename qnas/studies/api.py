@@ -19,7 +19,7 @@ from qnas.studies.config import Study, load_config, resolved
 from qnas.studies.open_run import OpenRun, open_run
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.opening import writable_run
-from qnas.studies.run.own_model import POST_TRAINING, SEARCH, TUNE, study_of_model
+from qnas.studies.run.pretrained import POST_TRAINING, SEARCH, TUNE, study_of_model
 from qnas.studies.run.run import Run
 from qnas.studies.search.loop import Callback
 from qnas.studies.sections import SearchConfig, TuneConfig

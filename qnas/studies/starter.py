@@ -20,7 +20,7 @@ from qnas.data.splits import spread
 from qnas.errors import ConfigError, printable, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study, resolved
-from qnas.studies.run.data_check import inspect_data
+from qnas.studies.run.checks import inspect_data
 from qnas.studies.run.feasibility import Feasibility, assess
 
 SIZES = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224)  # of images made from files

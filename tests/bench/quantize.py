@@ -37,7 +37,7 @@ from qnas.data import ImageSet, load_data
 from qnas.data.splits import Splits, spread
 from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.space import SearchSpace
-from qnas.studies.run.own_model import POST_TRAINING, TRAIN, TUNE
+from qnas.studies.run.pretrained import POST_TRAINING, TRAIN, TUNE
 from qnas.supernet.export.integer import to_integer
 from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet

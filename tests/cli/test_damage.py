@@ -23,7 +23,7 @@ from qnas.cli.main import cli
 from qnas.data import ImageSet
 from qnas.errors import ConfigError
 from qnas.spaces import load_space
-from qnas.studies.run.data_check import check_fit
+from qnas.studies.run.checks import check_fit
 from qnas.studies.run.outcome import AccuracyLadder
 from tests.accel.projects import change
 from tests.cli.tiny_study import qnas, study

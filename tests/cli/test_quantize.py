@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from qnas.cli.main import cli
 from qnas.studies import writable_run
 from qnas.studies.open_run import open_run
-from qnas.studies.run.own_model import SEARCH, study_of_model
+from qnas.studies.run.pretrained import SEARCH, study_of_model
 from qnas.studies.stages import pipeline as stages
 from tests.supernet.pretrained.vits import vit
 from tests.tiny import digits

@@ -11,7 +11,7 @@ from safetensors.numpy import load, save
 
 from qnas._util.safetensors_header import metadata_of
 from qnas.errors import CheckpointError
-from qnas.integer.file import load_integer, save_integer
+from qnas.integer.network import load_integer, save_integer
 from qnas.testing.random_network import random_network
 from tests.tiny import TINY, digits
 

@@ -1,4 +1,5 @@
-"""The amounts by which candidates are plotted and filtered: objectives, then amounts of plans."""
+"""The amounts by which candidates are plotted and filtered, and the candidates as JSON for the
+page's script."""
 
 from __future__ import annotations
 
@@ -10,7 +11,11 @@ from typing import Any
 from qnas.accel.cost.prediction import AMOUNTS
 from qnas.objectives.base import Direction
 from qnas.objectives.registry import objective_info
+from qnas.space import MATRIX_KINDS
+from qnas.studies.report.content import ReportContent
+from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.network_size import network_size
 from qnas.studies.search.trials import TrialRecord
 
 LOG_SPAN = 15.0  # ratio of largest to smallest value from which an axis is logarithmic
@@ -74,3 +79,65 @@ def _short(tick: float) -> str:
         if tick >= size:
             return f"{tick / size:g}{prefix}"
     return f"{tick:g}"
+
+
+def candidates(content: ReportContent) -> dict[str, Any]:
+    """Columns, limits, picks and every distinct candidate; a candidate's `values` are in the order
+    of the columns, its `blocks` have heads, hidden width and eighths of 8-bit rows by matrix."""
+    records, columns = content.records, columns_of(content.records)
+    box, own = records.box(), records.objectives
+    places = {trial.number: place for place, trial in enumerate(records.trials, start=1)}
+    return {
+        "file": content.study,
+        "objectives": list(own),
+        "axes": [own[min(1, len(own) - 1)], own[0]],  # initial horizontal and vertical axis
+        "budgets": [column.name for column in columns if column.name != "fps" or "fps" in own],
+        "box": {"best": box.best, "worst": box.worst},
+        "generations": sorted({trial.generation for trial in records.trials}),
+        "evaluated": len(records.trials),
+        "columns": [
+            {
+                "name": column.name,
+                "label": column.label,
+                "unit": column.unit,
+                "direction": column.direction,
+                "title": column.title,
+                "axis": column.axis,
+            }
+            for column in columns
+        ],
+        "limits": {name: limit for name, limit in content.limits.items() if limit},
+        "matrices": list(MATRIX_KINDS),
+        "picks": [
+            {
+                "trial": trial.number,
+                "names": names,
+                "letter": letter_of(index),
+                "color": color_of(index),
+            }
+            for index, (trial, names) in enumerate(content.labels().values())
+        ],
+        "trials": [
+            _trial(trial, [column.name for column in columns], places[trial.number])
+            for trial in records.distinct()
+        ],
+    }
+
+
+def _trial(trial: TrialRecord, names: list[str], place: int) -> dict[str, Any]:
+    architecture = trial.architecture
+    return {
+        "number": trial.number,
+        "place": place,
+        "generation": trial.generation,
+        "fits": trial.feasible,
+        "key": architecture.key,
+        "embed": architecture.embed_dim,
+        "wide": round(network_size(architecture).w8_share, 4),
+        "dsp_share": trial.proposal.dsp_share,
+        "values": [trial.amount(name) for name in names],
+        "blocks": [
+            [block.num_heads, block.mlp_hidden, *(getattr(block.w8, m) for m in MATRIX_KINDS)]
+            for block in architecture.blocks
+        ],
+    }

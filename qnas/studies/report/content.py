@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from qnas.accel.calibration.file import Calibration
     from qnas.studies.report.explanation import Explanation
     from qnas.studies.report.thumbnails import WrongImage
-    from qnas.studies.run.predictions import Predictions
+    from qnas.studies.run.predictions import Predictions, Sensitivity
     from qnas.studies.run.run import Run
-    from qnas.studies.run.sensitivity import Sensitivity
     from qnas.studies.run.training_curve import TrainingCurve
 
 

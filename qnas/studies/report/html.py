@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from markupsafe import Markup
 
-    from qnas.studies.report.picture import Picture
+    from qnas.studies.report.style import Picture
 
 
 def render_template(name: str, **content: Any) -> str:

@@ -12,8 +12,7 @@ import plotly.graph_objects as go
 from qnas._util.intervals import accuracy_text
 from qnas.accel.folding_search.search import best_plan
 from qnas.studies.progress import duration
-from qnas.studies.report.candidates import candidates
-from qnas.studies.report.columns import column_of
+from qnas.studies.report.columns import candidates, column_of
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.explanation import Explanation, explain
 from qnas.studies.report.figures import device, search
@@ -26,8 +25,7 @@ from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
 from qnas.studies.results.network_size import NetworkSize, network_size
 from qnas.studies.results.picks import Pick, missed
-from qnas.studies.run.predictions import predictions_of
-from qnas.studies.run.sensitivity import read_sensitivity
+from qnas.studies.run.predictions import predictions_of, read_sensitivity
 from qnas.studies.run.training_curve import training_curve
 from qnas.studies.run.tuning_record import tuning_of
 from qnas.studies.search.loop import SECONDS

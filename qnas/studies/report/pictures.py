@@ -8,17 +8,13 @@ from itertools import chain
 
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.explanation import Explanation
-from qnas.studies.report.figures.bits import bits_picture
-from qnas.studies.report.figures.boards import boards_picture
-from qnas.studies.report.figures.certainty import certainty_picture
-from qnas.studies.report.figures.confusion import confusion_picture
-from qnas.studies.report.figures.foldings import foldings_picture
-from qnas.studies.report.figures.ladder import ladder_picture
-from qnas.studies.report.figures.sensitivity import sensitivity_picture
+from qnas.studies.report.figures.bits import bits_picture, sensitivity_picture
+from qnas.studies.report.figures.boards import boards_picture, foldings_picture
+from qnas.studies.report.figures.certainty import certainty_picture, tuned_picture
+from qnas.studies.report.figures.ladder import confusion_picture, ladder_picture
 from qnas.studies.report.figures.timeline import timeline_picture
 from qnas.studies.report.figures.training import training_pictures
-from qnas.studies.report.figures.tuned import tuned_picture
-from qnas.studies.report.picture import Picture
+from qnas.studies.report.style import Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,11 @@ from qnas.objectives.registry import use_recorded
 from qnas.studies.config import Study
 from qnas.studies.progress import Progress, Silent
 from qnas.studies.run.changes import changes, refuse_any
+from qnas.studies.run.checks import check_fit, check_recipe, check_warm_start, inspect_data
 from qnas.studies.run.corrections import keep_membership, take_over
-from qnas.studies.run.data_check import check_fit, check_warm_start, inspect_data
 from qnas.studies.run.feasibility import assess
 from qnas.studies.run.manifest import Manifest, read_manifest
 from qnas.studies.run.pretrained import check_weights
-from qnas.studies.run.recipe_check import check_recipe
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import RunDirectory, sweep
 

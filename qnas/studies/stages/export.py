@@ -14,11 +14,11 @@ from qnas._util.serialization import encode, read_json, write_json
 from qnas.accel.plan.multi_network import encode_plans
 from qnas.data.preprocessing import Preprocessing
 from qnas.errors import QnasError
-from qnas.integer.file import load_integer, save_integer
+from qnas.integer.network import load_integer, save_integer
 from qnas.studies.progress import Progress
 from qnas.studies.results.picks import PICK_NAME, Pick
-from qnas.studies.run.outputs import damaged_outputs, record_outputs
-from qnas.studies.run.remarks import same_picks
+from qnas.studies.run.checks import same_picks
+from qnas.studies.run.kept_files import damaged_outputs, record_outputs
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
 from qnas.studies.run.tuning_record import search_accuracy, supernet_of, uses_tuned

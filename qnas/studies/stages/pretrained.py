@@ -1,14 +1,17 @@
-"""The start of a training from a pretrained ViT: loading it, and measuring its accuracy."""
+"""The start from a pretrained ViT: loading it, measuring its accuracy and, in a study with
+[post_training], its calibration."""
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qnas._util.intervals import wilson_interval
+from qnas._util.serialization import write_json
 from qnas.errors import CheckpointError
-from qnas.studies.progress import Progress
+from qnas.studies.progress import Progress, duration
 from qnas.studies.run.pretrained import check_calibrated, other_pixels, pretrained_of
 from qnas.studies.run.run import Run
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from qnas.supernet.model import Supernet
     from qnas.supernet.pretrained import Imported
+
 
 # Multiplications for the accuracy of the imported model: under a minute of one thread.
 MULTIPLICATIONS = 1e12
@@ -86,3 +90,35 @@ def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> l
         f"{when}, in floating point: {top1:.2%} of {count} images of the report split "
         f"(95 % interval {low:.2%} to {high:.2%})"
     ]
+
+
+RANKED_IMAGES = 512  # most training images on which sensitivities are measured
+
+
+def calibrate(run: Run, progress: Progress, *, stage: str) -> None:
+    """Load the study's pretrained ViT, set its quantizers, measure the sensitivity of its matrices
+    if the search shall use it, and save it as the run's supernet."""
+    import torch
+
+    from qnas.supernet.cpu import native
+    from qnas.supernet.post_training.calibrate import calibrate
+    from qnas.supernet.post_training.sensitivity import sensitivities
+    from qnas.supernet.storage import save_supernet
+    from qnas.supernet.threads import torch_threads
+
+    settings, begun = run.config.post_training, time.perf_counter()
+    arrays, _ = run.loaded_subset("train", at_most=settings.images)
+    images = torch.from_numpy(arrays)
+    with torch_threads(run.config.train.threads):
+        supernet, _ = start_from(run, images, stage=stage, progress=progress)
+        progress.stage(stage, f"calibration of all steps on {len(images)} training images")
+        calibrate(supernet, images, settings, progress.advance)
+        if settings.guided:
+            progress.stage(stage, "sensitivity of each matrix to rows of 4 bits")
+            found = sensitivities(supernet, images[:RANKED_IMAGES], progress.advance)
+            write_json(run.files.divergences, found)
+    training = {"post_training": settings, "passes": native.operators("cpu")}
+    save_supernet(supernet.eval(), run.files.path, training=training)
+    seconds = round(time.perf_counter() - begun, 2)
+    run.record_stage(stage, seconds=seconds)
+    progress.stage(stage, f"calibrated in {duration(seconds)}")

@@ -12,7 +12,7 @@ from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, simulate_kernel
 from qnas.accel.rtl.simulate import verilator_root
 from qnas.errors import DependencyError
-from qnas.integer.file import load_integer
+from qnas.integer.network import load_integer
 from qnas.studies.progress import Progress
 from qnas.studies.run.outcome import RtlCheck
 from qnas.studies.run.run import Run

@@ -12,8 +12,8 @@ from qnas._util.serialization import digest, write_json
 from qnas.architecture import EIGHTHS, Architecture
 from qnas.space import MATRIX_KINDS
 from qnas.studies.progress import Progress
+from qnas.studies.run.predictions import MatrixSensitivity, Sensitivity, read_sensitivity
 from qnas.studies.run.run import Run
-from qnas.studies.run.sensitivity import MatrixSensitivity, Sensitivity, read_sensitivity
 from qnas.studies.run.tuning_record import supernet_of, tuning_of
 from qnas.studies.stages.kernels import picks
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from qnas._util.serialization import Value, read_value
 from qnas.errors import CapacityError, CheckpointError, ConfigError, StageOrderError
 from qnas.studies.results.picks import choose
-from qnas.studies.run.cleaning import size_bytes
+from qnas.studies.run.kept_files import size_bytes
 from qnas.studies.run.manifest import Manifest, read_manifest
 from qnas.studies.run.opening import read_run
 from qnas.studies.run.outcome import Summary

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from qnas._util.serialization import read_json
 from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration, rate
-from qnas.studies.run.remarks import chance_remarks, recipe_remarks
+from qnas.studies.run.checks import chance_remarks, recipe_remarks
 from qnas.studies.run.run import Run
-from qnas.studies.stages.calibrate import calibrate
 from qnas.studies.stages.monitor import AccuracyMonitor
-from qnas.studies.stages.pretrained import changed_since, start_from
+from qnas.studies.stages.pretrained import calibrate, changed_since, start_from
 
 if TYPE_CHECKING:
     from qnas.training.logs import Interval, OnInterval

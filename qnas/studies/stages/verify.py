@@ -17,8 +17,7 @@ from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.csim.verification import Mismatch, Verification
 from qnas.accel.csim.verify import inputs_of, verify_project
 from qnas.errors import CheckpointError, ConfigError, VerificationError, problem
-from qnas.integer.file import load_integer
-from qnas.integer.network import IntegerNetwork
+from qnas.integer.network import IntegerNetwork, load_integer
 from qnas.studies.progress import Progress
 from qnas.studies.report.thumbnails import wrong_images
 from qnas.studies.run.outcome import AccuracyLadder, RtlCheck

@@ -20,12 +20,11 @@ from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
 from qnas.studies.search.evaluation import Evaluator, Result, UserLimit
 from qnas.studies.search.genome import Proposal
-from qnas.studies.search.guided_start import guided_start
 from qnas.studies.search.loop import Callback, SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.sampler import Params
+from qnas.studies.search.starts import guided_start, read_warm_start
 from qnas.studies.search.target_local_search import FpsTargets
-from qnas.studies.search.warm_start import read_warm_start
 from qnas.studies.sections import DEFAULT_SAMPLER
 from qnas.studies.storage.leases import Leases
 

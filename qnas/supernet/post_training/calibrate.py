@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from qnas.supernet.model import Supernet
-from qnas.supernet.post_training.bias import correct_biases
-from qnas.supernet.post_training.equalise import equalise
+from qnas.supernet.post_training.equalise import correct_biases, equalise
 from qnas.supernet.post_training.rows import fit_rows
 from qnas.supernet.post_training.samples import Samples, sampled
 from qnas.supernet.post_training.settings import PostTraining

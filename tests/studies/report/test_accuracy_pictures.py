@@ -22,9 +22,8 @@ from qnas.errors import CheckpointError
 from qnas.space import MATRIX_KINDS
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.figures.bits import mean_bits
-from qnas.studies.report.figures.certainty import certainty, certainty_picture
-from qnas.studies.report.figures.confusion import confusion, confusion_picture, shown_classes
-from qnas.studies.report.figures.tuned import tuned, tuned_picture
+from qnas.studies.report.figures.certainty import certainty, certainty_picture, tuned, tuned_picture
+from qnas.studies.report.figures.ladder import confusion, confusion_picture, shown_classes
 from qnas.studies.report.thumbnails import EDGE, data_uri, read_wrong_images, wrong_images
 from qnas.studies.results.picks import choose
 from qnas.studies.run.predictions import Predictions

@@ -13,8 +13,7 @@ from qnas.accel.folding_search.search import best_plan
 from qnas.accel.folding_search.tradeoffs import folding_front
 from qnas.accel.plan.lower import lower
 from qnas.studies.report.explanation import Explanation, explain
-from qnas.studies.report.figures.boards import boards, boards_picture, on_boards
-from qnas.studies.report.figures.foldings import foldings_picture
+from qnas.studies.report.figures.boards import boards, boards_picture, foldings_picture, on_boards
 from qnas.studies.report.figures.timeline import gantt, timeline_picture
 from tests.studies.analytic import SPACE
 

@@ -22,8 +22,7 @@ from qnas.studies.report.thumbnails import WrongImage, data_uri
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
 from qnas.studies.run.outcome import AccuracyLadder
-from qnas.studies.run.predictions import Predictions
-from qnas.studies.run.sensitivity import MatrixSensitivity, Sensitivity
+from qnas.studies.run.predictions import MatrixSensitivity, Predictions, Sensitivity
 from qnas.studies.run.training_curve import AccuracyPoint, TrainingCurve
 from qnas.studies.run.tuning_record import BeforeAfter, Tuning
 from qnas.studies.search.trials import read_records

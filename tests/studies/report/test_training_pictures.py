@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from qnas._util.intervals import wilson_interval
-from qnas.studies.report.figures.sensitivity import sensitivity, sensitivity_picture
+from qnas.studies.report.figures.bits import sensitivity, sensitivity_picture
 from qnas.studies.report.figures.training import accuracy, loss, training_pictures
+from qnas.studies.run.predictions import MatrixSensitivity, Sensitivity
 from qnas.studies.run.run_directory import RunDirectory
-from qnas.studies.run.sensitivity import MatrixSensitivity, Sensitivity
 from qnas.studies.run.training_curve import AccuracyPoint, training_curve
 
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from qnas.spaces import load_space
 from qnas.studies.config import load_config
-from qnas.studies.run.memory import training_mib
-from qnas.studies.run.remarks import chance_remarks, recipe_remarks
+from qnas.studies.run.checks import chance_remarks, recipe_remarks, training_mib
 
 
 def test_a_high_learning_rate_for_pretrained_weights_is_remarked() -> None:

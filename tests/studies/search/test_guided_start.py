@@ -7,7 +7,7 @@ from dataclasses import replace
 from qnas.operations import network_operations
 from qnas.space import MATRIX_KINDS
 from qnas.studies.search.genome import DSP_SHARE, Genome
-from qnas.studies.search.guided_start import guided_start
+from qnas.studies.search.starts import guided_start
 from qnas.supernet.post_training.sensitivity import Divergences
 from tests.tiny import TINY
 

@@ -21,8 +21,8 @@ from qnas.studies.search.evaluation import Evaluation, Evaluator, UserLimit, con
 from qnas.studies.search.genome import Genome
 from qnas.studies.search.loop import Callback, SearchLoop
 from qnas.studies.search.sampler import ParentSelection
+from qnas.studies.search.starts import read_warm_start
 from qnas.studies.search.trials import failed_trials, read_records
-from qnas.studies.search.warm_start import read_warm_start
 from qnas.studies.storage.journal import open_study
 from qnas.studies.storage.stoppable import is_stopped, start_again
 from tests.studies.analytic import (

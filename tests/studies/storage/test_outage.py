@@ -20,9 +20,8 @@ from optuna.trial import create_trial
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from qnas.errors import ConfigError
-from qnas.studies.storage import patience, shared
-from qnas.studies.storage.patience import is_outage, make_patient
-from qnas.studies.storage.shared import open_storage, shared_study
+from qnas.studies.storage import shared
+from qnas.studies.storage.shared import is_outage, make_patient, open_storage, shared_study
 from tests.studies.postgres import Server, server
 
 TRIAL = create_trial(params={"x": 0.5}, distributions={"x": FloatDistribution(0, 1)}, value=1.0)
@@ -82,7 +81,7 @@ def test_an_outage_that_lasts_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     def never() -> object:
         raise OperationalError("SELECT", {}, Exception("connection refused"))
 
-    monkeypatch.setattr(patience, "RECONNECT_S", 0.3)
+    monkeypatch.setattr(shared, "RECONNECT_S", 0.3)
     monkeypatch.setattr(storage, "get_all_studies", never)
     make_patient(storage, name="postgresql://db/qnas")
     with pytest.raises(ConfigError, match=r"postgresql://db/qnas did not for 0\.3 s.*refused"):
@@ -139,7 +138,7 @@ def test_a_process_stopped_in_a_transaction_blocks_nobody_for_long(
 def test_a_database_that_stays_away_ends_the_search_in_a_sentence(
     database: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "RECONNECT_S", 1.0)
+    monkeypatch.setattr(shared, "RECONNECT_S", 1.0)
     with open_storage(database.url) as storage:
         study = study_in(storage)
         database.stop()

@@ -11,9 +11,8 @@ from torch import Tensor
 from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
 from qnas.supernet.post_training import PostTraining
-from qnas.supernet.post_training.bias import correct_biases
 from qnas.supernet.post_training.calibrate import calibrate
-from qnas.supernet.post_training.equalise import equalise
+from qnas.supernet.post_training.equalise import correct_biases, equalise
 from qnas.supernet.post_training.rows import row_steps
 from qnas.supernet.post_training.samples import sampled
 from qnas.supernet.post_training.sensitivity import sensitivities

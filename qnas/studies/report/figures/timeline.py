@@ -8,8 +8,7 @@ from qnas.accel.cost.breakdown import block_of, kind_of
 from qnas.accel.cost.timeline import UNITS, Activity, Timeline, timeline
 from qnas.studies.report.explanation import Explanation
 from qnas.studies.report.figures.explain import color_of
-from qnas.studies.report.picture import Picture
-from qnas.studies.report.style import INK, new_figure
+from qnas.studies.report.style import INK, Picture, new_figure
 
 MARGIN = {"l": 84, "r": 14, "t": 50, "b": 46}
 WHOLE, CLOSE = [0.62, 1.0], [0.0, 0.46]  # heights of the two panels

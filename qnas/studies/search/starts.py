@@ -1,20 +1,20 @@
-"""Guided start: shares of 8-bit rows that follow from the measured sensitivity of each matrix.
-
-From all rows in 8 bits, rows go to 4 bits an eighth of a matrix at a time, where it changes the
-outputs least for the multiplications that it saves; the divergences of single matrices are taken to
-add up. The points on this way, from all to none, are the first candidates of a search.
-"""
+"""The first candidates of a search: the front of an earlier run, or shares of 8-bit rows that
+follow from the measured sensitivity of each matrix."""
 
 from __future__ import annotations
 
+import csv
 import heapq
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qnas.accel.cost.breakdown import kind_of
-from qnas.architecture import EIGHTHS
+from qnas.architecture import EIGHTHS, Architecture
+from qnas.errors import ConfigError, problem
 from qnas.operations import weight_matrices
 from qnas.space import SearchSpace
 from qnas.studies.search.genome import DSP_SHARE, Genome
@@ -24,9 +24,41 @@ if TYPE_CHECKING:
     from qnas.supernet.post_training.sensitivity import Divergences
 
 
+def read_warm_start(front: Path, genome: Genome, *, most: int) -> list[Params]:
+    """Read the parameters of at most `most` rows of a front.csv, spread evenly over it (by error).
+
+    Architectures of other spaces are skipped; a DSP share becomes the nearest choice of the genome.
+    Raises ConfigError if the file is no front.csv or has no row in the genome's space.
+    """
+    try:
+        with front.open(newline="", encoding="utf-8") as stream:
+            rows = [
+                (Architecture.from_json(json.loads(row["architecture"])), float(row["dsp_share"]))
+                for row in csv.DictReader(stream)
+            ]
+    except (OSError, csv.Error, KeyError, TypeError, ValueError, RecursionError) as error:
+        rule = "must lead to the front.csv of a run"
+        raise ConfigError(problem("search.seed_from", rule, error, "Check the path.")) from None
+    found = [
+        {**genome.space.encode(arch), DSP_SHARE: min(genome.dsp_shares, key=lambda s: abs(s - x))}
+        for arch, x in rows
+        if arch in genome.space
+    ]
+    if not found:
+        rule, remedy = "must hold subnets of the study's space", "Seed from a run on that space."
+        raise ConfigError(problem("search.seed_from", rule, f"none of {len(rows)}", remedy))
+    if len(found) <= most:
+        return found
+    return [found[i * (len(found) - 1) // max(most - 1, 1)] for i in range(most)]
+
+
 def guided_start(genome: Genome, found: Divergences, *, count: int) -> list[Params]:
     """At most `count` parameters on the way from all rows in 8 bits to none, evenly spread over
-    the saved multiplications, with the largest share of DSPs."""
+    the saved multiplications, with the largest share of DSPs.
+
+    Rows go to 4 bits an eighth of a matrix at a time, where it changes the outputs least for the
+    multiplications that it saves; the divergences of single matrices are taken to add up.
+    """
     products = _products(genome.space)
     way = list(_way(genome.space, found, products))
     saved = [
