@@ -36,7 +36,7 @@ from qnas.architecture import ACTIVATION_BITS, EIGHTHS, Architecture
 from qnas.data.image_set import Images
 from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.studies.open_run import OpenRun, open_run
-from qnas.studies.run.own_model import POST_TRAINING
+from qnas.studies.run.pretrained import POST_TRAINING
 from qnas.supernet.model import Supernet
 from qnas.supernet.post_training.calibrate import calibrate
 from qnas.supernet.post_training.rows import row_steps
