@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from qnas._util.serialization import read_json, write_json
+from qnas.objectives.accuracy import AccuracyEvaluator
 from qnas.studies.open_run import OpenRun, open_run
 from qnas.studies.run.outcome import Summary
+from qnas.training.checkpoint import load_pretrained_state
 from tests.docs.pages import DOCS
 
 PAGES = DOCS / "benchmarks"
@@ -45,13 +47,18 @@ def refreshed(page: str) -> str:
 def outcome(run: OpenRun) -> dict[str, Any]:
     """What the tables need of a verified run, as plain data."""
     summary = run.summary()
-    shapes = {trial.key: trial.architecture for trial in run.records().trials}
+    shapes = {t.architecture.key: t.architecture for t in run.records().trials}
     return {
         "study": run.config.name,
         "qnas": run.manifest.versions["qnas"],
         "search_images": len(run.splits.search),
         "report_images": len(run.splits.report),
         "trials": summary.study.trials,
+        "trained": {
+            "largest": summary.supernet.largest_accuracy,
+            "smallest": summary.supernet.smallest_accuracy,
+        },
+        **({"floating": _floating(run)} if run.config.train.float_epochs else {}),
         "front": [
             {
                 "latency_ms": trial.values["latency"],
@@ -62,6 +69,14 @@ def outcome(run: OpenRun) -> dict[str, Any]:
         ],
         "picks": list(_picks(summary, shapes)),
     }
+
+
+def _floating(run: OpenRun) -> dict[str, float]:
+    """The largest subnet at the end of the floating-point phase: as it is, and calibrated."""
+    net, arch = run.supernet, run.space.largest()
+    net.load_state_dict(load_pretrained_state(run.path))
+    evaluator = AccuracyEvaluator(net, *run.subset("report"))
+    return {"float": evaluator.float_top1(arch), "calibrated": evaluator.top1([arch])[0]}
 
 
 def _picks(summary: Summary, shapes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -113,6 +128,16 @@ def widths(found: Any) -> Rows:
         yield row["state"], row["subnet"], bits, _percent(row["floating"]), *cells, lost
 
 
+def training(found: Any) -> Rows:
+    """Accuracies after each phase of the training, on the report split."""
+    yield f"after, on {found['report_images']:,} images", "largest subnet", "smallest subnet"
+    floating, trained = found["floating"], found["trained"]
+    yield "the largest alone, in floating point", _percent(floating["float"]), ""
+    yield "calibration of all steps, no training", _percent(floating["calibrated"]), ""
+    cells = (_percent(trained[name]) for name in ("largest", "smallest"))
+    yield "random subnets with quantizers", *cells
+
+
 def fronts(found: Any) -> Rows:
     """The most accurate members of a front at speeds spread evenly over it."""
     yield "latency, ms", "images/s", "DSPs", "error"
@@ -155,7 +180,14 @@ def picks(found: Any) -> Rows:
         yield title, *(cell(x) for x in chosen)
 
 
-KINDS = {"worth": worth, "gains": gains, "widths": widths, "fronts": fronts, "picks": picks}
+KINDS = {
+    "worth": worth,
+    "gains": gains,
+    "widths": widths,
+    "training": training,
+    "fronts": fronts,
+    "picks": picks,
+}
 
 
 def _interval(one: Mapping[str, float] | None, digits: int) -> str:
