@@ -86,6 +86,7 @@ def load_folder(root: Path, *, size: int, channels: int, pixels: PixelConfig) ->
         pixels=pixels,
         remarks=(
             *unread.remarks(root, _named(layout.others)),
+            *_part_remarks(layout.train, list(classes)),
             *(_class_remarks(layout.validation, validation, classes) if layout.validation else ()),
             *(_class_remarks(layout.test, test, classes) if layout.test else ()),
             *_header_remarks(files),
@@ -177,6 +178,17 @@ def _class_remarks(folder: Path, entries: list[_Entry], classes: dict[str, int])
     if lacking:
         held = f"all but {lacking:,} of {len(classes):,} classes"
         yield f"{printable(str(folder))} has images of {held}."
+
+
+def _part_remarks(folder: Path, classes: list[str]) -> Iterator[str]:
+    """A remark if all class folders hold the same folders, as folds of cross-validation do."""
+    inside = subfolders(folder / classes[0])
+    if len(inside) > 1 and all(subfolders(folder / name) == inside for name in classes[1:]):
+        yield (
+            f"The classes are {some(classes)}, and each of them holds the same folders,"
+            f" {some(inside)}. If the classes are {some(inside)}, and the folders above them parts"
+            f" of the images, as folds are: {LAYOUT}"
+        )
 
 
 def _header_remarks(files: ImageFiles) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,6 +22,10 @@ from qnas.supernet.threads import torch_threads
 
 BATCH = 512
 FIRST_PART, GROWTH = 20, 1.5  # racing: 1/20 of the images first; the total then grows by half
+Seen = Callable[[int, int], None]  # images that are done, and all
+
+
+def _unseen(done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +80,19 @@ class AccuracyEvaluator:
         """Extract a subnet with its weights."""
         return self._supernet.extract(arch)
 
-    def top1(self, architectures: Sequence[Architecture]) -> list[float]:
-        """Compute the top-1 accuracy of each architecture, a fraction 0..1, cached by key."""
-        return [found.top1 for found in self.scores(architectures)]
+    def top1(self, architectures: Sequence[Architecture], *, seen: Seen = _unseen) -> list[float]:
+        """Compute the top-1 accuracy of each architecture, a fraction 0..1, cached by key. `seen`
+        is called with the number of images that are done, and that of all."""
+        return [found.top1 for found in self.scores(architectures, seen=seen)]
 
-    def scores(self, architectures: Sequence[Architecture]) -> list[Scores]:
-        """Compute the scores of each architecture, cached by key."""
+    def scores(
+        self, architectures: Sequence[Architecture], *, seen: Seen = _unseen
+    ) -> list[Scores]:
+        """Compute the scores of each architecture, cached by key; `seen` as of `top1`."""
         with torch_threads(self._threads):
             for arch in architectures:
                 if arch.key not in self._known:
-                    self._known[arch.key] = self._evaluate(arch)
+                    self._known[arch.key] = self._evaluate(arch, seen)
         return [self._known[arch.key] for arch in architectures]
 
     def __len__(self) -> int:
@@ -111,13 +118,14 @@ class AccuracyEvaluator:
                 count = max(count, math.ceil(len(found) * GROWTH))
         return found
 
-    def float_top1(self, arch: Architecture) -> float:
-        """Compute the top-1 accuracy of one subnet without quantization, a fraction 0..1."""
+    def float_top1(self, arch: Architecture, *, seen: Seen = _unseen) -> float:
+        """Compute the top-1 accuracy of one subnet without quantization, a fraction 0..1; `seen` as
+        of `top1`."""
         with torch_threads(self._threads):
-            return self._evaluate(arch, quantize=False).top1
+            return self._evaluate(arch, seen, quantize=False).top1
 
     @torch.no_grad()
-    def _evaluate(self, arch: Architecture, *, quantize: bool = True) -> Scores:
+    def _evaluate(self, arch: Architecture, seen: Seen, *, quantize: bool = True) -> Scores:
         weights = self.subnet(arch).weights
         predicted, in_top5 = [], []
         for start in range(0, len(self.images), BATCH):
@@ -125,6 +133,7 @@ class AccuracyEvaluator:
             logits = forward(weights, batch, quantize=quantize).numpy()
             predicted.append(logits.argmax(axis=1))
             in_top5.append(in_top(logits, self.labels[start : start + BATCH]))
+            seen(min(start + BATCH, len(self.images)), len(self.images))
         return Scores.of(self.labels, np.concatenate(predicted), np.concatenate(in_top5))
 
 

@@ -6,11 +6,13 @@ A test checks that no other module uses them; pyproject.toml requires `optuna>=5
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.samplers import NSGAIISampler
+from optuna.storages import GrpcStorageProxy
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial
@@ -45,6 +47,13 @@ def attach_to_finished(study: optuna.Study, trial: FrozenTrial, artifact_id: str
     meta = kept[f"artifacts:{artifact_id}"]
     key = f"dashboard:artifacts:{trial._trial_id}:{artifact_id}"
     storage.set_study_system_attr(study._study_id, key, meta)
+
+
+def bound_calls(proxy: GrpcStorageProxy, seconds: float) -> None:
+    """Let every call of `proxy` fail after `seconds` without an answer, where Optuna's wait for
+    ever: a server may be frozen. Its cache calls through the same stub."""
+    for name, call in vars(proxy._stub).items():
+        setattr(proxy._stub, name, partial(call, timeout=seconds))
 
 
 def entries_read(backend: JournalFileBackend) -> int:

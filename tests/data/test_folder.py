@@ -95,6 +95,17 @@ def test_a_folder_of_classes_alone_has_nothing_held_out(tmp_path: Path) -> None:
     assert data.held_out == 0 and len(data.labels) == 12 and data.num_classes == 3
 
 
+def test_folds_that_are_taken_for_classes_get_a_remark(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    for part, fold in (("train", "fold1"), ("val", "fold2")):
+        (tmp_path / part).rename(tmp_path / fold)
+    data = load(tmp_path)
+    assert data.class_names == ("fold1", "fold2")
+    assert any("the same folders, class0, class1, class2." in remark for remark in data.remarks)
+    (tmp_path / "fold2/class2").rename(tmp_path / "fold2/other")  # folders inside real classes
+    assert not any("the same folders" in remark for remark in load(tmp_path).remarks)
+
+
 @pytest.mark.parametrize("content", [b"", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n", None])
 def test_a_damaged_image_names_its_file(tmp_path: Path, content: bytes | None) -> None:
     data = load(make_folder(tmp_path))

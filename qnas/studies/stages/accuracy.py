@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,16 +53,18 @@ class ReportAccuracy:
 def report_accuracy(run: Run, network: IntegerNetwork, progress: Progress) -> ReportAccuracy:
     """Measure the accuracies on every image of the report split; the simulation may use fewer.
 
-    If the integer network takes long, `progress` shows its images."""
+    If a network takes long, `progress` shows its images.
+    """
     from qnas.objectives.accuracy import AccuracyEvaluator
 
     images, labels = run.subset("report")
     architecture = network.architecture
     evaluator = AccuracyEvaluator(supernet_of(run, architecture), images, labels)
-    (fake_quant,) = evaluator.top1([architecture])
+    floating = evaluator.float_top1(architecture, seen=_shown("floating point", progress))
+    (fake_quant,) = evaluator.top1([architecture], seen=_shown("fake-quantized", progress))
     predicted, top5 = _integer_classes(network, evaluator.images, labels, progress)
     return ReportAccuracy(
-        evaluator.float_top1(architecture),
+        floating,
         fake_quant,
         float((predicted == labels).mean()),
         float(top5.mean()),
@@ -75,14 +78,23 @@ def _integer_classes(
     """(n,) each: the class of each image, and whether the right one is among the top 5."""
     batch = min(LARGEST_BATCH, max(1, BATCH_VALUES // math.prod(images.shape[1:])))
     classes, top5 = [], []
-    total, begun = len(images), time.monotonic()
+    total, seen = len(images), _shown("integer reference", progress)
     for first in range(0, total, batch):
         logits = network.logits(network.quantize_images(images[first : first + batch]))
         classes.append(logits.argmax(axis=1))
         top5.append(in_top(logits, labels[first : first + batch]))
-        done = min(first + batch, total)
+        seen(min(first + batch, total), total)
+    return np.concatenate(classes), np.concatenate(top5)
+
+
+def _shown(network: str, progress: Progress) -> Callable[[int, int], None]:
+    """A listener to the images that are done, which tells `progress` of them if all take long."""
+    begun = time.monotonic()
+
+    def seen(done: int, total: int) -> None:
         seconds = time.monotonic() - begun
         if seconds / done * total > LONG_S:
             left = duration(seconds / done * (total - done))
-            progress.advance(done, total, f"report images, integer reference  {left} left")
-    return np.concatenate(classes), np.concatenate(top5)
+            progress.advance(done, total, f"report images, {network}  {left} left")
+
+    return seen

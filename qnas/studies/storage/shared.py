@@ -26,20 +26,27 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from qnas.errors import CheckpointError, ConfigError, DependencyError, problem
 from qnas.objectives.base import Direction
+from qnas.studies.optuna_internals import bound_calls
 from qnas.studies.storage.journal import check_directions
 from qnas.studies.storage.stoppable import StoppableStudy, name_metrics
 
 IDENTITY = "qnas:study"
 GRPC, GRPC_PORT = "grpc", 13000
 REACH_S = 5
+ANSWER_S = 60.0  # of a proxy; a database has its own limits, below
 # A transaction holds a lock on its study: a process that is stopped inside one blocks the others
-# for this long. Whoever waited, and whoever was stopped, repeats the call: see `patience`.
+# for this long. Whoever waited, and whoever was stopped, repeats the call: see `make_patient`.
 TIMEOUTS_MS = {
     "idle_in_transaction_session_timeout": 20_000,
     "lock_timeout": 30_000,
     "statement_timeout": 60_000,
 }
+RECONNECT_S = 60.0  # after which a server that does not answer ends the search
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+OUTAGES = (OperationalError, InterfaceError, InternalError, NoConnectionError)
+SHOWN = 200  # characters of an error of the driver
 TABLES_S = 0.2, 1.0, 3.0  # pauses while another machine creates the tables
+T = TypeVar("T")
 
 
 @contextmanager
@@ -80,6 +87,7 @@ def _proxy(url: str) -> tuple[BaseStorage, Callable[[], None]]:
     except BaseException:
         proxy.close()
         raise
+    bound_calls(proxy, ANSWER_S)
     return proxy, proxy.close
 
 
@@ -143,13 +151,6 @@ def shared_study(
     study.set_user_attr(IDENTITY, identity)
     name_metrics(study, metric_names)
     return study
-
-
-T = TypeVar("T")
-RECONNECT_S = 60.0  # after which a server that does not answer ends the search
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
-OUTAGES = (OperationalError, InterfaceError, InternalError, NoConnectionError)
-SHOWN = 200  # characters of an error of the driver
 
 
 def make_patient(storage: BaseStorage, *, name: str) -> BaseStorage:
