@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -18,24 +18,39 @@ if TYPE_CHECKING:
     from qnas.space import SearchSpace
 
 
+T = TypeVar("T")
 RESOURCE_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "uram": "URAM"}
+
+
+def _list_names(
+    names: Iterable[str],
+    load: Callable[[str], T],
+    show: Callable[[Mapping[str, T]], None],
+    *,
+    width: int,
+) -> None:
+    """Print what the names stand for, and behind it the faults of those that a plugin defines and
+    that do not load."""
+    from qnas.errors import ConfigError
+
+    found: dict[str, T] = {}
+    faults: dict[str, str] = {}
+    for name in names:
+        try:
+            found[name] = load(name)
+        except ConfigError as error:
+            faults[name] = str(error)
+    result(lambda: list(found.values()), lambda: show(found))
+    for name, fault in faults.items():
+        note(f"{name:<{width}} {fault}")
 
 
 @click.command("spaces")
 def spaces() -> None:
     """List the search spaces."""
-    from qnas.errors import ConfigError
     from qnas.spaces import load_space, space_names
 
-    found, faults = {}, {}
-    for name in space_names():
-        try:
-            found[name] = load_space(name)
-        except ConfigError as error:  # a plugin's: the others are listed all the same
-            faults[name] = str(error)
-    result(lambda: list(found.values()), lambda: _show_spaces(found))
-    for name, fault in faults.items():
-        note(f"{name:<12} {fault}")
+    _list_names(space_names(), load_space, _show_spaces, width=12)
 
 
 def _show_spaces(found: Mapping[str, SearchSpace]) -> None:
@@ -54,18 +69,9 @@ def _range(choices: tuple[int, ...]) -> str:
 @click.command("objectives")
 def objectives() -> None:
     """List the objectives of a study. Every resource is also a hard limit."""
-    from qnas.errors import ConfigError
     from qnas.objectives.registry import objective_info, objective_names
 
-    found, faults = {}, {}
-    for name in objective_names():
-        try:
-            found[name] = objective_info(name)
-        except ConfigError as error:  # a plugin's: the others are listed all the same
-            faults[name] = str(error)
-    result(lambda: list(found.values()), lambda: _show_objectives(found))
-    for name, fault in faults.items():
-        note(f"{name:<8} {fault}")
+    _list_names(objective_names(), objective_info, _show_objectives, width=8)
 
 
 def _show_objectives(found: Mapping[str, ObjectiveInfo]) -> None:
