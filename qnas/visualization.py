@@ -32,7 +32,7 @@ from qnas.studies.report.thumbnails import read_wrong_images
 from qnas.studies.results.importance import LEAST, importances
 from qnas.studies.run.predictions import predictions_of, read_sensitivity
 from qnas.studies.run.run import Run
-from qnas.studies.run.training_curve import training_curve
+from qnas.studies.run.training_records import training_curve
 from qnas.studies.stages.verify import verifications
 
 __all__ = [

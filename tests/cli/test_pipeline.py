@@ -29,7 +29,7 @@ from qnas.studies.report.dashboard import Mirror
 from qnas.studies.run.opening import read_run
 from qnas.studies.run.predictions import Predictions, read_sensitivity
 from qnas.studies.run.run import Run
-from qnas.studies.run.training_curve import training_curve
+from qnas.studies.run.training_records import training_curve
 from qnas.studies.stages.kernels import multi_network_kernel, picks
 from tests.cli.tiny_study import PIPELINE, qnas
 

@@ -11,7 +11,7 @@ import pytest
 
 from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
 from qnas.studies import Run, load_config
-from qnas.studies.run.tuning_record import search_accuracy, supernet_of, tuning_of
+from qnas.studies.run.training_records import search_accuracy, supernet_of, tuning_of
 from qnas.studies.stages.export import export_rtl
 from qnas.studies.stages.kernels import picks, plan_of
 from tests.cli.tiny_study import TINY_SPACE, qnas, study

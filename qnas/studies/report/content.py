@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qnas._util.units import plain_number
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose
-from qnas.studies.run.tuning_record import Tuning
+from qnas.studies.run.training_records import Tuning
 from qnas.studies.search.trials import TrialRecord
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qnas.studies.report.thumbnails import WrongImage
     from qnas.studies.run.predictions import Predictions, Sensitivity
     from qnas.studies.run.run import Run
-    from qnas.studies.run.training_curve import TrainingCurve
+    from qnas.studies.run.training_records import TrainingCurve
 
 
 @dataclass(frozen=True, slots=True)

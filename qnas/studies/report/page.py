@@ -26,8 +26,7 @@ from qnas.studies.results.importance import importances
 from qnas.studies.results.network_size import NetworkSize, network_size
 from qnas.studies.results.picks import Pick, missed
 from qnas.studies.run.predictions import predictions_of, read_sensitivity
-from qnas.studies.run.training_curve import training_curve
-from qnas.studies.run.tuning_record import tuning_of
+from qnas.studies.run.training_records import training_curve, tuning_of
 from qnas.studies.search.loop import SECONDS
 from qnas.studies.search.trials import failed_trials
 

@@ -10,7 +10,7 @@ from qnas._util.serialization import Value
 from qnas.accel.csim.verification import Mismatch
 from qnas.accel.device import Device
 from qnas.studies.results.picks import MissedTarget
-from qnas.studies.run.tuning_record import BeforeAfter
+from qnas.studies.run.training_records import BeforeAfter
 
 
 @dataclass(frozen=True, slots=True)

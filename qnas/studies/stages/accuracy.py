@@ -16,7 +16,7 @@ from qnas.objectives.metrics import class_accuracies, in_top, macro_f1
 from qnas.studies.progress import Progress, duration
 from qnas.studies.run.predictions import Predictions
 from qnas.studies.run.run import Run
-from qnas.studies.run.tuning_record import supernet_of
+from qnas.studies.run.training_records import supernet_of
 
 BATCH_VALUES, LARGEST_BATCH = 2_400_000, 256  # values of the images of a batch; images
 LONG_S = 30.0  # a count of images that takes longer shows its progress

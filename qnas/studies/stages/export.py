@@ -21,7 +21,7 @@ from qnas.studies.run.checks import same_picks
 from qnas.studies.run.kept_files import damaged_outputs, record_outputs
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
-from qnas.studies.run.tuning_record import search_accuracy, supernet_of, uses_tuned
+from qnas.studies.run.training_records import search_accuracy, supernet_of, uses_tuned
 from qnas.studies.stages.kernels import (
     Kernel,
     expected_accuracy,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qnas._util.serialization import encode
 from qnas.studies.run.run import Run
-from qnas.studies.run.training_curve import AccuracyPoint
+from qnas.studies.run.training_records import AccuracyPoint
 
 if TYPE_CHECKING:
     from qnas.supernet.model import Supernet

@@ -14,7 +14,7 @@ from qnas.space import MATRIX_KINDS
 from qnas.studies.progress import Progress
 from qnas.studies.run.predictions import MatrixSensitivity, Sensitivity, read_sensitivity
 from qnas.studies.run.run import Run
-from qnas.studies.run.tuning_record import supernet_of, tuning_of
+from qnas.studies.run.training_records import supernet_of, tuning_of
 from qnas.studies.stages.kernels import picks
 
 if TYPE_CHECKING:

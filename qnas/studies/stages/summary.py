@@ -19,7 +19,7 @@ from qnas.studies.run.outcome import (
     TunedPick,
 )
 from qnas.studies.run.run import Run
-from qnas.studies.run.tuning_record import tuning_of
+from qnas.studies.run.training_records import tuning_of
 from qnas.studies.search.loop import SECONDS
 from qnas.studies.stages.kernels import missed_targets, picks
 from qnas.studies.stages.verify import verifications

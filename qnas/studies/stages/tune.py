@@ -10,7 +10,7 @@ from qnas._util.serialization import digest, write_json
 from qnas.architecture import Architecture
 from qnas.studies.progress import Progress
 from qnas.studies.run.run import Run
-from qnas.studies.run.tuning_record import BeforeAfter, Tuning, tuning_of
+from qnas.studies.run.training_records import BeforeAfter, Tuning, tuning_of
 from qnas.studies.stages.kernels import named_picks, picks
 from qnas.studies.stages.search import searched
 from qnas.studies.stages.train import training_source

@@ -27,7 +27,7 @@ from qnas.studies.report.figures.ladder import confusion, confusion_picture, sho
 from qnas.studies.report.thumbnails import EDGE, data_uri, read_wrong_images, wrong_images
 from qnas.studies.results.picks import choose
 from qnas.studies.run.predictions import Predictions
-from qnas.studies.run.tuning_record import BeforeAfter, Tuning
+from qnas.studies.run.training_records import BeforeAfter, Tuning
 from tests.studies.analytic import SPACE
 from tests.studies.results.test_front import records, trial
 

@@ -23,8 +23,7 @@ from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
 from qnas.studies.run.outcome import AccuracyLadder
 from qnas.studies.run.predictions import MatrixSensitivity, Predictions, Sensitivity
-from qnas.studies.run.training_curve import AccuracyPoint, TrainingCurve
-from qnas.studies.run.tuning_record import BeforeAfter, Tuning
+from qnas.studies.run.training_records import AccuracyPoint, BeforeAfter, TrainingCurve, Tuning
 from qnas.studies.search.trials import read_records
 from tests.browser import chromium, open_page
 from tests.studies.analytic import GENOME, LIMITS, OBJECTIVES, SPACE, search

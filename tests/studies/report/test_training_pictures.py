@@ -12,7 +12,7 @@ from qnas.studies.report.figures.bits import sensitivity, sensitivity_picture
 from qnas.studies.report.figures.training import accuracy, loss, training_pictures
 from qnas.studies.run.predictions import MatrixSensitivity, Sensitivity
 from qnas.studies.run.run_directory import RunDirectory
-from qnas.studies.run.training_curve import AccuracyPoint, training_curve
+from qnas.studies.run.training_records import AccuracyPoint, training_curve
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from qnas._util.intervals import wilson_interval
 from qnas.studies.report.style import FAINT, FRONT, SERIES, WITH_LEGEND, Picture, new_figure
-from qnas.studies.run.training_curve import AccuracyPoint, TrainingCurve
+from qnas.studies.run.training_records import AccuracyPoint, TrainingCurve
 
 MOST_POINTS = 2000  # of the loss; of more, an even selection
 QUANTIZED = "The subnets are fake-quantized."
