@@ -50,7 +50,7 @@ def shoot_run(browser: Any, report: str, dashboard: str, errors: list[str]) -> N
 
 def shoot_front(browser: Any, report: str, name: str, *, errors: list[str]) -> Any:
     address = Path(report).resolve().as_uri()
-    page = open_page(browser, address, width=1300, height=1000, errors=errors)
+    page = open_page(browser, address, width=1300, height=1200, errors=errors)
     page.wait_for_timeout(DRAWN_MS)
     save(page.locator(".explorer"), name)
     return page

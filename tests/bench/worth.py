@@ -254,7 +254,10 @@ def main() -> None:
             racing=arguments.racing,
         )
         searches = Searches(
-            open_run(path), config, images=arguments.images, report_images=arguments.report_images
+            open_run(path, trust=True),
+            config,
+            images=arguments.images,
+            report_images=arguments.report_images,
         )
     chosen = approaches(searches.run.space)
     if arguments.only:
