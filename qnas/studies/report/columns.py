@@ -50,8 +50,11 @@ def columns_of(records: StudyRecords) -> tuple[Column, ...]:
     return tuple(_column(trials, name) for name in (*records.objectives, *more))
 
 
-def column_of(records: StudyRecords, name: str) -> Column:
-    return _column(records.distinct(), name)
+def column_of(
+    records: StudyRecords, name: str, shown: Sequence[TrialRecord] | None = None
+) -> Column:
+    """The column `name`, whose axis spans `shown` or all candidates."""
+    return _column(records.distinct() if shown is None else shown, name)
 
 
 def _column(trials: Sequence[TrialRecord], name: str) -> Column:
@@ -62,9 +65,12 @@ def _column(trials: Sequence[TrialRecord], name: str) -> Column:
 
 
 def _axis(values: Sequence[float], name: str) -> dict[str, Any]:
-    """Settings of an axis: linear from 0 for a share, linear, or logarithmic with ticks at 1, 2 and
-    5."""
+    """Settings of an axis: linear, or logarithmic with ticks at 1, 2 and 5. Around a single value
+    plotly would show an interval of length 2, also below 0: it gets a tenth of itself."""
     low, high = min(values, default=0.0), max(values, default=0.0)
+    if low == high:
+        around = [0.9 * low, 1.1 * low] if low else [-0.05, 1.0]
+        return {"type": "linear", "autorange": False, "range": around}
     if name == "error" or low <= 0 or high / low <= LOG_SPAN:
         return {"type": "linear"}
     digits = (1, 2, 5) if log10(high / low) <= FEW_DECADES else (1,)

@@ -61,7 +61,16 @@ def render(content: ReportContent, drawn: Pictures | None = None) -> str:
         predictions=_predictions(content, plots),
         hardware=plots.cards(drawn.hardware),
         front=len(records.front()),
+        candidates=_candidates(records),
     )
+
+
+def _candidates(records: StudyRecords) -> str:
+    """What the candidates of the study are."""
+    networks = (trial.architecture for trial in records.distinct())
+    shapes = {(a.embed_dim, *((b.num_heads, b.mlp_hidden) for b in a.blocks)) for a in networks}
+    one = len(shapes) == 1
+    return "Row widths of one trained network" if one else "Subnets of one trained supernet"
 
 
 def _predictions(content: ReportContent, plots: Plots) -> str:

@@ -175,7 +175,9 @@ GENTLE = 1e-3  # DeiT fine-tunes below it (arXiv:2012.12877); the default 3e-3 s
 
 def recipe_remarks(config: Study) -> tuple[str, ...]:
     """A remark on each learning rate that is high for the pretrained weights that training starts
-    from."""
+    from; none where they are calibrated and not trained."""
+    if config.post_training:
+        return ()
     recipe = config.train
     rates = {"learning_rate": recipe.learning_rate}
     if recipe.float_share:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas._util.serialization import Value, read_value
+from qnas._util.units import counted
 from qnas.errors import CapacityError, CheckpointError, ConfigError, StageOrderError
 from qnas.studies.results.picks import choose
 from qnas.studies.run.kept_files import size_bytes
@@ -89,7 +90,7 @@ def status(directory: Path) -> RunStatus:
     searched = files.front.exists() and trained
     all_exported = searched and bool(wanted) and set(wanted) <= set(exported)
     all_verified = all_exported and set(wanted) <= set(verified) and files.summary.exists()
-    picks = f"of {len(wanted)} picks"
+    picks = f"of {counted(len(wanted), 'pick')}"
     stages = (
         StageState("train", trained, _training(files, manifest), _training_seconds(manifest)),
         StageState("search", searched, f"{trials} of {of} trials" if trials else "", seconds),

@@ -129,7 +129,8 @@ def test_a_tuned_pick_is_drawn_before_and_after() -> None:
     drawn = tuned(content).data[-1]
     assert list(drawn.y) == pytest.approx([10.0, 6.0]) and drawn.name == "A knee"
     latency = found.front()[0].amount("latency")
-    assert list(drawn.x) == pytest.approx([latency, latency])  # one candidate: an axis of no length
+    assert drawn.x[0] < latency < drawn.x[1]  # side by side, also for one candidate
+    assert tuned(content).layout.xaxis.range == pytest.approx((0.9 * latency, 1.1 * latency))
     low, high = wilson_interval(0.06, 200)
     assert drawn.error_y.array[1] == pytest.approx(100 * high - 6)
     assert drawn.error_y.arrayminus[1] == pytest.approx(6 - 100 * low)

@@ -7,6 +7,7 @@ import numpy as np
 from qnas.spaces import load_space
 from qnas.studies.config import load_config
 from qnas.studies.run.checks import chance_remarks, recipe_remarks, training_mib
+from qnas.supernet.post_training.settings import PostTraining
 
 
 def test_a_high_learning_rate_for_pretrained_weights_is_remarked() -> None:
@@ -18,6 +19,8 @@ def test_a_high_learning_rate_for_pretrained_weights_is_remarked() -> None:
     both = dataclasses.replace(started.train, float_share=0.4)
     assert len(recipe_remarks(dataclasses.replace(started, train=both))) == 2
     assert recipe_remarks(load_config("imagenet_zcu102")) == ()
+    calibrated = dataclasses.replace(started, post_training=PostTraining(images=512))
+    assert recipe_remarks(calibrated) == ()  # nothing is trained
 
 
 def test_accuracy_near_chance_is_remarked() -> None:

@@ -38,7 +38,7 @@ def certainty_picture(content: ReportContent) -> Picture | None:
         else ". The other amounts are modelled, without an interval, which a calibration gives."
     )
     caption = (
-        f"The {len(front):,} members of the front with the 95 % interval (Wilson) of the error on"
+        f"Front of {counted(len(front), 'member')} with the 95 % interval (Wilson) of the error on"
         f" {content.search_images:,} images of the search split{other} Members whose intervals"
         " overlap may change places on other images."
     )
@@ -49,7 +49,8 @@ def certainty(content: ReportContent, *, x: str = "") -> go.Figure:
     """The plot of error over another amount for each member of the front, with intervals."""
     records = content.records
     across = x or _across(content)
-    column, front = column_of(records, across), list(records.front())
+    front = list(records.front())
+    column = column_of(records, across, front)
     figure = new_figure(x=column.title, y="error on the search split (%)")
     figure.add_scatter(
         **_points(content, front, across, FAINT_BAR),
@@ -136,7 +137,8 @@ def tuned(content: ReportContent) -> go.Figure:
     beside the error."""
     records = content.records
     across = next(name for name in (*records.objectives, "latency") if name != "error")
-    column, front = column_of(records, across), records.front()
+    front = records.front()
+    column = column_of(records, across, front)
     figure = new_figure(x=column.title, y="error (%)", margin=WITH_LEGEND)
     figure.add_scatter(
         x=[trial.amount(across) for trial in front],
@@ -179,7 +181,7 @@ def _kept(content: ReportContent) -> str:
 
 def _beside(value: float, shown: Sequence[float], column: Column) -> list[float]:
     """Two places beside `value` on the axis of `column`, which spans `shown`."""
-    low, high = min(*shown, value), max(*shown, value)
+    low, high = column.axis.get("range", (min(*shown, value), max(*shown, value)))
     if column.axis["type"] == "log":
         apart = (high / low) ** APART
         return [value / apart, value * apart]
