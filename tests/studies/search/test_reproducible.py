@@ -13,7 +13,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import TrialState
 
 import qnas
@@ -115,13 +115,17 @@ def test_what_is_interrupted_goes_on_with_the_same(at: int, whole: Found) -> Non
 
 WORKER = """
 import sys
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from tests.studies.search.test_reproducible import slow_problem, study
-plain = study(JournalStorage(JournalFileBackend(sys.argv[1])))
+from tests.studies.search.test_reproducible import kept_in, slow_problem, study
+plain = study(kept_in(sys.argv[1]))
 while sum(t.state.is_finished() for t in plain.get_trials(deepcopy=False)) < 40:
     plain.optimize(slow_problem, n_trials=1)
 """
+
+
+def kept_in(journal: str) -> BaseStorage:
+    """A storage whose lock, if its holder was killed, is taken over after 3 seconds, not 30."""
+    lock = JournalFileSymlinkLock(journal, grace_period=3)
+    return JournalStorage(JournalFileBackend(journal, lock_obj=lock))
 
 
 def worker(journal: Path) -> subprocess.Popen[bytes]:
@@ -131,7 +135,7 @@ def worker(journal: Path) -> subprocess.Popen[bytes]:
 def test_processes_that_are_killed_and_others_find_the_same(whole: Found, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     first, second = worker(journal), worker(journal)
-    plain = study(JournalStorage(JournalFileBackend(str(journal))))
+    plain = study(kept_in(str(journal)))
     while sum(t.state.is_finished() for t in plain.get_trials(deepcopy=False)) < 12:
         time.sleep(0.01)
     os.kill(first.pid, signal.SIGKILL)
