@@ -135,15 +135,18 @@ def plot_resources(run: Run) -> go.Figure:
 
 
 def plot_predictions(run: Run) -> go.Figure:
-    """Plot the calibrated prediction of each pick's resources, with 90 % intervals, beside the
+    """Plot the prediction of each pick's resources, with 90 % intervals, beside the
     estimates.
 
     Raises:
-        ConfigError: The study has no calibration.
+        ConfigError: The study predicts by estimates.
     """
     figure = device.predictions(_content(run))
     if figure is None:
-        rule, remedy = "must name a calibration", "Make one with `qnas calibrate`."
+        rule, remedy = (
+            "must not turn predictions off",
+            'Remove `file = "none"`, or name a calibration.',
+        )
         raise ConfigError(problem("calibration.file", rule, "none", remedy))
     return figure
 

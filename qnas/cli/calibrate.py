@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from qnas.accel.calibration.calibration import Calibration
     from qnas.accel.calibration.evaluation import Predicted, Scores
+    from qnas.errors import QnasError
 
 SHIPPED = Path("the table that comes with qnas")
 
@@ -29,29 +30,39 @@ TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapola
 @click.option(
     "--reports",
     type=click.Path(path_type=Path),
-    help="Folder of synthesized projects to learn from (requires --out).",
-)
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Calibration file to write (requires --reports).",
-)
-@click.option(
-    "--evaluate", type=click.Path(path_type=Path), help="CSV to predict (requires --pairs)."
-)
-@click.option(
-    "--leave-one-out",
-    is_flag=True,
-    help="Predict each kernel of --pairs from the other kernels.",
+    help="Folder of synthesized projects to learn from.",
 )
 @click.option(
     "--blocks",
     type=click.Path(path_type=Path),
     is_flag=False,
     flag_value=SHIPPED,
-    help="Predict each block in a table of `qnas measure` from the other blocks. Without a value:"
-    " the table that comes with qnas.",
+    help="Table of `qnas measure` to learn from. Without a value: that which comes with qnas.",
+)
+@click.option(
+    "--kernels", is_flag=True, help="Learn from the table of RTL kernels that comes with qnas."
+)
+@click.option(
+    "--with",
+    "known",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Calibration file to predict with.",
+)
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a calibration file of what was learned from.",
+)
+@click.option(
+    "--evaluate",
+    type=click.Path(path_type=Path),
+    help="CSV of designs to predict (requires --pairs, or --with a file that came of one).",
+)
+@click.option(
+    "--leave-one-out",
+    is_flag=True,
+    help="Predict each kernel from the other kernels: the default of --blocks and --kernels.",
 )
 @click.option(
     "--json",
@@ -64,71 +75,113 @@ TITLES = ("error raw", "calibrated", "in 90 % interval", "its width", "extrapola
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write plots to this HTML file.",
+    help="Write plots of predictions to this HTML file.",
 )
 def command(
     pairs: Path | None,
     reports: Path | None,
+    blocks: Path | None,
+    kernels: bool,
+    known: Path | None,
     file: Path | None,
     evaluate: Path | None,
     leave_one_out: bool,
-    blocks: Path | None,
     out: Path | None,
     html: Path | None,
 ) -> None:
     """Fit corrections of the cost model's estimates to built designs, and print their accuracy.
 
-    Give one of --pairs, --reports and --blocks. Columns of a --pairs CSV: kernel, hls_lut, hls_ff,
-    hls_dsp, hls_bram18, c_arith, c_logic, rtl_arith, rtl_logic, impl_lut (all LUTs),
-    impl_logic_lut (without LUTs used as memory or shift register), impl_ff. Optional columns:
-    impl_dsp, impl_bram18 (or impl_ramb36 and impl_ramb18), design, part, clk_target_ns.
+    Give one of --pairs, --reports, --blocks, --kernels and --with. Columns of a CSV of pairs:
+    kernel, hls_lut, hls_ff, hls_dsp, hls_bram18, c_arith, c_logic, rtl_arith, rtl_logic, impl_lut
+    (all LUTs), impl_logic_lut (without LUTs used as memory or shift register), impl_ff. Optional
+    columns: impl_dsp, impl_bram18 (or impl_ramb36 and impl_ramb18), design, part, clk_target_ns.
     """
+    given = [name for name in (pairs, reports, blocks, known) if name is not None]
+    if len(given) + kernels != 1:
+        rule = "must be given one of --pairs, --reports, --blocks, --kernels and --with"
+        raise _wrong("calibrate", rule, "several" if given else "none")
+    if evaluate is not None and leave_one_out:
+        raise _wrong("calibrate", "must be either --evaluate or --leave-one-out", "both")
+    if evaluate is not None and pairs is None and known is None:
+        raise _wrong("--evaluate", "must go with --pairs or --with", "neither of them")
+    if file is not None and (blocks is not None or known is not None):
+        raise _wrong("--out", "must go with --pairs, --reports or --kernels", "neither of them")
+    if evaluate is not None:
+        return _show_scores(*_evaluated(pairs, known, evaluate, file), out, html)
+    if leave_one_out or blocks is not None or (kernels and file is None):
+        return _show_scores(*_left_out(pairs, reports, blocks, known, file), out, html)
+    if html is not None:
+        raise _wrong("--html", "must go with --evaluate or --leave-one-out", "neither of them")
+    _show_fit(_fit(pairs, reports, known, file), out)
+
+
+def _wrong(subject: str, rule: str, got: str) -> QnasError:
     from qnas.errors import ConfigError, problem
 
-    given = [name for name in (pairs, reports, blocks) if name is not None]
-    if len(given) != 1 or (reports is None) != (file is None):
-        rule = "must be given --pairs, --blocks, or --reports with --out"
-        got = "several" if len(given) > 1 else "one alone" if given or file else "none"
-        raise ConfigError(problem("calibrate", rule, got, "See its --help."))
-    if pairs is None and (evaluate is not None or leave_one_out):
-        rule = "must go with --pairs"
-        raise ConfigError(problem("--evaluate, --leave-one-out", rule, "none of it", "See --help."))
-    if reports is not None and file is not None:
-        _from_reports(reports, file, out)
-    elif blocks is not None:
-        _say(*_of_blocks(blocks), out, html)
-    elif pairs is not None:
-        if (evaluate is None) != leave_one_out:
-            rule = "must be either --evaluate or --leave-one-out"
-            got = "both" if leave_one_out else "neither"
-            raise ConfigError(problem("calibrate", rule, got, "See `qnas calibrate --help`."))
-        _say(*_of_pairs(pairs, evaluate), out, html)
+    return ConfigError(problem(subject, rule, got, "See `qnas calibrate --help`."))
 
 
-def _of_pairs(pairs: Path, evaluate: Path | None) -> tuple[Mapping[str, Predicted], str, str]:
-    """The predictions of each resource, the kind of item predicted, and a title."""
-    from qnas.accel.calibration import evaluation
+def _fit(
+    pairs: Path | None, reports: Path | None, known: Path | None, file: Path | None
+) -> Calibration:
+    """Fit the calibration of what was given (none: the shipped kernels), and write it to `file`."""
+    from qnas.accel.calibration.calibration import fit
+    from qnas.accel.calibration.file import read_calibration, write_calibration
+    from qnas.accel.calibration.pairs import SETUP, read_pairs
+    from qnas.accel.calibration.predictor import shipped_calibration
+    from qnas.accel.calibration.projects import read_projects
+
+    if pairs is not None:
+        found = fit(read_pairs(pairs).designs(), subject="hls", setup=SETUP)
+    elif reports is not None:
+        found = read_projects(reports, remark=lambda sentence: click.echo(sentence, err=True))
+    else:
+        found = read_calibration(known) if known is not None else shipped_calibration()
+    if file is not None:
+        write_calibration(file, found)
+    return found
+
+
+def _evaluated(
+    pairs: Path | None, known: Path | None, evaluate: Path, file: Path | None
+) -> tuple[Mapping[str, Predicted], str, str]:
+    """The predictions of each amount, the kind of item predicted, and a title."""
+    from qnas.accel.calibration.evaluation import predicted
     from qnas.accel.calibration.pairs import read_pairs
 
-    train = read_pairs(pairs)
-    if evaluate is None:
-        test, found = train, evaluation.leave_one_out(train)
+    found = _fit(None, None, known, None) if known is not None else None
+    test = read_pairs(evaluate, at_least=1).designs()
+    found = found or _fit(pairs, None, None, file)
+    if found.subject != "hls":
+        rule = "must come of --pairs to predict a CSV"
+        raise _wrong(str(known), rule, f"designs of the kind `{found.subject}`")
+    return predicted(test, found.predict(test)), "designs", "Estimate -> implemented"
+
+
+def _left_out(
+    pairs: Path | None,
+    reports: Path | None,
+    blocks: Path | None,
+    known: Path | None,
+    file: Path | None,
+) -> tuple[Mapping[str, Predicted], str, str]:
+    from qnas.accel.calibration.blocks import designs_of_blocks
+    from qnas.accel.calibration.evaluation import leave_out, predicted
+    from qnas.accel.rtl.table import SHIPPED as TABLE
+    from qnas.accel.rtl.table import read_table
+
+    if blocks is not None:
+        rows = read_table(TABLE if blocks == SHIPPED else blocks)
+        designs, what = designs_of_blocks([row.block for row in rows], rows), "blocks"
+        title = f"Estimate -> synthesized RTL: {len(rows)} blocks, each left out"
     else:
-        test = read_pairs(evaluate, at_least=1)
-        found = evaluation.evaluate(train, test)
-    return evaluation.predicted(test, found), "designs", "Estimate -> implemented"
+        found = _fit(pairs, reports, known, file)
+        designs, what = found.designs, "designs"
+        title = f"Estimate -> {found.setup.stage}: {len(designs)} designs, each kernel left out"
+    return predicted(designs, leave_out(designs)), what, title
 
 
-def _of_blocks(blocks: Path) -> tuple[Mapping[str, Predicted], str, str]:
-    from qnas.accel.calibration.evaluation import leave_one_block_out
-    from qnas.accel.rtl import table
-
-    rows = table.read_table(table.SHIPPED if blocks == SHIPPED else blocks)
-    title = f"Estimate -> synthesized RTL: {len(rows)} blocks, each left out"
-    return leave_one_block_out(rows), "blocks", title
-
-
-def _say(
+def _show_scores(
     predictions: Mapping[str, Predicted], what: str, title: str, out: Path | None, html: Path | None
 ) -> None:
     from qnas._util.serialization import write_atomically
@@ -143,6 +196,26 @@ def _say(
         write_atomically(html, page(predictions, scores, what=what))
 
 
+def _show_fit(found: Calibration, out: Path | None) -> None:
+    """Print what was learned of each amount, and its accuracy on designs left out of the fit."""
+    from rich.table import Table
+
+    from qnas.cli.console import printer
+
+    title = f"Estimate -> {found.setup.stage}: {len(found.designs)} designs, each kernel left out"
+    table = Table(title=title, title_justify="left")
+    for column in ("amount", "designs", "error raw", "calibrated", "by"):
+        table.add_column(column, justify="right")
+    for name, one in found.corrections.items():
+        cells = (str(one.designs), f"{one.before:.1%}", f"{one.after:.1%}", one.by)
+        table.add_row(name, *cells)
+    scores = {
+        name: {"designs": one.designs, "mape_raw": one.before, "mape": one.after, "by": one.by}
+        for name, one in found.corrections.items()
+    }
+    _give(scores, out, lambda: printer().print(table))
+
+
 def _give(scores: Any, out: Path | None, show: Callable[[], None]) -> None:
     """Print the scores: as JSON if `out` is "-", else by `show`, and also to the file `out`."""
     from qnas._util.serialization import write_json
@@ -152,40 +225,6 @@ def _give(scores: Any, out: Path | None, show: Callable[[], None]) -> None:
     elif out is not None:
         write_json(out, scores)
     result(lambda: scores, show)
-
-
-def _from_reports(reports: Path, file: Path, out: Path | None) -> None:
-    """Write the calibration file and print its accuracy on designs left out of the fit."""
-    from rich.table import Table
-
-    from qnas._util.serialization import write_json
-    from qnas.accel.calibration.designs import read_designs
-    from qnas.accel.calibration.file import CalibrationFile, fit
-    from qnas.accel.cost.estimate import RESOURCES
-    from qnas.cli.console import printer
-
-    designs = read_designs(reports, remark=lambda sentence: click.echo(sentence, err=True))
-    found = fit(designs)
-    write_json(file, CalibrationFile(designs))
-    title = f"Estimate -> {designs.stage}: {len(designs.predicted)} designs, each left out"
-    table = Table(title=title, title_justify="left")
-    for column in ("resource", "error raw", "calibrated", "90 % interval", "by"):
-        table.add_column(column, justify="right")
-    columns = (found.before, found.after, found.half, found.estimators)
-    for name, before, after, half_width, estimator in zip(RESOURCES, *columns, strict=True):
-        table.add_row(
-            name, f"{before:.1%}", f"{after:.1%}", f"x/ {math.exp(half_width):.3f}", estimator
-        )
-    scores = {
-        name: {
-            "mape_raw": before,
-            "mape": after,
-            "factor_90": math.exp(half_width),
-            "by": estimator,
-        }
-        for name, before, after, half_width, estimator in zip(RESOURCES, *columns, strict=True)
-    }
-    _give(scores, out, lambda: printer().print(table))
 
 
 def _table(scores: Scores, title: str) -> Table:

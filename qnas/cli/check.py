@@ -154,9 +154,11 @@ def _subnet(subnet: ReferenceSubnet) -> dict[str, Any]:
         "name": subnet.name,
         "architecture": subnet.architecture,
         "folding": subnet.folding,
-        "cycles": subnet.estimate and subnet.estimate.cycles,
-        "fps": subnet.estimate and subnet.estimate.fps,
-        "used": subnet.needs,
+        "cycles": subnet.predicted and subnet.predicted.value("cycles"),
+        "fps": subnet.predicted and subnet.predicted.value("fps"),
+        "used": {name: subnet.used(name) for name in subnet.limits if subnet.predicted},
+        "predicted": subnet.predicted,
+        "estimate": subnet.estimate,
         "limits": subnet.limits,
         "fits": subnet.fits,
         "binds": subnet.binding,
@@ -193,7 +195,8 @@ def _table(found: Feasibility) -> Table:
 
     config, device = found.config, found.device
     title = (
-        f"{config.name}: {config.space_name} on {device.name} at {device.clock_mhz:g} MHz, modelled"
+        f"{config.name}: {config.space_name} on {device.name} at {device.clock_mhz:g} MHz,"
+        f" {_title(found)}"
     )
     table = Table(title=escape(title), title_justify="left")
     table.add_column("subnet")
@@ -206,12 +209,8 @@ def _table(found: Feasibility) -> Table:
     reference_subnets = found.reference_subnets
     row("embed dim x depth", [_shape(c.architecture) for c in reference_subnets])
     row("folding TM x TT x TK, VL", [_folding(c) for c in reference_subnets], end=True)
-    row("cycles", [f"{c.estimate.cycles:,}" if c.estimate else "-" for c in reference_subnets])
-    row(
-        "FPS",
-        [f"{c.estimate.fps:,.0f}" if c.estimate else "-" for c in reference_subnets],
-        end=True,
-    )
+    row("cycles", [_predicted(c, "cycles") for c in reference_subnets])
+    row("FPS", [_predicted(c, "fps") for c in reference_subnets], end=True)
     used = [r for r in RESOURCES if device.limits()[r] or any(c.used(r) for c in reference_subnets)]
     for resource in used:
         cells = [_amount(c, resource) for c in reference_subnets]
@@ -221,6 +220,16 @@ def _table(found: Feasibility) -> Table:
     for fps in config.fps_targets:
         row(f"reaches {fps:,} FPS", [_yes(c.reaches(fps)) for c in reference_subnets])
     return table
+
+
+def _title(found: Feasibility) -> str:
+    """What the figures are, and of which kernel."""
+    titles = [c.predicted.title for c in found.reference_subnets if c.predicted]
+    return titles[0] if titles else "modelled"
+
+
+def _predicted(subnet: ReferenceSubnet, name: str) -> str:
+    return subnet.predicted.text(name) if subnet.predicted else "-"
 
 
 def _shape(arch: Architecture) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from qnas._util.intervals import accuracy_text
+from qnas._util.serialization import decode
+from qnas.accel.cost.estimate import RESOURCES, Estimate
+from qnas.accel.cost.prediction import Prediction, Range
 from qnas.studies.progress import duration
 
 PLAIN_LINES = 10
@@ -125,18 +128,41 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
         found = [(p["accuracy"][rung], p["accuracy"][images]) for p in picks]
         cells = [accuracy_text(*one, separator="\n") for one in found]
         row(f"{label}\n(95 % interval)", cells, end=rung == "hls")
-    row("cycles, first image", [f"{p['cycles_first']:,}" for p in picks])
-    row("cycles, each further", [f"{p['cycles']:,}" for p in picks])
+    told = [_prediction(pick) for pick in picks]
+    row("figures below", [one.title for one in told])
+    row("cycles, first image", [one.text("cycles_first") for one in told])
+    row("cycles, each further", [one.text("cycles") for one in told])
     if any(p.get("rtl") for p in picks):
         row("cycles as RTL, first image", [_rtl_cell(p, "first") for p in picks])
         row("cycles as RTL, each further", [_rtl_cell(p, "next") for p in picks])
     clocks = ", ".join(sorted({f"{p['clock_mhz']:g}" for p in picks}))
-    row(f"FPS at {clocks} MHz", [f"{p['fps']:,.0f}" for p in picks], end=True)
-    for name in ("lut", "ff", "dsp", "bram18"):
-        used = [f"{p[name]:,} / {limits[name]:,}" for p in picks]
+    row(f"FPS at {clocks} MHz", [one.text("fps") for one in told], end=True)
+    for name in RESOURCES[:4]:
+        used = [f"{one.text(name)} / {limits[name]:,}" for one in told]
         row(f"{name.upper()} / limit", used, end=name == "bram18")
+    estimates = [pick.get("estimate") for pick in picks]
+    if any(one.backend == "rtl" for one in told) and all(estimates):
+        _add_estimates(row, [decode(Estimate, one, subject="estimate") for one in estimates])
     row("check", [_verdict(p["verification"]) for p in picks])
     return table
+
+
+def _prediction(pick: Mapping[str, Any]) -> Prediction:
+    """The pick's prediction; of runs before there were any, its amounts."""
+    if pick.get("prediction"):
+        return decode(Prediction, pick["prediction"], subject="prediction")
+    names = ("cycles", "cycles_first", "fps", *RESOURCES)
+    return Prediction({name: Range.exactly(pick[name]) for name in names})
+
+
+def _add_estimates(row: Callable[..., None], estimates: Sequence[Estimate]) -> None:
+    """Rows of the C++ kernel, where the figures above are another's."""
+    row("figures below", ["C++ kernel, modelled" for _ in estimates])
+    row("cycles, each further", [f"{one.cycles:,}" for one in estimates])
+    row("FPS", [f"{one.fps:,.0f}" for one in estimates])
+    names = RESOURCES[:4]
+    used = [[f"{getattr(one.resources, name):,}" for name in names] for one in estimates]
+    row(", ".join(name.upper() for name in names), [", ".join(one) for one in used], end=True)
 
 
 def _rtl_cell(pick: Mapping[str, Any], which: str) -> str:

@@ -14,6 +14,7 @@ from qnas._util.extensions import is_reference, reference_of, resolve
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, encode
 from qnas._util.timm_support import is_weights_file, weights_of_folder
+from qnas.accel.cost.prediction import CONFIDENCE
 from qnas.accel.device import RESOURCES, Device, load_device
 from qnas.data.given import GivenImages
 from qnas.data.pixels import PixelConfig
@@ -65,6 +66,9 @@ class Study(Value):
         fps_targets: Images per second. Each target makes a pick: the most accurate member of the
             front that reaches the target. A target that none reaches is reported, and costs no
             other pick.
+        confidence: That with which FPS targets and limits are kept: 0.9 if the lower end of FPS and
+            the upper ends of resources and latency count, of their 90 % intervals; 0 if the
+            predicted values do.
         pretrained: A timm model's name, or a file of a ViT's weights, that training starts from;
             "" for random weights.
         pretrained_model: timm's name of the model in the file, if the file does not give it.
@@ -95,6 +99,7 @@ class Study(Value):
     seed: int = 0
     limits: Limits = field(default_factory=dict)
     fps_targets: tuple[int, ...] = ()
+    confidence: float = 0.0
     pretrained: str = ""
     pretrained_model: str = ""
     pretrained_heads: int = 0
@@ -148,6 +153,9 @@ class Study(Value):
             "must be positive, without repeats",
             list(targets),
         )
+        levels = (0, CONFIDENCE)
+        rule = f"must be {CONFIDENCE} (of the intervals) or 0 (the predicted values count)"
+        require(self.confidence in levels, "confidence", rule, self.confidence)
         most = f"must be at most {MOST_FPS:,}"
         require(max(targets, default=0) <= MOST_FPS, "fps_targets", most, list(targets))
 
@@ -270,7 +278,7 @@ class Study(Value):
 
         if isinstance(self.data, str):
             check_data_name(self.data)
-        file = self.calibration.file
+        file = self.calibration.path
         there = not file or Path(file).is_file()
         require(there, "calibration.file", "must be a file that exists", file)
         # A reference into a Python file is loaded and checked where it is used.
@@ -358,5 +366,5 @@ def resolved(config: Study, folder: Path) -> Study:
             sampler=resolve(search.sampler_name, folder),
             seed_from=absolute(search.seed_from),
         ),
-        calibration=CalibrationConfig(absolute(config.calibration.file), config.calibration.bound),
+        calibration=CalibrationConfig(absolute(config.calibration.path) or config.calibration.file),
     )

@@ -70,7 +70,11 @@ class OpenRun(Run):
             CapacityError: No candidate keeps the limits.
         """
         wanted = Requirements(
-            fps, self._known(at_most), self._known(weights), self._known(at_least)
+            fps,
+            self._known(at_most),
+            self._known(weights),
+            self._known(at_least),
+            self.config.confidence,
         )
         return PickedTrial(select_candidate(self.searched_records("pick"), wanted), self)
 

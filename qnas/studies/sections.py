@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from qnas._util.extensions import reference_of
 from qnas._util.field_types import normalise_fields
@@ -22,6 +22,7 @@ else:
 
 DEFAULT_SAMPLER = "NSGAIISampler"
 REPRODUCIBLE = "ReproducibleNSGAIISampler"  # qnas's own sampler for plain Optuna studies
+NO_CALIBRATION = "none"
 MOST_TRIALS = 10_000_000
 
 
@@ -157,16 +158,21 @@ class CalibrationConfig(Value):
     """The calibration that a search uses.
 
     Attributes:
-        file: A file that `qnas calibrate --reports` wrote; "" for none.
-        bound: The number that must keep the device's limits: the predicted "value", or the "upper"
-            end of its 90 % interval.
+        file: "": the table of RTL kernels that comes with qnas, if it has the device's family;
+            "none": no calibration, the estimates of the C++ kernel; else a file that
+            `qnas calibrate --reports` wrote, which predicts the C++ kernel instead, or a file of
+            measured RTL kernels, which are added to the table.
     """
 
     file: str = ""
-    bound: Literal["value", "upper"] = "value"
 
     def __post_init__(self) -> None:
         normalise_fields(self, prefix="calibration.")
+
+    @property
+    def path(self) -> str:
+        """The path of the file; "" if none is named."""
+        return "" if self.file == NO_CALIBRATION else self.file
 
 
 def require(holds: bool, subject: str, rule: str, value: object) -> None:

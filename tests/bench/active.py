@@ -21,7 +21,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from qnas.accel.calibration.active import choose
-from qnas.accel.calibration.blocks import LEARNED, estimates, features, measured
-from qnas.accel.calibration.gaussian_process import Processes, fit_processes
-from qnas.accel.calibration.pairs import FEATURES, Floats, Pairs, read_pairs
+from qnas.accel.calibration.active import choose, processes_of
+from qnas.accel.calibration.blocks import LEARNED, designs_of_blocks
+from qnas.accel.calibration.calibration import fit
+from qnas.accel.calibration.designs import Designs, Floats, Setup
+from qnas.accel.calibration.pairs import read_pairs
 from qnas.accel.rtl.table import Row, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,37 +45,43 @@ LARGEST = 4  # of a kind's blocks one in so many stands for the front
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Arena:
-    """(points, features), log residuals (points, LEARNED); which points are the front."""
+    """Measured designs; which of them are the front."""
 
     name: str
-    x: Floats
-    residuals: Floats
+    designs: Designs
     front: Indices
 
     @property
     def pool(self) -> Indices:
-        return np.setdiff1d(np.arange(len(self.x)), self.front)
+        return np.setdiff1d(np.arange(len(self.designs)), self.front)
 
 
 def of_blocks(rows: Sequence[Row]) -> Arena:
     blocks = [row.block for row in rows]
-    residuals = np.log1p(measured(rows, LEARNED)) - np.log1p(estimates(blocks, LEARNED))
     kinds: dict[str, list[int]] = {}
     for i in sorted(range(len(rows)), key=lambda i: rows[i].lut):
         kinds.setdefault(blocks[i].kind, []).append(i)
     front = [i for order in kinds.values() for i in order[len(order) - len(order) // LARGEST :]]
-    return Arena("blocks", features(blocks), residuals, np.array(sorted(front)))
+    return Arena("blocks", _learned(designs_of_blocks(blocks, rows)), np.array(sorted(front)))
 
 
-def of_pairs(pairs: Pairs) -> Iterator[Arena]:
-    x = np.log2(1 + np.stack([pairs.columns[name] for name in FEATURES], axis=1))
-    residuals = pairs.log_residuals()[:, [pairs.resources.index(name) for name in LEARNED]]
+def of_pairs(pairs: Designs) -> Iterator[Arena]:
+    """Each kernel's own designs, each of which is a group of its own."""
     for kernel in np.unique(pairs.groups):
-        own = pairs.groups == kernel
-        lut, dsp = (pairs.columns[name][own] for name in ("hls_lut", "hls_dsp"))
-        yield Arena(str(kernel), x[own], residuals[own], front(lut, dsp))
+        own = _learned(pairs.subset(pairs.groups == kernel))
+        own = replace(own, groups=own.names, conditions=None, clocks_ns=None)
+        yield Arena(str(kernel), own, front(own.features["hls_lut"], own.features["hls_dsp"]))
+
+
+def _learned(designs: Designs) -> Designs:
+    """The designs with the amounts alone that are learned."""
+    return replace(
+        designs,
+        estimated={name: designs.estimated[name] for name in LEARNED},
+        measured={name: designs.measured[name] for name in LEARNED},
+    )
 
 
 def front(cost: Floats, gain: Floats) -> Indices:
@@ -102,29 +109,26 @@ def race(arena: Arena, seed: int, budgets: Sequence[int]) -> list[list[list[floa
 
 def _next(arena: Arena, known: Indices) -> Indices:
     left = np.setdiff1d(arena.pool, known)
-    goals = arena.x[arena.front]
+    x = arena.designs.inputs()
     found = choose(
-        _fit(arena, known),
-        arena.x[known],
-        arena.x[left],
-        goals=goals,
-        weights=np.ones(len(goals)),
+        processes_of(arena.designs.subset(known), LEARNED),
+        x[known],
+        x[left],
+        goals=x[arena.front],
+        weights=np.ones(len(arena.front)),
         count=BATCH,
     )
     return left[found]
 
 
-def _fit(arena: Arena, known: Indices) -> Processes:
-    return fit_processes(arena.x[known], arena.residuals[known])
-
-
 def judge(arena: Arena, known: Indices) -> list[float]:
     """FIGURES on the front."""
-    model = _fit(arena, known)
-    shift, spread = model.predict(arena.x[arena.front])
-    half, truth = spread * model.stretch, arena.residuals[arena.front]
-    errors = abs(np.expm1(shift - truth)).mean(axis=0)
-    width, inside = np.mean(np.exp(half) - np.exp(-half)), np.mean(abs(shift - truth) <= half)
+    test = arena.designs.subset(arena.front)
+    told = fit(arena.designs.subset(known), subject="hls", setup=Setup("", "")).predict(test)
+    truth = np.stack([test.measured[name] for name in told.amounts], axis=1)
+    errors = (abs(told.value - truth) / np.maximum(truth, 1.0)).mean(axis=0)
+    width = np.mean((told.high - told.low) / np.maximum(told.value, 1.0))
+    inside = np.mean((told.low - 0.5 <= truth) & (truth <= told.high + 0.5))
     return [float(width), *map(float, errors), float(inside)]
 
 
@@ -178,7 +182,7 @@ def main() -> None:
     if options.no_pairs or not options.pairs.is_file():
         print("SKIPPED: " + ("pairs" if options.no_pairs else f"no {options.pairs}"))
     else:
-        arenas = list(of_pairs(read_pairs(options.pairs)))
+        arenas = list(of_pairs(read_pairs(options.pairs).designs()))
         found["designs"] = compare(arenas, options.seeds)
         show(f"Designs of {len(arenas)} kernels", found["designs"])
     if options.json:

@@ -8,6 +8,8 @@ estimate, `mape_after` of the prediction, `coverage_90` (share inside the 90 % i
 error on the others of what 20 random blocks teach, and 20 of which 15 were proposed by the rule of
 `qnas measure --next`, over that with all.
 
+`kernels`: the same figures of the RTL kernels that come with qnas, each network from the others.
+
 `pairs`: the same figures of designs with an HLS estimate and an implementation, each kernel from
 all the others; without a file, the shared pairs, and a visible skip where they are absent.
 `seconds`: what MANY predictions with intervals take in one batch.
@@ -26,17 +28,12 @@ from typing import Any
 import numpy as np
 
 from qnas.accel.calibration.active import propose
-from qnas.accel.calibration.blocks import LEARNED
-from qnas.accel.calibration.evaluation import (
-    Scores,
-    error_of,
-    leave_one_block_out,
-    leave_one_out,
-    predicted,
-    score,
-)
-from qnas.accel.calibration.pairs import MIN_PAIRS, Pairs, read_pairs
-from qnas.accel.calibration.regressor import fit_pairs
+from qnas.accel.calibration.blocks import LEARNED, designs_of_blocks, fit_blocks
+from qnas.accel.calibration.calibration import fit
+from qnas.accel.calibration.designs import MIN_DESIGNS, Designs
+from qnas.accel.calibration.evaluation import Scores, leave_out, predicted, score
+from qnas.accel.calibration.kernels import shipped_designs
+from qnas.accel.calibration.pairs import SETUP, read_pairs
 from qnas.accel.rtl.table import Row, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +50,13 @@ FEW = 20
 MANY = 100_000
 
 
+def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:
+    """Mean relative errors, (LEARNED), of predictions for `others` learned from `known`."""
+    test = designs_of_blocks([row.block for row in others], others)
+    scores = score(predicted(test, fit_blocks(known).predict(test)))
+    return tuple(float(scores[name]["mape"] or 0.0) for name in LEARNED)
+
+
 def error_with(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
     """`error_of` what `count` random rows teach of the others."""
     order = np.random.default_rng(seed).permutation(len(rows))
@@ -61,11 +65,11 @@ def error_with(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ..
 
 
 def error_with_proposed(rows: Sequence[Row], count: int, *, seed: int) -> tuple[float, ...]:
-    """`error_of` what `count` rows teach of the others: MIN_PAIRS at random, then those that
+    """`error_of` what `count` rows teach of the others: MIN_DESIGNS at random, then those that
     `propose` names of all."""
     order = np.random.default_rng(seed).permutation(len(rows))
     of_block = {row.block: row for row in rows}
-    known = [rows[i] for i in order[:MIN_PAIRS]]
+    known = [rows[i] for i in order[:MIN_DESIGNS]]
     more = propose(known, tuple(of_block), candidates=tuple(of_block), count=count - len(known))
     known += [of_block[block] for block in more]
     return error_of(known, [row for row in rows if row not in known])
@@ -79,15 +83,19 @@ def main() -> None:
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
     rows = read_table()
-    found: dict[str, Any] = named(score(leave_one_block_out(rows)))
+    blocks = designs_of_blocks([row.block for row in rows], rows)
+    found: dict[str, Any] = named(score(predicted(blocks, leave_out(blocks))))
     show("Blocks of the measured table, each left out", found)
     found["few"] = few(rows, found, options.seeds)
+    _, kernels = shipped_designs()
+    found["kernels"] = named(score(predicted(kernels, leave_out(kernels))))
+    show("Kernels of the measured table, each network left out", found["kernels"])
     if options.no_pairs or not options.pairs.is_file():
         print("SKIPPED: " + ("pairs" if options.no_pairs else f"no {options.pairs}"))
     else:
-        pairs = read_pairs(options.pairs)
+        pairs = read_pairs(options.pairs).designs()
         found["seconds"] = speed(pairs)
-        found["pairs"] = named(score(predicted(pairs, leave_one_out(pairs))))
+        found["pairs"] = named(score(predicted(pairs, leave_out(pairs))))
         show("Designs, each kernel left out", found["pairs"])
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
@@ -120,9 +128,9 @@ def few(rows: Sequence[Row], found: dict[str, Any], seeds: int) -> dict[str, Any
     return told
 
 
-def speed(pairs: Pairs) -> dict[str, float]:
+def speed(pairs: Designs) -> dict[str, float]:
     """Of predictions with their intervals, in one batch of `pairs` over and over."""
-    model = fit_pairs(pairs)
+    model = fit(pairs, subject="hls", setup=SETUP)
     many = pairs.subset(np.arange(MANY) % len(pairs))
     wall, processor = time.perf_counter(), time.process_time()
     model.predict(many)

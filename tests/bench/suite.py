@@ -129,7 +129,9 @@ def _csim_speed(found: Any) -> Iterator[Line]:
 
 def _calibration(found: Any) -> Iterator[Line]:
     groups = {"blocks": {n: x for n, x in found.items() if "mape_after" in x}}
-    for group, scores in (groups | {"designs": found.get("pairs", {})}).items():
+    for group, scores in (
+        groups | {"kernels": found["kernels"], "designs": found.get("pairs", {})}
+    ).items():
         for name, x in scores.items():
             inside = f"{x['mape_after']:.2%}, {x['coverage_90']:.0%} in its 90 % interval"
             yield f"error on {group} left out, {name}", inside, f"estimate: {x['mape_before']:.2%}"

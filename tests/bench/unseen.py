@@ -24,15 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from qnas.accel.calibration.evaluation import (
-    Predicted,
-    evaluate,
-    leave_one_out,
-    predicted,
-    score,
-)
+from qnas.accel.calibration.designs import Mask
+from qnas.accel.calibration.evaluation import Predicted, evaluate, leave_out, predicted, score
 from qnas.accel.calibration.pairs import CLOCK, Pairs, read_pairs
-from qnas.accel.calibration.regressor import Mask
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("QNAS_SHARED_DATA", ROOT.parent / "shared/data"))
@@ -101,10 +95,11 @@ def _without_clocks(pairs: Pairs) -> Pairs:
 
 def measure(pairs: Pairs) -> dict[str, Any]:
     """By split."""
-    near = predicted(pairs, leave_one_out(pairs))
+    near = predicted(pairs.designs(), leave_out(pairs.designs()))
     found = {}
     for split in splits(pairs):
-        told = predicted(split.test, evaluate(split.train, split.test))
+        test = split.test.designs()
+        told = predicted(test, evaluate(split.train.designs(), test))
         found[split.name] = _figures(told, near, split)
         print(line(split.name, found[split.name]), flush=True)
     return found

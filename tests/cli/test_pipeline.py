@@ -174,7 +174,7 @@ def test_a_missed_target_costs_no_other_pick(
     assert [pick["name"] for pick in summary["picks"]] == ["knee", *reached]
     assert all((run / "picks" / pick / "project").is_dir() for pick in ("knee", *reached))
     (lost,) = summary["missed_targets"]
-    fastest = max(float(row["estimate_fps"]) for row in _front(run))
+    fastest = max(float(row["predicted_fps"]) for row in _front(run))
     assert (lost["target"], lost["fps"]) == (99000000, fastest)
     assert "99,000,000 FPS is missed" in (run / "report.html").read_text(encoding="utf-8")
 

@@ -1,5 +1,7 @@
 """Calibration: corrections of estimates, learned from measured designs, with 90 % intervals.
 
-Entry points: `designs.read_designs` and `file.fit` for a user's own reports, `regressor.fit_pairs`
-for a CSV of many designs, `blocks.fit_blocks` for RTL blocks, `active.propose` for what to measure.
+One type, `calibration.Calibration`, for kernels, blocks and pairs of reports; one file, `file`.
+Entry points: `predictor.shipped_calibration` for the table that comes with qnas,
+`projects.read_projects` for a user's own reports, `pairs.read_pairs` for a CSV of many designs,
+`blocks.fit_blocks` for RTL blocks, `active.choose` for what to measure.
 """

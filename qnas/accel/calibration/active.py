@@ -12,16 +12,27 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from qnas.accel.calibration.blocks import features, fit_blocks
-from qnas.accel.calibration.gaussian_process import Processes
-from qnas.accel.calibration.pairs import Floats
+from qnas.accel.calibration.blocks import LEARNED, designs_of_blocks, fit_blocks
+from qnas.accel.calibration.designs import MIN_DESIGNS, Designs, Floats
+from qnas.accel.calibration.gaussian_process import Process, fit_process
 from qnas.accel.cost.blocks import block_resources
 from qnas.accel.rtl.block import RtlBlock
 from qnas.accel.rtl.table import Row
+from qnas.errors import ConfigError, problem
+
+
+def processes_of(known: Designs, amounts: Sequence[str]) -> tuple[Process, ...]:
+    """A process of each amount that was measured often enough."""
+    found = []
+    for name in amounts:
+        there = known.subset(~np.isnan(known.measured[name]))
+        if len(there) >= MIN_DESIGNS:
+            found.append(fit_process(there.inputs(), there.residuals(name)))
+    return tuple(found)
 
 
 def choose(
-    processes: Processes,
+    processes: Sequence[Process],
     known: Floats,
     candidates: Floats,
     *,
@@ -45,7 +56,9 @@ def choose(
     left, chosen = list(range(len(candidates))), list[int]()
     while left and len(chosen) < count:
         taken = np.concatenate([known, candidates[chosen]])
-        gains = processes.gains(taken, candidates[left], goals, weights)
+        gains = np.zeros(len(left))
+        for process in processes:
+            gains += process.gains(taken, candidates[left], goals, weights)
         chosen.append(left.pop(int(np.argmax(gains))))
     return chosen
 
@@ -69,20 +82,23 @@ def propose(
         count: Largest number of proposals.
 
     Raises:
-        ConfigError: There are fewer than MIN_PAIRS rows.
+        ConfigError: There are too few rows.
     """
     weights = targets if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
-    processes, goals = fit_blocks(rows).processes, features(tuple(weights))
+    if len(rows) < MIN_DESIGNS:
+        rule, remedy = f"must be {MIN_DESIGNS} at least", "Measure more: `qnas measure`."
+        raise ConfigError(problem("measured blocks", rule, len(rows), remedy))
     measured = [row.block for row in rows]
+    processes = processes_of(designs_of_blocks(measured, rows), LEARNED)
     known, found = set(measured), list[RtlBlock]()
     left = [block for block in candidates if block not in known]
 
     def take(choice: Sequence[RtlBlock], most: int) -> None:
         at = choose(
             processes,
-            features([*measured, *found]),
-            features(choice),
-            goals=goals,
+            _inputs([*measured, *found]),
+            _inputs(choice),
+            goals=_inputs(tuple(weights)),
             weights=np.array(list(weights.values())),
             count=most,
         )
@@ -94,6 +110,10 @@ def propose(
     if rest := [block for block in left if block not in found]:
         take(rest, count - len(found))
     return tuple(found)
+
+
+def _inputs(blocks: Sequence[RtlBlock]) -> Floats:
+    return designs_of_blocks(blocks).inputs()
 
 
 def shares(plans: Iterable[Sequence[RtlBlock]]) -> dict[RtlBlock, float]:
@@ -114,6 +134,7 @@ def shares(plans: Iterable[Sequence[RtlBlock]]) -> dict[RtlBlock, float]:
 
 
 def widths(rows: Sequence[Row], targets: Sequence[RtlBlock]) -> float:
-    """Mean ratio of 90 % interval width to value, over the targets."""
-    found = fit_blocks(rows).predict(targets)
-    return float(np.mean((found.high - found.low) / np.maximum(found.value, 1)))
+    """Mean ratio of 90 % interval width to value, over the targets and LUTs and FFs."""
+    found = fit_blocks(rows).predict(designs_of_blocks(targets))
+    at = [found.amounts.index(name) for name in LEARNED]
+    return float(np.mean(((found.high - found.low) / np.maximum(found.value, 1))[:, at]))

@@ -1,252 +1,267 @@
-"""Measured designs: exported projects paired with the reports of a tool."""
+"""Measured designs by column: what is known of each, its estimated and its measured amounts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, replace
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from qnas._util.serialization import Value, digest
-from qnas.accel.calibration.pairs import DUPLICATE_RATIO, MIN_PAIRS, Floats
-from qnas.accel.cost.analytic import estimate
-from qnas.accel.cost.estimate import RESOURCES, Resources
-from qnas.accel.device import MOST, load_device
-from qnas.accel.plan.multi_network import encode_plans, read_plans
-from qnas.accel.plan.plan import HardwarePlan
-from qnas.accel.reports import collect_reports
-from qnas.accel.reports.measurement import Measurement
-from qnas.accel.reports.parts import same_part
+from qnas._util.serialization import Value
 from qnas.errors import ConfigError, problem
 
-# The two measured stages: HLS, and logic synthesis or place and route. If there are
-# several reports of the second stage, the latest step of the flow counts.
-HLS, BUILT = "hls", ("synthesized", "implemented")
-CLOCK_TOLERANCE_NS = 0.006  # reports round to hundredths
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+MIN_DESIGNS = 5
+OUT_OF_DISTRIBUTION = 3.0  # widening of intervals for another part or clock: not a guarantee
+SAME_CLOCK_NS = 0.006  # reports round to hundredths or thousandths
+# Duplicates of one design differ by at most 8 % in the available pairs; a larger ratio is an error.
+DUPLICATE_RATIO = 1.1
+# What an estimate is of: the kernel in C++ or as RTL, a block of the RTL, or a report of HLS.
+Subject = Literal["c++", "rtl", "block", "hls"]
 
 
 @dataclass(frozen=True, slots=True)
 class Setup(Value):
-    """Conditions that measurements must share to be learned from together."""
+    """Conditions that measurements must share to be learned from together.
+
+    A part of "" and a clock of 0 leave open for which the designs were built.
+    """
 
     tool: str
     stage: str
-    part: str
-    clock_target_ns: float
+    part: str = ""
+    clock_target_ns: float = 0.0
+
+    def __str__(self) -> str:
+        target = f", {self.part}, {self.clock_target_ns:g} ns" if self.part else ""
+        return f"{self.tool}, {self.stage}{target}"
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredDesign(Value):
-    """One measured plan, with every resource of its estimate and of each stage.
+@dataclass(frozen=True, slots=True, eq=False)
+class Designs:
+    """Designs, (designs) in every column.
 
     Attributes:
-        plan: Digest of the plan.
-        source: Names of the reports.
-        estimated: Resources by the cost model.
-        hls: Resources by HLS; None if there is no such report.
-        built: Resources after synthesis or implementation; None if there is no such report.
+        names: Identifiers; equal ones are measurements of one design.
+        groups: Name of the network or source that variants of one design share.
+        features: Numbers from 0 up that describe a design, by name.
+        estimated: Amounts by the structural estimate.
+        measured: Measured amounts; NaN: not measured.
+        earlier: Amounts measured at an earlier stage of the flow; NaN: not measured.
+        conditions: Part and clock, where designs of several are told apart.
+        clocks_ns: The period that HLS expects of each design, if it is known.
     """
 
-    plan: str
-    source: str
-    estimated: Resources
-    hls: Resources | None
-    built: Resources | None
+    names: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    features: Mapping[str, Floats]
+    estimated: Mapping[str, Floats]
+    measured: Mapping[str, Floats]
+    earlier: Mapping[str, Floats] = field(default_factory=dict)
+    conditions: NDArray[np.str_] | None = None
+    clocks_ns: Floats | None = None
 
-    def __post_init__(self) -> None:
-        if self.hls is None and self.built is None:
-            remedy = "Give a report of it."
-            raise ConfigError(problem(self.source, "must be measured", "nothing", remedy))
-        for amounts in filter(None, (self.estimated, self.hls, self.built)):
-            for name in RESOURCES:
-                if not 0 <= getattr(amounts, name) <= MOST:
-                    rule, got = f"must tell {name} in 0..{MOST:,}", getattr(amounts, name)
-                    raise ConfigError(problem(self.source, rule, got, "Read its reports again."))
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """The names of amounts that are estimated."""
+        return tuple(self.estimated)
+
+    def inputs(self, names: Sequence[str] = ()) -> Floats:
+        """(designs, features): log2(1 + value), in the order of `names` (by default the own)."""
+        zeros = np.zeros(len(self))
+        columns = [self.features.get(name, zeros) for name in names or self.features]
+        return np.log2(1 + np.stack(columns, axis=1)) if columns else np.zeros((len(self), 0))
+
+    def residuals(self, name: str) -> Floats:
+        """log((1 + measured) / (1 + estimated)); NaN: not measured. 1 allows amounts of zero."""
+        found: Floats = np.log1p(self.measured[name]) - np.log1p(self.estimated[name])
+        return found
+
+    def subset(self, chosen: Mask | NDArray[np.int64]) -> Designs:
+        """Select designs by a mask or by indices."""
+
+        def part(columns: Mapping[str, Floats]) -> dict[str, Floats]:
+            return {name: column[chosen] for name, column in columns.items()}
+
+        return Designs(
+            self.names[chosen],
+            self.groups[chosen],
+            part(self.features),
+            part(self.estimated),
+            part(self.measured),
+            part(self.earlier),
+            None if self.conditions is None else self.conditions[chosen],
+            None if self.clocks_ns is None else self.clocks_ns[chosen],
+        )
+
+    def plus(self, other: Designs) -> Designs:
+        """These designs and those of `other`, which lack conditions and clocks."""
+        both = (self, other)
+
+        def joined(name: str, missing: float) -> dict[str, Floats]:
+            columns: list[Mapping[str, Floats]] = [getattr(one, name) for one in both]
+            keys = dict.fromkeys(key for one in columns for key in one)
+            return {
+                key: np.concatenate(
+                    [
+                        one.get(key, np.full(len(designs), missing))
+                        for one, designs in zip(columns, both, strict=True)
+                    ]
+                )
+                for key in keys
+            }
+
+        return Designs(
+            np.concatenate([self.names, other.names]),
+            np.concatenate([self.groups, other.groups]),
+            joined("features", 0.0),
+            joined("estimated", np.nan),
+            joined("measured", np.nan),
+            joined("earlier", np.nan),
+        )
+
+    def merged(self, source: str) -> Designs:
+        """Each design once, with the amounts of all its measurements; the last one counts.
+
+        Args:
+            source: Where the designs are from, for messages.
+
+        Raises:
+            ConfigError: Measurements of one design contradict each other.
+        """
+        last = {str(name): index for index, name in enumerate(self.names)}
+        if len(last) == len(self):
+            return self
+        kept = np.array(sorted(last.values()))
+        found = self.subset(kept)
+        place = {str(name): index for index, name in enumerate(found.names)}
+        for index, name in enumerate(self.names):
+            at = place[str(name)]
+            for kind in ("measured", "earlier"):
+                for amount, column in getattr(self, kind).items():
+                    _fill(getattr(found, kind)[amount], at, column[index], source, amount)
+        return found
+
+
+def _fill(column: Floats, at: int, value: float, source: str, amount: str) -> None:
+    """Put a value where none is; ConfigError if another one is there."""
+    if np.isnan(value):
+        return
+    known = column[at]
+    if np.isnan(known):
+        column[at] = value
+    elif 1 + max(known, value) > DUPLICATE_RATIO * (1 + min(known, value)):
+        rule = f"must agree on {amount} of one design"
+        got = f"{value:g} and {known:g}"
+        raise ConfigError(problem(source, rule, got, "Remove the wrong measurement."))
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredDesigns(Value):
-    """At least MIN_PAIRS designs of one setup, ordered by plan, each plan once.
+class Conditions:
+    """Parts and clocks of designs.
 
-    The predicted stage is the last one if MIN_PAIRS designs reached it, else HLS.
+    Attributes:
+        known: Parts and clocks by name; empty if designs do not tell them.
+        clocks_ns: Periods that HLS expects, ascending; None if designs do not tell them.
     """
 
-    setup: Setup
-    designs: tuple[MeasuredDesign, ...]
+    known: frozenset[str]
+    clocks_ns: Floats | None
+
+    @classmethod
+    def of(cls, designs: Designs) -> Conditions:
+        """The conditions of these designs."""
+        known = () if designs.conditions is None else designs.conditions.tolist()
+        clocks = None if designs.clocks_ns is None else np.unique(designs.clocks_ns)
+        return cls(frozenset(known), clocks)
+
+    def unlike(self, designs: Designs) -> Mask:
+        """Find designs of another part or clock, by name or by the period that HLS expects.
+
+        On the ZCU102 pairs, 6 % of a kernel's periods differ from those of all other kernels.
+        """
+        unlike: Mask = np.zeros(len(designs), bool)
+        if designs.conditions is not None:
+            unlike |= ~np.isin(designs.conditions, sorted(self.known))
+        if self.clocks_ns is not None and designs.clocks_ns is not None:
+            known, found = self.clocks_ns, designs.clocks_ns
+            at = np.searchsorted(known, found).clip(1, len(known) - 1) if len(known) > 1 else 0
+            nearest = np.minimum(abs(known[at] - found), abs(known[np.maximum(at - 1, 0)] - found))
+            unlike |= nearest > SAME_CLOCK_NS
+        return unlike
+
+
+@dataclass(frozen=True, slots=True)
+class Columns(Value):
+    """Designs as a file holds them: lists, None for what was not measured."""
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    features: dict[str, tuple[float, ...]]
+    estimated: dict[str, tuple[float, ...]]
+    measured: dict[str, tuple[float | None, ...]]
+    earlier: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    conditions: tuple[str, ...] | None = None
+    clocks_ns: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if len({design.plan for design in self.designs}) < len(self.designs):
-            rule, remedy = "must be of each plan once", "Read the reports again."
-            raise ConfigError(problem("designs", rule, "one twice", remedy))
-        if len(self.predicted) < MIN_PAIRS:
-            rule, remedy = f"must be of {MIN_PAIRS} plans at least", "Synthesize more plans."
-            raise ConfigError(problem("reports", rule, len(self.predicted), remedy))
+        tables = (self.features, self.estimated, self.measured, self.earlier)
+        columns = [self.groups, *(column for table in tables for column in table.values())]
+        columns += [column for column in (self.conditions, self.clocks_ns) if column is not None]
+        wrong = [len(column) for column in columns if len(column) != len(self.names)]
+        if wrong:
+            rule = f"must be as long as `names`, {len(self.names)}"
+            raise ConfigError(problem("columns", rule, wrong[0], "Fit the calibration again."))
+        least = [
+            min((v for v in c if v is not None), default=0.0) for t in tables for c in t.values()
+        ]
+        if min(least, default=0.0) < 0:
+            rule, remedy = "must hold no negative number", "Fit the calibration again."
+            raise ConfigError(problem("columns", rule, min(least), remedy))
 
-    @property
-    def built(self) -> tuple[MeasuredDesign, ...]:
-        """The designs that were measured at the last stage."""
-        return tuple(d for d in self.designs if d.built)
+    @classmethod
+    def of(cls, designs: Designs) -> Columns:
+        """The columns of designs."""
 
-    @property
-    def stage(self) -> str:
-        """The stage that is predicted."""
-        return self.setup.stage if len(self.built) >= MIN_PAIRS else HLS
+        def lists(table: Mapping[str, Floats]) -> dict[str, tuple[float | None, ...]]:
+            return {
+                name: tuple(None if np.isnan(v) else v for v in column.tolist())
+                for name, column in table.items()
+            }
 
-    @property
-    def predicted(self) -> tuple[MeasuredDesign, ...]:
-        """The designs that were measured at `stage`."""
-        if len(self.built) >= MIN_PAIRS:
-            return self.built
-        return tuple(d for d in self.designs if d.hls)
+        def full(table: Mapping[str, Floats]) -> dict[str, tuple[float, ...]]:
+            return {name: tuple(column.tolist()) for name, column in table.items()}
 
+        return cls(
+            tuple(map(str, designs.names)),
+            tuple(map(str, designs.groups)),
+            full(designs.features),
+            full(designs.estimated),
+            lists(designs.measured),
+            lists(designs.earlier),
+            None if designs.conditions is None else tuple(map(str, designs.conditions)),
+            None if designs.clocks_ns is None else tuple(designs.clocks_ns.tolist()),
+        )
 
-def log_residuals(pairs: Sequence[tuple[Resources, Resources]]) -> Floats:
-    """Return log((1 + second) / (1 + first)) of each pair, (pairs, RESOURCES)."""
-    shape = (len(pairs), len(RESOURCES))
-    first, second = (
-        np.array([[getattr(pair[i], r) for r in RESOURCES] for pair in pairs], float).reshape(shape)
-        for i in (0, 1)
-    )
-    residuals: Floats = np.log1p(second) - np.log1p(first)
-    return residuals
+    def designs(self) -> Designs:
+        """The designs of these columns."""
 
+        def arrays(table: Mapping[str, Sequence[float | None]]) -> dict[str, Floats]:
+            return {name: np.array(column, float) for name, column in table.items()}
 
-def read_designs(
-    directory: Path, *, remark: Callable[[str], None] | None = None
-) -> MeasuredDesigns:
-    """Read all measured projects below a directory.
-
-    Args:
-        directory: A directory with projects (folders with a plan.json) in or below it; the
-            reports are in or below each project.
-        remark: Called with a sentence about each damaged report in a project with intact ones.
-
-    Raises:
-        ConfigError: There are fewer than MIN_PAIRS plans; tools, parts, clocks or last stages
-            differ; a part or clock is not the plan's; or reports of one plan contradict each other.
-        ReportError: A project has no intact report.
-    """
-    found = [_read_project(path.parent, remark) for path in sorted(directory.rglob("plan.json"))]
-    if not found:
-        rule = "must hold exported projects, each with its plan.json and reports"
-        raise ConfigError(problem(str(directory), rule, "none", "Check the path."))
-    setups: dict[bool, tuple[Setup, str]] = {}
-    for reports, design in found:
-        for setup in reports:
-            first = setups.setdefault(setup.stage == HLS, (setup, design.source))
-            if not _same_setup(setup, first[0]):
-                rule = f"must be of the same tool, stage, part and clock as {first[1]} ({first[0]})"
-                remedy = "Calibrate each on its own."
-                raise ConfigError(problem(design.source, rule, setup, remedy))
-    last, _ = setups[False] if False in setups else setups[True]
-    return MeasuredDesigns(last, _without_duplicates([design for _, design in found]))
-
-
-def _read_project(
-    folder: Path, remark: Callable[[str], None] | None
-) -> tuple[tuple[Setup, ...], MeasuredDesign]:
-    plans = read_plans(folder / "plan.json")
-    reports = collect_reports([folder])
-    for sentence in reports.broken if remark else ():
-        remark(sentence)  # type: ignore[misc]
-    first = [m for m in reports.measurements if m.stage == HLS]
-    last = [m for m in reports.measurements if m.stage in BUILT]
-    tops = {m.top for m in first}
-    chosen = [_most_complete(group, tops) for group in (first, last) if group]
-    if not chosen:
-        rule = "must hold a report of synthesis or implementation"
-        raise ConfigError(problem(str(folder), rule, "none", "Run the tool on the project."))
-    amounts = {report.stage == HLS: _amounts(report) for report in chosen}
-    setups = tuple(_setup(plans[0], report) for report in chosen)
-    source = " + ".join(report.source for report in chosen)
-    estimated = estimate(*plans).resources
-    hls, built = amounts.get(True), amounts.get(False)
-    return setups, MeasuredDesign(
-        digest(encode_plans(plans)), source, estimated, hls=hls, built=built
-    )
-
-
-def _most_complete(reports: Sequence[Measurement], tops: Set[str | None]) -> Measurement:
-    """Choose the report that says most about the kernel.
-
-    Preferred are reports with all resources, then of the latest step, then of the kernel itself
-    rather than of a design around it.
-    """
-
-    def rank(report: Measurement) -> tuple[bool, bool, bool]:
-        return not _missing(report), report.stage == BUILT[-1], report.top in tops
-
-    return sorted(reports, key=rank)[-1]
-
-
-def _missing(report: Measurement) -> list[str]:
-    """Names of the resources that a report leaves out; parts without UltraRAM do not mention it."""
-    needed = (*(name for name in RESOURCES if name != "uram"), "part", "clock_target_ns")
-    return [name for name in needed if getattr(report, name) is None]
-
-
-def _amounts(report: Measurement) -> Resources:
-    amounts = {name: getattr(report, name) for name in RESOURCES}
-    amounts["uram"] = amounts["uram"] or 0
-    missing = _missing(report)
-    if missing:
-        remedy = "Give the csynth.xml or export_impl.xml."
-        rule = f"must tell {', '.join(missing)}"
-        raise ConfigError(problem(report.source, rule, "nothing", remedy))
-    return Resources(**amounts)
-
-
-def _setup(plan: HardwarePlan, report: Measurement) -> Setup:
-    found = Setup(report.tool, report.stage, str(report.part), float(report.clock_target_ns or 0))
-    _refuse_other_target(plan, found, report)
-    return found
-
-
-def _refuse_other_target(plan: HardwarePlan, setup: Setup, report: Measurement) -> None:
-    part, clock_ns = load_device(plan.device).part, round(1e3 / plan.clock_mhz, 3)
-    if not same_part(part, setup.part):
-        rule = f"must be of the part of its plan, {part}"
-        raise ConfigError(problem(report.source, rule, setup.part, "Synthesize for that part."))
-    if not same_clock(clock_ns, setup.clock_target_ns):
-        rule = f"must be for the clock of its plan, {clock_ns} ns"
-        got = f"{setup.clock_target_ns} ns"
-        raise ConfigError(problem(report.source, rule, got, "Synthesize for that clock."))
-
-
-def same_clock(one_ns: float, other_ns: float) -> bool:
-    """Whether two periods are equal to the precision of reports."""
-    return abs(one_ns - other_ns) <= CLOCK_TOLERANCE_NS
-
-
-def _same_setup(one: Setup, other: Setup) -> bool:
-    """Whether two setups are equal, regardless of how reports write part and clock."""
-    return (
-        (one.tool, one.stage) == (other.tool, other.stage)
-        and same_part(one.part, other.part)
-        and same_clock(one.clock_target_ns, other.clock_target_ns)
-    )
-
-
-def _without_duplicates(designs: Sequence[MeasuredDesign]) -> tuple[MeasuredDesign, ...]:
-    """Keep each plan once; duplicates may differ only by the noise of the tools."""
-    kept = []
-    for _, group in groupby(sorted(designs, key=lambda d: d.plan), key=lambda d: d.plan):
-        first, *others = group
-        for other in others:
-            _refuse_contradictions(first, other)
-            first = replace(first, hls=first.hls or other.hls, built=first.built or other.built)
-        kept.append(first)
-    return tuple(kept)
-
-
-def _refuse_contradictions(first: MeasuredDesign, other: MeasuredDesign) -> None:
-    for both in ((first.hls, other.hls), (first.built, other.built)):
-        for name in RESOURCES if all(both) else ():
-            a, b = (getattr(x, name) for x in both)
-            if 1 + max(a, b) > DUPLICATE_RATIO * (1 + min(a, b)):
-                rule = f"must agree with {first.source} on {name}: their plans are equal"
-                raise ConfigError(
-                    problem(other.source, rule, f"{b} and {a}", "Remove the wrong one.")
-                )
+        return Designs(
+            np.array(self.names, np.str_),
+            np.array(self.groups, np.str_),
+            arrays(self.features),
+            arrays(self.estimated),
+            arrays(self.measured),
+            arrays(self.earlier),
+            None if self.conditions is None else np.array(self.conditions, np.str_),
+            None if self.clocks_ns is None else np.array(self.clocks_ns, float),
+        )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from qnas.accel.calibration.blocks import COUNTED, LEARNED, estimates, fit_blocks, measured
-from qnas.accel.calibration.pairs import MIN_PAIRS, Floats, Pairs
-from qnas.accel.calibration.regressor import PairsPrediction, fit_pairs
-from qnas.accel.rtl.table import Row
+from qnas.accel.calibration.calibration import Ranges, fit
+from qnas.accel.calibration.designs import MIN_DESIGNS, Designs, Floats, Setup, Subject
 from qnas.errors import ConfigError, problem
 
 Scores = dict[str, dict[str, float | None]]
-EXACT = 1e-6  # tolerance of an amount for the rounding of logarithms
+ROUNDING = 0.5  # counts are whole numbers: intervals include the numbers that they round to
+SUBJECT: Subject = "hls"  # of designs that are left out or predicted once; no file keeps it
+SETUP = Setup("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +42,45 @@ class Predicted:
     far: NDArray[np.bool_]
 
 
-def evaluate(train: Pairs, test: Pairs, *, seed: int = 0) -> PairsPrediction:
-    """Fit a regressor to `train` and predict `test`."""
-    return fit_pairs(train, seed=seed).predict(test)
+def evaluate(train: Designs, test: Designs, *, seed: int = 0) -> Ranges:
+    """Fit a calibration to `train` and predict `test`."""
+    return fit(train, subject=SUBJECT, setup=SETUP, seed=seed).predict(test)
 
 
-def leave_one_out(pairs: Pairs, *, seed: int = 0) -> PairsPrediction:
-    """Predict each kernel from all other kernels.
+def leave_out(designs: Designs, *, seed: int = 0) -> Ranges:
+    """Predict each group of designs from all other groups.
 
     Raises:
-        ConfigError: There is only one kernel.
+        ConfigError: There is only one group, or too few designs to leave one out.
     """
-    kernels = np.unique(pairs.groups)
-    if len(kernels) < 2:
+    groups = np.unique(designs.groups)
+    if len(designs) <= MIN_DESIGNS:
+        rule, remedy = f"must be {MIN_DESIGNS + 1} at least to leave one out", "Measure more."
+        raise ConfigError(problem("measured designs", rule, len(designs), remedy))
+    if len(groups) < 2:
         rule = "must be of two kernels at least to leave one out"
-        raise ConfigError(problem("pairs", rule, len(kernels), "Add another kernel's designs."))
-    shape = (len(pairs), len(pairs.resources))
+        raise ConfigError(problem("designs", rule, len(groups), "Add another kernel's designs."))
+    shape = (len(designs), len(designs.amounts))
     value, low, high = (np.empty(shape) for _ in range(3))
-    far = np.zeros(len(pairs), bool)
-    for kernel in kernels:
-        out = pairs.groups == kernel
-        found = fit_pairs(pairs.subset(~out), seed=seed).predict(pairs.subset(out))
+    far = np.zeros(len(designs), bool)
+    for group in groups:
+        out = designs.groups == group
+        found = evaluate(designs.subset(~out), designs.subset(out), seed=seed)
         value[out], low[out], high[out], far[out] = found.value, found.low, found.high, found.far
-    return PairsPrediction(pairs.resources, value, low, high, far)
+    return Ranges(designs.amounts, value, low, high, far)
 
 
-def predicted(pairs: Pairs, found: PairsPrediction) -> Mapping[str, Predicted]:
-    """Collect the predictions of every resource that `pairs` has implemented amounts of."""
-    by_resource = {}
-    for index, name in enumerate(found.resources):
-        if name in pairs.resources:
-            truth, raw = pairs.built([name])[:, 0], pairs.estimates([name])[:, 0]
-            value, low, high = (x[:, index] for x in (found.value, found.low, found.high))
-            by_resource[name] = Predicted(pairs.groups, truth, raw, value, low, high, found.far)
-    return by_resource
+def predicted(designs: Designs, found: Ranges) -> Mapping[str, Predicted]:
+    """Collect the predictions of every amount that was measured in some design."""
+    by_amount = {}
+    for index, name in enumerate(found.amounts):
+        there = ~np.isnan(designs.measured.get(name, np.full(len(designs), np.nan)))
+        if there.any():
+            value, low, high = (x[there, index] for x in (found.value, found.low, found.high))
+            truth, raw = designs.measured[name][there], designs.estimated[name][there]
+            names = designs.groups[there]
+            by_amount[name] = Predicted(names, truth, raw, value, low, high, found.far[there])
+    return by_amount
 
 
 def score(predictions: Mapping[str, Predicted]) -> Scores:
@@ -95,7 +100,7 @@ def score(predictions: Mapping[str, Predicted]) -> Scores:
 
 def held(x: Predicted) -> NDArray[np.bool_]:
     """Which intervals contain the measured amount."""
-    found: NDArray[np.bool_] = (x.low - EXACT <= x.measured) & (x.measured <= x.high + EXACT)
+    found: NDArray[np.bool_] = (x.low - ROUNDING <= x.measured) & (x.measured <= x.high + ROUNDING)
     return found
 
 
@@ -118,45 +123,3 @@ def _mape(value: Floats, truth: Floats) -> float:
 def _tau(value: Floats, truth: Floats) -> float | None:
     found = float(kendalltau(np.round(value, 6), truth).statistic)
     return None if np.isnan(found) else found
-
-
-ROUNDING = 0.5  # counts are whole numbers: intervals include the numbers that they round to
-
-
-def leave_one_block_out(rows: Sequence[Row]) -> Mapping[str, Predicted]:
-    """Predict each block from all other blocks.
-
-    For resources that are counted and not learned, the prediction is the estimate and the interval
-    has zero width.
-
-    Raises:
-        ConfigError: There are too few blocks to leave one out.
-    """
-    if len(rows) <= MIN_PAIRS:
-        rule, remedy = f"must be {MIN_PAIRS + 1} at least to leave one out", "Measure more."
-        raise ConfigError(problem("measured blocks", rule, len(rows), remedy))
-    blocks = [row.block for row in rows]
-    found = [fit_blocks([r for r in rows if r is not row]).predict([row.block]) for row in rows]
-    far = np.concatenate([f.far for f in found])
-    names = np.array([block.label for block in blocks])
-    predicted = {}
-    for resource in (*LEARNED, *COUNTED):
-        raw, truth = estimates(blocks, [resource])[:, 0], measured(rows, [resource])[:, 0]
-        value = low = high = raw
-        if resource in LEARNED:
-            i = LEARNED.index(resource)
-            value, low, high = (
-                np.array([getattr(f, part)[0, i] for f in found])
-                for part in ("value", "low", "high")
-            )
-            low, high = np.maximum(0.0, low - ROUNDING), high + ROUNDING
-        predicted[resource] = Predicted(names, truth, raw, value, low, high, far)
-    return predicted
-
-
-def error_of(known: Sequence[Row], others: Sequence[Row]) -> tuple[float, ...]:
-    """Mean relative errors, (LEARNED), of predictions for `others` learned from `known`."""
-    truth = measured(others, LEARNED)
-    value = fit_blocks(known).predict([row.block for row in others]).value
-    errors: Floats = abs(value - truth) / np.maximum(truth, 1)
-    return tuple(float(e) for e in errors.mean(axis=0))

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas.accel.calibration.designs import DUPLICATE_RATIO, MIN_DESIGNS, Designs, Floats, Setup
 from qnas.errors import ConfigError, problem
 
-Floats = NDArray[np.float64]
 Row = Mapping[str, str | None]
 
 # Resource -> (column of the estimate, column of the implementation). `lut` is all LUTs, `logic_lut`
@@ -35,9 +35,7 @@ CONDITIONS = ("part", "clk_target_ns")  # settings of the tools; optional
 # The period that HLS expects, from its table of the part's delays: optional. Designs of one part
 # share most of their periods; those of another part differ, even if no column names the part.
 CLOCK = "clk_est_ns"
-MIN_PAIRS = 5
-# Duplicates of one design differ by at most 8 % in the available pairs; a larger ratio is an error.
-DUPLICATE_RATIO = 1.1
+SETUP = Setup("Vivado", "implemented")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +65,21 @@ class Pairs:
         columns = {name: column[chosen] for name, column in self.columns.items()}
         return Pairs(self.groups[chosen], columns, self.conditions[chosen])
 
-    def estimates(self, resources: Sequence[str]) -> Floats:
-        """Return the estimated amounts, (designs, resources)."""
-        return np.stack([self.columns[TARGETS[name][0]] for name in resources], axis=1)
-
-    def built(self, resources: Sequence[str]) -> Floats:
-        """Return the implemented amounts, (designs, resources)."""
-        return np.stack([self.columns[TARGETS[name][1]] for name in resources], axis=1)
-
-    def log_residuals(self) -> Floats:
-        """Return log((1 + implemented) / (1 + estimated)), (designs, resources).
-
-        The added 1 allows amounts of zero.
-        """
-        names = self.resources
-        residuals: Floats = np.log1p(self.built(names)) - np.log1p(self.estimates(names))
-        return residuals
+    def designs(self) -> Designs:
+        """The pairs as designs to learn from; their groups are the kernels."""
+        targets = {name: TARGETS[name] for name in self.resources}
+        return Designs(
+            np.arange(len(self)).astype(np.str_),
+            self.groups,
+            {name: self.columns[name] for name in FEATURES},
+            {name: self.columns[hls] for name, (hls, _) in targets.items()},
+            {name: self.columns[impl] for name, (_, impl) in targets.items()},
+            conditions=self.conditions,
+            clocks_ns=self.columns.get(CLOCK),
+        )
 
 
-def read_pairs(path: Path, *, at_least: int = MIN_PAIRS) -> Pairs:
+def read_pairs(path: Path, *, at_least: int = MIN_DESIGNS) -> Pairs:
     """Read the designs of a CSV.
 
     The columns `kernel` and those in REQUIRED must exist. Those in OPTIONAL, RAMB and CONDITIONS,

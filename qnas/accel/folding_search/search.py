@@ -32,6 +32,7 @@ from qnas.errors import ConfigError, problem
 MAX_LANES = 64  # largest TM, TT and TK
 MAX_DRAIN_PAIRS = 8
 UNLIMITED = 1 << 60
+SELECTIONS = 4  # most selections until estimates and predictions agree on what fits
 # Shares of LUT-built row slots, in eighths; at most a half, so that DSPs still limit a design.
 LUT_EIGHTHS = (0, 2, 4)
 
@@ -128,9 +129,7 @@ def best_kernel(
         CapacityError: The number formats cannot hold a network.
     """
     table = _candidates(archs, device, weights=weights, lut_lanes=lut_lanes)
-    bounds = estimate_limits(device, dsp_share, predictor)
-    best = fastest_feasible(table.all, bounds) or least_violating(table.all, bounds)
-    return table.kernel(device, best)
+    return _select(table, device, limits_of(device, dsp_share), predictor)[0]
 
 
 def best_plan(
@@ -166,14 +165,13 @@ def speedups_without_limits(
         The speedups are empty if nothing fits.
     """
     table = _candidates([arch], device, weights=None, lut_lanes=lut_lanes)
-    bounds = estimate_limits(device, dsp_share, predictor)
+    kernel, bounds = _select(table, device, limits_of(device, dsp_share), predictor)
     best = fastest_feasible(table.all, bounds)
     speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0) if best else {}
     for resource in RESOURCES:
         if best and getattr(device, resource):
             without = fastest_feasible(table.all, {**bounds, resource: UNLIMITED}) or best
             speedups[resource] = best.estimate.cycles / without.estimate.cycles
-    kernel = table.kernel(device, best or least_violating(table.all, bounds))
     return kernel.plans[0], kernel.estimates[0], speedups
 
 
@@ -236,13 +234,52 @@ def _candidates(
     return _Candidates(tuple(archs), table, each)
 
 
-def estimate_limits(device: Device, dsp_share: float, predictor: Predictor) -> Mapping[str, int]:
-    """Largest resource estimates that a kernel may have."""
+def limits_of(device: Device, dsp_share: float) -> Mapping[str, int]:
+    """Largest amounts of resources that a kernel may use."""
     if not 0 < dsp_share <= 1:
         rule = "must be above 0, at most 1"
         raise ConfigError(problem("dsp_share", rule, dsp_share, "Choose, say, 0.5."))
     limits = {str(resource): limit for resource, limit in device.limits().items()}
-    return predictor.estimate_limits({**limits, "dsp": math.floor(dsp_share * limits["dsp"])})
+    return {**limits, "dsp": math.floor(dsp_share * limits["dsp"])}
+
+
+def _select(
+    table: _Candidates, device: Device, limits: Mapping[str, int], predictor: Predictor
+) -> tuple[KernelPlan, Mapping[str, int]]:
+    """Select the fastest kernel whose prediction keeps the limits, and the bounds on its estimate.
+
+    Estimates alone are known of every candidate. Bounds on them follow from the limits by the ratio
+    of prediction and estimate of the kernel that was selected last, until they stay.
+    """
+    bounds, known, found = limits, -1, list[tuple[bool, float, int, KernelPlan, _Bounds]]()
+    while len(found) < SELECTIONS:
+        chosen = fastest_feasible(table.all, bounds) or least_violating(table.all, bounds)
+        if chosen.index == known and found[-1][0]:
+            break
+        kernel, known = table.kernel(device, chosen), chosen.index
+        predicted = predictor.predict(kernel.estimates[0], kernel.plans)
+        used = {r: predicted[r].most(predictor.confidence) for r in RESOURCES}
+        worst = max(used[r] / (limits[r] or 0.5) for r in RESOURCES)
+        fits = all(used[r] <= limits[r] for r in RESOURCES)
+        merit = -float(table.all.cycles.flat[known]) if fits else -worst
+        found.append((fits, merit, -len(found), kernel, bounds))
+        following = {
+            str(r): _bound(limits[r], getattr(kernel.resources, r), used[r]) for r in RESOURCES
+        }
+        if following == bounds:
+            break
+        bounds = following
+    *_, kernel, bounds = max(found, key=lambda one: one[:3])
+    return kernel, bounds
+
+
+_Bounds = Mapping[str, int]
+
+
+def _bound(limit: int, estimated: int, used: float) -> int:
+    """The largest estimate that keeps a limit, where `estimated` stands for `used`. The small term
+    leaves a limit unchanged that an estimate equals."""
+    return math.floor(limit * estimated / used + 1e-6) if used and estimated else limit
 
 
 def _token_lanes(arch: Architecture) -> list[int]:

@@ -9,9 +9,8 @@ from operator import and_
 import numpy as np
 
 from qnas.accel.cost.estimate import RESOURCES, Estimate
-from qnas.accel.cost.prediction import UNCALIBRATED, Predictor
 from qnas.accel.device import Device
-from qnas.accel.folding_search.search import candidate_table, estimate_limits
+from qnas.accel.folding_search.search import candidate_table, limits_of
 from qnas.accel.plan.folding import Folding
 from qnas.architecture import Architecture
 from qnas.pareto import nondominated
@@ -40,15 +39,13 @@ class FoldingFront:
     legal: int
 
 
-def folding_front(
-    arch: Architecture, device: Device, *, predictor: Predictor = UNCALIBRATED
-) -> FoldingFront:
-    """Price every folding of `arch` on `device`, and keep the front of those that fit.
+def folding_front(arch: Architecture, device: Device) -> FoldingFront:
+    """Price every folding of `arch` on `device`, and keep the front of those whose estimates fit.
 
     Buffers lie where the rule of depth puts them; of equal estimates the first folding is kept.
     """
     table = candidate_table(arch, device)
-    limits = estimate_limits(device, 1.0, predictor)
+    limits = limits_of(device, 1.0)
     used = table.candidate_resources
     fits = np.flatnonzero(reduce(and_, (used[r] <= limits[r] for r in RESOURCES)))
     costs = np.stack([table.candidate_cycles, used["dsp"], used["lut"]], axis=1)[fits]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from qnas.accel.calibration.designs import Floats
 from qnas.accel.calibration.evaluation import Predicted, Scores, held
-from qnas.accel.calibration.pairs import Floats
 from qnas.studies.report.html import Plots, render_template
 from qnas.studies.report.style import INK, new_figure
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qnas._util.units import plain_number
+from qnas.accel.cost.prediction import KERNEL_OF
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose
 from qnas.studies.run.training_records import Tuning
 from qnas.studies.search.trials import TrialRecord
 
 if TYPE_CHECKING:
-    from qnas.accel.calibration.file import Calibration
+    from qnas.accel.calibration.calibration import Calibration
     from qnas.studies.report.explanation import Explanation
     from qnas.studies.report.thumbnails import WrongImage
     from qnas.studies.run.predictions import Predictions, Sensitivity
@@ -69,6 +70,16 @@ class ReportContent:
     provenance: tuple[tuple[str, str], ...] = ()
     search_images: int = 0
 
+    @property
+    def kind(self) -> str:
+        """What the cycles and resources of the picks are."""
+        return "predicted" if self.calibration else "modelled"
+
+    @property
+    def kernel(self) -> str:
+        """Whose kernel they are of."""
+        return KERNEL_OF["rtl" if self.calibration and self.calibration.subject == "rtl" else "c++"]
+
     def name_of(self, label: int) -> str:
         """The name of a class; its number if no name is known."""
         return self.class_names[label] if label < len(self.class_names) else str(label)
@@ -89,9 +100,10 @@ def figures_content(run: Run, records: StudyRecords) -> ReportContent:
         device=run.device.name,
         facts=(),
         records=records,
-        picks=choose(records, run.config.fps_targets),
+        picks=choose(records, run.config.fps_targets, run.config.confidence),
         limits={str(name): limit for name, limit in run.device.limits().items()},
         verifications={},
+        calibration=run.calibration,
     )
 
 
@@ -106,7 +118,7 @@ def describe(trial: TrialRecord) -> str:
         f"embed {architecture.embed_dim}, depth {architecture.depth}, heads {heads}",
         f"MLP {hidden}, 8-bit eighths {shares}",
         ", ".join(f"{name} {plain_number(value)}" for name, value in trial.values.items()),
-        f"{amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS (modelled)",
+        f"{amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS ({trial.predicted.title})",
         f"LUT {amount('lut'):,.0f}, FF {amount('ff'):,.0f}, DSP {amount('dsp'):,.0f}, "
         f"BRAM18 {amount('bram18'):,.0f}",
     ]

@@ -110,7 +110,7 @@ class Mirror:
         if not any(trial.feasible for trial in records.trials):
             return
         members = {trial.number: trial for trial in records.front()}
-        picks = choose(records, run.config.fps_targets)
+        picks = choose(records, run.config.fps_targets, run.config.confidence)
         save_note(self.study, study_note(run, len(members), picks))
         for trial in self.study.get_trials(deepcopy=False):
             if trial.number in members:
@@ -186,7 +186,8 @@ def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
             f" {amount('fps'):,.0f} | {amount('lut'):,.0f} | {amount('dsp'):,.0f} |"
             f" {amount('bram18'):,.0f} |"
         )
-    end = "Errors are measured on the search split; FPS and resources are modelled."
+    title = picks[0].trial.predicted.title
+    end = f"Errors are measured on the search split; FPS and resources: {title}."
     return "\n".join([*lines, "", end]) + "\n"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from qnas._util.intervals import accuracy_text
+from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.folding_search.search import best_plan
 from qnas.studies.progress import duration
 from qnas.studies.report.columns import candidates, column_of
@@ -121,7 +122,10 @@ def content_of(
         ("population", f"{search.population}, {search.sampler_name.removesuffix('Sampler')}"),
         ("seed", str(run.config.seed)),
         *((("failed trials", str(failed)),) if failed else ()),
-        *(("FPS target", str(one)) for one in missed(records, run.config.fps_targets)),
+        *(
+            ("FPS target", str(one))
+            for one in missed(records, run.config.fps_targets, run.config.confidence)
+        ),
     )
     limits: dict[str, int] = {name: limit for name, limit in device.limits().items()}
     tunings = {pick.name: tuning_of(run, pick.trial.architecture) for pick in picks}
@@ -209,10 +213,15 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         found = [(content.verifications.get(pick.name) or {}).get("accuracy") for pick in picks]
         return [DASH if one is None else accuracy_text(one[rung], one[images]) for one in found]
 
-    known = "modelled" if content.calibration is None else "calibrated"
-
     def used(name: str) -> list[str]:
-        return cells(lambda p: f"{p.trial.amount(name):,.0f} / {content.limits[name]:,}")
+        return cells(lambda p: f"{p.trial.predicted.text(name)} / {content.limits[name]:,}")
+
+    def kind(name: str) -> str:
+        kinds = {pick.trial.predicted.kind(name) for pick in picks}
+        return kinds.pop() if len(kinds) == 1 else "predicted"
+
+    def predicted(label: str, name: str) -> tuple[str, str, list[str]]:
+        return label, kind(name), cells(lambda p: p.trial.predicted.text(name))
 
     tuned = [
         (label, "measured", [_rung(content, pick, rung) for pick in picks])
@@ -247,24 +256,13 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("accuracy, integer reference", "measured", accuracy("integer", "images")),
         ("accuracy, C++", "simulated", accuracy("hls", "simulated_images")),
         ("top-5, macro F1, worst class", "measured", cells(lambda p: _by_class(content, p))),
-        (
-            "cycles, a call's first image",
-            "modelled",
-            cells(lambda p: f"{p.trial.estimate.cycles_first:,}"),
-        ),
-        (
-            "cycles, each further image",
-            "modelled",
-            cells(lambda p: f"{p.trial.estimate.cycles:,}"),
-        ),
-        ("FPS", "modelled", cells(lambda p: f"{p.trial.fps:,.0f}")),
+        ("the following figures", "", cells(lambda p: p.trial.predicted.title)),
+        predicted("cycles, a call's first image", "cycles_first"),
+        predicted("cycles, each further image", "cycles"),
+        predicted("FPS", "fps"),
         *as_rtl,
-        ("LUT", known, used("lut")),
-        ("FF", known, used("ff")),
-        ("DSP", known, used("dsp")),
-        ("BRAM18", known, used("bram18")),
-        *((("URAM", known, used("uram")),) if _uses_uram(content) else ()),
-        *_calibrated(content),
+        *((name.upper(), kind(name), used(name)) for name in _shown_resources(content)),
+        *_estimates(content),
     ]
 
 
@@ -278,26 +276,28 @@ def _by_class(content: ReportContent, pick: Pick) -> str:
     return f"{found['top5']:.2%}, {found['macro_f1']:.2%}, {min(shares):.2%}"
 
 
-def _calibrated(content: ReportContent) -> list[tuple[str, str, list[str]]]:
-    """Rows of each resource's estimate and the 90 % interval of its calibrated prediction."""
+def _shown_resources(content: ReportContent) -> tuple[str, ...]:
+    uram = any(pick.trial.amount("uram") for pick in content.picks)
+    return RESOURCES if uram else RESOURCES[:-1]
+
+
+def _estimates(content: ReportContent) -> list[tuple[str, str, list[str]]]:
+    """Rows of the cost model's figures of the C++ kernel, where others were predicted."""
     if content.calibration is None:
         return []
-
-    def cell(name: str, pick: Pick) -> str:
-        found, estimate = pick.trial.predicted[name], pick.trial.estimate.resources
-        return f"{getattr(estimate, name):,} ({found.low:,.0f} to {found.high:,.0f})"
-
+    estimates = [pick.trial.estimate for pick in content.picks]
     return [
-        (f"{label}, estimate (interval)", "modelled", [cell(name, p) for p in content.picks])
-        for label, name in (
-            *(("LUT", "lut"), ("FF", "ff"), ("DSP", "dsp"), ("BRAM18", "bram18")),
-            *((("URAM", "uram"),) if _uses_uram(content) else ()),
-        )
+        ("C++ kernel: cycles, further image", "modelled", [f"{e.cycles:,}" for e in estimates]),
+        ("C++ kernel: FPS", "modelled", [f"{e.fps:,.0f}" for e in estimates]),
+        *(
+            (
+                f"C++ kernel: {name.upper()}",
+                "modelled",
+                [f"{getattr(e.resources, name):,}" for e in estimates],
+            )
+            for name in _shown_resources(content)
+        ),
     ]
-
-
-def _uses_uram(content: ReportContent) -> bool:
-    return any(pick.trial.amount("uram") for pick in content.picks)
 
 
 def _network(pick: Pick) -> NetworkSize:

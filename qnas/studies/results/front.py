@@ -124,8 +124,9 @@ def front_csv(records: StudyRecords) -> str:
     estimate, architecture (JSON).
 
     Objectives are in their own units, `<resource>_violation` is used / limit - 1, and the
-    estimate's columns are cycles, images per second and amounts. With a calibration,
-    `predicted_<resource>` follow. Floats are exact.
+    estimate's columns are cycles, images per second and amounts. With a calibration, the predicted
+    kernel ("rtl" or "c++") follows, and value, lower and upper end of each predicted amount. Floats
+    are exact.
     """
     stream = io.StringIO()
     rows = [_row(trial, records.objectives) for trial in records.front()]
@@ -147,7 +148,12 @@ def _row(trial: TrialRecord, objectives: Sequence[str]) -> dict[str, object]:
         "estimate_cycles": estimate.cycles,
         "estimate_fps": estimate.fps,
         **{f"estimate_{name}": getattr(estimate.resources, name) for name in RESOURCES},
-        **{f"predicted_{name}": trial.predicted.value(name) for name in RESOURCES},
+        "predicted_kernel": trial.predicted.backend,
+        **{
+            f"predicted_{name}{end and '_'}{end}": getattr(trial.predicted[name], end or "value")
+            for name in ("cycles", "fps", *RESOURCES)
+            for end in ("", "low", "high")
+        },
         "dsp_share": trial.proposal.dsp_share,
         "architecture": canonical_json(trial.architecture),
     }

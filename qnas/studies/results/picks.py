@@ -45,22 +45,31 @@ class MissedTarget(Value):
         )
 
 
-def choose(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[Pick, ...]:
+def choose(
+    records: StudyRecords, fps_targets: Sequence[int], confidence: float = 0.0
+) -> tuple[Pick, ...]:
     """Choose the knee, and for each target that the front reaches its most accurate member.
+
+    With `confidence`, a member reaches a target with the lower end of its interval.
 
     Ties are decided by the largest remainder of the scarcest resource, then by frames per second.
     """
     front = records.front()
-    reaching = {target: [t for t in front if t.fps >= target] for target in fps_targets}
+    reaching = {
+        target: [t for t in front if t.least("fps", confidence) >= target] for target in fps_targets
+    }
     fast = [Pick(f"fps{n}", min(found, key=_merit)) for n, found in reaching.items() if found]
     return (Pick(KNEE, records.knee()), *fast)
 
 
-def missed(records: StudyRecords, fps_targets: Sequence[int]) -> tuple[MissedTarget, ...]:
-    """The targets that no member of the front reaches."""
-    fastest = max(records.front(), key=lambda trial: trial.fps)
-    found = fastest.fps, fastest.values["error"], fastest.architecture.key
-    return tuple(MissedTarget(target, *found) for target in fps_targets if target > fastest.fps)
+def missed(
+    records: StudyRecords, fps_targets: Sequence[int], confidence: float = 0.0
+) -> tuple[MissedTarget, ...]:
+    """The targets that no member of the front reaches, as `choose` has it."""
+    fastest = max(records.front(), key=lambda trial: trial.least("fps", confidence))
+    most = fastest.least("fps", confidence)
+    found = most, fastest.values["error"], fastest.architecture.key
+    return tuple(MissedTarget(target, *found) for target in fps_targets if target > most)
 
 
 def _merit(trial: TrialRecord) -> tuple[float, ...]:

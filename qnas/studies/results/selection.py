@@ -30,12 +30,14 @@ class Requirements:
             a resource.
         weights: Relative weight of each objective, per worsening over its whole range on the front.
         at_least: Lower limits by the same names.
+        confidence: 0: predicted values count; else the ends of their intervals.
     """
 
     fps: float = 0.0
     at_most: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     at_least: Mapping[str, float] = field(default_factory=dict)
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +168,11 @@ def _check(records: StudyRecords, requirements: Requirements) -> None:
 
 
 def _keeps(trial: TrialRecord, requirements: Requirements) -> bool:
+    level = requirements.confidence
     return (
-        trial.fps >= requirements.fps
-        and all(trial.amount(name) <= limit for name, limit in requirements.at_most.items())
-        and all(trial.amount(name) >= limit for name, limit in requirements.at_least.items())
+        trial.least("fps", level) >= requirements.fps
+        and all(trial.most(name, level) <= limit for name, limit in requirements.at_most.items())
+        and all(trial.least(name, level) >= limit for name, limit in requirements.at_least.items())
     )
 
 

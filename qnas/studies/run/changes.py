@@ -21,6 +21,7 @@ from qnas.errors import ConfigError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
 from qnas.studies.run.manifest import Manifest, Named, calibration_of, device_of, space_of
+from qnas.studies.sections import NO_CALIBRATION
 
 Stage = Literal["train", "search", "export"]
 STAGES: tuple[Stage, ...] = ("train", "search", "export")
@@ -30,7 +31,7 @@ STAGES: tuple[Stage, ...] = ("train", "search", "export")
 # by their content.
 FREE = ("fps_targets", "tune", "space", "data", "device", "clock_mhz", "margins")
 FREE_KEYS = ("trials", "stop_after", "checkpoint_minutes")  # of [search] and [train]
-SEARCH_KEYS = ("objectives", "limits", "search", "calibration")
+SEARCH_KEYS = ("objectives", "limits", "confidence", "search", "calibration")
 EXPORT_KEYS = ("verify_images",)
 LABELS = ("name", "part", "sources")  # of a device: the cost model does not read them
 SHOWN = 60  # characters of a value that a message quotes
@@ -83,7 +84,7 @@ def changes(
     found = [*_settings(old.config, config), *_of_device(old, device)]
     if space is not None:
         found += _of_space(old, config, space)
-    now = calibration_of(config)
+    now = calibration_of(config, device)
     if old.calibration.digest != now.digest:
         found.append(Change("calibration.file", _label(old.calibration), _label(now), "search"))
     return sorted(found, key=lambda change: STAGES.index(change.stage))
@@ -170,7 +171,7 @@ def _portable(config: Study) -> Study:
 
 
 def _label(named: Named) -> str:
-    return f"{named.name} ({named.digest[:12]})" if named.digest else "none"
+    return f"{named.name} ({named.digest[:12]})" if named.digest else NO_CALIBRATION
 
 
 def _shown(value: object) -> str:

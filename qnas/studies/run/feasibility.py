@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from qnas._util.units import plain_number
 from qnas.accel.cost.estimate import Estimate
-from qnas.accel.cost.prediction import Predictor
+from qnas.accel.cost.prediction import Prediction, Predictor
 from qnas.accel.device import RESOURCES, Device, Resource, device_names, load_device
 from qnas.accel.folding_search.search import best_plan, speedups_without_limits
 from qnas.accel.plan.folding import Folding
@@ -42,7 +42,8 @@ class ReferenceSubnet:
         estimate: The estimate of `folding`.
         limits: The device's limits by resource.
         speedups: By resource, how many times as fast the subnet would be without that one limit.
-        needs: By resource, the predicted amount that is compared with the limit.
+        predicted: The prediction of `folding`; None if the subnet has no plan at all.
+        confidence: That with which limits and targets are kept; 0: predicted values count.
         refusal: The reason why the subnet has no plan at all; "" if it has one.
     """
 
@@ -52,7 +53,8 @@ class ReferenceSubnet:
     estimate: Estimate | None
     limits: Mapping[Resource, int]
     speedups: Mapping[Resource, float]
-    needs: Mapping[Resource, float] = field(default_factory=dict)
+    predicted: Prediction | None = None
+    confidence: float = 0.0
     refusal: str = ""
 
     @property
@@ -76,12 +78,17 @@ class ReferenceSubnet:
         return tuple(sorted(found, key=lambda r: -self.speedups[r]))
 
     def used(self, resource: Resource) -> float:
-        """The amount compared with the limit: the prediction or its upper end, by the study's
-        [calibration]."""
-        return self.needs.get(resource, 0.0)
+        """The amount compared with the limit: the prediction, or with confidence its upper end."""
+        return self.predicted[resource].most(self.confidence) if self.predicted else 0.0
+
+    @property
+    def fps(self) -> float:
+        """Images per second, predicted, or with confidence the lower end; 0 without a plan."""
+        return self.predicted["fps"].least(self.confidence) if self.predicted else 0.0
 
     def reaches(self, fps: float) -> bool:
-        return self.fits and self.estimate is not None and self.estimate.fps >= fps
+        """Whether the subnet fits and makes so many images per second."""
+        return self.fits and self.fps >= fps
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,7 @@ class Feasibility:
         """
         smallest = self.reference_subnets[0]
         if not any(subnet.fits for subnet in self.reference_subnets):
-            raise CapacityError(_misfit(smallest, self.device))
+            raise CapacityError(_misfit(self.config, smallest, self.device))
         missed = [t for t in self.config.fps_targets if not self.reaching(t)]
         if missed:
             raise CapacityError(_too_slow(self, max(missed)))
@@ -147,7 +154,7 @@ def assess(config: Study) -> Feasibility:
     """Plan the reference subnets of the study's space on its device, and estimate their cost."""
     space, device = config.search_space(), config.board()
     share = config.search.dsp_shares[-1]
-    predictor = make_predictor(config.calibration, device)
+    predictor = make_predictor(config, device)
     subnets = zip(REFERENCE_NAMES, space.reference_subnets(), strict=True)
     reference_subnets = tuple(
         _reference_subnet(name, arch, device, share, predictor) for name, arch in subnets
@@ -178,17 +185,16 @@ def _reference_subnet(
         plan, estimate, speedups = speedups_without_limits(arch, device, share, predictor=predictor)
     except (CapacityError, ConfigError) as error:
         return ReferenceSubnet(name, arch, None, None, limits, {}, refusal=str(error))
-    predicted = predictor.predict(estimate)
-    used = {r: predictor.counted(predicted[r]) for r in RESOURCES}
-    return ReferenceSubnet(name, arch, plan.folding, estimate, limits, speedups, needs=used)
+    predicted, level = predictor.predict(estimate, [plan]), predictor.confidence
+    return ReferenceSubnet(name, arch, plan.folding, estimate, limits, speedups, predicted, level)
 
 
-def _misfit(smallest: ReferenceSubnet, device: Device) -> str:
+def _misfit(config: Study, smallest: ReferenceSubnet, device: Device) -> str:
     rule = f"must hold a subnet of the space on `{device.name}`"
     if smallest.estimate is None:
         return problem("space", rule, f"a smallest one without a plan: {smallest.refusal}", "")
     worst = smallest.over[0]
-    boards = _boards(smallest.architecture, lambda estimate: True)
+    boards = _boards(config, smallest.architecture, lambda predicted: True)
     remedy = (
         f"{boards} Otherwise raise `margins.{worst}` in the device file, if the board has room,"
         " or give the space smaller choices."
@@ -197,11 +203,12 @@ def _misfit(smallest: ReferenceSubnet, device: Device) -> str:
 
 
 def _too_slow(found: Feasibility, target: int) -> str:
-    fitting = [c for c in found.reference_subnets if c.fits and c.estimate is not None]
-    best = max(fitting, key=lambda c: c.estimate.fps if c.estimate else 0.0)
-    assert best.estimate is not None
-    fps, device = best.estimate.fps, found.device
-    boards = _boards(best.architecture, lambda estimate: estimate.fps >= target)
+    best = max((c for c in found.reference_subnets if c.fits), key=lambda c: c.fps)
+    fps, device = best.fps, found.device
+    level = found.config.confidence
+    boards = _boards(
+        found.config, best.architecture, lambda predicted: predicted["fps"].least(level) >= target
+    )
     remedy = (
         f"The {best.name} subnet makes {fps:,.0f} FPS on `{device.name}` at"
         f" {device.clock_mhz:g} MHz; {limiting(best)} Choose at most {math.floor(fps)}. {boards}"
@@ -255,16 +262,20 @@ def _amounts(subnet: ReferenceSubnet) -> str:
     )
 
 
-def _boards(arch: Architecture, serves: Callable[[Estimate], bool]) -> str:
-    """A sentence naming the shipped boards that `arch` fits with an estimate that `serves`."""
-    names = [name for name in device_names() if _holds(load_device(name), arch, serves)]
+def _boards(config: Study, arch: Architecture, serves: Callable[[Prediction], bool]) -> str:
+    """A sentence naming the shipped boards that `arch` fits with a prediction that `serves`."""
+    names = [name for name in device_names() if _holds(config, load_device(name), arch, serves)]
     return f"Boards that do it: {', '.join(names)}." if names else "No board of qnas does it."
 
 
-def _holds(device: Device, arch: Architecture, serves: Callable[[Estimate], bool]) -> bool:
+def _holds(
+    config: Study, device: Device, arch: Architecture, serves: Callable[[Prediction], bool]
+) -> bool:
     try:
-        estimate = best_plan(arch, device)[1]
-    except QnasError:
+        predictor = make_predictor(config, device)
+        plan, estimate = best_plan(arch, device, predictor=predictor)
+    except QnasError:  # the study's calibration may be another board's
         return False
-    fits = all(getattr(estimate.resources, r) <= n for r, n in device.limits().items())
-    return fits and serves(estimate)
+    predicted, level = predictor.predict(estimate, [plan]), predictor.confidence
+    fits = all(predicted[r].most(level) <= n for r, n in device.limits().items())
+    return fits and serves(predicted)

@@ -11,6 +11,7 @@ from typing import Any
 
 from qnas._util.serialization import Value, decode, digest, read_json, write_json
 from qnas._util.version import __version__
+from qnas.accel.cost.prediction import CONFIDENCE
 from qnas.accel.device import Device
 from qnas.data.image_set import ImageSet
 from qnas.data.splits import Splits
@@ -18,6 +19,7 @@ from qnas.errors import CheckpointError, ConfigError, problem
 from qnas.objectives.registry import ObjectiveInfo, objective_info
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
+from qnas.studies.sections import NO_CALIBRATION
 
 PACKAGES = ("numpy", "torch", "optuna", "moocore", "plotly", "scikit-learn", "safetensors")
 FORMAT = 2  # of manifest.json; format 1 had a digest of `config` as well
@@ -115,7 +117,7 @@ def make_manifest(
             report=len(splits.report),
         ),
         device=device_of(device),
-        calibration=calibration_of(config),
+        calibration=calibration_of(config, device),
         definitions=Definitions(
             space,
             {n: objective_info(n) for n in (*config.objective_names, *config.limit_values)},
@@ -136,10 +138,16 @@ def device_of(device: Device) -> Named:
     return Named(device.name, digest(device))
 
 
-def calibration_of(config: Study) -> Named:
+def calibration_of(config: Study, device: Device) -> Named:
     """The study's calibration by its content, independent of the file's location."""
-    file = config.calibration.file
-    return Named(Path(file).name, digest(read_json(Path(file)))) if file else Named("", "")
+    from qnas.accel.calibration.kernels import has_table, shipped_digest
+
+    path = config.calibration.path
+    shipped = shipped_digest() if has_table(device) else ""
+    if path:
+        return Named(Path(path).name, digest([read_json(Path(path)), shipped]))
+    none = config.calibration.file == NO_CALIBRATION or not shipped
+    return Named("", "") if none else Named("the shipped table", shipped)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -159,6 +167,8 @@ def read_manifest(path: Path) -> Manifest:
     if isinstance(number, int) and number < 1:
         rule, remedy = f"must be a format from 1 to {FORMAT}", "Restore the manifest."
         raise CheckpointError(problem(f"{path}: format", rule, number, remedy))
+    if isinstance(data, dict):
+        _without_calibration(data)
     if number == 1:
         data = {k: v for k, v in data.items() if k != "config_digest"} | {"format": FORMAT}
     try:
@@ -171,6 +181,19 @@ def read_manifest(path: Path) -> Manifest:
         raise CheckpointError(
             problem(str(path), rule, f"one of qnas {_writer(data)} ({error})", remedy)
         ) from None
+
+
+def _without_calibration(data: dict[str, Any]) -> None:
+    """Say so in the study of a run whose predictions were estimates: before there was a table,
+    this was what an empty name of a file meant."""
+    study, made_with = data.get("config"), data.get("calibration")
+    if isinstance(study, dict) and isinstance(study.get("calibration"), dict):
+        named = isinstance(made_with, dict) and made_with.get("digest")
+        bound = study["calibration"].pop("bound", "value")
+        if not named and not study["calibration"].get("file"):
+            study["calibration"]["file"] = NO_CALIBRATION
+        if bound == "upper":
+            study["confidence"] = CONFIDENCE
 
 
 def _writer(data: dict[str, Any]) -> str:

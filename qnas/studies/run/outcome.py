@@ -7,6 +7,8 @@ from typing import Self
 
 from qnas._util.intervals import wilson_interval
 from qnas._util.serialization import Value
+from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.prediction import Prediction
 from qnas.accel.csim.verification import Mismatch
 from qnas.accel.device import Device
 from qnas.studies.results.picks import MissedTarget
@@ -134,7 +136,7 @@ class TunedPick(Value):
 class PickSummary(Value):
     """A verified pick.
 
-    The cost model and the study's calibration predict cycles, images per second and resources.
+    Cycles, images per second and resources are those of `prediction`.
 
     Attributes:
         name: The pick's name, such as "knee".
@@ -153,6 +155,8 @@ class PickSummary(Value):
         verification: The C simulation.
         tuning: The fine-tuning of the pick, if there was one.
         rtl: The RTL simulation of `verify --rtl`, if there was one.
+        prediction: The predicted amounts with their intervals, and whose kernel they are of.
+        estimate: The cost model's figures of the C++ kernel.
     """
 
     name: str
@@ -171,6 +175,8 @@ class PickSummary(Value):
     verification: Check
     tuning: TunedPick | None = None
     rtl: RtlCheck | None = None  # only after `verify --rtl`
+    prediction: Prediction | None = None
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from qnas.data.splits import Splits, spread
 from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
-from qnas.studies.run.calibration import load_calibration, make_predictor
+from qnas.studies.run.calibration import check_model, load_calibration, predictor_of
 from qnas.studies.run.changes import Change
 from qnas.studies.run.manifest import (
     Manifest,
@@ -32,15 +32,17 @@ from qnas.studies.run.manifest import (
     record_stage,
 )
 from qnas.studies.run.membership import Lost, read_membership
+from qnas.studies.run.refinement import REFINED, read_refinement
 from qnas.studies.run.run_directory import RunDirectory
 from qnas.studies.search.genome import Genome
 
 if TYPE_CHECKING:
     import optuna
 
-    from qnas.accel.calibration.file import Calibration
+    from qnas.accel.calibration.calibration import Calibration
     from qnas.objectives.registry import ObjectiveInfo
     from qnas.studies.results.front import StudyRecords
+    from qnas.studies.run.calibration import Measured
     from qnas.studies.storage.read_only_copy import JournalReader
     from qnas.supernet.model import Supernet
 
@@ -75,13 +77,24 @@ class Run:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """The calibration that the study names; None if it names none."""
-        return load_calibration(self.config.calibration, self.device)
+        """The calibration of the study's predictions; None if they are estimates."""
+        return load_calibration(self.config.calibration, self.device, added=self.refinement)
+
+    @property
+    def refinement(self) -> Measured | None:
+        """The kernels of the run's own that its predictions are made with; None without any."""
+        found = read_refinement(self.files.refinement)
+        if found is None or found.designs is None or not self.files.journal.exists():
+            return None
+        count = int(self.study.user_attrs.get(REFINED, 0))
+        check_model(self.files.refinement, found.model)
+        designs = found.designs.designs()
+        return (found.subject, found.setup, designs.subset(np.arange(count))) if count else None
 
     @cached_property
     def predictor(self) -> Predictor:
         """The predictor of the study: its calibration, or the plain estimate."""
-        return make_predictor(self.config.calibration, self.device)
+        return predictor_of(self.calibration, self.config.confidence)
 
     @property
     def limits(self) -> Mapping[str, int]:

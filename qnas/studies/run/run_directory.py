@@ -18,7 +18,7 @@ from qnas.errors import CheckpointError, StageOrderError, problem
 
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
-    r"\.(manifest|divergences|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity|wrong)\.json\."
+    r"\.(manifest|divergences|refine|summary|supernet|architecture|plan|verification|timing|outputs|tuning|start|together|sensitivity|wrong)\.json\."
     r"|\.(front|predictions)\.csv\.|\.study\.journal\.|\.report\.html\.|\.train\.jsonl\."
     r"|\.(supernet|checkpoint|pretrained|network|weights|images|splits)\.safetensors\.|\.project\."
 )
@@ -184,6 +184,11 @@ class RunDirectory:
     @property
     def journal(self) -> Path:
         return self.path / "study.journal"
+
+    @property
+    def refinement(self) -> Path:
+        """The kernels that `qnas refine` measured, and its rounds."""
+        return self.path / "refine.json"
 
     @property
     def divergences(self) -> Path:

@@ -60,7 +60,7 @@ def reach_limits(
             candidate = _candidate(arch, device, share, predictor)
             if candidate is None:
                 continue
-            found = tuple(_reach(limit, candidate) for limit in limits)
+            found = tuple(_reach(limit, candidate, predictor.confidence) for limit in limits)
             for reach in found:
                 known = best.setdefault(reach.limit.name, reach)
                 best[reach.limit.name] = min(known, reach, key=lambda r: r.violation)
@@ -70,8 +70,9 @@ def reach_limits(
     return LimitReaches(tuple(best.values()), at_once)
 
 
-def _reach(limit: UserLimit, candidate: Candidate) -> LimitReach:
+def _reach(limit: UserLimit, candidate: Candidate, confidence: float) -> LimitReach:
     (value,) = values_of(limit.objective, [candidate])
+    value = limit.counted(value, candidate.predicted, confidence)
     return LimitReach(limit, value, limit.violation(value))
 
 
@@ -88,6 +89,6 @@ def _candidate(
     except (CapacityError, ConfigError):
         return None
     limits = {str(name): limit for name, limit in device.limits().items()}
-    predicted = predictor.predict(estimate)
+    predicted = predictor.predict(estimate, [plan])
     found = constraints(predicted, limits, dsp_share=share, predictor=predictor)
     return Candidate(arch, plan, estimate, predicted) if max(found.values()) <= 0 else None

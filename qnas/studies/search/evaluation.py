@@ -81,6 +81,17 @@ class UserLimit:
     def name(self) -> str:
         return f"{'max' if self.objective.direction == 'minimize' else 'min'}_{self.objective.name}"
 
+    def counted(self, value: float, predicted: Prediction, confidence: float) -> float:
+        """The number that must keep the limit: with `confidence` the end of the interval of a
+        predicted amount, else the value."""
+        if not (confidence and isinstance(self.objective, MODELLED)):
+            return value
+        amount = predicted.amounts.get(self.objective.name)
+        if amount is None:
+            return value
+        upper = self.objective.direction == "minimize"
+        return amount.most(confidence) if upper else amount.least(confidence)
+
     def violation(self, value: float) -> float:
         """Relative violation, met if <= 0: value / limit - 1 of an upper limit, 1 - value / limit
         of a lower one."""
@@ -127,7 +138,7 @@ class Evaluator:
             plan, estimate = self.planner(proposal.architecture, proposal.dsp_share)
         except Exception as error:
             return failure("plan", error)
-        predicted = self.predictor.predict(estimate)
+        predicted = self.predictor.predict(estimate, [plan])
         candidate = Candidate(proposal.architecture, plan, estimate, predicted, self.source)
         modelled = [b.objective for b in self.bounds if isinstance(b.objective, MODELLED)]
         (values,) = self.values([candidate], modelled)
@@ -157,8 +168,9 @@ class Evaluator:
         self, proposal: Proposal, predicted: Prediction, values: Mapping[str, float]
     ) -> dict[str, float]:
         """The constraint of every resource, and of every limit whose value is in `values`."""
+        level = self.predictor.confidence
         own = {
-            b.name: b.violation(values[b.objective.name])
+            b.name: b.violation(b.counted(values[b.objective.name], predicted, level))
             for b in self.bounds
             if b.objective.name in values
         }
@@ -222,12 +234,12 @@ def constraints(
     """Compute used / limit - 1 of every resource, a relative number because NSGA-II adds up
     violations.
 
-    `predictor` decides whether the predicted value or its upper end counts as used. DSPs beyond the
+    With the predictor's confidence, the upper end of an amount counts as used. DSPs beyond the
     proposal's own share violate that share; within the share they are compared with the device's
     limit, as the other resources are. For a resource that the device lacks (limit 0) the constraint
     is the amount used, so that a plan that uses it is infeasible.
     """
-    used = {name: predictor.counted(predicted[name]) for name in RESOURCES}
+    used = {name: predicted[name].most(predictor.confidence) for name in RESOURCES}
     budget = math.floor(dsp_share * limits["dsp"])
     ceilings = {**limits, "dsp": budget if used["dsp"] > budget else limits["dsp"]}
     return {

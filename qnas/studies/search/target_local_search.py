@@ -26,12 +26,13 @@ Speed = Callable[[Params], float | None]
 
 @dataclass(frozen=True, slots=True)
 class FpsTargets:
-    """Images per second to reach, the function that computes a proposal's speed, and the index of
-    the error among a trial's values."""
+    """Images per second to reach, the function that computes a proposal's speed, the index of the
+    error among a trial's values, and the confidence with which targets are to be reached."""
 
     fps: tuple[int, ...]
     speed: Speed
     error: int
+    confidence: float = 0.0
 
 
 @dataclass
@@ -83,7 +84,8 @@ class TargetLocalSearch:
             for trial in trials
             if trial.state == TrialState.COMPLETE and max(trial.constraints.values()) <= 0
         ]
-        speeds = {trial.number: predicted_of(trial).value("fps") for trial in fit}
+        level = self.targets.confidence
+        speeds = {trial.number: predicted_of(trial)["fps"].least(level) for trial in fit}
         reaching = [trial for trial in fit if speeds[trial.number] >= target]
         if reaching:
             best = sorted(reaching, key=lambda t: (t.values[self.targets.error], place_of(t)))

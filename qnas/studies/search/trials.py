@@ -87,6 +87,17 @@ class TrialRecord:
         """The value of an objective, or the predicted amount of one of AMOUNTS or "cycles"."""
         return self.values[name] if name in self.values else self.predicted.value(name)
 
+    def most(self, name: str, confidence: float) -> float:
+        """The amount that must keep an upper limit: `amount`, or with confidence the upper end of
+        its interval."""
+        found = self.predicted.amounts.get(name)
+        return found.high if found and confidence else self.amount(name)
+
+    def least(self, name: str, confidence: float) -> float:
+        """The amount that must reach a lower limit, likewise."""
+        found = self.predicted.amounts.get(name)
+        return found.low if found and confidence else self.amount(name)
+
     @property
     def fps(self) -> float:
         """Predicted images per second."""

@@ -53,12 +53,12 @@ class Kernel:
 
 def picks(run: Run) -> tuple[Pick, ...]:
     """The picks of the study, without those of FPS targets that the front misses."""
-    return choose(run.records(), run.config.fps_targets)
+    return choose(run.records(), run.config.fps_targets, run.config.confidence)
 
 
 def missed_targets(run: Run) -> tuple[MissedTarget, ...]:
     """The FPS targets of the study that its front misses."""
-    return missed(run.records(), run.config.fps_targets)
+    return missed(run.records(), run.config.fps_targets, run.config.confidence)
 
 
 def named_picks(known: Sequence[Pick], names: Sequence[str]) -> list[Pick]:
@@ -108,9 +108,9 @@ def multi_network_kernel(run: Run, chosen: Sequence[Pick]) -> Kernel:
         max(pick.trial.proposal.dsp_share for group in members for pick in group),
         predictor=run.predictor,
     )
-    predicted = run.predictor.predict(plan.estimates[0])
+    predicted = run.predictor.predict(plan.estimates[0], plan.plans)
     for name, limit in run.limits.items():
-        used = run.predictor.counted(predicted[name])
+        used = predicted[name].most(run.predictor.confidence)
         if used > limit:
             rule = f"of a kernel of all picks must be at most {limit:,}"
             remedy = "Lower the FPS targets, or take a larger board."

@@ -126,7 +126,9 @@ def _searched(directory: Path) -> tuple[int, float | None, tuple[str, ...], floa
         return 0, None, (), None, str(error)
     errors = [trial.values["error"] for trial in records.trials if trial.feasible]
     try:
-        wanted = tuple(pick.name for pick in choose(records, run.config.fps_targets))
+        wanted = tuple(
+            pick.name for pick in choose(records, run.config.fps_targets, run.config.confidence)
+        )
     except (CapacityError, StageOrderError):
         wanted = ()
     return records.count, min(errors, default=None), wanted, _search_seconds(run), ""

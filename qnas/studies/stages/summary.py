@@ -62,13 +62,15 @@ def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
         w8_share=network_size(architecture).w8_share,
         accuracy=decode(AccuracyLadder, found["accuracy"], subject="accuracy"),
         cycles=round(predicted.value("cycles")),
-        cycles_first=round(predicted.value("cycles")) + pick.trial.estimate.start_cycles,
+        cycles_first=round(predicted.value("cycles_first")),
         fps=predicted.value("fps"),
         clock_mhz=pick.trial.estimate.clock_mhz,
         **{name: round(predicted.value(name)) for name in RESOURCES},
         verification=Check(**{name: found[name] for name in VERDICT}),
         tuning=_tuning(run, pick),
         rtl=decode(RtlCheck, found["rtl"], subject="rtl") if found["rtl"] else None,
+        prediction=predicted,
+        estimate=pick.trial.estimate,
     )
 
 

@@ -79,6 +79,7 @@ def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:
         config.fps_targets,
         speed=lambda params: evaluate.fps(run.genome.decode(params)),
         error=config.objective_names.index("error"),
+        confidence=config.confidence,
     )
 
 
@@ -110,7 +111,9 @@ class _LazyEvaluator:
     def fps(self, proposal: Proposal) -> float | None:
         """Images per second of a proposal that keeps every limit, else None."""
         planned = self._evaluator.planned(proposal)
-        return planned.predicted.value("fps") if isinstance(planned, Candidate) else None
+        if not isinstance(planned, Candidate):
+            return None
+        return planned.predicted["fps"].least(self._run.config.confidence)
 
     def against(self, trials: Sequence[FrozenTrial]) -> RacingEvaluator:
         """The racing evaluator against earlier trials."""

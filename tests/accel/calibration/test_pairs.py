@@ -11,15 +11,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from qnas.accel.calibration.evaluation import (
-    Scores,
-    evaluate,
-    leave_one_out,
-    predicted,
-    score,
-)
-from qnas.accel.calibration.pairs import FEATURES, REQUIRED, Pairs, read_pairs
-from qnas.accel.calibration.regressor import fit_pairs
+from qnas.accel.calibration.calibration import Ranges, fit, ranges
+from qnas.accel.calibration.evaluation import Scores, evaluate, leave_out, predicted, score
+from qnas.accel.calibration.file import read_calibration, write_calibration
+from qnas.accel.calibration.pairs import FEATURES, REQUIRED, SETUP, Pairs, read_pairs
+from qnas.accel.calibration.trees import Trees, fit_trees
 from qnas.cli.calibrate import command
 from qnas.errors import ConfigError
 
@@ -43,7 +39,16 @@ def _pairs(designs: int = 200, *, scale: float = 1.0, seed: int = 0) -> Pairs:
 
 
 def _scores(train: Pairs, test: Pairs) -> Scores:
-    return score(predicted(test, evaluate(train, test)))
+    return _scored(test, _predict(fit_trees(train.designs()), test))
+
+
+def _scored(pairs: Pairs, found: Ranges) -> Scores:
+    return score(predicted(pairs.designs(), found))
+
+
+def _predict(model: Trees, pairs: Pairs) -> Ranges:
+    designs = pairs.designs()
+    return ranges(designs, *model.predict(designs))
 
 
 def _rows(designs: int, columns: int = len(HEADER) - 1) -> list[list[object]]:
@@ -58,7 +63,7 @@ def _write(path: Path, rows: list[list[object]], header: list[str] = HEADER) -> 
 
 def test_calibration_beats_the_estimate_and_covers() -> None:
     pairs = _pairs(120)
-    scores = score(predicted(pairs, leave_one_out(pairs)))
+    scores = _scored(pairs, leave_out(pairs.designs()))
     assert list(scores) == ["lut", "logic_lut", "ff", "dsp"]
     exact = scores.pop("dsp")
     assert (exact["mape"] or 0) < 1e-9 and exact["mape_raw"] == 0 and exact["coverage_90"] == 1
@@ -80,17 +85,22 @@ def test_intervals_widen_where_designs_are_larger_than_known() -> None:
 def test_another_clock_is_far_and_wider() -> None:
     train, test = _pairs(60), _pairs(10, seed=1)
     other = replace(test, conditions=np.full(10, "5.0"))
-    model = fit_pairs(train)
-    same, strange = model.predict(test), model.predict(other)
-    assert strange.far.all() and (strange.high > same.high)[:, :3].all()
+    for few in (True, False):  # a calibration of few designs, and trees
+        if few:
+            known = fit(train.designs(), subject="hls", setup=SETUP)
+            same, strange = known.predict(test.designs()), known.predict(other.designs())
+        else:
+            model = fit_trees(train.designs())
+            same, strange = _predict(model, test), _predict(model, other)
+        assert strange.far.all() and (strange.high > same.high)[:, :3].all()
 
 
 def test_designs_that_were_known_are_strange_on_another_part() -> None:
     """Trees remember them, and are sure of them: on another part they are not."""
     train, new = _pairs(60), _pairs(30, seed=1)
     other = _scaled_built(replace(train, conditions=np.full(60, "5.0")), 1.15)
-    model = fit_pairs(train)
-    scores, usual = (score(predicted(x, model.predict(x))) for x in (other, new))
+    model = fit_trees(train.designs())
+    scores, usual = (_scored(x, _predict(model, x)) for x in (other, new))
     for name in ("lut", "logic_lut", "ff"):
         assert (scores[name]["coverage_90"] or 0) > 0.85
         assert (scores[name]["width_90"] or 0) > 2 * (usual[name]["width_90"] or 0)
@@ -106,16 +116,16 @@ def _scaled_built(pairs: Pairs, factor: float) -> Pairs:
 
 def test_no_interval_is_wider_than_estimates_were_ever_off() -> None:
     """Estimates are off by 0.6 at most and half of it at least: half and twice may always be."""
-    far = fit_pairs(_pairs(60)).predict(_pairs(10, seed=1, scale=1e6))
+    far = _predict(fit_trees(_pairs(60).designs()), _pairs(10, seed=1, scale=1e6))
     assert (far.high <= 2.01 * (far.value + 1))[:, :3].all()
     assert (far.high > 1.5 * far.value)[:, :3].all()
 
 
 def test_one_kernel_does_not_tell_how_others_differ() -> None:
     train, distant = _pairs(60), _pairs(10, seed=1, scale=8.0)
-    assert not fit_pairs(train).few
-    model = fit_pairs(replace(train, groups=np.full(60, "k0")))
-    wide, usual = (m.predict(distant) for m in (model, replace(model, few=False)))
+    assert not fit_trees(train.designs()).few
+    model = fit_trees(replace(train, groups=np.full(60, "k0")).designs())
+    wide, usual = (_predict(m, distant) for m in (model, replace(model, few=False)))
     far = wide.far
     assert model.few and 0 < far.sum() < 10
     wider = ((wide.high / wide.low) / (usual.high / usual.low))[far][:, :3]
@@ -131,24 +141,25 @@ def test_another_part_is_told_by_the_periods_that_hls_expects() -> None:
         clocks = low + 0.05 * rng.integers(0, 12, len(pairs))
         return replace(pairs, columns={**pairs.columns, "clk_est_ns": clocks})
 
-    model = fit_pairs(with_clocks(_pairs(60), 8.0))
+    model = fit_trees(with_clocks(_pairs(60), 8.0).designs())
     test = _pairs(30, seed=1)
-    same, other = (model.predict(with_clocks(test, low)) for low in (8.0, 6.42))
+    same, other = (_predict(model, with_clocks(test, low)) for low in (8.0, 6.42))
     assert other.far.all() and same.far.mean() < 0.5
     assert (other.high - other.low > 1.5 * (same.high - same.low))[~same.far][:, :3].all()
 
 
 def test_same_pairs_same_prediction() -> None:
     train, test = _pairs(40), _pairs(10, seed=3)
-    first, second = (evaluate(train, test) for _ in range(2))
+    first, second = (evaluate(train.designs(), test.designs()) for _ in range(2))
     assert np.array_equal(first.high, second.high)
 
 
 def test_a_hundred_thousand_predictions_in_two_seconds() -> None:
     """CPU time, as other work on the machine is no fault of the trees."""
-    model, many = fit_pairs(_pairs(600)), _pairs(100_000, seed=1)
+    known = fit(_pairs(600).designs(), subject="hls", setup=SETUP)
+    many = _pairs(100_000, seed=1).designs()
     start = time.process_time()
-    found = model.predict(many)
+    found = known.predict(many)
     assert time.process_time() - start < 2.0
     assert found.high.shape == (100_000, 4) and (found.low <= found.high).all()
 
@@ -158,9 +169,9 @@ def test_nothing_estimated_or_built_is_no_infinity(tmp_path: Path) -> None:
     for row in rows[::2]:
         row[HEADER.index("hls_lut")] = row[HEADER.index("impl_ff")] = 0
     pairs = read_pairs(_write(tmp_path / "zeros.csv", rows))
-    found = evaluate(pairs, pairs)
+    found = evaluate(pairs.designs(), pairs.designs())
     assert np.isfinite(found.high).all() and (found.low >= 0).all()
-    assert all(np.isfinite(x["mape"] or 0) for x in score(predicted(pairs, found)).values())
+    assert all(np.isfinite(x["mape"] or 0) for x in _scored(pairs, found).values())
 
 
 def test_blocks_of_memory_are_counted_in_halves(tmp_path: Path) -> None:
@@ -209,3 +220,25 @@ def test_command_writes_scores_and_a_page(tmp_path: Path) -> None:
     assert {"mape_raw", "mape", "coverage_90"} <= set(scores["lut"]) and scores["ff"]["n"] == 2
     text = html.read_text()
     assert "LUT as logic" in text and 'src="http' not in text
+
+
+@pytest.mark.parametrize("designs", [40, 160])
+def test_pairs_become_a_file_that_predicts(tmp_path: Path, designs: int) -> None:
+    """Of few designs and of many, where trees may be chosen."""
+    known = fit(_pairs(designs).designs(), subject="hls", setup=SETUP)
+    write_calibration(tmp_path / "pairs.json", known)
+    again, test = read_calibration(tmp_path / "pairs.json"), _pairs(9, seed=5).designs()
+    assert again.subject == "hls" and len(again.designs) == designs
+    assert np.allclose(again.predict(test).high, known.predict(test).high)
+    assert all(one.after < 0.1 < one.before for n, one in again.corrections.items() if n != "dsp")
+
+
+def test_command_writes_a_file_and_predicts_with_it(tmp_path: Path) -> None:
+    train, test = _write(tmp_path / "a.csv", _rows(12)), _write(tmp_path / "b.csv", _rows(2))
+    file, out = tmp_path / "pairs.json", tmp_path / "out.json"
+    done = CliRunner().invoke(command, ["--pairs", str(train), "--out", str(file)])
+    assert done.exit_code == 0 and "calibrated" in done.output, done.output
+    options = ["--with", str(file), "--evaluate", str(test), "--json", str(out)]
+    done = CliRunner().invoke(command, options)
+    assert done.exit_code == 0, done.output
+    assert json.loads(out.read_text())["lut"]["n"] == 2

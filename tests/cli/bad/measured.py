@@ -83,7 +83,7 @@ def _pairs() -> Iterator[Bad]:
         (
             "one kernel",
             f"{header}\n" + f"{row}\n" * 6,
-            "pairs",
+            "designs",
             "must be of two kernels",
             "1",
             "Add",
@@ -95,23 +95,29 @@ def _pairs() -> Iterator[Bad]:
 
 
 def _calibrate_options() -> Iterator[Bad]:
-    one = "must be given --pairs, --blocks, or --reports with --out"
+    one = "must be given one of --pairs, --reports, --blocks, --kernels and --with"
     for options, rule, value in (
         ("", one, "none"),
-        ("--out c.json", one, "one alone"),
-        ("--reports r", one, "one alone"),
+        ("--out c.json", one, "none"),
         ("--pairs p.csv --reports r --out c.json", one, "several"),
         ("--blocks=b.csv --pairs p.csv", one, "several"),
-        ("--pairs p.csv", "must be either --evaluate or --leave-one-out", "neither"),
+        ("--kernels --pairs p.csv", one, "several"),
         ("--pairs p.csv --evaluate p.csv --leave-one-out", "must be either --evaluate", "both"),
     ):
         yield Bad(
             f"calibrate {options}", {}, f"calibrate {options}", "calibrate", rule, value, "See"
         )
-    with_pairs = "must go with --pairs"
-    for options in ("--blocks=b.csv --leave-one-out", "--reports r --out c.json --evaluate p.csv"):
-        command, subject = f"calibrate {options}", "--evaluate, --leave-one-out"
-        yield Bad(command, {}, command, subject, with_pairs, "none of it", "See")
+    for options, subject, rule in (
+        ("--blocks=b.csv --evaluate p.csv", "--evaluate", "must go with --pairs or --with"),
+        ("--blocks=b.csv --out c.json", "--out", "must go with --pairs, --reports or --kernels"),
+        ("--pairs p.csv --html o.html", "--html", "must go with --evaluate or --leave-one-out"),
+    ):
+        command = f"calibrate {options}"
+        yield Bad(command, {}, command, subject, rule, "neither of them", "See")
+    damaged = "calibrate --with c.json --evaluate p.csv"
+    yield Bad("no file", {}, damaged, "c.json", "must be a whole JSON file", "", "")
+    old = {"c.json": '{"recipe": "factor"}'}
+    yield Bad("old file", old, damaged, "c.json: format", "must be of format 3", "1", "Fit it")
 
 
 def _tables() -> Iterator[Bad]:
@@ -121,7 +127,7 @@ def _tables() -> Iterator[Bad]:
     whole = "must be a whole table of measured blocks"
     for name, rows, subject, rule, value, remedy in (
         ("absent", None, "b.csv", whole, "No such file", "qnas measure"),
-        ("empty", [], "measured blocks", "must be 6 at least", "0", "Measure more."),
+        ("empty", [], "measured designs", "must be 6 at least", "0", "Measure more."),
         ("cut", [row[:40]], "b.csv", whole, "", "qnas measure"),
         ("minus", [row.replace("=64", "=-64")], "b.csv", whole, "-64", "qnas measure"),
         ("text", [row.replace(",1,", ",x,", 1)], "b.csv", whole, "'x'", "qnas measure"),

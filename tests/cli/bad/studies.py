@@ -56,7 +56,7 @@ def cases() -> Iterator[Bad]:
             "splits = {search_fraction = 0.6, report_fraction = 0.5}",
             *("search_fraction + report_fraction", "must leave images", "1.1", "Lower one"),
         ),
-        ("bound", 'calibration.bound = "low"', "calibration.bound", "must be 'value'", "'low'", ""),
+        ("confidence", "confidence = 0.5", "confidence", "must be 0.9", "0.5", "Correct"),
         ("no measurements", 'calibration.file = "c"', "calibration.file", "must be a file", "", ""),
     )
     runs = "must be a name in a Python file that runs"

@@ -112,7 +112,7 @@ def test_the_front_has_the_interval_of_its_error_and_of_its_prediction() -> None
     assert front.error_x.arrayminus[0] == 20
     picture = certainty_picture(content)
     assert picture is not None and "50 images" in picture.caption
-    assert "calibrated dsp" in picture.caption
+    assert "predicted dsp" in picture.caption
     plain = certainty_picture(replace(content, records=RECORDS))
     assert plain is not None and "without an interval" in plain.caption
 

@@ -3,80 +3,125 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
 
-from qnas._util.serialization import write_json
-from qnas.accel.calibration.designs import MeasuredDesign, MeasuredDesigns, Setup
-from qnas.accel.calibration.file import Calibrated, CalibrationFile
-from qnas.accel.cost.estimate import Resources
-from qnas.accel.cost.prediction import Prediction
+from qnas.accel.calibration.calibration import fit
+from qnas.accel.calibration.designs import Setup, Subject
+from qnas.accel.calibration.file import write_calibration
+from qnas.accel.calibration.kernels import designs_of, kernel_design, structural
+from qnas.accel.cost.analytic import estimate
+from qnas.accel.cost.prediction import Prediction, Predictor, Range
 from qnas.accel.device import load_device
 from qnas.accel.folding_search.search import best_plan
-from qnas.errors import CheckpointError, ConfigError
+from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.lower import lower
+from qnas.errors import CapacityError, CheckpointError, ConfigError
 from qnas.objectives.base import Candidate
 from qnas.objectives.hardware import ResourceObjective
 from qnas.spaces import load_space
-from qnas.studies.config import CalibrationConfig, load_config
+from qnas.studies.config import Study, load_config
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.figures.device import predictions
 from qnas.studies.report.page import pick_rows, render
 from qnas.studies.results.front import StudyRecords
+from qnas.studies.results.picks import choose, missed
 from qnas.studies.results.selection import Requirements, select_candidate
-from qnas.studies.run.calibration import load_calibration, make_predictor
+from qnas.studies.run.calibration import load_calibration, make_predictor, predictor_of
 from qnas.studies.run.feasibility import assess
-from qnas.studies.search.evaluation import constraints
+from qnas.studies.search.evaluation import UserLimit, constraints
 from qnas.studies.search.trials import TrialRecord
+from qnas.studies.sections import CalibrationConfig
 from tests.accel.designs import tiny
 from tests.studies.report.test_report import content as _content
 
 ZCU102 = load_device("zcu102")
 SETUP = Setup("Vitis HLS", "hls", ZCU102.part, 1e3 / ZCU102.clock_mhz)
 content = _content  # the fixture
+NONE = CalibrationConfig("none")
 
 
-def _file(folder: Path, *, lut: float = 2.0, setup: Setup = SETUP) -> Path:
+def _study(file: str = "", confidence: float = 0.0) -> Study:
+    config = load_config("digits_zcu102")
+    calibration = CalibrationConfig(file)
+    return dataclasses.replace(config, calibration=calibration, confidence=confidence)
+
+
+def _file(
+    folder: Path, *, lut: float = 2.0, setup: Setup = SETUP, subject: Subject = "c++"
+) -> Path:
     """Eight designs of about `lut` times the estimated LUTs; all else as estimated."""
-    designs = []
+    arch, designs = next(iter(load_space("digits").reference_subnets())), []
     for i in range(8):
-        estimated = Resources(lut=10_000 * (i + 1), ff=9_000, dsp=90, bram18=30)
-        noise = 1 + 0.02 * (i % 3 - 1)
-        measured = dataclasses.replace(estimated, lut=round(lut * noise * estimated.lut))
-        designs.append(MeasuredDesign(f"{i}", f"r{i}", estimated, measured, None))
-    write_json(folder / "board.json", CalibrationFile(MeasuredDesigns(setup, tuple(designs))))
+        plan = lower(arch, ZCU102, Folding(tm=2 * i + 2, tt=2, tk=4, vl=4))
+        found = structural([plan], estimate(plan), backend="c++")
+        measured = {name: found[name] for name in ("lut", "ff", "dsp", "bram18", "uram")}
+        measured["lut"] = round(lut * (1 + 0.02 * (i % 3 - 1)) * measured["lut"])
+        designs.append(kernel_design([plan], measured, backend="c++"))
+    calibration = fit(designs_of(designs), subject=subject, setup=setup)
+    write_calibration(folder / "board.json", calibration)
     return folder / "board.json"
 
 
-def test_without_a_file_all_is_the_devices() -> None:
-    config = CalibrationConfig()
-    assert load_calibration(config, ZCU102) is None
-    predictor, (_, estimate) = make_predictor(config, ZCU102), best_plan(tiny(), ZCU102)
-    assert predictor.estimate_limits({"lut": 7}) == {"lut": 7}
-    assert predictor.predict(estimate) == Prediction.of(estimate)
+def test_by_default_the_shipped_kernels_predict_and_none_turns_it_off() -> None:
+    shipped = load_calibration(CalibrationConfig(), ZCU102)
+    assert shipped is not None and shipped.subject == "rtl"
+    assert load_calibration(CalibrationConfig(), load_device("vck190")) is None
+    assert load_calibration(NONE, ZCU102) is None
+    plan, estimated = best_plan(tiny(), ZCU102)
+    by_default = make_predictor(_study(), ZCU102).predict(estimated, [plan])
+    assert by_default.backend == "rtl" and by_default.kind("lut") == "predicted"
+    plain = make_predictor(_study("none"), ZCU102).predict(estimated, [plan])
+    assert plain == Prediction.of(estimated)
 
 
-def test_a_plan_is_chosen_by_calibrated_limits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("confidence", [0.0, 0.9])
+def test_a_plan_is_chosen_by_calibrated_limits(tmp_path: Path, confidence: float) -> None:
     """Measured, designs take twice the LUTs: of the largest subnet another folding is left."""
     file, arch = str(_file(tmp_path)), tuple(load_space("digits").reference_subnets())[-1]
     _, plain = best_plan(arch, ZCU102)
-    used = {}
-    for bound in ("value", "upper"):
-        config = CalibrationConfig(file, bound)  # type: ignore[arg-type]
-        predictor = make_predictor(config, ZCU102)
-        device = {str(name): limit for name, limit in ZCU102.limits().items()}
-        limits = predictor.estimate_limits(device)
-        plan, estimate = best_plan(arch, ZCU102, predictor=predictor)
-        assert limits["dsp"] <= ZCU102.limit("dsp")
-        predicted = predictor.predict(estimate)
-        found = predicted["lut"]
-        assert getattr(found, {"value": "value", "upper": "high"}[bound]) <= ZCU102.limit("lut")
-        assert max(constraints(predicted, device, predictor=predictor).values()) <= 0
-        candidate = Candidate(arch, plan, estimate, predicted)
-        assert ResourceObjective("lut", "LUTs").evaluate([candidate]) == [found.value]
-        used[bound] = limits["lut"]
-    assert used["upper"] < used["value"] < 0.52 * ZCU102.limit("lut")
-    assert plain.resources.lut <= ZCU102.limit("lut")
+    predictor = make_predictor(_study(file, confidence), ZCU102)
+    device = {str(name): limit for name, limit in ZCU102.limits().items()}
+    plan, estimated = best_plan(arch, ZCU102, predictor=predictor)
+    predicted = predictor.predict(estimated, [plan])
+    assert predicted.backend == "c++" and predicted.label("lut") == "predicted, C++ kernel"
+    assert predicted["lut"].most(confidence) <= ZCU102.limit("lut")
+    assert max(constraints(predicted, device, predictor=predictor).values()) <= 0
+    candidate = Candidate(arch, plan, estimated, predicted)
+    values = ResourceObjective("lut", "LUTs").evaluate([candidate])
+    assert values == [predicted.value("lut")]
+    assert estimated.resources.lut < 0.55 * ZCU102.limit("lut") < plain.resources.lut
+
+
+def test_limits_and_targets_count_with_confidence(content: ReportContent) -> None:
+    """The lower end of FPS and the upper end of an amount."""
+    front = content.records.front()
+    fastest = max(front, key=lambda t: t.fps)
+    amounts = dict(fastest.predicted.amounts)
+    for name in ("fps", "lut"):
+        value = amounts[name].value
+        amounts[name] = Range(value, 0.9 * value, 1.1 * value)
+    one = dataclasses.replace(fastest, predicted=Prediction(amounts, predicted=("lut", "cycles")))
+    records = StudyRecords(content.records.objectives, (one,))
+    target = math.floor(0.95 * one.fps)
+    assert [pick.name for pick in choose(records, (target,))] == ["knee", f"fps{target}"]
+    assert [pick.name for pick in choose(records, (target,), 0.9)] == ["knee"]
+    (lost,) = missed(records, (target,), 0.9)
+    assert lost.fps == pytest.approx(0.9 * one.fps) and missed(records, (target,)) == ()
+    limit = UserLimit(ResourceObjective("lut", "LUTs"), 1.05 * amounts["lut"].value)
+    for confidence, kept in ((0.0, True), (0.9, False)):
+        counted = limit.counted(amounts["lut"].value, one.predicted, confidence)
+        assert (limit.violation(counted) <= 0) == kept
+        wanted = Requirements(at_most={"lut": limit.limit}, confidence=confidence)
+        if kept:
+            assert select_candidate(records, wanted).trial is one
+        else:
+            with pytest.raises(CapacityError):
+                select_candidate(records, wanted)
+    with pytest.raises(ConfigError, match=r"confidence.*must be 0\.9"):
+        _study(confidence=0.5)
 
 
 def test_measurements_of_another_board_are_refused(tmp_path: Path) -> None:
@@ -88,36 +133,49 @@ def test_measurements_of_another_board_are_refused(tmp_path: Path) -> None:
         config = CalibrationConfig(str(_file(tmp_path, setup=setup)))
         with pytest.raises(ConfigError, match=what):
             load_calibration(config, ZCU102)
+    pairs = CalibrationConfig(str(_file(tmp_path, subject="hls")))
+    with pytest.raises(ConfigError, match="must be of kernels"):
+        load_calibration(pairs, ZCU102)
+    other = Setup("pyosys 0.1", "synthesized and simulated")
+    mixed = CalibrationConfig(str(_file(tmp_path, subject="rtl", setup=other)))
+    with pytest.raises(ConfigError, match="must be of the same kernel, tool and stage"):
+        load_calibration(mixed, ZCU102)
     (tmp_path / "board.json").write_text("{")
     with pytest.raises(CheckpointError):
         load_calibration(CalibrationConfig(str(tmp_path / "board.json")), ZCU102)
 
 
+def test_kernels_of_a_file_are_added_to_the_table(tmp_path: Path) -> None:
+    shipped = load_calibration(CalibrationConfig(), ZCU102)
+    assert shipped is not None
+    file = _file(tmp_path, lut=1.0, subject="rtl", setup=shipped.setup)
+    both = load_calibration(CalibrationConfig(str(file)), ZCU102)
+    assert both is not None and len(both.designs) == len(shipped.designs) + 8
+
+
 def test_a_study_names_its_file_beside_itself(tmp_path: Path) -> None:
     toml = tmp_path / "s.toml"
     text = 'name = "s"\nspace = "digits"\ndata = "digits"\ndevice = "zcu102"\n'
-    toml.write_text(text + '[calibration]\nfile = "board.json"\nbound = "upper"\n')
+    toml.write_text(text + 'confidence = 0.9\n[calibration]\nfile = "board.json"\n')
     with pytest.raises(ConfigError, match=r"calibration\.file"):
         load_config(toml)
     file = _file(tmp_path, lut=30.0)
     config = load_config(toml)
-    assert config.calibration == CalibrationConfig(str(file), "upper")
-    plain, measured = (
-        assess(c) for c in (dataclasses.replace(config, calibration=CalibrationConfig()), config)
-    )
+    assert (config.calibration, config.confidence) == (CalibrationConfig(str(file)), 0.9)
+    plain, measured = (assess(c) for c in (dataclasses.replace(config, calibration=NONE), config))
     assert plain.reference_subnets[-1].fits
     for subnet in (s for s in measured.reference_subnets if s.estimate):
         assert subnet.used("lut") > 20 * subnet.estimate.resources.lut  # type: ignore[union-attr]
-    toml.write_text(text + '[calibration]\nbound = "lower"\n')
-    with pytest.raises(ConfigError, match="bound"):
-        load_config(toml)
+    toml.write_text(text + '[calibration]\nfile = "none"\n')
+    assert load_config(toml).calibration == NONE
 
 
-def _predicted(content: ReportContent, predictor: Calibrated) -> ReportContent:
-    """`content` as a study that predicts by measurements has it."""
+def _predicted(content: ReportContent, predictor: Predictor) -> ReportContent:
+    """`content` as a study that predicts by measurements has it; all trials have one plan."""
+    plan, _ = best_plan(tiny(), ZCU102)
 
     def of(trial: TrialRecord) -> TrialRecord:
-        return dataclasses.replace(trial, predicted=predictor.predict(trial.estimate))
+        return dataclasses.replace(trial, predicted=predictor.predict(trial.estimate, [plan]))
 
     records = dataclasses.replace(content.records, trials=tuple(map(of, content.records.trials)))
     picks = tuple(dataclasses.replace(p, trial=of(p.trial)) for p in content.picks)
@@ -133,7 +191,7 @@ def test_a_pick_is_filtered_by_what_is_predicted(
     assert calibration is not None
     trials = [
         dataclasses.replace(t, values={n: t.amount(n) for n in objectives})
-        for t in _predicted(content, Calibrated(calibration)).records.trials
+        for t in _predicted(content, predictor_of(calibration, 0.0)).records.trials
     ]
     if "lut" in objectives:
         values = [{**t.values, "lut": t.predicted.value("lut")} for t in trials]
@@ -151,23 +209,23 @@ def test_a_pick_is_filtered_by_what_is_predicted(
 def test_the_report_shows_both(tmp_path: Path, content: ReportContent) -> None:
     calibration = load_calibration(CalibrationConfig(str(_file(tmp_path))), ZCU102)
     assert calibration is not None
-    content, plain = _predicted(content, Calibrated(calibration)), content
+    content, plain = _predicted(content, predictor_of(calibration, 0.0)), content
     shown = dataclasses.replace(content, calibration=calibration)
     rows = {label: (kind, cells) for label, kind, cells in pick_rows(shown)}
-    assert rows["LUT"][0] == "calibrated"
+    assert rows["the following figures"][1][0] == "C++ kernel, predicted"
+    assert rows["LUT"][0] == "predicted"
     for pick, cell in zip(content.picks, rows["LUT"][1], strict=True):
-        assert cell.startswith(f"{pick.trial.predicted.value('lut'):,.0f} / ")
-    kind, cells = rows["LUT, estimate (interval)"]
-    assert kind == "modelled" and all(" to " in cell for cell in cells)
-    assert len(pick_rows(shown)) == len(pick_rows(plain)) + 4
+        assert cell.startswith(f"{pick.trial.predicted.value('lut'):,.0f} \N{PLUS-MINUS SIGN}")
+    estimates = [f"{pick.trial.estimate.resources.lut:,}" for pick in content.picks]
+    assert rows["C++ kernel: LUT"] == ("modelled", estimates)
+    assert len(pick_rows(shown)) == len(pick_rows(plain)) + 6
 
     figure = predictions(shown)
     assert figure is not None and predictions(plain) is None
     dots = [trace for trace in figure.data if trace.error_x.array is not None]
     assert len(dots) == len(content.labels())
     trial, _ = next(iter(content.labels().values()))
-    estimated = trial.estimate.resources.lut
-    found, share = calibration.range_of("lut", estimated), 100 / content.limits["lut"]
+    found, share = trial.predicted["lut"], 100 / content.limits["lut"]
     assert dots[0].x[0] == pytest.approx(found.value * share)
     assert dots[0].x[0] + dots[0].error_x.array[0] == pytest.approx(found.high * share)
     assert 'id="plot-predictions"' in render(shown)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from qnas._util.units import ceil_div
-from qnas.accel.device import load_device
 from qnas.accel.plan.loops import beat_words, patch_lanes, residual_lanes, row_param_words
 from qnas.accel.plan.plan import Buffer, HardwarePlan, Stage
 from qnas.accel.rtl.kernel.records import COUNTS, DSTS, KINDS, LEFTS, ROWS, records
@@ -18,6 +16,7 @@ BUFFERS = (
     *("act", "key", "prob", "score", "residual", "weight", "row_param", "query_scale"),
     *("norm_param", "gelu", "logit"),
 )
+DSP48E1_WIDE_BITS = 25  # of the 7 series; later DSPs have 27
 IN_FLIGHT_VECTORS = 48  # the first pass of a vector unit may have begun before the second starts
 LUT_DEPTH = 128  # queues of more words lie in block RAM
 # Row tiles whose parameters are held: from loading one to the end of its drain takes some twenty
@@ -147,13 +146,8 @@ def _dsp(plan: HardwarePlan) -> dict[str, int]:
 
 
 def is_series7(plan: HardwarePlan) -> bool:
-    """Whether the device has DSP48E1s."""
-    return _is_series7(plan.device)
-
-
-@cache
-def _is_series7(board: str) -> bool:
-    return load_device(board).part.lower().startswith("xc7")
+    """Whether the device has DSP48E1s, of 25 x 18 bits."""
+    return plan.dsp_wide_bits == DSP48E1_WIDE_BITS
 
 
 def _formats(plan: HardwarePlan) -> dict[str, int]:

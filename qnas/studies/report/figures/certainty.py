@@ -33,9 +33,9 @@ def certainty_picture(content: ReportContent) -> Picture | None:
     front, across = content.records.front(), _across(content)
     predicted = any(_ends(trial, across) for trial in front)
     other = (
-        f", and the 90 % interval of the calibrated {across}."
+        f", and the 90 % interval of the predicted {across}."
         if predicted
-        else ". The other amounts are modelled, without an interval, which a calibration gives."
+        else f". The {across} is {front[0].predicted.label(across)}, without an interval."
     )
     caption = (
         f"Front of {counted(len(front), 'member')} with the 95 % interval (Wilson) of the error on"

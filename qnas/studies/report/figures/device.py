@@ -40,8 +40,8 @@ def resources(content: ReportContent) -> go.Figure:
 
 
 def predictions(content: ReportContent) -> go.Figure | None:
-    """The plot of each pick's predicted resources, with 90 % intervals, beside the estimates; None
-    for a study without a calibration."""
+    """The plot of each pick's predicted resources, with 90 % intervals, beside the cost model's
+    estimates of the C++; None for a study that predicts by these."""
     if content.calibration is None:
         return None
     names = [name for name, limit in content.limits.items() if limit]

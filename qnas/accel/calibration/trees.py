@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from sklearn.ensemble import ExtraTreesRegressor
 
-from qnas.accel.calibration.pairs import CLOCK, FEATURES, Floats, Pairs
+from qnas.accel.calibration.designs import OUT_OF_DISTRIBUTION, Conditions, Designs, Floats, Mask
 
-Mask = NDArray[np.bool_]
 Groups = NDArray[np.generic]
 Split = tuple[Mask, Mask]  # designs known, designs left out
 
@@ -35,31 +34,9 @@ FLOOR = 0.02  # least spread in the scale, for trees that agree by chance
 FOLDS = 5  # random groups, if all designs are of one group
 SMALL, LARGE = 0.6, 0.8  # quantiles of size: designs below SMALL predict those above LARGE
 SLOPES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-OUT_OF_DISTRIBUTION = 3.0  # widening of intervals for another part or clock: not a guarantee
 FEW_GROUPS = 2  # too few to show how groups differ: distant designs are out of distribution
 LEAST_RANGE = np.log(2.0)  # least limit of half an interval
-SAME_CLOCK_NS = 0.006  # reports round to hundredths or thousandths
 LEAST = 0.25  # least quantile: estimates that were always exact may still err
-
-
-@dataclass(frozen=True, slots=True)
-class PairsPrediction:
-    """Predicted amounts (not logarithms).
-
-    Attributes:
-        resources: Names of the resources.
-        value: (designs, resources) amounts.
-        low: (designs, resources) lower ends of the intervals.
-        high: (designs, resources) upper ends.
-        far: (designs) whether the design is of another part or clock, or farther from training
-            than 95 % of left-out designs.
-    """
-
-    resources: tuple[str, ...]
-    value: Floats
-    low: Floats
-    high: Floats
-    far: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +44,8 @@ class Raw:
     """Output of the trees.
 
     Attributes:
-        residual: (designs, resources) log residual.
-        spread: (designs, resources) standard deviation over the trees.
+        residual: (designs, amounts) log residual.
+        spread: (designs, amounts) standard deviation over the trees.
         distance: (designs) distance to the nearest training design.
     """
 
@@ -85,21 +62,21 @@ class Raw:
 class Forest:
     """Trees on logarithms of the features and of their ratios, with the training designs."""
 
-    def __init__(self, train: Pairs, *, seed: int) -> None:
-        x = _features(train)
+    def __init__(self, train: Designs, *, seed: int) -> None:
+        x = train.inputs()
         self._mean, self._std = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
         self._known = KDTree(self._scaled(x))
         # One job, since threads would overwrite each other's warning filters.
         forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
-        self._trees = [tree.tree_ for tree in forest.fit(_inputs(x), train.log_residuals())]
+        self._trees = [tree.tree_ for tree in forest.fit(_inputs(x), _residuals(train))]
 
     def _scaled(self, x: Floats) -> Floats:
         scaled: Floats = (x - self._mean) / self._std
         return scaled
 
-    def predict(self, pairs: Pairs) -> Raw:
+    def predict(self, designs: Designs) -> Raw:
         """Evaluate the trees on designs."""
-        x = _features(pairs)
+        x = designs.inputs()
         inputs = _inputs(x)
         total = squares = 0.0
         for tree in self._trees:
@@ -111,29 +88,31 @@ class Forest:
 
 
 @dataclass(frozen=True, slots=True)
-class PairsRegressor:
-    """A fitted regressor; made by `fit_pairs`.
+class Trees:
+    """Fitted trees; made by `fit_trees`.
 
     Attributes:
         forest: The trees.
-        resources: Names of the resources.
+        amounts: Names of the amounts.
         conditions: Parts and clocks of the training designs.
-        clocks_ns: Periods that HLS expects of the training designs, ascending; None if not given.
-        learned: (resources) whether the trees beat the estimate on left-out groups. Otherwise the
+        learned: (amounts) whether the trees beat the estimate on left-out groups. Otherwise the
             estimate is the prediction.
-        quantile: (resources) conformal quantile of error over scale.
-        slope: (resources) growth of the scale with distance.
+        before: (amounts) mean relative error of the estimate on left-out groups.
+        after: (amounts) mean relative error of the prediction on left-out groups.
+        quantile: (amounts) conformal quantile of error over scale.
+        slope: (amounts) growth of the scale with distance.
         reach: 95 % quantile of the distance of left-out designs.
-        usual: (resources) half an interval of a typical left-out design, in logarithms.
-        widest: (resources) largest half of an interval, in logarithms.
+        usual: (amounts) half an interval of a typical left-out design, in logarithms.
+        widest: (amounts) largest half of an interval, in logarithms.
         few: Whether there are at most FEW_GROUPS training groups.
     """
 
     forest: Forest
-    resources: tuple[str, ...]
-    conditions: frozenset[str]
-    clocks_ns: Floats | None
+    amounts: tuple[str, ...]
+    conditions: Conditions
     learned: Mask
+    before: Floats
+    after: Floats
     quantile: Floats
     slope: Floats
     reach: float
@@ -141,35 +120,22 @@ class PairsRegressor:
     widest: Floats
     few: bool
 
-    def predict(self, pairs: Pairs) -> PairsPrediction:
-        """Predict the implemented amounts of designs, with their intervals."""
-        raw = self.forest.predict(pairs)
-        out_of_distribution, distant = self._out_of_distribution(pairs), raw.distance > self.reach
+    def predict(self, designs: Designs) -> tuple[Floats, Floats, Mask]:
+        """The shift and half the width of the interval, (designs, amounts) each, and whether the
+        design is of another part or clock, or farther from training than 95 % of left-out ones."""
+        raw = self.forest.predict(designs)
+        other, distant = self.conditions.unlike(designs), raw.distance > self.reach
         half = self.quantile * raw.scale(self.reach, self.slope)
-        unlike = (out_of_distribution | (distant & self.few))[:, None]
+        unlike = (other | (distant & self.few))[:, None]
         half = np.where(unlike, OUT_OF_DISTRIBUTION * np.maximum(half, self.usual), half)
-        half = np.minimum(half, self.widest)
-        middle = np.log1p(pairs.estimates(self.resources)) + raw.residual * self.learned
-        value, low, high = (np.expm1(middle + sign * half) for sign in (0, -1, 1))
-        low = np.maximum(0.0, low)
-        return PairsPrediction(self.resources, value, low, high, out_of_distribution | distant)
-
-    def _out_of_distribution(self, pairs: Pairs) -> Mask:
-        """Find designs of another part or clock, by name or by the period that HLS expects.
-
-        On the ZCU102 pairs, 6 % of a kernel's periods differ from those of all other kernels.
-        """
-        out_of_distribution: Mask = ~np.isin(pairs.conditions, sorted(self.conditions))
-        if self.clocks_ns is not None and CLOCK in pairs.columns:
-            known, found = self.clocks_ns, pairs.columns[CLOCK]
-            at = np.searchsorted(known, found).clip(1, len(known) - 1) if len(known) > 1 else 0
-            nearest = np.minimum(abs(known[at] - found), abs(known[np.maximum(at - 1, 0)] - found))
-            out_of_distribution |= nearest > SAME_CLOCK_NS
-        return out_of_distribution
+        shift = raw.residual * self.learned
+        return shift, np.minimum(half, self.widest), other | distant
 
 
-def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegressor:
-    """Fit a regressor to all of `train`; intervals come from the errors on each left-out group.
+def fit_trees(train: Designs, *, level: float = 0.9, seed: int = 0) -> Trees:
+    """Fit trees to all of `train`, whose amounts are all measured.
+
+    Intervals come from the errors on each left-out group.
 
     Args:
         train: The training designs.
@@ -178,7 +144,8 @@ def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegres
     """
     groups = _folds(train, seed)
     near = _left_out(train, [(groups != g, groups == g) for g in np.unique(groups)], seed)
-    learned = near.loss(np.ones(1)) < near.loss(np.zeros(1))
+    before, after = near.loss(np.zeros(1)), near.loss(np.ones(1))
+    learned = after < before
     reach = max(float(np.quantile(near.raw.distance, 0.95)), 1e-9)
     tasks = (_growth(train, groups), _dissimilar_groups(train, groups))
     harder = [_left_out(train, task, seed) for task in map(_possible, tasks) if task]
@@ -193,25 +160,24 @@ def fit_pairs(train: Pairs, *, level: float = 0.9, seed: int = 0) -> PairsRegres
         fits = np.all([other <= known for other in others], axis=0) | (candidate == SLOPES[-1])
         slope, quantile = np.where(fits, trial, slope), np.where(fits, known, quantile)
     forest = Forest(train, seed=seed)
-    conditions = frozenset(train.conditions.tolist())
-    clocks = np.unique(train.columns[CLOCK]) if CLOCK in train.columns else None
-    return PairsRegressor(
+    return Trees(
         forest,
-        train.resources,
-        conditions,
-        clocks,
+        train.amounts,
+        Conditions.of(train),
         learned,
+        before,
+        np.minimum(before, after),
         quantile,
         slope,
         reach,
         usual=quantile * np.median(near.raw.scale(reach, slope), axis=0),
-        widest=_range_with_zero(train.log_residuals()),
+        widest=_range_with_zero(_residuals(train)),
         few=len(np.unique(train.groups)) <= FEW_GROUPS,
     )
 
 
 def _range_with_zero(residuals: Floats) -> Floats:
-    """(resources): width of the range of the residuals and 0, at least LEAST_RANGE."""
+    """(amounts): width of the range of the residuals and 0, at least LEAST_RANGE."""
     least, most = np.minimum(0.0, residuals.min(axis=0)), np.maximum(0.0, residuals.max(axis=0))
     found: Floats = np.maximum(LEAST_RANGE, most - least)
     return found
@@ -225,12 +191,12 @@ class _LeftOut:
     truth: Floats
 
     def loss(self, learned: Floats) -> Floats:
-        """(resources): mean relative error."""
+        """(amounts): mean relative error."""
         loss: Floats = np.mean(abs(np.expm1(self.raw.residual * learned - self.truth)), axis=0)
         return loss
 
     def quantile(self, reach: float, slope: Floats, *, learned: Mask, level: float) -> Floats:
-        """(resources): conformal quantile of error over scale."""
+        """(amounts): conformal quantile of error over scale."""
         scores = abs(self.truth - self.raw.residual * learned) / self.raw.scale(reach, slope)
         rank = min(1.0, np.ceil((len(scores) + 1) * level) / len(scores))
         found: Floats = np.quantile(scores, rank, axis=0, method="higher")
@@ -241,34 +207,34 @@ def _possible(splits: Iterable[Split]) -> list[Split]:
     return [(known, out) for known, out in splits if known.any() and out.any()]
 
 
-def _left_out(train: Pairs, splits: Sequence[Split], seed: int) -> _LeftOut:
+def _left_out(train: Designs, splits: Sequence[Split], seed: int) -> _LeftOut:
     found, truths = [], []
     for known, out in splits:
         forest = Forest(train.subset(known), seed=seed)
         found.append(forest.predict(train.subset(out)))
-        truths.append(train.subset(out).log_residuals())
+        truths.append(_residuals(train.subset(out)))
     residual = np.concatenate([raw.residual for raw in found])
     spread = np.concatenate([raw.spread for raw in found])
     distance = np.concatenate([raw.distance for raw in found])
     return _LeftOut(Raw(residual, spread, distance), np.concatenate(truths))
 
 
-def _growth(train: Pairs, groups: Groups) -> Iterator[Split]:
+def _growth(train: Designs, groups: Groups) -> Iterator[Split]:
     """Yield (known, left out) for each group.
 
     Known are the small designs of other groups, left out are the large designs of this group.
     """
-    rank = np.argsort(np.argsort(train.columns["hls_lut"], kind="stable")) / len(train)
+    rank = np.argsort(np.argsort(train.estimated["lut"], kind="stable")) / len(train)
     for group in np.unique(groups):
         yield (rank < SMALL) & (groups != group), (rank >= LARGE) & (groups == group)
 
 
-def _dissimilar_groups(train: Pairs, groups: Groups) -> Iterator[Split]:
+def _dissimilar_groups(train: Designs, groups: Groups) -> Iterator[Split]:
     """Yield (known, left out) for each group: known is the half of the groups least similar to it.
 
     The distance between two groups is the mean distance of a design to the nearest of the other.
     """
-    x = _features(train)
+    x = train.inputs()
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
     names = np.unique(groups)
     for group in names:
@@ -277,15 +243,15 @@ def _dissimilar_groups(train: Pairs, groups: Groups) -> Iterator[Split]:
         yield np.isin(groups, dissimilar), groups == group
 
 
-def _folds(train: Pairs, seed: int) -> Groups:
+def _folds(train: Designs, seed: int) -> Groups:
     """Return the groups, or FOLDS random ones if there is only one group."""
     if len(np.unique(train.groups)) > 1:
         return train.groups
     return np.random.default_rng(seed).permutation(len(train)) % FOLDS
 
 
-def _features(pairs: Pairs) -> Floats:
-    return np.log1p(np.stack([pairs.columns[name] for name in FEATURES], axis=1))
+def _residuals(designs: Designs) -> Floats:
+    return np.stack([designs.residuals(name) for name in designs.amounts], axis=1)
 
 
 def _inputs(x: Floats) -> NDArray[np.float32]:
