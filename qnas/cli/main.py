@@ -26,6 +26,7 @@ COMMANDS = (
     ("verify", "Check each project against the integer reference, bit for bit."),
     ("tune", "Fine-tune the subnet of each pick; export and verify it."),
     ("quantize", "Quantize your own trained ViT; export and verify it."),
+    ("refine", "Measure kernels of the front as RTL; predict anew and search on."),
     ("dashboard", "Show a run in optuna-dashboard, also during a search."),
     ("pick", "Choose one accelerator from the front, with reasons."),
     ("compare", "Compare the fronts of two or more runs."),

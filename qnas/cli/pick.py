@@ -105,7 +105,8 @@ def _show(run: OpenRun, picked: PickedTrial) -> None:
     console.print(table)
     for reason in picked.reasons:
         console.print(f"- {reason}", markup=False)
-    kept = f"Limits of {run.device.name}: all kept; cycles, FPS and resources are modelled."
+    title = picked.trial.predicted.title
+    kept = f"Limits of {run.device.name}: all kept. Cycles, FPS and resources: {title}."
     console.print(kept, markup=False)
 
 
@@ -121,9 +122,9 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
         row("embed dim, depth", lambda t: f"{t.architecture.embed_dim}, {t.architecture.depth}"),
         row("weights in 8-bit rows", lambda t: f"{network_size(t.architecture).w8_share:.1%}"),
         row("error (search split)", lambda t: f"{t.values['error']:.2f} %"),
-        row("FPS", lambda t: f"{t.fps:,.0f}"),
+        row("FPS", lambda t: t.predicted.text("fps")),
         *(
-            row(name.upper(), lambda t, name=name: f"{t.amount(name):,.0f}")
+            row(name.upper(), lambda t, name=name: t.predicted.text(name))
             for name in ("lut", "ff", "dsp", "bram18")
         ),
     ]
@@ -139,6 +140,7 @@ def _document(picked: PickedTrial) -> dict[str, Any]:
         "values": dict(trial.values),
         "estimate": encode(trial.estimate),
         "predicted": encode(trial.predicted.amounts),
+        "kernel": trial.predicted.title,
         "fps": trial.fps,
         "dsp_share": trial.proposal.dsp_share,
         "architecture": encode(trial.architecture),

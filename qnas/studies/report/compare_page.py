@@ -110,7 +110,7 @@ def study_rows(found: Comparison) -> list[tuple[str, str, list[str]]]:
 
     def objective(name: str) -> tuple[str, str, list[str]]:
         column = column_of(runs[0].records, name)
-        kind = "measured" if name == "error" else "modelled"
+        kind = "measured" if name == "error" else "predicted"
         pick = max if column.direction == "maximize" else min
         best = [pick(trial.values[name] for trial in run.front) for run in runs]
         return f"best {column.title}", kind, [plain_number(value) for value in best]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qnas.studies.report.explanation import Explanation
     from qnas.studies.report.thumbnails import WrongImage
     from qnas.studies.run.predictions import Predictions, Sensitivity
+    from qnas.studies.run.refinement import Round
     from qnas.studies.run.run import Run
     from qnas.studies.run.training_records import TrainingCurve
 
@@ -46,6 +47,7 @@ class ReportContent:
         class_names: Names of the classes, as the verification of the pick `shown` recorded them.
         provenance: Labels and values of versions and times.
         search_images: Number of images of the search split.
+        rounds: The rounds of `qnas refine`.
         sensitivity: What 4 bits in one matrix cost the first pick.
     """
 
@@ -69,6 +71,7 @@ class ReportContent:
     class_names: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     search_images: int = 0
+    rounds: tuple[Round, ...] = ()
 
     @property
     def kind(self) -> str:

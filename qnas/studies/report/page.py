@@ -27,6 +27,7 @@ from qnas.studies.results.importance import importances
 from qnas.studies.results.network_size import NetworkSize, network_size
 from qnas.studies.results.picks import Pick, missed
 from qnas.studies.run.predictions import predictions_of, read_sensitivity
+from qnas.studies.run.refinement import Round, read_refinement
 from qnas.studies.run.training_records import training_curve, tuning_of
 from qnas.studies.search.loop import SECONDS
 from qnas.studies.search.trials import failed_trials
@@ -54,6 +55,7 @@ def render(content: ReportContent, drawn: Pictures | None = None) -> str:
         solid=plots.later(_bare(front_3d(content)), "solid") if len(records.objectives) > 2 else "",
         parallel=plots.later(_bare(parallel(content)), "parallel"),
         training=plots.cards(drawn.training),
+        refinement=plots.cards(drawn.refinement),
         best=plots.html(search.best_error(records), "best"),
         volume=plots.html(search.hypervolumes(records), "volume"),
         genes=plots.html(search.gene_importance(records, genes)) if genes else "",
@@ -153,7 +155,13 @@ def content_of(
         sensitivity=read_sensitivity(run.files.sensitivity),
         provenance=provenance(run),
         search_images=splits.search,
+        rounds=_rounds(run),
     )
+
+
+def _rounds(run: Run) -> tuple[Round, ...]:
+    found = read_refinement(run.files.refinement)
+    return found.rounds if found else ()
 
 
 def _explained(run: Run, pick: Pick) -> Explanation | None:

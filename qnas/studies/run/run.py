@@ -78,18 +78,32 @@ class Run:
     @cached_property
     def calibration(self) -> Calibration | None:
         """The calibration of the study's predictions; None if they are estimates."""
-        return load_calibration(self.config.calibration, self.device, added=self.refinement)
+        return load_calibration(self.config.calibration, self.device, added=self._refined())
 
-    @property
-    def refinement(self) -> Measured | None:
-        """The kernels of the run's own that its predictions are made with; None without any."""
-        found = read_refinement(self.files.refinement)
-        if found is None or found.designs is None or not self.files.journal.exists():
+    def predictor_with(self, kernels: int) -> Predictor:
+        """The predictor with the first `kernels` of the run's own measured kernels."""
+        added = self._measured(kernels)
+        found = load_calibration(self.config.calibration, self.device, added=added)
+        return predictor_of(found, self.config.confidence)
+
+    def _refined(self) -> Measured | None:
+        """The run's own kernels that its trials are predicted with; None without any."""
+        if not (self.files.refinement.exists() and self.files.journal.exists()):
             return None
-        count = int(self.study.user_attrs.get(REFINED, 0))
+        return self._measured(int(self.study.user_attrs.get(REFINED, 0)))
+
+    def _measured(self, kernels: int) -> Measured | None:
+        found = read_refinement(self.files.refinement)
+        if not kernels or found is None or found.designs is None:
+            return None
         check_model(self.files.refinement, found.model)
-        designs = found.designs.designs()
-        return (found.subject, found.setup, designs.subset(np.arange(count))) if count else None
+        return found.subject, found.setup, found.designs.designs().subset(np.arange(kernels))
+
+    def forget_study(self) -> None:
+        """Read the journal and what depends on it again: it was replaced."""
+        self._records = None
+        for name in ("_journal", "_reader", "calibration", "predictor"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def predictor(self) -> Predictor:

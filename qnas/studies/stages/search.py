@@ -51,7 +51,7 @@ def search(
     """
     run.need(STAGE, run.trained(), "train")
     if searched(run):
-        _write_front(run)  # again, if it was damaged
+        write_front(run)  # again, if it was damaged
         progress.stage(STAGE, "study is complete")
         return
     config = run.config
@@ -75,10 +75,10 @@ def search(
         if study is not run.study:
             copy_missing(study, run.study)
     _report_failures(run, run.study, progress)
-    _write_front(run)
+    write_front(run)
 
 
-def _write_front(run: Run) -> None:
+def write_front(run: Run) -> None:
     """Write front.csv, unless it is there as the trials say."""
     text, path = front_csv(run.records()), run.files.front
     if not path.exists() or path.read_bytes() != text.encode():

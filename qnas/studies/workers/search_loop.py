@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from qnas._util.serialization import read_value
 from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.prediction import Predictor
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture
@@ -25,7 +26,7 @@ from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.sampler import Params
 from qnas.studies.search.starts import guided_start, read_warm_start
 from qnas.studies.search.target_local_search import FpsTargets
-from qnas.studies.sections import DEFAULT_SAMPLER
+from qnas.studies.sections import DEFAULT_SAMPLER, SearchConfig
 from qnas.studies.storage.leases import Leases
 
 WARM_START = "seeds"
@@ -38,13 +39,17 @@ def make_search_loop(
     progress: Progress,
     *,
     callbacks: Sequence[Callback] = (),
+    search: SearchConfig | None = None,
 ) -> SearchLoop:
-    """Make the search loop of one worker of `run`, which adds trials to `study`."""
+    """Make the search loop of one worker of `run`, which adds trials to `study`.
+
+    `search` replaces the study's budget and sampler.
+    """
     evaluate = _LazyEvaluator(run)
     return SearchLoop(
         study=study,
         genome=run.genome,
-        search=run.config.search,
+        search=search or run.config.search,
         seed=run.config.seed,
         evaluate=evaluate,
         progress=progress,
@@ -127,12 +132,12 @@ class _LazyEvaluator:
 
     @cached_property
     def _evaluator(self) -> Evaluator:
-        return _make_evaluator(self._run)
+        return make_evaluator(self._run, self._run.predictor)
 
 
-def _make_evaluator(run: Run) -> Evaluator:
-    """Make the evaluator of the study's objectives; accuracy is on the search split, never on the
-    report split."""
+def make_evaluator(run: Run, predictor: Predictor) -> Evaluator:
+    """Make the evaluator of the study's objectives, which predicts by `predictor`; accuracy is on
+    the search split, never on the report split."""
     from qnas.objectives.accuracy import AccuracyEvaluator
     from qnas.objectives.registry import make_objectives
 
@@ -140,7 +145,7 @@ def _make_evaluator(run: Run) -> Evaluator:
     device = run.device
 
     def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
-        return best_plan(architecture, device, dsp_share=share, predictor=run.predictor)
+        return best_plan(architecture, device, dsp_share=share, predictor=predictor)
 
     wanted = make_objectives(
         (*run.config.objective_names, *run.config.limit_values), accuracy, device
@@ -151,6 +156,6 @@ def _make_evaluator(run: Run) -> Evaluator:
         planner=planner,
         limits=run.limits,
         bounds=tuple(map(UserLimit, wanted[own:], run.config.limit_values.values())),
-        predictor=run.predictor,
+        predictor=predictor,
         source=accuracy,
     )

@@ -1,0 +1,138 @@
+"""`qnas refine`: what a run measures of its own front changes predictions, search and records."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import qnas
+from qnas.accel.calibration.kernels import structural
+from qnas.accel.cost.analytic import estimate
+from qnas.accel.folding_search.search import best_plan
+from qnas.accel.plan.plan import HardwarePlan
+from qnas.errors import CompileError, ConfigError
+from qnas.studies.progress import Silent
+from qnas.studies.report.page import render
+from qnas.studies.run.opening import writable_run
+from qnas.studies.run.refinement import REFINED, read_refinement
+from qnas.studies.run.run import Run
+from qnas.studies.search.trials import TrialRecord
+from qnas.studies.sections import CalibrationConfig
+from qnas.studies.stages.pipeline import report_content
+from qnas.studies.stages.refine import RefineSettings, refine, teaching
+from tests.tiny import TINY
+
+MORE = 1.03  # LUTs of this world's synthesizer, over the structural estimate
+SETTINGS = RefineSettings(within=0.0, rounds=1, kernels=2, trials=6)
+
+
+def measure(
+    run: Run, trial: TrialRecord, plan: HardwarePlan, seconds: float
+) -> Mapping[str, float]:
+    """What a synthesizer and a simulator say of a kernel, as far as predictions can tell."""
+    found = structural([plan], estimate(plan), backend="rtl")
+    return {**found, "lut": round(MORE * found["lut"])}
+
+
+def study(**changes: object) -> qnas.Study:
+    parts: dict[str, object] = {
+        "space": TINY,
+        "data": "digits",
+        "device": "zcu102",
+        "objectives": ("error", "latency", "lut"),
+        "search": qnas.SearchConfig(trials=12, population=6),
+        "train": qnas.Recipe(epochs=1, batch_size=256),
+    }
+    return qnas.Study(**{**parts, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("runs")
+    qnas.run(study(), runs=runs, until="search")
+    return runs
+
+
+@pytest.fixture
+def runs(searched: Path, tmp_path: Path) -> Path:
+    shutil.copytree(searched, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def test_a_round_measures_predicts_anew_and_searches_on(runs: Path) -> None:
+    with writable_run(study(), runs=runs, stage="refine") as run:
+        before = run.records()
+        found = refine(run, Silent(), SETTINGS, measure)
+        start, first = found.rounds
+        assert (start.kernels, first.kernels, first.trials) == (0, 2, 18)
+        assert start.trials == before.count == 12 and len(first.measured) == 2
+        after = run.records()
+        errors = {t.key: t.values["error"] for t in before.trials}
+        known = [t for t in after.trials if t.key in errors]
+        assert len(known) >= len(before.trials), "no image is seen twice"
+        assert all(t.values["error"] == errors[t.key] for t in known)
+        measured = [t for t in after.trials if "lut" in t.predicted.measured]
+        assert {t.predicted.kind("lut") for t in measured} == {"measured"}
+        for trial in measured:
+            (plan, _) = teaching_plan(run, trial)
+            assert trial.predicted.value("lut") == measure(run, trial, plan, 0)["lut"]
+            assert trial.values["lut"] == trial.predicted.value("lut")
+        again = refine(run, Silent(), SETTINGS, measure)
+        assert [one.kernels for one in again.rounds] == [0, 2, 4]
+        page = render(report_content(run))
+        assert 'id="plot-rounds"' in page and 'id="plot-widths"' in page
+    assert qnas.open_run(runs / study().name).records().count == 24
+
+
+def teaching_plan(run: Run, trial: TrialRecord) -> tuple[HardwarePlan, object]:
+    share = trial.proposal.dsp_share
+    return best_plan(trial.architecture, run.device, share, predictor=run.predictor)
+
+
+def test_a_call_that_was_cut_short_goes_on_with_what_it_measured(runs: Path) -> None:
+    calls = list[str]()
+
+    def cut(
+        run: Run, trial: TrialRecord, plan: HardwarePlan, seconds: float
+    ) -> Mapping[str, float]:
+        calls.append(trial.key)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return measure(run, trial, plan, seconds)
+
+    with writable_run(study(), runs=runs, stage="refine") as run:
+        with pytest.raises(KeyboardInterrupt):
+            refine(run, Silent(), SETTINGS, cut)
+        assert run.study.user_attrs.get(REFINED, 0) == 0 and run.records().count == 12
+    with writable_run(study(), runs=runs, stage="refine") as run:
+        state = read_refinement(run.files.refinement)
+        assert state is not None and state.designs is not None and len(state.designs.names) == 1
+        found = refine(run, Silent(), SETTINGS, cut)
+        assert found.rounds[-1].kernels == 2 and len(calls) == 3, "the first is not made again"
+
+
+def test_it_ends_when_intervals_are_within_or_nothing_can_be_measured(runs: Path) -> None:
+    def refused(
+        run: Run, trial: TrialRecord, plan: HardwarePlan, seconds: float
+    ) -> Mapping[str, float]:
+        raise CompileError("`kernel` must compile; got an error. Mend it.")
+
+    with writable_run(study(), runs=runs, stage="refine") as run:
+        wide = refine(run, Silent(), replace(SETTINGS, within=1.0), measure)
+        assert len(wide.rounds) == 1 and run.records().count == 12
+        assert len(refine(run, Silent(), SETTINGS, refused).rounds) == 1
+        assert len(teaching(run, 1)) == 1
+
+
+def test_a_study_that_predicts_the_cpp_is_refused(tmp_path: Path) -> None:
+    plain = study(calibration=CalibrationConfig("none"), name="plain")
+    qnas.run(plain, runs=tmp_path, until="search")
+    with (
+        writable_run(plain, runs=tmp_path, stage="refine") as run,
+        pytest.raises(ConfigError, match="must predict the RTL kernel"),
+    ):
+        refine(run, Silent(), SETTINGS, measure)
