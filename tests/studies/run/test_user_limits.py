@@ -39,7 +39,7 @@ def refusal(found: Feasibility) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["lut", "latency", "energy", "fps"])  # one of each kind
 def test_each_limit_alone(best: dict[str, float], name: str) -> None:
     kept = assess(study({name: best[name] * times(name, 0.99)}))
     kept.require()

@@ -16,6 +16,7 @@ import pytest
 
 from qnas.errors import CheckpointError, ConfigError
 from qnas.studies.search.trials import copy_missing, read_records
+from qnas.studies.storage import shared
 from qnas.studies.storage.journal import open_study
 from qnas.studies.storage.shared import open_storage, shared_study
 from tests.studies.analytic import DIRECTIONS, GENOME, OBJECTIVES, search
@@ -103,7 +104,10 @@ def test_workers_through_optuna_s_grpc_proxy(tmp_path: Path) -> None:
         proxy.wait()
 
 
-def test_a_storage_that_is_not_there_is_a_clear_error_without_the_password() -> None:
+def test_a_storage_that_is_not_there_is_a_clear_error_without_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shared, "REACH_S", 1)
     for url in ("postgresql://me:secret@127.0.0.1:1/x", "nonsense", "grpc://127.0.0.1:1"):
         with (
             pytest.raises(ConfigError, match="must reach an Optuna storage") as error,
