@@ -12,6 +12,7 @@ from qnas._util.intervals import wilson_interval
 from qnas._util.serialization import write_json
 from qnas.errors import CheckpointError
 from qnas.studies.progress import Progress, duration
+from qnas.studies.results.network_size import network_size
 from qnas.studies.run.pretrained import check_calibrated, other_pixels, pretrained_of
 from qnas.studies.run.run import Run
 
@@ -75,8 +76,7 @@ def _accuracy(run: Run, supernet: Supernet, imported: Imported, stage: str) -> l
     if not imported.head:
         return []
     arch = imported.architecture
-    weights = sum(m.rows * m.inner for m in supernet.slice(arch).matrices.values())
-    affordable = int(MULTIPLICATIONS / (weights * arch.num_tokens))
+    affordable = int(MULTIPLICATIONS / (network_size(arch).weights * arch.num_tokens))
     most = min(MANY, max(FEW, affordable))
     if run.config.post_training:  # the table beside it has accuracies of the whole split
         most = len(run.splits.report)
