@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from qnas._util.intervals import accuracy_text
-from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.folding_search.search import best_plan
 from qnas.studies.progress import duration
 from qnas.studies.report.columns import candidates, column_of
@@ -19,12 +17,12 @@ from qnas.studies.report.explanation import Explanation, explain
 from qnas.studies.report.figures import device, search
 from qnas.studies.report.figures.front import front_3d, pair, parallel
 from qnas.studies.report.html import Plots, render_template, script_json
+from qnas.studies.report.pick_rows import pick_rows
 from qnas.studies.report.pictures import Pictures
 from qnas.studies.report.style import color_of, letter_of
 from qnas.studies.report.thumbnails import WrongImages, read_wrong_images
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.importance import importances
-from qnas.studies.results.network_size import NetworkSize, network_size
 from qnas.studies.results.picks import Pick, missed
 from qnas.studies.run.predictions import predictions_of, read_sensitivity
 from qnas.studies.run.refinement import Round, read_refinement
@@ -34,8 +32,6 @@ from qnas.studies.search.trials import failed_trials
 
 if TYPE_CHECKING:
     from qnas.studies.run.run import Run
-
-DASH = "\N{EM DASH}"
 
 
 def render(content: ReportContent, drawn: Pictures | None = None) -> str:
@@ -204,136 +200,3 @@ def provenance(run: Run) -> tuple[tuple[str, str], ...]:
         if seconds
     ]
     return (("versions", versions), *((("times", ", ".join(times)),) if times else ()))
-
-
-def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
-    """Rows of the table of picks: label, kind of number, and one cell per pick."""
-    picks = content.picks
-
-    def cells(cell: Any) -> list[str]:
-        return [cell(pick) for pick in picks]
-
-    def found(*keys: str, form: str) -> list[str]:
-        values = [_dig(content.verifications.get(pick.name), keys) for pick in picks]
-        return [DASH if value is None else form.format(value) for value in values]
-
-    def accuracy(rung: str, images: str) -> list[str]:
-        found = [(content.verifications.get(pick.name) or {}).get("accuracy") for pick in picks]
-        return [DASH if one is None else accuracy_text(one[rung], one[images]) for one in found]
-
-    def used(name: str) -> list[str]:
-        return cells(lambda p: f"{p.trial.predicted.text(name)} / {content.limits[name]:,}")
-
-    def kind(name: str) -> str:
-        kinds = {pick.trial.predicted.kind(name) for pick in picks}
-        return kinds.pop() if len(kinds) == 1 else "predicted"
-
-    def predicted(label: str, name: str) -> tuple[str, str, list[str]]:
-        return label, kind(name), cells(lambda p: p.trial.predicted.text(name))
-
-    tuned = [
-        (label, "measured", [_rung(content, pick, rung) for pick in picks])
-        for rung, label in (
-            ("inherited", "accuracy, inherited"),
-            ("tuned", "accuracy, tuned alone"),
-        )
-        if content.tunings
-    ]
-    if content.tunings:
-        tuned.append(("weights of the project", "", cells(lambda p: _weights(content, p))))
-    as_rtl = [
-        (f"cycles as RTL, {label}", kind, found("rtl", f"{field}_{name}", form="{:,}"))
-        for name, label in (("first", "a call's first image"), ("next", "each further image"))
-        for field, kind in (("modelled", "modelled"), ("cycles", "simulated"))
-        if any((content.verifications.get(pick.name) or {}).get("rtl") for pick in picks)
-    ]
-    return [
-        ("architecture", "", cells(lambda p: p.trial.architecture.key)),
-        ("embed dim, depth", "", cells(_size)),
-        ("parameters", "", cells(lambda p: f"{_network(p).parameters:,}")),
-        ("MACs of an image", "", cells(lambda p: f"{_network(p).macs:,}")),
-        (
-            "weights: kB, mean bits",
-            "",
-            cells(lambda p: f"{_network(p).weight_kilobytes:,.1f}, {_network(p).mean_bits:.2f}"),
-        ),
-        ("weights in 8-bit rows", "", cells(lambda p: f"{_network(p).w8_share:.1%}")),
-        ("error on the search split", "measured", cells(lambda p: f"{_error(p):.2f} %")),
-        *tuned,
-        ("accuracy, fake-quantized", "measured", accuracy("fake_quant", "images")),
-        ("accuracy, integer reference", "measured", accuracy("integer", "images")),
-        ("accuracy, C++", "simulated", accuracy("hls", "simulated_images")),
-        ("top-5, macro F1, worst class", "measured", cells(lambda p: _by_class(content, p))),
-        ("the following figures", "", cells(lambda p: p.trial.predicted.title)),
-        predicted("cycles, a call's first image", "cycles_first"),
-        predicted("cycles, each further image", "cycles"),
-        predicted("FPS", "fps"),
-        *as_rtl,
-        *((name.upper(), kind(name), used(name)) for name in _shown_resources(content)),
-        *_estimates(content),
-    ]
-
-
-def _by_class(content: ReportContent, pick: Pick) -> str:
-    """Top-5 accuracy, macro F1 and the lowest accuracy of a class, of the integer reference; a dash
-    if an earlier version of qnas verified the pick."""
-    found = (content.verifications.get(pick.name) or {}).get("accuracy") or {}
-    shares = [share for share in found.get("classes") or () if share is not None]
-    if not shares or found.get("top5") is None:
-        return DASH
-    return f"{found['top5']:.2%}, {found['macro_f1']:.2%}, {min(shares):.2%}"
-
-
-def _shown_resources(content: ReportContent) -> tuple[str, ...]:
-    uram = any(pick.trial.amount("uram") for pick in content.picks)
-    return RESOURCES if uram else RESOURCES[:-1]
-
-
-def _estimates(content: ReportContent) -> list[tuple[str, str, list[str]]]:
-    """Rows of the cost model's figures of the C++ kernel, where others were predicted."""
-    if content.calibration is None:
-        return []
-    estimates = [pick.trial.estimate for pick in content.picks]
-    return [
-        ("C++ kernel: cycles, further image", "modelled", [f"{e.cycles:,}" for e in estimates]),
-        ("C++ kernel: FPS", "modelled", [f"{e.fps:,.0f}" for e in estimates]),
-        *(
-            (
-                f"C++ kernel: {name.upper()}",
-                "modelled",
-                [f"{getattr(e.resources, name):,}" for e in estimates],
-            )
-            for name in _shown_resources(content)
-        ),
-    ]
-
-
-def _network(pick: Pick) -> NetworkSize:
-    return network_size(pick.trial.architecture)
-
-
-def _size(pick: Pick) -> str:
-    return f"{pick.trial.architecture.embed_dim}, {pick.trial.architecture.depth}"
-
-
-def _rung(content: ReportContent, pick: Pick, rung: str) -> str:
-    tuning = content.tunings.get(pick.name)
-    if tuning is None:
-        return DASH
-    return accuracy_text(getattr(tuning.report, rung), content.report_images)
-
-
-def _weights(content: ReportContent, pick: Pick) -> str:
-    """Which weights the pick's project has: the better ones by the search split."""
-    tuning = content.tunings.get(pick.name)
-    return "tuned alone" if tuning and tuning.better else "inherited"
-
-
-def _error(pick: Pick) -> float:
-    return pick.trial.values["error"]
-
-
-def _dig(value: Any, keys: tuple[str, ...]) -> Any:
-    for key in keys:
-        value = value.get(key) if value is not None else None
-    return value

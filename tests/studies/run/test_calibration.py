@@ -25,7 +25,8 @@ from qnas.spaces import load_space
 from qnas.studies.config import Study, load_config
 from qnas.studies.report.content import ReportContent
 from qnas.studies.report.figures.device import predictions
-from qnas.studies.report.page import pick_rows, render
+from qnas.studies.report.page import render
+from qnas.studies.report.pick_rows import pick_rows
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose, missed
 from qnas.studies.results.selection import Requirements, select_candidate
