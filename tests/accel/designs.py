@@ -69,15 +69,19 @@ def foldings(draw: st.DrawFn) -> Folding:
     tk = 2 ** draw(st.integers(0, 6))
     tt = draw(st.integers(1, tk))
     vl = min(tk, 2 ** draw(st.integers(0, 4)))
+    pairs = draw(st.sampled_from(drain_widths(tm, tt, vl)))
     return Folding(
         tm=tm,
         tt=tt,
         tk=tk,
         vl=vl,
         lut_slots=2 * draw(st.integers(0, tm // 2)),
-        drain_pairs=draw(st.sampled_from(drain_widths(tm, tt, vl))),
+        drain_pairs=pairs,
         head_buffers=draw(st.sampled_from((1, 2))),
         weight_ports=draw(st.sampled_from(WEIGHT_PORTS)),
+        lut_tokens=draw(st.integers(0, tt)),
+        score_pairs=draw(st.sampled_from([p for p in drain_widths(tm, vl, vl) if p >= pairs])),
+        load_pairs=draw(st.sampled_from(drain_widths(tm, tm, tm))),
     )
 
 

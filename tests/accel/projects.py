@@ -19,6 +19,7 @@ from qnas.accel.hls.emit.stages import stages_header
 from qnas.accel.hls.emit.top import top_header, top_source
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
+from qnas.accel.plan.placement import Placement, placement_of
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import ACTIVATION_BITS, Architecture, BlockSpec, W8Shares
 from qnas.integer.network import IntegerNetwork
@@ -90,13 +91,14 @@ def design(
     seed: int = 0,
     images: int = 3,
     device: Device | None = None,
+    placement: Placement | None = None,
 ) -> Design:
     device = device or zcu102()
     rng = np.random.default_rng(seed)
     shape = (images, arch.in_channels, arch.image_size, arch.image_size)
     return Design(
         network=random_network(arch, seed),
-        plan=lower(arch, device, folding),
+        plan=lower(arch, device, folding, placement=placement),
         device=device,
         images=rng.uniform(-1, 1, shape).astype(np.float32),
         labels=rng.integers(0, arch.num_classes, images),
@@ -148,17 +150,30 @@ def random_design(seed: int, *, images: int = 3) -> Design:
     tm = rng.choice((2, 4, 6, 8, 10, 12, 16, 16))
     lanes = [vl for vl in (1, 2, 4, 8, 16) if vl <= tk]
     tt, vl = rng.randint(1, min(tk, 7)), rng.choice(lanes)
+    drain_pairs = rng.choice(drain_widths(tm, tt, vl))
     folding = Folding(
         tm=tm,
         tt=tt,
         tk=tk,
         vl=vl,
         lut_slots=2 * rng.randint(0, tm // 2),
-        drain_pairs=rng.choice(drain_widths(tm, tt, vl)),
+        drain_pairs=drain_pairs,
         head_buffers=1 + seed % 2,
         weight_ports=weight_ports_of(seed, device),
+        lut_tokens=rng.choice((0, rng.randint(0, tt))),
+        score_pairs=rng.choice([p for p in drain_widths(tm, vl, vl) if p >= drain_pairs]),
+        load_pairs=rng.choice(drain_widths(tm, tm, tm)),
     )
-    return design(_random_architecture(rng), folding, seed=seed, images=images, device=device)
+    # Activations in block RAM, in words of several tokens, for half of the designs.
+    placement: Placement = {"act": "bram"} if rng.random() < 0.5 else {}
+    return design(
+        _random_architecture(rng),
+        folding,
+        seed=seed,
+        images=images,
+        device=device,
+        placement=placement,
+    )
 
 
 def weight_ports_of(seed: int, device: Device) -> int:
@@ -182,7 +197,7 @@ def kernel(
     members = [
         KernelNetwork(
             random_network(arch, index),
-            lower(arch, device, folding, share_with=archs),
+            lower(arch, device, folding, placement=placement_of(images.plan), share_with=archs),
             f"net{index}",
         )
         for index, arch in enumerate(archs)
@@ -232,8 +247,10 @@ def emitted_sources(plan: HardwarePlan) -> dict[str, bytes]:
 
 def lanes(plan: HardwarePlan) -> str:
     """Where products are made: in DSPs, in LUTs, or in both."""
-    slots, f = plan.folding.lut_slots, plan.folding
-    return "dsp" if slots == 0 else "lut" if slots == f.tm else "mixed"
+    f = plan.folding
+    if f.lut_slots == f.tm or f.lut_tokens == f.tt:
+        return "lut"
+    return "mixed" if f.lut_slots or f.lut_tokens else "dsp"
 
 
 def change(project: Path, file: str, before: str, after: str) -> None:

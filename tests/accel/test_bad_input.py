@@ -23,7 +23,9 @@ LANES = {"tm": 4, "tt": 2, "tk": 4, "vl": 2, "lut_slots": 0, "drain_pairs": 1, "
 TOKENS = "must be from 1 to `tk`, at most 255"
 VECTOR = "must be a power of two, at most `tk`"
 LUT_SLOTS = "must be even, between 0 and `tm`"
-PAIRS = "must be a power of two that divides `tm` / 2, at most `vl` and `tt`"
+PAIRS = "must be a power of two that divides `tm` / 2, at most `tt`"
+SCORES = "must be a power of two that divides `tm` / 2, from `drain_pairs` to `vl`"
+LOADS = "must be a power of two that divides `tm` / 2"
 DEPTH = "plan.stages[block0.norm1].loops[normalise].depth"
 EDITED = "for this architecture, folding and device"
 DO_NOT = "Do not edit plans: lower them again."
@@ -65,6 +67,12 @@ def _changed(data: Any, path: tuple[str | int, ...], value: Any) -> Any:
         ("drain_pairs", 0, PAIRS),
         ("drain_pairs", 4, PAIRS),
         ("drain_pairs", 3, PAIRS),
+        ("score_pairs", 0, SCORES),
+        ("score_pairs", 4, SCORES),
+        ("load_pairs", 0, LOADS),
+        ("load_pairs", 4, LOADS),
+        ("lut_tokens", -1, "must be between 0 and `tt`"),
+        ("lut_tokens", 3, "must be between 0 and `tt`"),
         ("head_buffers", 0, "must be 1 or 2"),
         ("head_buffers", 3, "must be 1 or 2"),
     ],
@@ -76,14 +84,20 @@ def test_impossible_foldings(field: str, value: Any, rule: str) -> None:
     assert str(caught.value) == _message(field, rule, shown, "Choose another folding.")
 
 
-@pytest.mark.parametrize(
-    ("tm", "tt", "vl", "pairs"),
-    [(4, 4, 4, 4), (12, 4, 4, 3), (8, 1, 4, 2), (8, 4, 1, 2), (8, 4, 4, 0)],
-)
-def test_pairs_that_cannot_leave_together(tm: int, tt: int, vl: int, pairs: int) -> None:
+@pytest.mark.parametrize(("tm", "tt", "pairs"), [(4, 4, 4), (12, 4, 3), (8, 1, 2), (8, 4, 0)])
+def test_pairs_that_cannot_leave_together(tm: int, tt: int, pairs: int) -> None:
+    folding = Folding(tm=tm, tt=tt, tk=4, vl=4, drain_pairs=pairs, score_pairs=4)
     with pytest.raises(ConfigError) as caught:
-        lower(tiny(), zcu102(), Folding(tm=tm, tt=tt, tk=4, vl=vl, drain_pairs=pairs))
+        lower(tiny(), zcu102(), folding)
     assert str(caught.value) == _message("drain_pairs", PAIRS, pairs, "Choose another folding.")
+
+
+@pytest.mark.parametrize(("drained", "vl", "pairs"), [(1, 1, 2), (2, 4, 1)])
+def test_pairs_of_scores_that_cannot_leave_together(drained: int, vl: int, pairs: int) -> None:
+    folding = Folding(tm=8, tt=4, tk=4, vl=vl, drain_pairs=drained, score_pairs=pairs)
+    with pytest.raises(ConfigError) as caught:
+        lower(tiny(), zcu102(), folding)
+    assert str(caught.value) == _message("score_pairs", SCORES, pairs, "Choose another folding.")
 
 
 @pytest.mark.parametrize(
@@ -94,8 +108,8 @@ def test_pairs_that_cannot_leave_together(tm: int, tt: int, vl: int, pairs: int)
         (("packing", "cascade"), 8, "plan.packing.cascade", 4),
         (("packing", "field_bits"), 12, "plan.packing.field_bits", 11),
         (("accumulator_bits",), 12, "plan.accumulator_bits", 13),
-        (("stages", 2, "loops", 1, "trips"), 31, "plan.stages[stem].loops[tiles].trips", 32),
-        (("stages", 8, "step"), 7, "plan.stages[block0.head0.softmax].step", 8),
+        (("stages", 2, "loops", 1, "trips"), 31, "plan.stages[stem].loops[tiles].trips", 16),
+        (("stages", 7, "step"), 8, "plan.stages[block0.head0.softmax].step", 7),
         (("stages", 3, "loops", 1, "depth"), 0, DEPTH, 39),
         (("buffers", 2, "depth"), 20, "plan.buffers[prob].depth", 10),
         (("ports", 0, "burst"), 16, "plan.ports[weights].burst", 64),

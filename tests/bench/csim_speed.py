@@ -35,7 +35,7 @@ from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.operations import Gemm, network_operations
 from qnas.testing.random_network import random_network
 
-FOLDING = Folding(tm=16, tt=8, tk=16, vl=4, drain_pairs=4)
+FOLDING = Folding(tm=16, tt=8, tk=16, vl=4, drain_pairs=4, score_pairs=4)
 
 
 def vit(size: int, dim: int, depth: int, *, activation_bits: int = 6) -> Architecture:

@@ -194,12 +194,14 @@ def memory_part(m: Memory) -> Part:
     if m.storage == "registers":
         return Part(m.name, ff=m.banks * m.bits * m.depth)
     in_luts = m.lies_in("lutram")
+    wide_bits = m.bits if m.wide_bits is None else m.wide_bits
+    wide_banks = m.banks if m.wide_banks is None else m.wide_banks
     return Part(
         m.name,
         lut=in_luts * m.banks * lutram_luts(m.bits, m.depth),
         ff=in_luts * m.banks * m.bits,  # output register; block RAM and UltraRAM have their own
-        bram18=m.lies_in("bram") * m.banks * bram18_blocks(m.bits, m.depth),
-        uram=m.banks * uram_blocks(m.bits, m.depth) if m.storage == "uram" else 0,
+        bram18=m.lies_in("bram") * wide_banks * bram18_blocks(wide_bits, m.depth),
+        uram=wide_banks * uram_blocks(wide_bits, m.depth) if m.storage == "uram" else 0,
     )
 
 

@@ -16,7 +16,8 @@ from qnas.accel.cost.lanes import Lanes, packed_lanes, plain_lanes
 from qnas.accel.cost.memories import bram18_blocks, dsp_blocks, lutram_luts
 from qnas.accel.cost.units import Amount, mux
 from qnas.accel.plan.loops import GELU_ENTRY_BITS, ROW_PARAM_BITS
-from qnas.accel.plan.multipliers import CASCADE, NIBBLE_BITS, SQUARES_BITS, SUM_BITS
+from qnas.accel.plan.memory import NIBBLE_BITS
+from qnas.accel.plan.multipliers import CASCADE, SQUARES_BITS, SUM_BITS
 from qnas.accel.plan.plan import Packing
 from qnas.accel.rtl.block import Family, RtlBlock
 from qnas.numerics import MULT_BITS

@@ -30,13 +30,18 @@ Count = Any
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One on-chip array. Without `storage`, the rule of depth decides the kind of memory."""
+    """One on-chip array. Without `storage`, the rule of depth decides the kind of memory.
+
+    In block RAM or UltraRAM it has `wide_banks` of `wide_bits`, if they are given.
+    """
 
     name: str
     bits: Count
     banks: Count
     depth: Count
     storage: Storage | None
+    wide_bits: Count | None = None
+    wide_banks: Count | None = None
 
     def lies_in(self, kind: Storage) -> Count:
         """1 for foldings in which the memory is of this kind, else 0."""
@@ -177,17 +182,18 @@ def _softmax_loops(
 ) -> Iterator[CountedLoop]:
     """Yield the loops of every softmax.
 
-    With buffers for two heads, each softmax runs in a step with products. Equal steps are counted
-    instead of listed.
+    What runs beside a softmax depends on the head buffers. Equal steps are counted instead of
+    listed.
     """
-    steps = [step for step in schedule(arch, 2) if any(isinstance(op, Softmax) for op in step)]
-    for step, times in Counter(tuple(map(_shape, step)) for step in steps).items():
-        for loop in (loop for loops in step_trips(step, foldings, port_bits) for loop in loops):
-            if loop.name == "softmax":
-                beside = foldings.head_buffers - 1  # 1 where a softmax has products beside it
-                entries = 1 - beside * (1 - loop.entries)
-                cycles = loop.trips - beside * loop.hidden
-                yield CountedLoop(loop.name, cycles, entries, depths[loop.name], times)
+    for buffers in (1, 2):
+        chosen = 1 * (np.asarray(foldings.head_buffers) == buffers)
+        steps = [s for s in schedule(arch, buffers) if any(isinstance(op, Softmax) for op in s)]
+        for step, times in Counter(tuple(map(_shape, step)) for step in steps).items():
+            for loop in (loop for loops in step_trips(step, foldings, port_bits) for loop in loops):
+                if loop.name == "softmax":
+                    cycles, entries = loop.trips - loop.hidden, loop.entries
+                    depth = depths[loop.name]
+                    yield CountedLoop(loop.name, chosen * cycles, chosen * entries, depth, times)
 
 
 def _counted(port: Port) -> CountedPort:
@@ -209,7 +215,11 @@ def memories_of_foldings(
 ) -> tuple[Memory, ...]:
     """List every on-chip array of a kernel of `archs` under each folding and the rule of depth."""
     return tuple(
-        Memory(a.name, a.bits, a.banks, a.depth, "registers" if a.registers else None)
+        Memory(
+            *(a.name, a.bits, a.banks, a.depth, "registers" if a.registers else None),
+            wide_bits=a.wide_bits,
+            wide_banks=a.wide_banks,
+        )
         for a in plan_arrays(archs, foldings, device.port_bits)
     )
 
@@ -240,12 +250,12 @@ def _shape(op: Operation) -> Operation:
     gelu = op.epilogue is Epilogue.GELU
     return Gemm(
         name="",
-        left=Tensor.WEIGHTS if op.left is Tensor.WEIGHTS else Tensor.KEY,
+        left=op.left,
         right=Tensor.NORMED,
         dst=Tensor.RESIDUAL,
         epilogue=Epilogue.GELU if gelu else Epilogue.RAW,
-        rows=op.slots,
-        w8_rows=0,
+        rows=op.rows,
+        w8_rows=op.w8_rows,
         tokens=op.tokens,
         inner=op.inner,
         table=op.table,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from qnas._util.units import ceil_div
-from qnas.accel.plan.multipliers import NIBBLE_BITS
+from qnas.accel.plan.memory import NIBBLE_BITS
 from qnas.accel.plan.plan import Packing
 from qnas.numerics import bit_length
 

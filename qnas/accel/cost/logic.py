@@ -15,10 +15,10 @@ from qnas.accel.cost import units
 from qnas.accel.cost.coefficients import Coefficients
 from qnas.accel.cost.design import DesignFacts
 from qnas.accel.cost.lanes import Lanes, levels_of, packed_lanes, plain_lanes
-from qnas.accel.cost.units import Amount, mux
+from qnas.accel.cost.units import INCREMENT_BITS, Amount, mux
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.loops import GELU_ENTRY_BITS, RESIDUAL_BITS, ROW_PARAM_BITS
-from qnas.accel.plan.memory import KEY_BITS, NORM_BITS
+from qnas.accel.plan.memory import KEY_BITS, NORM_BITS, residual_banks, score_banks
 
 Count = Any
 ADDRESS_BITS = 16  # address of a bank row
@@ -30,8 +30,10 @@ def logic(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Amount]]:
     for name, lut in _wiring(design, c):
         yield name, Amount(lut, lut * c.ff_per_logic_lut)
     f, bits = design.folding, design.activation_bits
+    further = (f.score_pairs - f.drain_pairs) * f.tt  # pairs that only `scores` drains
+    yield "pair_sum", units.pair_sum(c) * further
     yield "pair_epilogue", units.pair_epilogue(bits, c) * ((f.drain_pairs - 1) * f.tt)
-    yield "epilogue", units.epilogue(f.vl, c) * f.tt
+    yield "epilogue", units.epilogue(c) * f.tt + units.residual_sum(c) * residual_banks(f)
     yield "bias_shift", units.bias_shift(c)
     banks = design.ports[0].bits // GELU_ENTRY_BITS
     yield "gelu_read", units.gelu_read(f.tt, banks, bits, c)
@@ -53,42 +55,58 @@ def _array(design: DesignFacts) -> Iterator[tuple[str, Amount]]:
         for name in ("engine_packed", "engine", "engine_lut")
     }
 
-    def lanes(slots: Count) -> Lanes:
+    def lanes(slots: Count, tokens: Count) -> Lanes:
         bits, acc = design.activation_bits, design.accumulator_bits
-        return Lanes(slots, f.tt, f.tk, bits, acc, packing)
+        return Lanes(slots, tokens, f.tk, bits, acc, packing)
 
-    in_dsps = lanes(f.tm - f.lut_slots)
+    in_dsps = lanes(f.tm - f.lut_slots, f.tt - f.lut_tokens)
     if packs:
         yield "dsp_lanes", Amount(*packed_lanes(in_dsps)) * products["engine_packed"]
     else:
         alone = Amount(*plain_lanes(in_dsps, beside_cascades=False, in_dsp=True))
         yield "dsp_lanes", alone * products["engine"]
-    in_luts = plain_lanes(lanes(f.lut_slots), beside_cascades=packs, in_dsp=False)
-    yield "lut_lanes", Amount(*in_luts) * products["engine_lut"]
+    # Slots of all tokens, and of the other slots the last tokens.
+    slots = plain_lanes(lanes(f.lut_slots, f.tt), beside_cascades=packs, in_dsp=False)
+    rest = lanes(f.tm - f.lut_slots, f.lut_tokens)
+    tokens = plain_lanes(rest, beside_cascades=packs, in_dsp=False)
+    some = 1 * (np.asarray(f.lut_tokens) > 0)
+    yield "lut_lanes", (Amount(*slots) + Amount(*tokens) * some) * products["engine_lut"]
 
 
 def _wiring(design: DesignFacts, c: Coefficients) -> Iterator[tuple[str, Count]]:
     """LUTs of multiplexers, write logic and addresses."""
     f, bits = design.folding, design.activation_bits
-    slots: Count = 2 * f.drain_pairs
+    slots: Count = 2 * f.score_pairs
     select = slots * mux(f.tm // slots, design.accumulator_bits, c)
     yield "drain_select", f.tt * (select + mux(slots, design.accumulator_bits, c))
     # Each weight bank has two sources: a port word, or nibbles of keys and probabilities.
     yield "weight_write", f.tm * f.tk * (mux(2, 4, c) + c.bank_write_lut)
-    yield "nibble_split", f.tk * KEY_BITS
+    yield "nibble_split", f.load_pairs * f.tk * KEY_BITS
     # Each bank has four writers: engine, engine transposed, LayerNorm, image.
     yield "activation_write", f.tt * f.tk * (mux(4, bits, c) + c.bank_write_lut)
     yield "transpose", f.drain_pairs * f.tk * bits * ceil_div(levels_of(f.tk), 2)
     yield "attended_write", f.tt * f.tk * mux(f.drain_pairs, bits, c)
     yield "activation_rows", _activation_rows(f, design.head_dim)
-    yield "score_write", f.tt * f.vl * mux(2, design.score_bits, c)
+    # Turned by the query and by the token, on the way in and out; every bank has a row of its own.
+    scores, residuals = score_banks(f), residual_banks(f)
+    own_row = c.bank_write_lut + 2 * ADDRESS_BITS
+    yield "score_write", _rotation(scores, design.score_bits) + scores * own_row
+    # The row of the sum, or the norm's.
+    either = mux(2, ADDRESS_BITS, c)
+    yield "residual_write", _rotation(residuals, INCREMENT_BITS) + residuals * (own_row + either)
     yield "addresses", c.address_products * c.address_product_lut
-    yield "vector_read", f.vl * (mux(f.tt, RESIDUAL_BITS, c) + mux(f.tt, design.score_bits, c))
+    read = _rotation(residuals, RESIDUAL_BITS) + _rotation(scores, design.score_bits)
+    yield "vector_read", read
     # Reads and writes are rotated by the token, and each bank has its own row address.
-    rotation = f.tk * KEY_BITS * ceil_div(levels_of(f.tk), 2)
+    rotation = _rotation(f.tk, KEY_BITS)
     yield "key_read", rotation
-    yield "key_write", rotation + f.tk * (c.bank_write_lut + 2 * ADDRESS_BITS)
+    yield "key_write", rotation + f.tk * own_row
     yield "parameter_read", _parameter_read(design, c)
+
+
+def _rotation(banks: Count, bits: int) -> Count:
+    """LUTs that turn the values of `banks` banks: a 4:1 multiplexer a bit for two levels."""
+    return banks * bits * ceil_div(levels_of(banks), 2)
 
 
 def _parameter_read(design: DesignFacts, c: Coefficients) -> Count:

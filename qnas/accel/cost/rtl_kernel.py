@@ -29,7 +29,7 @@ from qnas.accel.cost.coefficients import DEFAULT
 from qnas.accel.cost.estimate import RESOURCES, Resources
 from qnas.accel.cost.lanes import SHIFT_CLOCKS, Lanes, packed_lanes, plain_lanes
 from qnas.accel.cost.memories import bram18_blocks, dsp_blocks, uram_blocks
-from qnas.accel.plan.multipliers import NIBBLE_BITS
+from qnas.accel.plan.memory import NIBBLE_BITS
 from qnas.accel.plan.plan import Buffer, HardwarePlan
 from qnas.accel.rtl.kernel.package import buffers_of, constants, is_series7
 from qnas.accel.rtl.kernel.stage_tables import stage_values

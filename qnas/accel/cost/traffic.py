@@ -44,7 +44,9 @@ def memory_traffic(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 
 def _bits(plan: HardwarePlan) -> dict[str, int]:
-    return {buffer.name: buffer.bits for buffer in plan.buffers}
+    """Bits of an element of each buffer; of activations in words, what one has of the word."""
+    found = {buffer.name: buffer.bits for buffer in plan.buffers}
+    return {**found, "act": found["act"] // plan.act_word}
 
 
 def _operands(stage: Stage, plan: HardwarePlan) -> Counter[str]:
@@ -65,15 +67,15 @@ def _operands(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 def _parameters(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     """Count row parameters and query scales.
 
-    A row parameter of weights is written once a row tile and read whenever its slot drains. The
-    query's scale of probabilities is read whenever a slot drains.
+    A row parameter of weights is written once a row tile and read whenever its row drains. The
+    query's scale of probabilities is read whenever a pair of slots drains.
     """
-    slots = stage.row_tiles * plan.folding.tm
     if stage.left == Tensor.WEIGHTS:
-        return Counter(row_param=slots * (1 + stage.token_tiles) * ROW_PARAM_BITS)
+        rows = stage.row_tiles * stage.drain_steps
+        return Counter(row_param=rows * (1 + stage.token_tiles) * ROW_PARAM_BITS)
     if stage.left == Tensor.PROBS:
-        bits = _bits(plan)["query_scale"]
-        return Counter(query_scale=slots // 2 * stage.token_tiles * bits)
+        pairs, bits = stage.row_tiles * plan.folding.tm // 2, _bits(plan)["query_scale"]
+        return Counter(query_scale=pairs * stage.token_tiles * bits)
     return Counter()
 
 

@@ -22,6 +22,7 @@ from qnas.numerics import GAIN_BITS, MULT_BITS, NORM_BIAS_BITS
 Count = Any
 
 PAIR_SUM_BITS = 27  # sum of both nibbles of a row
+INCREMENT_BITS = 17  # what is added to a residual; more saturates it
 PRODUCT_BITS = SUM_BITS + MULT_BITS
 SCALED_BITS = 48  # a row's product and the bias, which the DSP's third port adds
 NORMALISED_BITS, GAIN_SUM_BITS, EXP_BITS = 21, 40, 16
@@ -83,18 +84,24 @@ def bias_shift(c: Coefficients) -> Amount:
     return lifted + rounding_constant(SCALED_BITS)
 
 
-def epilogue(lanes: Count, c: Coefficients) -> Amount:
-    """One lane: nibble pair, requantization, and the residual's read, sum and clip."""
-    adders = (PAIR_SUM_BITS + 2 * RESIDUAL_BITS) * c.adder_lut_per_bit
-    read = mux(lanes, RESIDUAL_BITS, c)
-    registers = PAIR_SUM_BITS + 2 * RESIDUAL_BITS
-    return requantizer(c) + Amount(adders + read, registers)
+def pair_sum(c: Coefficients) -> Amount:
+    """One lane: the sum of a pair of slots."""
+    return Amount(PAIR_SUM_BITS * c.adder_lut_per_bit, PAIR_SUM_BITS)
+
+
+def epilogue(c: Coefficients) -> Amount:
+    """One lane: the sum of a pair or one slot of it, as the adder's LUTs choose; requantization."""
+    return pair_sum(c) + requantizer(c)
+
+
+def residual_sum(c: Coefficients) -> Amount:
+    """One bank of the residual stream: what is added to it, and the clip."""
+    return Amount(2 * RESIDUAL_BITS * c.adder_lut_per_bit, 2 * RESIDUAL_BITS)
 
 
 def pair_epilogue(bits: int, c: Coefficients) -> Amount:
     """One lane of an additional pair of slots: their sum, requantization, saturation."""
-    pair = Amount(PAIR_SUM_BITS * c.adder_lut_per_bit, PAIR_SUM_BITS)
-    return pair + rounding_shift(SCALED_BITS, c) + clip(SCALED_BITS, bits)
+    return pair_sum(c) + rounding_shift(SCALED_BITS, c) + clip(SCALED_BITS, bits)
 
 
 def norm_statistics(lanes: Count, c: Coefficients) -> Amount:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from qnas.accel.folding_search.selection import (
     least_violating,
 )
 from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.loops import HANDOVER_STEPS
 from qnas.accel.plan.lower import check_formats, lower
 from qnas.accel.plan.multi_network import check_alike
 from qnas.accel.plan.plan import HardwarePlan
@@ -31,10 +32,14 @@ from qnas.errors import ConfigError, problem
 
 MAX_LANES = 64  # largest TM, TT and TK
 MAX_DRAIN_PAIRS = 8
+MAX_PAIR_DOUBLINGS = 4
 UNLIMITED = 1 << 60
 SELECTIONS = 4  # most selections until estimates and predictions agree on what fits
 # Shares of LUT-built row slots, in eighths; at most a half, so that DSPs still limit a design.
 LUT_EIGHTHS = (0, 2, 4)
+# Or LUT-built tokens: of an odd TT the last one, of which a DSP would make one product in two, and
+# pairs of others, at most a half.
+LUT_TOKEN_PAIRS = (0, 1, 2, 3)
 
 
 def candidate_foldings(
@@ -43,17 +48,18 @@ def candidate_foldings(
     """List the candidate foldings of a network.
 
     TM: even, to 64. TT: the smallest value for each number of tiles of the network's token counts.
-    TK, VL, drain pairs: powers of two. LUT share: none; with `lut_lanes` also a quarter and a half
-    of the row slots. Head buffers: 1, and also 2 if a block has several heads. Weight ports: up to
-    the number that the device sustains.
+    TK, VL, drain pairs: powers of two. LUTs: none, or the last token of an odd TT; with `lut_lanes`
+    also a quarter and a half of the row slots, or up to six further tokens. Head buffers: 1, and
+    also 2 if a block has several heads. Weight ports: up to the number that the device sustains.
+    Pairs that scores drain, and that `attend` loads: the fewest that keep the array at work.
 
     Returns:
-        A folding whose fields are arrays that broadcast over (tm, lut share, tt, tk, vl, drain
+        A folding whose fields are arrays that broadcast over (tm, lut lanes, tt, tk, vl, drain
         pairs, head buffers, weight ports), and a mask of that shape of the legal ones.
     """
     axes: tuple[Any, ...] = np.ix_(
         np.arange(2, MAX_LANES + 1, 2),
-        np.array(LUT_EIGHTHS if lut_lanes else LUT_EIGHTHS[:1]),
+        np.arange(len(LUT_EIGHTHS) + len(LUT_TOKEN_PAIRS))[: None if lut_lanes else 2],
         np.array(_token_lanes(arch)),
         2 ** np.arange(MAX_LANES.bit_length()),
         2 ** np.arange(MAX_LANES.bit_length()),
@@ -61,21 +67,55 @@ def candidate_foldings(
         np.array((1, 2)),
         2 ** np.arange(device.most_weight_ports.bit_length()),
     )
-    tm, share, tt, tk, vl, pairs, heads, ports = axes
-    lut_slots = 2 * (tm * share // 16)
+    tm, kind, tt, tk, vl, pairs, heads, ports = axes
+    lut_slots, lut_tokens, different = _lut_lanes(kind, tm, tt)
     folding = Folding(
         *(tm, tt, tk, vl, lut_slots),
         drain_pairs=pairs,
         head_buffers=heads,
         weight_ports=ports,
+        lut_tokens=lut_tokens,
+        score_pairs=_score_pairs(arch, tm, tk, vl, pairs),
+        load_pairs=_load_pairs(arch, tm, tt, tk, pairs),
     )
-    drains = (pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
-    legal = drains & (tt <= tk) & (vl <= tk)
+    drains = (folding.score_pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
+    several = max(block.num_heads for block in arch.blocks) > 1
+    legal = drains & (tt <= tk) & (vl <= tk) & different & ((heads == 1) | several)
+    return folding, np.broadcast_to(legal, np.broadcast_shapes(*(axis.shape for axis in axes)))
+
+
+def _lut_lanes(kind: Any, tm: Any, tt: Any) -> tuple[Any, Any, Any]:
+    """(row slots in LUTs, tokens in LUTs, whether no smaller kind gives the same) of every kind."""
+    of_slots = np.array([*LUT_EIGHTHS[:1], *(0 for _ in LUT_TOKEN_PAIRS), *LUT_EIGHTHS[1:]])
+    pairs = np.array([-1, *LUT_TOKEN_PAIRS, *(-1 for _ in LUT_EIGHTHS[1:])])
+    share = of_slots[kind]
+    lut_slots = 2 * (tm * share // 16)
+    lut_tokens = np.where(pairs[kind] >= 0, 2 * pairs[kind] + tt % 2, 0)
     # With few row slots, a share may round to zero or to the same number as a smaller share.
     smaller = 2 * (tm * np.maximum(share - 2, 0) // 16)
-    several = max(block.num_heads for block in arch.blocks) > 1
-    legal = legal & ((share == 0) | (lut_slots > smaller)) & ((heads == 1) | several)
-    return folding, np.broadcast_to(legal, np.broadcast_shapes(*(axis.shape for axis in axes)))
+    different = np.where(share > 0, lut_slots > smaller, (pairs[kind] < 0) | (lut_tokens > 0))
+    return lut_slots, lut_tokens, different & (2 * lut_tokens <= tt)
+
+
+def _score_pairs(arch: Architecture, tm: Any, tk: Any, vl: Any, drain_pairs: Any) -> Any:
+    """The fewest pairs a cycle, from `drain_pairs` on, with which scores leave as fast as they are
+    made; fewer where `tm` has no such divisor or `vl` no such lanes."""
+    beats = ceil_div(arch.head_dim, tk)
+    return _doubled(drain_pairs, tm, lambda n: (tm // 2 > n * beats) & (2 * n <= vl))
+
+
+def _load_pairs(arch: Architecture, tm: Any, tt: Any, tk: Any, drain_pairs: Any) -> Any:
+    """The fewest pairs a cycle with which `attend` loads a row tile while one is multiplied."""
+    beats = ceil_div(arch.num_tokens, tk)
+    steps = ceil_div(arch.head_dim, tt) * np.maximum(beats, tm // (2 * drain_pairs))
+    return _doubled(1, tm, lambda n: tm // (2 * n) * beats + HANDOVER_STEPS > steps)
+
+
+def _doubled(pairs: Any, tm: Any, too_few: Callable[[Any], Any]) -> Any:
+    """`pairs`, doubled while they are too few and the double divides the pairs of row slots."""
+    for _ in range(MAX_PAIR_DOUBLINGS):
+        pairs = np.where(too_few(pairs) & (tm % (4 * pairs) == 0), 2 * pairs, pairs)
+    return pairs
 
 
 @dataclass(frozen=True, slots=True)

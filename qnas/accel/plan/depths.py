@@ -20,7 +20,7 @@ from qnas.accel.device import Device
 from qnas.accel.family import family_of
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.loops import EXIT_STEPS
-from qnas.accel.plan.memory import score_bits
+from qnas.accel.plan.memory import residual_banks, score_banks, score_bits
 from qnas.accel.plan.multipliers import packing
 from qnas.architecture import Architecture
 from qnas.numerics import bit_length
@@ -108,16 +108,18 @@ def _array(clock: _Clock, arch: Architecture, device: Device, f: Folding) -> Cou
     cascade = np.minimum(f.tk, packing(device, arch.activation_bits).cascade)
     multiply = clock.cycles(add={6: 1}) + DSP + cascade - 1
     total = clock.cycles(add={16: 1 + _levels(f.tk // cascade), 24: 1}, choose=1)
-    join = clock.cycles(add={27: 1}, choose=_fours(f.tm) + 1)
+    join = clock.cycles(add={27: 1}, choose=_fours(f.tm) + 2)
     scale = WIDE_DSP + clock.cycles(add={48: 2}, choose=5)
-    table = READ + clock.cycles(choose=_fours(device.port_bits // 8) + _fours(f.tk))
+    turn = np.maximum(np.maximum(f.tk, residual_banks(f)), score_banks(f) // f.score_pairs)
+    table = READ + clock.cycles(choose=_fours(device.port_bits // 8) + _fours(turn))
     return CONTROL + READ + multiply + total + join + scale + table + WRITE
 
 
 def _softmax(clock: _Clock, arch: Architecture, f: Folding) -> Count:
     """Depth of the maximum, the exponential, the sum of a row and its reciprocal."""
     bits = score_bits(arch)
-    maximum = clock.cycles(add={bits: _levels(f.vl) + 1}, choose=_fours(f.tt) + _levels(f.vl) + 1)
+    turn = _fours(score_banks(f) // f.score_pairs)
+    maximum = clock.cycles(add={bits: _levels(f.vl) + 1}, choose=turn + _levels(f.vl) + 1)
     exponent = clock.cycles(add={bits: 1}) + DSP + clock.cycles(add={48: 2}, choose=4)
     entry = READ + clock.cycles(add={16: 1}, choose=3)
     total = clock.cycles(add={16: _levels(f.vl) + 1}, choose=1)
@@ -131,7 +133,8 @@ def _normalise(clock: _Clock, f: Folding) -> Count:
     The statistics are the sums and their reciprocal root (three products). The normalisation has
     three products, two of them rounded, shifted and clipped.
     """
-    total = DSP + clock.cycles(add={41: _levels(f.vl) + 1}, choose=_fours(f.tt) + 1)
+    turn = _fours(residual_banks(f))
+    total = DSP + clock.cycles(add={41: _levels(f.vl) + 1}, choose=turn + 1)
     variance = WIDE_DSP + clock.cycles(add={54: 2})
     normal = clock.cycles(add={16: ROOT_STEPS}, choose=ROOT_STEPS + 3)
     root = normal + READ + 2 * DSP + clock.cycles(add={34: 1}) + WIDE_DSP

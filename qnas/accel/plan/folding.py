@@ -27,9 +27,12 @@ class Folding(Value):
         vl: Lanes of the vector unit: channels of LayerNorm and of residual loading, keys of
             softmax. A power of two, at most `tk`, so that a vector never straddles a bank row.
         lut_slots: Row slots built from LUTs; the others are built from DSPs. Even.
-        drain_pairs: Pairs of row slots that leave the array in a cycle during attention, where
-            every row is a pair. Neighbouring keys must lie in different lanes, neighbouring
-            queries in different token banks.
+        lut_tokens: Tokens whose products are built from LUTs in every row slot.
+        drain_pairs: Pairs of row slots that leave the array in a cycle in `attend`, where every
+            row is a pair. Neighbouring queries must lie in different token banks.
+        score_pairs: The same in `scores`, which are not requantized. Neighbouring keys must lie in
+            different lanes.
+        load_pairs: Pairs of row slots that `attend` loads in a cycle, from as many queries.
         head_buffers: 1, or 2 to run the softmax of a head beside the array's products for the
             neighbouring heads.
         weight_ports: AXI ports that deliver the weight stream in parallel, each as wide as the
@@ -44,6 +47,9 @@ class Folding(Value):
     drain_pairs: int = 1
     head_buffers: int = 1
     weight_ports: int = 1
+    lut_tokens: int = 0
+    score_pairs: int = 1
+    load_pairs: int = 1
 
     @property
     def atoms_per_cycle(self) -> int:
@@ -86,10 +92,8 @@ class Folding(Value):
             ),
             (
                 "drain_pairs",
-                _power_of_two(self.drain_pairs)
-                and self.drain_pairs <= min(self.vl, self.tt)
-                and self.tm % (2 * self.drain_pairs) == 0,
-                "must be a power of two that divides `tm` / 2, at most `vl` and `tt`",
+                self._divides_pairs(self.drain_pairs) and self.drain_pairs <= self.tt,
+                "must be a power of two that divides `tm` / 2, at most `tt`",
                 self.drain_pairs,
             ),
             (
@@ -104,10 +108,32 @@ class Folding(Value):
                 f"must be a power of two, at most {MAX_WEIGHT_PORTS}",
                 self.weight_ports,
             ),
+            (
+                "lut_tokens",
+                0 <= self.lut_tokens <= self.tt,
+                "must be between 0 and `tt`",
+                self.lut_tokens,
+            ),
+            (
+                "score_pairs",
+                self._divides_pairs(self.score_pairs)
+                and self.drain_pairs <= self.score_pairs <= self.vl,
+                "must be a power of two that divides `tm` / 2, from `drain_pairs` to `vl`",
+                self.score_pairs,
+            ),
+            (
+                "load_pairs",
+                self._divides_pairs(self.load_pairs),
+                "must be a power of two that divides `tm` / 2",
+                self.load_pairs,
+            ),
         ]
         for name, holds, rule, value in rules:
             if not holds:
                 raise ConfigError(problem(name, rule, value, "Choose another folding."))
+
+    def _divides_pairs(self, pairs: int) -> bool:
+        return _power_of_two(pairs) and self.tm % (2 * pairs) == 0
 
 
 FIELDS = tuple(field.name for field in fields(Folding))

@@ -69,9 +69,12 @@ class GemmShape:
     row_tiles: Count
     token_tiles: Count
     beats: Count
-    drain_steps: Count  # iterations that empty the array
+    drain_steps: Count  # iterations that empty the array: a row each, or pairs in attention
     tile_steps: Count  # iterations of one (row tile, token tile): multiply, and drain the last one
     load_steps: Count  # iterations that fetch the next row tile
+    param_steps: Count  # of these, words of row parameters
+    w8_rows: Count  # 8-bit rows of every row tile
+    w8_more: Count  # row tiles that have one more; they come first
     table_words: int  # GELU table, before the first tile
 
     @property
@@ -98,27 +101,44 @@ class GemmShape:
 
 def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
     """Divide a GEMM into tiles."""
-    beats = ceil_div(op.inner, folding.tk)
+    beats, row_tiles = ceil_div(op.inner, folding.tk), ceil_div(op.slots, folding.tm)
+    param_steps: Count = 0
+    w8_rows: Count = 0
+    w8_more: Count = 0
     if op.left is Tensor.WEIGHTS:
-        load_steps = row_param_words(folding, port_bits) + beats * beat_words(folding, port_bits)
-        drain_steps: Count = folding.tm
-    else:  # one row (a pair of slots) and one beat an iteration, from key or probability memory
-        load_steps = (folding.tm // 2) * beats
-        drain_steps = folding.tm // (2 * folding.drain_pairs)
+        w8_rows, w8_more = op.w8_rows // row_tiles, op.w8_rows % row_tiles
+        drain_steps = _most_rows(op, folding.tm, w8_rows, w8_more)
+        param_steps = ceil_div(drain_steps * ROW_PARAM_BITS, stream_bits(folding, port_bits))
+        load_steps = param_steps + beats * beat_words(folding, port_bits)
+    else:  # pairs of slots of one beat an iteration, from key or probability memory
+        probs = op.left is Tensor.PROBS
+        load_steps = folding.tm // (2 * (folding.load_pairs if probs else 1)) * beats
+        drain_steps = folding.tm // (2 * (folding.drain_pairs if probs else folding.score_pairs))
     return GemmShape(
-        row_tiles=ceil_div(op.slots, folding.tm),
+        row_tiles=row_tiles,
         token_tiles=ceil_div(op.tokens, folding.tt),
         beats=beats,
         drain_steps=drain_steps,
         tile_steps=np.maximum(beats, drain_steps),
         load_steps=load_steps,
+        param_steps=param_steps,
+        w8_rows=w8_rows,
+        w8_more=w8_more,
         # The table uses the width of one port: a wider one costs more LUTs than the time is worth.
         table_words=ceil_div(op.table * GELU_ENTRY_BITS, port_bits),
     )
 
 
+def _most_rows(op: Gemm, tm: Count, w8_rows: Count, w8_more: Count) -> Count:
+    """Most rows of a row tile: its 8-bit rows, and 4-bit rows in the slots that these leave."""
+    w4_rows = op.rows - op.w8_rows
+    fewer = w8_rows + np.minimum(tm - 2 * w8_rows, w4_rows)
+    more = w8_rows + 1 + np.minimum(tm - 2 * w8_rows - 2, w4_rows)
+    return np.where(np.asarray(w8_more) > 0, np.maximum(fewer, more), fewer)
+
+
 def row_param_words(folding: Folding, port_bits: int) -> Count:
-    """Words of the stream that hold the parameters of one row tile."""
+    """Words of the stream that hold the parameters of the most rows that a row tile can have."""
     return ceil_div(folding.tm * ROW_PARAM_BITS, stream_bits(folding, port_bits))
 
 

@@ -5,7 +5,8 @@ and `stride` bank rows for each token group lies in bank (token % tt, channel % 
 base + (token // tt) * stride + channel // tk. A tensor with a head axis repeats this layout for
 each head, `group_stride` rows apart. Key memory has `tk` banks: element (token, channel) lies in
 bank (token + channel) % tk, row base + token * stride + channel // tk. One cycle reads TK channels
-of one key, or writes one channel of TT keys.
+of one key, or writes one channel of TT keys. Scores and the residual stream are turned likewise
+(memory.py).
 """
 
 from __future__ import annotations
@@ -195,6 +196,9 @@ def _gemm_fields(
         "drain_steps": int(shape.drain_steps),
         "tile_steps": int(shape.tile_steps),
         "load_steps": int(shape.load_steps),
+        "param_steps": int(shape.param_steps),
+        "w8_rows": int(shape.w8_rows),
+        "w8_more": int(shape.w8_more),
         "src_base": int(src.base + op.head * src.group_stride),
         "src_stride": int(ceil_div(op.inner, folding.tk)),
     }
@@ -225,13 +229,9 @@ def _destination(
 
 
 def _buffer(array: Array, placement: Placement) -> Buffer:
-    return Buffer(
-        name=array.name,
-        bits=int(array.bits),
-        banks=int(array.banks),
-        depth=int(array.depth),
-        storage=storage_of(array, placement),
-    )
+    storage = storage_of(array, placement)
+    bits, banks = array.shape_in(storage)
+    return Buffer(array.name, int(bits), int(banks), int(array.depth), storage)
 
 
 def _ports(

@@ -2,7 +2,9 @@
 
 The activation memory has two regions, since no operation reads and writes the same one: region A
 holds normed or attended tokens; region B holds patches, then queries and values, then the hidden
-layer. The formulas accept scalar foldings and arrays of foldings (see loops.py).
+layer. Scores and the residual stream are turned: neighbouring tokens, as writers have them, and
+neighbouring channels, as readers want them, lie in different banks. The formulas accept scalar
+foldings and arrays of foldings (see loops.py).
 """
 
 from __future__ import annotations
@@ -33,10 +35,12 @@ from qnas.numerics import (
     RSQRT_TABLE,
     W4_MIN,
     act_max,
+    bit_length,
 )
 from qnas.operations import Gemm, Tensor, gelu_entries, network_operations
 
 KEY_BITS = 8
+NIBBLE_BITS = 4
 NORM_BITS = GAIN_BITS + NORM_BIAS_BITS
 QUERY_SCALE_BITS = 24
 STREAM_DEPTH = 64  # words that an input FIFO holds, read ahead of their use
@@ -45,6 +49,10 @@ ANSWER_DEPTH = 16
 # no DEPENDENCE applies: a loop would wait for values that it carries through them.
 LEAST_ROWS = 4
 LANES_A_ROM = 2  # a block RAM has two ports
+WEIGHT_WORD = 8  # nibbles in a word of weight memory, if `tk` has as many: always written together
+# Tokens in a word of activation memory in block RAM or UltraRAM, a byte each: these have an enable
+# a byte.
+ACT_WORD, BYTE_BITS = 4, 8
 LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM, unless it is placed elsewhere
 
 Count = Any
@@ -61,13 +69,25 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A Buffer whose numbers may be arrays of foldings. placement.py decides its kind of memory."""
+    """A Buffer whose numbers may be arrays of foldings. placement.py decides its kind of memory.
+
+    In block RAM or UltraRAM it has `wide_banks` of `wide_bits`, if they are given.
+    """
 
     name: str
     bits: Count
     banks: Count
     depth: Count
     registers: bool = False
+    wide_bits: Count | None = None
+    wide_banks: Count | None = None
+
+    def shape_in(self, storage: str) -> tuple[Count, Count]:
+        """(bits, banks) in a kind of memory."""
+        wide = storage in ("bram", "uram")
+        bits = self.wide_bits if wide and self.wide_bits is not None else self.bits
+        banks = self.wide_banks if wide and self.wide_banks is not None else self.banks
+        return bits, banks
 
 
 def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor, Region], Count]:
@@ -119,6 +139,27 @@ def score_bits(arch: Architecture) -> int:
     return (NIBBLE_MAX * act_max(arch.activation_bits) * arch.head_dim).bit_length() + 1
 
 
+def residual_banks(folding: Folding) -> Count:
+    """Banks of the residual stream: (token, channel) lies in bank (token + channel) % banks.
+
+    One channel of `tt` tokens, or `vl` channels of one token, lie in different banks.
+    """
+    return _power_of_two_from(np.maximum(folding.tt, folding.vl))
+
+
+def score_banks(folding: Folding) -> Count:
+    """Banks of the scores: (query, key) lies in bank (score_pairs * query + key) % banks.
+
+    `score_pairs` keys of `tt` queries, or `vl` keys of one query, lie in different banks.
+    """
+    return _power_of_two_from(np.maximum(folding.tt * folding.score_pairs, folding.vl))
+
+
+def _power_of_two_from(count: Count) -> Count:
+    """The smallest power of two that is at least `count`."""
+    return 1 << bit_length(np.asarray(count) - 1)
+
+
 def plan_arrays(
     archs: Sequence[Architecture], folding: Folding, port_bits: int
 ) -> tuple[Array, ...]:
@@ -144,25 +185,36 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
     f, n, d = folding, arch.num_tokens, arch.embed_dim
     heads = max(block.num_heads for block in arch.blocks)
     inner = max(op.inner for op in network_operations(arch) if isinstance(op, Gemm))
-    token_groups = ceil_div(n, f.tt)
     _, act_rows = activation_map(arch, f)
     acc, gelu_lanes = accumulator_bits(arch), port_bits // GELU_ENTRY_BITS
     word_bits = stream_bits(f, port_bits)
     norm_banks = np.maximum(f.vl, word_bits // NORM_PARAM_BITS)
     vectors, residual_vectors = ceil_div(n, f.vl), ceil_div(d, f.vl)
+    for_scores, for_residual = score_banks(f), residual_banks(f)
+    weight_word = np.minimum(f.tk, WEIGHT_WORD)
 
     def times_heads(rows: Count) -> Count:  # the rows of all heads held at once
         return f.head_buffers * np.maximum(rows, LEAST_ROWS // f.head_buffers)
 
     return (
-        _array("act", arch.activation_bits, f.tt * f.tk, act_rows),
+        _activations(arch, f, act_rows),
         _array("key", KEY_BITS, f.tk, heads * n * ceil_div(arch.head_dim, f.tk)),
-        Array("prob", KEY_BITS, f.tk, times_heads(n * ceil_div(n, f.tk))),
-        Array("score", score_bits(arch), f.tt * f.vl, times_heads(vectors * token_groups)),
+        Array(
+            "prob",
+            KEY_BITS,
+            f.load_pairs * f.tk,
+            times_heads(ceil_div(n, f.load_pairs) * ceil_div(n, f.tk)),
+        ),
+        Array("score", score_bits(arch), for_scores, times_heads(n * ceil_div(n, for_scores))),
         _array("score_delay", score_bits(arch), f.vl, vectors),
-        _array("residual", RESIDUAL_BITS, f.tt * f.vl, token_groups * residual_vectors),
+        _array("residual", RESIDUAL_BITS, for_residual, n * ceil_div(d, for_residual)),
         _array("residual_delay", RESIDUAL_BITS, f.vl, residual_vectors),
-        Array("weight", 4, f.tm * f.tk, 2 * np.maximum(ceil_div(inner, f.tk), LEAST_ROWS // 2)),
+        Array(
+            "weight",
+            NIBBLE_BITS * weight_word,
+            f.tm * (f.tk // weight_word),
+            2 * np.maximum(ceil_div(inner, f.tk), LEAST_ROWS // 2),
+        ),
         # One bank for each parameter in a word of the stream. Four row tiles: one
         # arriving, one multiplied, one drained, and a power of two for the address.
         Array(
@@ -185,6 +237,18 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
         Array("stream", word_bits, 1, STREAM_DEPTH),
         Array("pixels", port_bits, 1, STREAM_DEPTH),
         Array("answers", LOGIT_BITS, 1, ANSWER_DEPTH),
+    )
+
+
+def _activations(arch: Architecture, f: Folding, rows: Count) -> Array:
+    """Activation memory, where one query a cycle is drained with a block RAM's words of several
+    tokens: such a drain writes one channel of all tokens, or one token, of each word."""
+    narrow = _array("act", arch.activation_bits, f.tt * f.tk, rows)
+    alone = np.asarray(f.drain_pairs) == 1
+    return replace(
+        narrow,
+        wide_bits=np.where(alone, ACT_WORD * BYTE_BITS, arch.activation_bits),
+        wide_banks=np.where(alone, ceil_div(f.tt, ACT_WORD), f.tt) * f.tk,
     )
 
 

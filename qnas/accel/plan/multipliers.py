@@ -5,14 +5,13 @@ from __future__ import annotations
 from qnas._util.units import ceil_div
 from qnas.accel.device import Device
 from qnas.accel.plan.folding import Folding
-from qnas.accel.plan.memory import score_bits
+from qnas.accel.plan.memory import NIBBLE_BITS, score_bits
 from qnas.accel.plan.plan import Multiplier, Packing
 from qnas.architecture import Architecture
 from qnas.numerics import MULT_BITS, W4_MIN, act_max
 
 PORT_BITS = (27, 18)  # multiplier widths of the DSP48E2
 CASCADE = 4  # products summed before the fields are split, if a field can hold the sum
-NIBBLE_BITS = 4
 SUM_BITS = 27  # LayerNorm: D * x - sum(x), D <= 1023 of 16-bit values
 SQUARES_BITS = 41  # LayerNorm: sum of squares
 
@@ -69,12 +68,14 @@ def plan_multipliers(
     packed = packing(device, bits)
     packs = int(packed.rows == 2)
     # With two tokens in a DSP, an odd number of tokens leaves the second field of the last unused.
-    blocks = dsp_slots // 2 * ceil_div(f.tt, packed.tokens)
+    dsp_tokens = f.tt - f.lut_tokens
+    blocks = dsp_slots // 2 * ceil_div(dsp_tokens, packed.tokens)
+    in_luts = (f.lut_slots * f.tt + dsp_slots * f.lut_tokens) * f.tk
     widths = packed_widths(packed, bits)
     return (
         Multiplier("engine_packed", *widths, packs * blocks * f.tk, "dsp"),
-        Multiplier("engine", NIBBLE_BITS, bits, (1 - packs) * dsp_slots * f.tt * f.tk, "dsp"),
-        Multiplier("engine_lut", NIBBLE_BITS, bits, f.lut_slots * f.tt * f.tk, "lut"),
+        Multiplier("engine", NIBBLE_BITS, bits, (1 - packs) * dsp_slots * dsp_tokens * f.tk, "dsp"),
+        Multiplier("engine_lut", NIBBLE_BITS, bits, in_luts, "lut"),
         Multiplier("requantize", 27, MULT_BITS, f.tt * f.drain_pairs, "dsp"),
         Multiplier("norm_square", 16, 16, f.vl, "dsp"),
         Multiplier("norm_centre", 11, 16, f.vl, "dsp"),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from qnas._util.serialization import Value, decode, digest
 from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.memory import ACT_WORD, BYTE_BITS
 from qnas.architecture import Architecture
 
 StageKind = Literal["load_patches", "load_residual", "gemm", "layer_norm", "softmax"]
@@ -50,6 +51,9 @@ class Stage(Value):
     Shapes: a GEMM multiplies `rows` x `inner` by `tokens` x `inner`; a LayerNorm or load has
     `tokens` x `channels` (in `rows`); a softmax has `tokens` queries x `inner` keys.
 
+    Each of the `row_tiles` of a product with weights has `w8_rows` 8-bit rows, the first `w8_more`
+    of them one more; `param_steps` words of row parameters precede its nibbles.
+
     `src_base` and `dst_base` are rows of the activation memory (of key memory for keys) that
     include the offset of the head. `*_stride` are bank rows for each token group. `stream_words`
     counts words of the weight stream. `half` is the index of the attention buffer that the stage
@@ -77,6 +81,9 @@ class Stage(Value):
     drain_steps: int
     tile_steps: int
     load_steps: int
+    param_steps: int
+    w8_rows: int
+    w8_more: int
     stream_words: int
     src_base: int
     src_stride: int
@@ -172,6 +179,12 @@ class HardwarePlan(Value):
     activation_bits: int
     accumulator_bits: int
     score_bits: int
+
+    @property
+    def act_word(self) -> int:
+        """Tokens in a word of activation memory."""
+        bits = next(buffer.bits for buffer in self.buffers if buffer.name == "act")
+        return ACT_WORD if bits == ACT_WORD * BYTE_BITS else 1
 
     @property
     def weight_ports(self) -> tuple[Port, ...]:

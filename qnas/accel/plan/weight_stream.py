@@ -6,14 +6,15 @@ among them.
 
 - load_residual: the channels of a token, as many 16-bit values a word as its width and `vl` allow.
 - gemm over weights: the GELU table if the epilogue needs it (256 entries of 8 bits, entry
-  value + 128, as many a word as fill one port), then for each row tile its row parameters (64 bits:
-  bias 26, mult 18, shift 6, kind 2, row 12), then its nibbles, beat by beat (nibble slot * TK + k
-  of a beat).
+  value + 128, as many a word as fill one port), then for each row tile the parameters of its rows
+  (64 bits: bias 26, mult 18, shift 6, kind 2, row 12), then its nibbles, beat by beat (nibble
+  slot * TK + k of a beat).
 - layer_norm: one word (shift at bit 0, epsilon at 8), then 64 bits a channel (gain 18, bias 36).
 - softmax: one word (mult at bit 0, shift at 18, out_mult at 24, out_shift at 42).
 
-Rows: the 8-bit ones first, each as high and low nibble in neighbouring slots, then the 4-bit ones,
-both in ascending order of their index, then padding.
+Row tiles have equally many 8-bit rows, the first ones perhaps one more. In a row tile these come
+first, each as high and low nibble in neighbouring slots; then 4-bit rows, as many as fit; then
+padding. Both kinds are in ascending order of their index over all row tiles.
 """
 
 from __future__ import annotations
@@ -41,11 +42,10 @@ Bytes = NDArray[np.uint8]
 
 
 class RowKind(IntEnum):
-    """Content of a row slot."""
+    """Kind of a row of a row tile."""
 
     FOUR_BIT = 0
-    HIGH_NIBBLE = 1
-    LOW_NIBBLE = 2
+    EIGHT_BIT = 1
     PADDING = 3
 
 
@@ -153,10 +153,10 @@ def _softmax(params: SoftmaxParams, word_bytes: int) -> Bytes:
 
 def _gemm(params: MatrixParams, table: Ints | None, plan: HardwarePlan, stage: Stage) -> Bytes:
     word_bytes, folding = plan.stream_bits // 8, plan.folding
-    kinds, rows, nibbles = row_slots(params, stage.row_tiles * folding.tm)
-    fields = _row_params(params, kinds, rows).reshape(stage.row_tiles, folding.tm)
+    kinds, rows = tile_rows(params.is_w8, stage, folding.tm)
+    nibbles = _nibbles(params, kinds, rows, folding.tm)
     tiles = [
-        _words(_little(fields, ROW_PARAM_BITS // 8), word_bytes),
+        _words(_little(_row_params(params, kinds, rows), ROW_PARAM_BITS // 8), word_bytes),
         _beats(nibbles, plan, stage).reshape(stage.row_tiles, -1),
     ]
     body = np.concatenate(tiles, axis=1).ravel()
@@ -166,28 +166,44 @@ def _gemm(params: MatrixParams, table: Ints | None, plan: HardwarePlan, stage: S
     return np.concatenate([_words(entries, word_bytes).ravel(), body])
 
 
-def row_slots(params: MatrixParams, slots: int) -> tuple[Ints, Ints, Ints]:
-    """Assign rows to row slots.
+def tile_rows(is_w8: NDArray[np.bool_], stage: Stage, tm: int) -> tuple[Ints, Ints]:
+    """Divide the rows of a matrix among row tiles.
+
+    Args:
+        is_w8: (rows) which rows have 8 bits.
+        stage: The product.
+        tm: Row slots of a tile.
 
     Returns:
-        (kind, row index, nibbles (slots, inner)) of every row slot, in slot order.
+        (kind, row index), each (row tiles, drain steps): the rows of each tile, in the order in
+        which they are drained.
     """
-    wide, narrow = np.flatnonzero(params.is_w8), np.flatnonzero(~params.is_w8)
-    used = 2 * len(wide) + len(narrow)
-    kinds = np.full(slots, RowKind.PADDING, dtype=np.int64)
-    rows = np.zeros(slots, dtype=np.int64)
-    nibbles = np.zeros((slots, params.weight.shape[1]), dtype=np.int64)
-    high, low = slice(0, 2 * len(wide), 2), slice(1, 2 * len(wide), 2)
-    kinds[high], kinds[low] = RowKind.HIGH_NIBBLE, RowKind.LOW_NIBBLE
-    rows[high] = rows[low] = wide
-    nibbles[high], nibbles[low] = split_nibbles(params.weight[wide])
-    rest = slice(2 * len(wide), used)
-    kinds[rest], rows[rest], nibbles[rest] = RowKind.FOUR_BIT, narrow, params.weight[narrow]
-    return kinds, rows, nibbles
+    kinds = np.full((stage.row_tiles, stage.drain_steps), RowKind.PADDING, dtype=np.int64)
+    rows = np.zeros_like(kinds)
+    step, tile = np.arange(stage.drain_steps), np.arange(stage.row_tiles)[:, None]
+    eight = stage.w8_rows + 1 * (tile < stage.w8_more)
+    kinds[step < eight] = RowKind.EIGHT_BIT
+    rows[step < eight] = np.flatnonzero(is_w8)
+    narrow = np.flatnonzero(~is_w8)
+    free = np.flatnonzero((step >= eight) & (step < tm - eight))[: len(narrow)]
+    kinds.flat[free], rows.flat[free] = RowKind.FOUR_BIT, narrow
+    return kinds, rows
+
+
+def _nibbles(params: MatrixParams, kinds: Ints, rows: Ints, tm: int) -> Ints:
+    """Nibbles (row tiles * tm, inner) of every row slot; zero where there is no row."""
+    nibbles = np.zeros((len(kinds), tm, params.weight.shape[1]), dtype=np.int64)
+    eight = (kinds == RowKind.EIGHT_BIT).sum(axis=1)
+    tile, step = np.nonzero(kinds == RowKind.EIGHT_BIT)
+    high, low = split_nibbles(params.weight[rows[tile, step]])
+    nibbles[tile, 2 * step], nibbles[tile, 2 * step + 1] = high, low
+    tile, step = np.nonzero(kinds == RowKind.FOUR_BIT)
+    nibbles[tile, eight[tile] + step] = params.weight[rows[tile, step]]
+    return nibbles.reshape(len(kinds) * tm, -1)
 
 
 def _row_params(params: MatrixParams, kinds: Ints, rows: Ints) -> Ints:
-    """Pack the 64-bit parameters of the row slots; padding has a scale of zero."""
+    """Pack the 64-bit parameters of rows; padding has a scale of zero."""
     real = kinds != RowKind.PADDING
     bias = np.where(real, params.bias[rows], 0) & ((1 << 26) - 1)
     mult = np.where(real, params.mult[rows], 0) & ((1 << 18) - 1)

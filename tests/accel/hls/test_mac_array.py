@@ -37,6 +37,8 @@ static int value(int low, int high, bool corners) {
 int main() {
     static qnas::nibble_t weight[plan::TM][plan::TK];
     static qnas::act_t act[plan::TT][plan::TK];
+    static qnas::weight_word_t words[plan::TM][qnas::WEIGHT_WORDS];
+    static qnas::stored_act_t stored[plan::ACT_BANKS][plan::ACT_WORD];
     static qnas::Accumulators acc;
     int expected[plan::TM][plan::TT];
     for (int run = 0; run < VECTORS; ++run) {
@@ -53,7 +55,14 @@ int main() {
                 for (int k = 0; k < plan::TK; ++k) sum += int(weight[m][k]) * int(act[j][k]);
                 expected[m][j] = sum;
             }
-        qnas::multiply_accumulate(weight, act, first, acc);
+        for (int k = 0; k < plan::TK; ++k) {
+            const int at = 4 * (k % plan::WEIGHT_WORD);
+            for (int m = 0; m < plan::TM; ++m)
+                words[m][k / plan::WEIGHT_WORD].range(at + 3, at) = ap_uint<4>(weight[m][k]);
+            for (int j = 0; j < plan::TT; ++j)
+                stored[qnas::act_bank(j, k)][j % plan::ACT_WORD] = act[j][k];
+        }
+        qnas::multiply_accumulate(words, stored, first, acc);
         for (int m = 0; m < plan::TM; ++m)
             for (int j = 0; j < plan::TT; ++j)
                 if (int(acc[m][j]) != expected[m][j]) {
@@ -102,9 +111,20 @@ def _packing(dsp: tuple[int, int], bits: int) -> Packing:
 
 
 def _plan(
-    tm: int, tt: int, tk: int, lut_slots: int, *, packed: Packing, dsp: tuple[int, int], bits: int
+    tm: int,
+    tt: int,
+    tk: int,
+    lut_slots: int,
+    lut_tokens: int = 0,
+    act_word: int = 1,
+    *,
+    packed: Packing,
+    dsp: tuple[int, int],
+    bits: int,
 ) -> str:
     names = {"TM": tm, "TT": tt, "TK": tk, "LUT_SLOTS": lut_slots, "ACC_BITS": 24}
+    names |= {"LUT_TOKENS": lut_tokens, "WEIGHT_WORD": min(tk, 8), "ACT_WORD": act_word}
+    names |= {"ACT_BANKS": -(-tt // act_word) * tk}
     names |= dict(zip(("DSP_WIDE_BITS", "DSP_NARROW_BITS"), dsp, strict=True))
     names |= {"DSP_ROWS": packed.rows, "DSP_TOKENS": packed.tokens}
     names |= {"FIELD_BITS": packed.field_bits, "CASCADE": min(tk, packed.cascade)}
@@ -114,6 +134,7 @@ def _plan(
         *("ACT_ROWS", "KEY_ROWS", "PROB_ROWS", "SCORE_ROWS", "RESIDUAL_ROWS", "WEIGHT_ROWS"),
         *("ROW_PARAM_ROWS", "ROW_PARAM_BANKS", "NORM_PARAM_ROWS", "NORM_PARAM_BANKS"),
         *("SCORE_DELAY_ROWS", "RESIDUAL_DELAY_ROWS", "LOGIT_ROWS", "HEAD_BUFFERS"),
+        *("SCORE_PAIRS", "LOAD_PAIRS", "SCORE_BANKS", "RESIDUAL_BANKS"),
     )
     names |= {**dict.fromkeys(others, 1), "PORT_BITS": 64, "STREAM_BITS": 64}
     names["SCORE_BITS"] = 20
@@ -163,6 +184,8 @@ def test_what_a_dsp_packs(
     [
         ((4, 2, 4, 0), DSP48E2, 6, ()),
         ((6, 3, 16, 2), DSP48E2, 6, ()),
+        ((6, 5, 16, 2, 1, 4), DSP48E2, 6, ()),
+        ((4, 3, 8, 0, 3), DSP48E2, 6, ()),
         ((2, 1, 1, 0), DSP48E2, 6, ()),
         ((4, 4, 2, 2), DSP48E2, 6, ()),
         ((4, 2, 8, 0), SMALL, 6, ()),
@@ -171,6 +194,7 @@ def test_what_a_dsp_packs(
         ((6, 3, 16, 2), DSP48E2, 8, ()),
         ((4, 2, 4, 0), DSP48E1, 8, ()),
         ((4, 2, 2, 4), DSP48E2, 8, ()),
+        ((4, 6, 8, 0, 3, 4), DSP48E2, 8, PLAIN),
         ((6, 3, 16, 2), DSP48E2, 8, PLAIN),
         ((6, 3, 16, 2), DSP48E2, 6, INTRINSICS),
         ((6, 3, 16, 2), DSP48E2, 8, INTRINSICS),
@@ -179,7 +203,7 @@ def test_what_a_dsp_packs(
 )
 def test_every_sum_is_exact(
     tmp_path: Path,
-    lanes: tuple[int, int, int, int],
+    lanes: tuple[int, ...],
     dsp: tuple[int, int],
     bits: int,
     flags: tuple[str, ...],

@@ -58,7 +58,7 @@ def test_random_designs(tmp_path: Path, seed: int) -> None:
 def _four_pairs() -> Design:
     """4 queries into 5 token banks: every alignment, and a tile beyond the last of 10 rows."""
     arch = replace(small().network.architecture, head_dim=6)
-    return design(arch, Folding(tm=16, tt=5, tk=8, vl=4, drain_pairs=4))
+    return design(arch, Folding(tm=16, tt=5, tk=8, vl=4, drain_pairs=4, score_pairs=4))
 
 
 def test_several_pairs_a_cycle_across_token_groups(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_lowered_plans_pass(arch: Architecture, folding: Folding) -> None:
         (("multipliers", 0, "count"), 31, "plan.multipliers[engine_packed].count"),
         (("ports", 0, "words"), 1, "plan.ports[weights].words"),
         (("folding", "lut_slots"), 2, "plan.multipliers[engine_packed].count"),
-        (("folding", "weight_ports"), 2, "plan.stages[stem].load_steps"),
+        (("folding", "weight_ports"), 2, "plan.stages[block0.norm1].stream_words"),
         (("folding", "weight_ports"), 8, "weight_ports"),
         (("ports", 0, "name"), "weights_0", "plan.ports[weights].name"),
     ],

@@ -75,8 +75,12 @@ def test_the_engine_does_all_of_its_work_in_the_planned_trips(
         trips = {loop.name: loop.trips for loop in stage.loops}
         assert {name: trips[name] for name in walk.trips} == walk.trips
         assert walk.beats == stage.row_tiles * stage.token_tiles * stage.beats
-        slots = 1 if stage.left == "weights" else 2 * folding.drain_pairs
-        assert walk.drained * slots == stage.row_tiles * stage.token_tiles * folding.tm
+        if stage.left != "weights":
+            pairs = folding.drain_pairs if stage.left == "probs" else folding.score_pairs
+            tiles = stage.row_tiles * stage.token_tiles
+            assert walk.drained * 2 * pairs == tiles * folding.tm
+        else:
+            assert walk.drained >= stage.rows * stage.token_tiles
         assert walk.loads == stage.row_tiles * stage.load_steps
         assert walk.beats * folding.atoms_per_cycle >= stage.slots * stage.tokens * stage.inner
 

@@ -25,46 +25,50 @@ SMALL = Folding(tm=4, tt=2, tk=4, vl=2)
 def test_tiny_plan_by_hand() -> None:
     plan = lower(tiny(), zcu102(), SMALL)
     assert [s.name for s in plan.stages] == [
-        *("patches", "position", "stem", "block0.norm1", "block0.q", "block0.k", "block0.v"),
-        *("block0.head0.scores", "block0.head0.softmax", "block0.head0.attend", "block0.proj"),
+        *("patches", "position", "stem", "block0.norm1", "block0.q", "block0.k"),
+        *("block0.head0.scores", "block0.head0.softmax", "block0.v", "block0.head0.attend"),
+        "block0.proj",
         *("block0.norm2", "block0.fc1", "block0.fc2", "norm", "head"),
     ]
     loops = {s.name: {x.name: (x.trips, x.entries) for x in s.loops} for s in plan.stages}
     # 4 patches of 4 pixels, 4 pixels a word; 5 tokens of 8 channels, 2 a word.
     assert loops["patches"] == {"load": (4, 1)}
     assert loops["position"] == {"load": (20, 1)}
-    # 8 rows, all 8-bit: 16 slots, 4 row tiles. 4 tokens: 2 tiles. 4 inputs: 1 beat, so that
-    # draining 4 slots takes longer: 2 * 4 steps. Of the last tile 3 steps pass beside those, 1 is
-    # left. Loading: 4 parameters in 2 words, 1 beat of 16 nibbles in 1 word, and a step
+    # 8 rows, all 8-bit: 16 slots, 4 row tiles of 2 rows. 4 tokens: 2 tiles. 4 inputs: 1 beat, so
+    # that draining 2 rows takes longer: 2 * 2 steps. Of the last tile 1 step passes beside those, 1
+    # is left. Loading: 2 parameters in 1 word, 1 beat of 16 nibbles in 1 word, and a step
     # until it is known that all have come.
-    assert loops["stem"] == {"prefetch": (3 + 1, 1), "tiles": (4 * 8, 0), "flush": (1, 0)}
+    assert loops["stem"] == {"prefetch": (2 + 1, 1), "tiles": (4 * 4, 0), "flush": (1, 0)}
     # 8 channels: 4 vectors of 2 for each of 5 tokens, and once more for the pass behind; two
     # parameters a word after the first word.
     norm = {"parameters": (5, 1), "normalise": (24, 1)}
     assert loops["block0.norm1"] == norm
-    assert all(loop.hidden == 0 for stage in plan.stages for loop in stage.loops)
-    # 4 rows, 2 of them 8-bit: 6 slots, 2 row tiles; 3 token tiles of max(2 beats, 4 slots).
-    assert loops["block0.q"] == {"prefetch": (2 + 2 + 1, 1), "tiles": (2 * 12, 0), "flush": (2, 0)}
+    hidden = {loop.name: loop.hidden for s in plan.stages for loop in s.loops if loop.hidden}
+    assert hidden == {"softmax": 18}  # beside `v`, which takes 25
+    # 4 rows, 2 of them 8-bit: 6 slots, 2 row tiles, with an 8-bit row each and both 4-bit rows in
+    # the first; 3 token tiles of max(2 beats, 3 rows). 3 parameters in 2 words, 2 beats.
+    assert loops["block0.q"] == {"prefetch": (2 + 2 + 1, 1), "tiles": (2 * 9, 0), "flush": (2, 0)}
     # 5 keys of two nibbles: 10 slots, 3 row tiles. A tile has 2 keys of 1 beat, drained in 2 steps.
     scores = {"prefetch": (3, 1), "tiles": (3 * 6, 0), "flush": (1, 0)}
     assert loops["block0.head0.scores"] == scores
-    softmax = {"parameters": (1, 1), "softmax": (18, 1)}
+    softmax = {"parameters": (1, 1), "softmax": (18, 0)}
     assert loops["block0.head0.softmax"] == softmax
     # 5 queries; 4 columns: 2 token tiles of max(2 beats, 2 pairs); 2 queries of 2 beats, which come
     # in a step more than the 4 of the products.
     attend = {"prefetch": (5, 1), "tiles": (2 * 5 + 4, 0), "flush": (2, 0)}
     assert loops["block0.head0.attend"] == attend
-    # 12 rows, 6 of them 8-bit: 18 slots, 5 row tiles; 256 table entries, 16 a word.
-    fc1 = {"table": (16, 1), "prefetch": (5, 1), "tiles": (5 * 12, 0), "flush": (2, 0)}
+    # 12 rows, 6 of them 8-bit: 18 slots, 5 row tiles: the first with two 8-bit rows, the others
+    # with one and two 4-bit rows; 256 table entries, 16 a word.
+    fc1 = {"table": (16, 1), "prefetch": (5, 1), "tiles": (5 * 9, 0), "flush": (2, 0)}
     assert loops["block0.fc1"] == fc1
-    # 3 rows, all 8-bit: 6 slots, 2 row tiles, one token.
-    head = {"prefetch": (5, 1), "tiles": (5 + 4, 0), "flush": (2, 0), "store": (3, 1)}
+    # 3 rows, all 8-bit: 6 slots, 2 row tiles of 2 rows and 1, one token.
+    head = {"prefetch": (4, 1), "tiles": (4 + 2, 0), "flush": (2, 0), "store": (3, 1)}
     assert loops["head"] == head
     words = {s.name: s.stream_words for s in plan.stages if s.stream_words}
     assert words == {
-        **{"position": 20, "stem": 4 * 3, "block0.norm1": 5, "block0.norm2": 5, "norm": 5},
+        **{"position": 20, "stem": 4 * 2, "block0.norm1": 5, "block0.norm2": 5, "norm": 5},
         **{"block0.q": 8, "block0.k": 8, "block0.v": 8, "block0.head0.softmax": 1},
-        **{"block0.proj": 3 * 3, "block0.fc1": 16 + 5 * 4, "block0.fc2": 3 * 5, "head": 2 * 4},
+        **{"block0.proj": 3 * 3, "block0.fc1": 16 + 5 * 4, "block0.fc2": 3 * 5, "head": 2 * 3},
     }
     assert [(p.name, p.words) for p in plan.ports] == [
         ("weights", sum(words.values())),
@@ -81,9 +85,9 @@ def test_tiny_memories_by_hand() -> None:
     assert shapes["act"] == (6, 8, 6 + 9)
     assert shapes["key"] == (8, 4, 5)  # a row a token
     assert shapes["prob"] == (8, 4, 5 * 2)
-    assert shapes["score"] == (15, 4, 3 * 3)  # 119 * 31 * 4 < 2**14
-    assert shapes["residual"] == (16, 4, 3 * 4)
-    assert shapes["weight"] == (4, 16, 2 * 3)  # two halves of 12 inputs
+    assert shapes["score"] == (15, 2, 5 * 3)  # 119 * 31 * 4 < 2**14
+    assert shapes["residual"] == (16, 2, 5 * 4)
+    assert shapes["weight"] == (16, 4, 2 * 3)  # words of 4 nibbles; two halves of 12 inputs
     assert shapes["row_param"] == (64, 2, 4 * 2)
     assert shapes["accumulator"] == (13, 8, 1)  # 8 * 31 * 12 < 2**12
     assert shapes["score_delay"] == (15, 2, 4)  # three vectors; no memory is shallower
@@ -128,6 +132,57 @@ def test_live_tensors_never_share_a_row(arch: Architecture, folding: Folding) ->
         if stage.dst_stride and stage.dst != "key":
             for head, _, row in {(h, 0, r) for h, _, _, r in _cells_by_head(stage, plan)}:
                 owner[row] = (stage.dst, _head_of(stage.dst, head))
+
+
+def test_activations_in_block_ram_have_words_of_four_tokens() -> None:
+    """Each byte has an enable, but a word one row: not where queries leave together."""
+    wide = dataclasses.replace(SMALL, tk=8, tt=5, tm=8)
+    shapes = {}
+    for pairs in (1, 2):
+        folding = dataclasses.replace(wide, drain_pairs=pairs, score_pairs=pairs)
+        for storage in ("lutram", "bram"):
+            plan = lower(tiny(), zcu102(), folding, placement={"act": storage})
+            act = next(b for b in plan.buffers if b.name == "act")
+            shapes[pairs, storage] = (act.bits, act.banks, plan.act_word)
+    narrow = (6, 5 * 8, 1)
+    assert shapes == {
+        (1, "lutram"): narrow,
+        (1, "bram"): (32, 2 * 8, 4),
+        (2, "lutram"): narrow,
+        (2, "bram"): narrow,
+    }
+
+
+@settings(deadline=None, max_examples=60)
+@given(architectures(), foldings())
+def test_residuals_and_scores_are_written_and_read_a_bank_each(
+    arch: Architecture, folding: Folding
+) -> None:
+    """A channel of TT tokens, SCORE_PAIRS keys of TT queries, and VL neighbours of one token; what
+    is read at once lies in one row."""
+    f = folding
+    for name, weight, together, width in (
+        ("residual", 1, 1, arch.embed_dim),
+        ("score", f.score_pairs, f.score_pairs, arch.num_tokens),
+    ):
+        (buffer,) = (b for b in lower(arch, zcu102(), f).buffers if b.name == name)
+        banks, stride = buffer.banks, ceil_div(width, buffer.banks)
+        for first in (0, 1, 5):
+            for channel in (0, together, 3 * together):
+                tokens = range(first, first + f.tt)
+                written = {
+                    (weight * t + channel + p) % banks for t in tokens for p in range(together)
+                }
+                assert len(written) == f.tt * together
+            for vector in range(0, width, f.vl):
+                read = [
+                    ((weight * first + c) % banks, c // banks) for c in range(vector, vector + f.vl)
+                ]
+                assert (
+                    len({bank for bank, _ in read}) == f.vl and len({row for _, row in read}) == 1
+                )
+        halves = f.head_buffers if name == "score" else 1
+        assert buffer.depth >= halves * arch.num_tokens * stride
 
 
 @settings(deadline=None, max_examples=60)

@@ -32,23 +32,34 @@ def _names(arch: Architecture, head_buffers: int) -> list[list[str]]:
 @settings(deadline=None, max_examples=30)
 @given(architectures())
 def test_one_head_after_the_other_is_the_order_of_the_network(arch: Architecture) -> None:
-    assert schedule(arch, 1) == tuple((op,) for op in network_operations(arch))
+    """But for the values of a block, which are made beside the softmax of its first head."""
+    steps = schedule(arch, 1)
+    rest = [op for op in network_operations(arch) if op.dst is not Tensor.VALUE]
+    assert [step[0] for step in steps] == rest
+    beside = [(step[0].name.rpartition(".")[2], [op.dst for op in step[1:]]) for step in steps]
+    pairs = [found for found in beside if found[1]]
+    assert pairs == [("softmax", [Tensor.VALUE])] * arch.depth
 
 
 @pytest.mark.parametrize(
-    ("heads", "attention"),
+    ("buffers", "heads", "attention"),
     [
-        (1, "s0 / m0 / a0"),
-        (2, "s0 / m0 s1 / m1 a0 / a1"),
-        (4, "s0 / m0 s1 / m1 a0 s2 / m2 a1 s3 / m3 a2 / a3"),
+        (1, 1, "s0 / m0 v / a0"),
+        (1, 2, "s0 / m0 v / a0 / s1 / m1 / a1"),
+        (2, 1, "s0 / m0 v / a0"),
+        (2, 2, "s0 / m0 v s1 / m1 a0 / a1"),
+        (2, 4, "s0 / m0 v s1 / m1 a0 s2 / m2 a1 s3 / m3 a2 / a3"),
     ],
 )
-def test_softmax_of_a_head_beside_products_of_its_neighbours(heads: int, attention: str) -> None:
+def test_softmax_of_a_head_beside_products(buffers: int, heads: int, attention: str) -> None:
     kinds = {"s": "scores", "m": "softmax", "a": "attend"}
-    steps = [[f"head{x[1]}.{kinds[x[0]]}" for x in y.split()] for y in attention.split(" / ")]
-    start = [["patches"], ["position"], ["stem"], ["norm1"], ["q"], ["k"], ["v"]]
+    steps = [
+        [x if x == "v" else f"head{x[1]}.{kinds[x[0]]}" for x in y.split()]
+        for y in attention.split(" / ")
+    ]
+    start = [["patches"], ["position"], ["stem"], ["norm1"], ["q"], ["k"]]
     end = [["proj"], ["norm2"], ["fc1"], ["fc2"], ["norm"], ["head"]]
-    assert _names(_of_heads(heads), 2) == [*start, *steps, *end]
+    assert _names(_of_heads(heads), buffers) == [*start, *steps, *end]
 
 
 @settings(deadline=None, max_examples=40)

@@ -62,10 +62,10 @@ def test_rows_come_back_from_nibbles_and_parameters(design: Design) -> None:
     stage, words = segment(design, "block0.fc2")
     params, f = design.network.weights[stage.name], design.plan.folding
     bits = design.plan.stream_bits
-    param_words = -(-f.tm * 64 // bits)
+    param_words = -(-stage.drain_steps * 64 // bits)
     beat_words = -(-f.tm * f.tk * 4 // bits)
     rebuilt = np.zeros((stage.rows, stage.beats * f.tk), dtype=np.int64)
-    order = []
+    order: tuple[list[int], list[int]] = ([], [])  # of 8-bit rows, of 4-bit ones
     for tile in range(stage.row_tiles):
         tile_words = words[tile * stage.load_steps : (tile + 1) * stage.load_steps]
         fields = _join(tile_words[:param_words], bits)
@@ -73,28 +73,28 @@ def test_rows_come_back_from_nibbles_and_parameters(design: Design) -> None:
             _join(tile_words[at : at + beat_words], bits)
             for at in range(param_words, len(tile_words), beat_words)
         ]
-        for slot in range(f.tm):
-            field = fields >> (64 * slot) & ((1 << 64) - 1)
+        slots = [
+            np.array(
+                [signed(b >> (4 * (s * f.tk + k)) & 15, 4) for b in beats for k in range(f.tk)]
+            )
+            for s in range(f.tm)
+        ]
+        for step in range(stage.drain_steps):
+            field = fields >> (64 * step) & ((1 << 64) - 1)
             kind, row = field >> 50 & 3, field >> 52
-            nibbles = [
-                signed(beat >> (4 * (slot * f.tk + k)) & 15, 4)
-                for beat in beats
-                for k in range(f.tk)
-            ]
             if kind == 3:
-                assert not any(nibbles)
                 continue
-            rebuilt[row] += np.array(nibbles) * (16 if kind == 1 else 1)
-            order += [] if kind == 1 else [row]
-            assert params.is_w8[row] == (kind != 0)
+            rebuilt[row] = slots.pop(0) * 16 + slots.pop(0) if kind == 1 else slots.pop(0)
+            order[kind == 0].append(row)
+            assert params.is_w8[row] == (kind == 1)
             assert signed(field & ((1 << 26) - 1), 26) == params.bias[row]
             assert signed(field >> 26 & ((1 << 18) - 1), 18) == params.mult[row]
             assert field >> 44 & 63 == params.shift[row]
+        assert not np.any(slots)  # what is left is padding
     assert (rebuilt[:, : stage.inner] == params.weight).all()
     assert not rebuilt[:, stage.inner :].any()
-    wide = int(params.is_w8.sum())
-    assert order[:wide] == sorted(order[:wide]) and order[wide:] == sorted(order[wide:])
-    assert params.is_w8[order[:wide]].all() and len(order) == stage.rows
+    assert all(list(rows) == sorted(rows) for rows in order)
+    assert len(order[0]) == params.is_w8.sum() and sum(map(len, order)) == stage.rows
 
 
 def _join(words: list[int], bits: int) -> int:

@@ -121,7 +121,8 @@ def _memory_checks(out: Writer, plan: HardwarePlan) -> None:
     for buffer in plan.buffers:
         kind = TYPES.get(buffer.name)
         if kind:
-            shape = f"{buffer.banks}, {buffer.depth}, {buffer.bits}"
+            word = plan.act_word if buffer.name == "act" else 1  # elements that are reshaped
+            shape = f"{buffer.banks * word}, {buffer.depth}, {buffer.bits // word}"
             out.line(f'static_assert(tb::has_shape<qnas::{kind}>({shape}), "{buffer.name}");')
     out.line()
 

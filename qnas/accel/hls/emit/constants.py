@@ -15,18 +15,19 @@ from qnas.accel.plan.loops import (
     residual_lanes,
     row_param_words,
 )
+from qnas.accel.plan.memory import NIBBLE_BITS
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints, act_max
 
 GENERATED = "// Generated from plan.json; do not edit."
 # Memories of the kernel in the plan's order: their C++ type, and the dimensions that are banks.
 MEMORIES = {
-    "act": ("ActMemory", (2, 3)),
+    "act": ("ActMemory", (2,)),
     "key": ("KeyMemory", (2,)),
-    "prob": ("ProbMemory", (2,)),
-    "score": ("ScoreMemory", (2, 3)),
+    "prob": ("ProbMemory", (2, 3)),
+    "score": ("ScoreMemory", (2,)),
     "score_delay": ("ScoreDelayMemory", (2,)),
-    "residual": ("ResidualMemory", (2, 3)),
+    "residual": ("ResidualMemory", (2,)),
     "residual_delay": ("ResidualDelayMemory", (2,)),
     "weight": ("WeightMemory", (2, 3)),
     "row_param": ("RowParamMemory", (2,)),
@@ -60,7 +61,7 @@ def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, dict[str, int]]
     return [
         ("Folding: row slots x tokens x inputs a cycle, lanes of the vector unit.", _folding(plan)),
         ("Shapes, of the largest network where there are several.", _shapes(plans)),
-        ("Memories: rows, and what a token group or a query takes of them.", _memories(plans)),
+        ("Memories: rows, what a token or a query takes of them, banks, words.", _memories(plans)),
         ("DSPs: ports; row slots x tokens in one, bits a field, products summed.", _dsp(plan)),
         ("Formats.", _formats(plan)),
         ("Ports and streams, in words.", _ports(plan)),
@@ -74,7 +75,10 @@ def _folding(plan: HardwarePlan) -> dict[str, int]:
     return {
         **lanes,
         "LUT_SLOTS": f.lut_slots,
+        "LUT_TOKENS": f.lut_tokens,
         "DRAIN_PAIRS": f.drain_pairs,
+        "SCORE_PAIRS": f.score_pairs,
+        "LOAD_PAIRS": f.load_pairs,
         "HEAD_BUFFERS": f.head_buffers,
     }
 
@@ -131,13 +135,23 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     plan = plans[0]
     f, port_bits = plan.folding, plan.ports[0].bits
     buffers = {b.name: b for b in plan.buffers}
+    dims = [one.architecture.embed_dim for one in plans]
+    banks = {
+        "ACT_BANKS": buffers["act"].banks,
+        "ACT_WORD": plan.act_word,
+        "SCORE_BANKS": buffers["score"].banks,
+        "RESIDUAL_BANKS": buffers["residual"].banks,
+        "WEIGHT_WORD": buffers["weight"].bits // NIBBLE_BITS,
+    }
     return {
         **{f"{name.upper()}_ROWS": buffers[name].depth for name in MEMORIES},
         "MAX_BEATS": buffers["weight"].depth // 2,
         "KEY_STRIDE": ceil_div(plan.architecture.head_dim, f.tk),
         "PROB_STRIDE": ceil_div(plan.architecture.num_tokens, f.tk),
-        "SCORE_STRIDE": ceil_div(plan.architecture.num_tokens, f.vl),
-        "RESIDUAL_STRIDE": max(map(_residual_vectors, plans)),
+        "SCORE_STRIDE": ceil_div(plan.architecture.num_tokens, banks["SCORE_BANKS"]),
+        "SCORE_VECTORS": ceil_div(plan.architecture.num_tokens, f.vl),
+        "RESIDUAL_STRIDE": max(ceil_div(a, banks["RESIDUAL_BANKS"]) for a in dims),
+        **banks,
         "ROW_PARAM_WORDS": int(row_param_words(f, port_bits)),
         "ROW_PARAM_BANKS": buffers["row_param"].banks,
         "NORM_PARAM_BANKS": buffers["norm_param"].banks,

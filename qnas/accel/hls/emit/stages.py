@@ -13,6 +13,7 @@ from qnas.accel.plan.plan import HardwarePlan, Stage
 FIELDS = (
     *("rows", "slots", "tokens", "inner", "head", "half", "token_offset"),
     *("row_tiles", "token_tiles", "beats", "drain_steps", "tile_steps"),
+    *("param_steps", "w8_rows", "w8_more"),
 )
 LONG_FIELDS = (
     *("src_base", "src_stride", "left_base", "left_stride"),

@@ -148,7 +148,7 @@ def _run(out: Writer, plans: Sequence[HardwarePlan]) -> None:
     with _process(out, "run", arguments):
         for buffer in plans[0].buffers:
             if buffer.name in MEMORIES:
-                _memory(out, buffer)
+                _memory(out, buffer, plans[0])
         out.line("const Network of = NETWORKS[network];\n")
         with _images(out):
             out.margin("steps:")
@@ -160,11 +160,14 @@ def _run(out: Writer, plans: Sequence[HardwarePlan]) -> None:
                 _dispatch(out)
 
 
-def _memory(out: Writer, buffer: Buffer) -> None:
+def _memory(out: Writer, buffer: Buffer, plan: HardwarePlan) -> None:
     name, (kind, banks) = buffer.name, MEMORIES[buffer.name]
     out.line(f"static {kind} {name};  // {buffer.banks} x {buffer.depth} x {buffer.bits} bits")
     for dim in banks:
         out.pragma(f"ARRAY_PARTITION variable={name} complete dim={dim}")
+    if name == "act":
+        reshape = "RESHAPE" if plan.act_word > 1 else "PARTITION"
+        out.pragma(f"ARRAY_{reshape} variable=act complete dim=3")
     out.pragma(f"BIND_STORAGE variable={name} type=ram_s2p impl={buffer.storage}")
 
 

@@ -50,7 +50,7 @@ def _rows(
     cut = {
         int(pragma.get("dim") or 1)
         for pragma in function.pragmas
-        if pragma.kind == "ARRAY_PARTITION"
+        if pragma.kind in ("ARRAY_PARTITION", "ARRAY_RESHAPE")
         and variable.name in pragma.names
         and (pragma.get("dim") or "1").isdigit()
     }

@@ -13,7 +13,7 @@ struct Tile {
     int src_row, dst_row, score_row, residual_row;
 };
 
-enum RowKind { FOUR_BIT = 0, HIGH_NIBBLE = 1, LOW_NIBBLE = 2, PADDING = 3 };
+enum RowKind { FOUR_BIT = 0, EIGHT_BIT = 1, PADDING = 3 };
 
 struct RowParam {
     int kind, row;
@@ -22,20 +22,21 @@ struct RowParam {
     shift_t shift;
 };
 
-// Rows that leave the array in one cycle: of weights only the first may be one.
-typedef RowParam RowParams[plan::DRAIN_PAIRS];
-typedef sum_t RowSums[plan::DRAIN_PAIRS][plan::TT];
+// Rows that leave the array in one cycle: of weights the first alone, of `attend` DRAIN_PAIRS.
+typedef RowParam RowParams[plan::SCORE_PAIRS];
+typedef sum_t RowSums[plan::SCORE_PAIRS][plan::TT];
 typedef scaled_t ScaledRows[plan::DRAIN_PAIRS][plan::TT];
 
 inline bool emits(const RowParam& param) {
 #pragma HLS INLINE
-    return param.kind == FOUR_BIT || param.kind == LOW_NIBBLE;
+    return param.kind != PADDING;
 }
 
 inline Tile first_tile(const Stage& stage, short row_tile) {
 #pragma HLS INLINE
     const int score_row = half_base<plan::SCORE_ROWS>(stage.half);
-    const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, score_row, 0};
+    const int residual_row = stage.token_offset * plan::RESIDUAL_STRIDE;
+    const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, score_row, residual_row};
     return tile;
 }
 
@@ -50,8 +51,8 @@ inline void next_tile(const Stage& stage, Tile& tile) {
     tile.first_token += plan::TT;
     tile.src_row += stage.src_stride;
     tile.dst_row += stage.dst_stride;
-    tile.score_row += plan::SCORE_STRIDE;
-    tile.residual_row += plan::RESIDUAL_STRIDE;
+    tile.score_row += plan::TT * plan::SCORE_STRIDE;
+    tile.residual_row += plan::TT * plan::RESIDUAL_STRIDE;
 }
 
 // A row of a query, key or value matrix is channel `channel` of head `head`.
@@ -94,7 +95,7 @@ inline void emit_key(const Stage& stage, const Tile& tile, int row,
         values[k] = 0;
         if (k < plan::TT) values[k] = saturate<8, 48>(scaled[k], -119, 119);
     }
-    rotate(values, -first_bank & (plan::TK - 1), turned);
+    rotate<plan::TK>(values, -first_bank & (plan::TK - 1), turned);
     for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
         const int j = (k - first_bank) & (plan::TK - 1);
@@ -110,39 +111,60 @@ inline act_t gelu_of(scaled_t value, int lane, const GeluMemory& gelu) {
     return gelu[entry / plan::GELU_LANES][lane][entry % plan::GELU_LANES];
 }
 
-// A token offset (0 or 1) turns the banks: bank b receives token b - offset, of the next group
-// where that is negative.
+// One channel of TT tokens: element (token, channel) lies in bank (token + channel) % RESIDUAL_BANKS,
+// each token in bank rows of its own. What is added has a bit more than a residual: more saturates.
 inline void emit_residual(const Stage& stage, const Tile& tile, int row,
                           const scaled_t scaled[plan::TT], ResidualMemory& residual) {
 #pragma HLS INLINE
-    const int address = tile.residual_row + row / plan::VL, lane = row % plan::VL;
-    for (int bank = 0; bank < plan::TT; ++bank) {
+    constexpr int banks = plan::RESIDUAL_BANKS, most = 65535;
+    static_assert(plan::TT <= banks && plan::VL <= banks, "a bank for each value");
+    const int first_bank = tile.first_token + stage.token_offset + row;
+    const int address = tile.residual_row + row / banks;
+    increment_t values[banks], turned[banks];
+#pragma HLS ARRAY_PARTITION variable=values complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
+    for (int b = 0; b < banks; ++b) {
 #pragma HLS UNROLL
-        const bool wraps = bank < stage.token_offset;
-        const int j = bank - stage.token_offset + (wraps ? plan::TT : 0);
-        const int group = address + (wraps ? plan::RESIDUAL_STRIDE : 0);
-        if (tile.first_token + j < stage.tokens) {
-            const ap_int<49> sum = residual[group][bank][lane] + scaled[j];
-            residual[group][bank][lane] = saturate<16, 49>(sum, -32768, 32767);
+        values[b] = 0;
+        if (b < plan::TT) values[b] = saturate<17, 48>(scaled[b], -most - 1, most);
+    }
+    rotate<banks>(values, -first_bank & (banks - 1), turned);
+    for (int b = 0; b < banks; ++b) {
+#pragma HLS UNROLL
+        const int j = (b - first_bank) & (banks - 1);
+        const int at = address + j * plan::RESIDUAL_STRIDE;
+        if (j < plan::TT && tile.first_token + j < stage.tokens) {
+            const ap_int<18> sum = residual[at][b] + turned[b];
+            residual[at][b] = saturate<16, 18>(sum, -32768, 32767);
         }
     }
 }
 
-// Neighbouring keys lie in different lanes; DRAIN_PAIRS of them never straddle a bank row.
+// SCORE_PAIRS neighbouring keys of TT queries: element (query, key) lies in bank
+// (SCORE_PAIRS * query + key) % SCORE_BANKS, each query in bank rows of its own. The first key is a
+// multiple of SCORE_PAIRS, so that keys which leave together lie in one row.
 inline void emit_scores(const Stage& stage, const Tile& tile, const RowParams& param,
                         const RowSums& sum, ScoreMemory& score) {
 #pragma HLS INLINE
-    constexpr int pairs = plan::DRAIN_PAIRS;
+    constexpr int pairs = plan::SCORE_PAIRS, banks = plan::SCORE_BANKS;
+    static_assert(plan::TT * pairs <= banks && plan::VL <= banks, "a bank for each value");
     static_assert(plan::VL % pairs == 0, "rows that leave together lie in one row of banks");
-    const int row = tile.score_row + param[0].row / plan::VL, first = param[0].row % plan::VL;
-    for (int lane = 0; lane < plan::VL; ++lane) {
+    const int first_key = param[0].row, first_group = tile.first_token + first_key / pairs;
+    const int address = tile.score_row + first_key / banks;
+    score_t values[banks], turned[banks];
+#pragma HLS ARRAY_PARTITION variable=values complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
+    for (int b = 0; b < banks; ++b) {
 #pragma HLS UNROLL
-        if (lane / pairs != first / pairs || !emits(param[lane % pairs])) continue;
-        for (int j = 0; j < plan::TT; ++j) {
+        values[b] = 0;
+        if (b < plan::TT * pairs) values[b] = score_t(sum[b % pairs][b / pairs]);
+    }
+    rotate_groups<banks, pairs>(values, -first_group & (banks / pairs - 1), turned);
+    for (int b = 0; b < banks; ++b) {
 #pragma HLS UNROLL
-            if (tile.first_token + j < stage.tokens)
-                score[row][j][lane] = score_t(sum[lane % pairs][j]);
-        }
+        const int j = (b / pairs - first_group) & (banks / pairs - 1);
+        if (j < plan::TT && tile.first_token + j < stage.tokens && emits(param[b % pairs]))
+            score[address + j * plan::SCORE_STRIDE][b] = turned[b];
     }
 }
 
@@ -184,7 +206,7 @@ inline int pair_of(const Block& block, int bank) {
     return bank - block.first_bank + (bank < block.first_bank ? plan::TT : 0);
 }
 
-// Enables and values of all banks first, then one store a bank.
+// Enables and values of all banks first, then one store a bank, of words one a byte.
 inline void emit_activations(const Stage& stage, const Tile& tile, const RowParams& param,
                              const ScaledRows& scaled, const GeluMemory& gelu, ActMemory& act) {
 #pragma HLS INLINE
@@ -193,6 +215,7 @@ inline void emit_activations(const Stage& stage, const Tile& tile, const RowPara
     constexpr bool channels_wrap = plan::TK % plan::TT != 0 || plan::HEAD_DIM % plan::TT != 0;
     static_assert(pairs <= plan::TT, "rows that leave together need token banks of their own");
     static_assert(plan::TT <= plan::TK, "neighbouring channels need banks of their own");
+    static_assert(plan::ACT_WORD == 1 || pairs == 1, "a word has one row in a cycle");
     const Block block = block_of(stage, tile, param[0].row);
     act_t direct[plan::TT], turned[pairs][plan::TK];
     bool token_taken[plan::TT], channel_taken[plan::TK];
@@ -209,7 +232,7 @@ inline void emit_activations(const Stage& stage, const Tile& tile, const RowPara
             value[k] = 0;
             if (k < plan::TT) value[k] = saturated_act(scaled[p][k]);
         }
-        rotate(value, -block.first_channel & (plan::TK - 1), turned[p]);
+        rotate<plan::TK>(value, -block.first_channel & (plan::TK - 1), turned[p]);
     }
     for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
@@ -225,16 +248,18 @@ inline void emit_activations(const Stage& stage, const Tile& tile, const RowPara
         const bool inside = j < plan::TT && tile.first_token + j < stage.tokens;
         channel_taken[k] = block.transposed ? inside : j == 0;
     }
-    for (int k = 0; k < plan::TK; ++k) {
+    for (int bank = 0; bank < plan::ACT_BANKS; ++bank) {
 #pragma HLS UNROLL
-        if (!channel_taken[k]) continue;
+        const int k = bank % plan::TK;
         const int next_row = channels_wrap && k < block.first_channel ? 1 : 0;
-        for (int j = 0; j < plan::TT; ++j) {
+        for (int t = 0; t < plan::ACT_WORD; ++t) {
 #pragma HLS UNROLL
+            const int j = bank / plan::TK * plan::ACT_WORD + t;
+            if (j >= plan::TT) continue;
             const int p = pair_of(block, j);
             const int next_group = tokens_wrap && j < block.first_bank ? stage.dst_stride : 0;
-            if (token_taken[j])
-                act[block.row + next_group + next_row][j][k] =
+            if (token_taken[j] && channel_taken[k])
+                act[block.row + next_group + next_row][bank][t] =
                     block.transposed ? turned[p < pairs ? p : 0][k] : direct[j];
         }
     }

@@ -49,15 +49,8 @@ inline void engine(const Stage& stage, const Stage& beside, Softmax& softmax, Wo
 #pragma HLS INLINE off
 #pragma HLS EXPRESSION_BALANCE off
     Accumulators accumulator, drain;
-    sum_t held[plan::TT];  // 16 x the high nibbles' sums, until the low ones come
 #pragma HLS ARRAY_PARTITION variable=accumulator complete dim=0
 #pragma HLS ARRAY_PARTITION variable=drain complete dim=0
-#pragma HLS ARRAY_PARTITION variable=held complete dim=1
-
-    for (int j = 0; j < plan::TT; ++j) {
-#pragma HLS UNROLL
-        held[j] = 0;
-    }
     const bool alone = stage.kind == SOFTMAX;
     Schedule at = first_turn(stage);
 
@@ -102,8 +95,8 @@ steps:
             softmax_step(beside, softmax, score, score_delay, prob, query_scale);
         }
         if (turn.draining)
-            drain_step(stage, at.draining, at.drained, drain, held, row_param, query_scale, gelu,
-                       act, key, score, residual, logit);
+            drain_step(stage, at.draining, at.drained, drain, row_param, query_scale, gelu, act,
+                       key, score, residual, logit);
         if (turn.last_beat) copy_accumulators(accumulator, drain);
         if (load.came) store_load(stage, at.cursor, load, weight, row_param);
         next_turn(stage, turn, load.came, at);

@@ -113,7 +113,7 @@ inline void normalise_tokens(const Stage& stage, const NormScalars& scalars,
                              const ResidualMemory& residual, const NormParamMemory& norm_param,
                              ResidualDelayMemory& delay, ActMemory& act) {
 #pragma HLS INLINE off
-    constexpr int parts = plan::TK / plan::VL;
+    constexpr int parts = plan::TK / plan::VL, row_parts = plan::RESIDUAL_BANKS / plan::VL;
     constexpr int param_parts = plan::NORM_PARAM_BANKS / plan::VL;
     const int vectors = vectors_of(stage.rows);
     VectorCursor at = first_vector(0, stage.dst_base);
@@ -129,20 +129,30 @@ normalise:
         QNAS_COUNT(trace::NORMALISE);
         const bool first = at.v == 0, last = at.v == vectors - 1;
         const bool adding = at.token < stage.tokens, normalising = at.token > 0;
-        const int row = adding ? at.row + at.v : 0;
+        const int row = adding ? at.row + at.v / row_parts : 0;
+        residual_t banks[plan::RESIDUAL_BANKS], turned[plan::RESIDUAL_BANKS];
         residual_t fresh[plan::VL], before[plan::VL];
         ap_int<27> addend[plan::VL];
         ap_int<41> square[plan::VL];
-        act_t value[plan::VL];
+        act_t value[plan::TK];  // of the vector, again and again
+        bool taken[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=banks complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
+#pragma HLS ARRAY_PARTITION variable=taken complete dim=1
 #pragma HLS ARRAY_PARTITION variable=fresh complete dim=1
 #pragma HLS ARRAY_PARTITION variable=before complete dim=1
 #pragma HLS ARRAY_PARTITION variable=addend complete dim=1
 #pragma HLS ARRAY_PARTITION variable=square complete dim=1
 #pragma HLS ARRAY_PARTITION variable=value complete dim=1
+        for (int b = 0; b < plan::RESIDUAL_BANKS; ++b) {
+#pragma HLS UNROLL
+            banks[b] = residual[row][b];
+        }
+        rotate<plan::RESIDUAL_BANKS>(banks, at.token + at.v * plan::VL, turned);
         for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
             const bool inside = at.v * plan::VL + lane < stage.rows;
-            fresh[lane] = residual[row][at.bank][lane];
+            fresh[lane] = turned[lane];
             before[lane] = delay[at.v][lane];
             delay[at.v][lane] = fresh[lane];
             const residual_t x = inside ? fresh[lane] : residual_t(0);
@@ -150,20 +160,19 @@ normalise:
             square[lane] = x * x;
             const ap_uint<54> param =
                 norm_param[at.v / param_parts][(at.v % param_parts) * plan::VL + lane];
-            value[lane] = normalised(stage.rows, before[lane], scale, param, scalars.shift);
+            const act_t normal =
+                normalised(stage.rows, before[lane], scale, param, scalars.shift);
+            for (int k = lane; k < plan::TK; k += plan::VL) {
+#pragma HLS UNROLL
+                value[k] = normal;
+                taken[k] = normalising && k / plan::VL == at.v % parts;
+            }
         }
         const ap_int<27> sum = tree_sum<plan::VL>(addend);
         const ap_int<41> sum_of_squares = tree_sum<plan::VL>(square);
         total = first ? sum : ap_int<27>(total + sum);
         squares = first ? sum_of_squares : ap_int<41>(squares + sum_of_squares);
-        for (int bank = 0; bank < plan::TT; ++bank) {
-#pragma HLS UNROLL
-            for (int k = 0; k < plan::TK; ++k) {
-#pragma HLS UNROLL
-                if (normalising && bank == out_bank && k / plan::VL == at.v % parts)
-                    act[out_row + at.v / parts][bank][k] = value[k % plan::VL];
-            }
-        }
+        store_token(out_row + at.v / parts, out_bank, value, taken, act);
         if (last) {
             if (adding) scale = token_scale_of(stage.rows, total, squares, scalars.epsilon);
             out_bank = at.bank;

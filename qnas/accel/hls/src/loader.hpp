@@ -11,9 +11,9 @@ namespace qnas {
 struct LoadCursor {
     short tile;  // the row tile that comes in; all tiles: nothing more is to come
     int step;    // inside the tile
-    short part;  // word of a beat, or pair of slots
+    short part;  // word of a beat, or pairs of slots that come together
     short beat;
-    short row;    // attention: the key or query of this pair, and its first bank row
+    short row;    // attention: the key or first query of these pairs, and their first bank row
     int address;
 };
 
@@ -30,17 +30,24 @@ inline int weight_half(int tile) {
     return tile % 2 == 0 ? 0 : plan::MAX_BEATS;
 }
 
-// What one step brings: a word of the stream, or TK elements of a key or of a query's probabilities.
+// What one step brings: a word of the stream, or TK elements of a key, or of the probabilities of
+// LOAD_PAIRS queries.
 struct Load {
     bool came;
     word_t word;
-    pair_t pairs[plan::TK];
+    pair_t pairs[plan::LOAD_PAIRS][plan::TK];
 };
 
-// TK elements of one key or of one query's probabilities; zero outside the matrix. Of a key the
-// banks are turned by its token.
+// Pairs of row slots that one step of `attend` or of scores brings.
+inline int pairs_at_once(const Stage& stage) {
+#pragma HLS INLINE
+    return stage.left == KEY ? 1 : plan::LOAD_PAIRS;
+}
+
+// TK elements of one key, for every pair, or of LOAD_PAIRS queries' probabilities; zero outside the
+// matrix. Of a key the banks are turned by its token.
 inline void read_pairs(const Stage& stage, const LoadCursor& cursor, const KeyMemory& key,
-                       const ProbMemory& prob, pair_t pairs[plan::TK]) {
+                       const ProbMemory& prob, pair_t pairs[plan::LOAD_PAIRS][plan::TK]) {
 #pragma HLS INLINE
     const bool inside = cursor.row < stage.rows;
     const int address = inside ? cursor.address + cursor.beat : 0;
@@ -52,12 +59,16 @@ inline void read_pairs(const Stage& stage, const LoadCursor& cursor, const KeyMe
         banks[k] = 0;
         if (stage.left == KEY) banks[k] = key[address][k];
     }
-    rotate(banks, cursor.row, turned);
-    for (int k = 0; k < plan::TK; ++k) {
+    rotate<plan::TK>(banks, cursor.row, turned);
+    for (int p = 0; p < plan::LOAD_PAIRS; ++p) {
 #pragma HLS UNROLL
-        const bool valid = inside && cursor.beat * plan::TK + k < stage.inner;
-        pairs[k] = 0;
-        if (valid) pairs[k] = stage.left == KEY ? turned[k] : prob[address][k];
+        const bool valid_row = cursor.row + (stage.left == KEY ? 0 : p) < stage.rows;
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            const bool valid = valid_row && cursor.beat * plan::TK + k < stage.inner;
+            pairs[p][k] = 0;
+            if (valid) pairs[p][k] = stage.left == KEY ? turned[k] : prob[address][p][k];
+        }
     }
 }
 
@@ -84,24 +95,31 @@ inline void store_row_params(const word_t& word, int tile, int step, RowParamMem
     }
 }
 
-// A word, part `part` of a beat, has the nibbles of banks part * STREAM_BITS / 4 and following; a
-// pair, row `part` of the tile, those of slots 2 * part (high) and 2 * part + 1 (low).
+// A word of the stream, part `part` of a beat, has the words of banks part * PER_WORD and following;
+// pairs, rows `part` * LOAD_PAIRS and following of the tile, those of two slots each, high and low.
 inline void store_nibbles(const Stage& stage, const LoadCursor& cursor, const Load& load,
                           WeightMemory& weight) {
 #pragma HLS INLINE
-    constexpr int per_word = plan::STREAM_BITS / 4;
+    constexpr int width = 4 * plan::WEIGHT_WORD, per_word = plan::STREAM_BITS / width;
     const int row = weight_half(cursor.tile) + cursor.beat;
-    const bool words = stage.left == WEIGHTS;
+    const bool words = stage.left == WEIGHTS, keys = stage.left == KEY;
     for (int slot = 0; slot < plan::TM; ++slot) {
 #pragma HLS UNROLL
-        for (int k = 0; k < plan::TK; ++k) {
+        const int pair = slot / 2, member = pair % plan::LOAD_PAIRS;
+        for (int w = 0; w < WEIGHT_WORDS; ++w) {
 #pragma HLS UNROLL
-            const int bank = slot * plan::TK + k;
-            if (cursor.part != (words ? bank / per_word : slot / 2)) continue;
-            const nibble_t high = high_nibble(load.pairs[k]), low = low_nibble(load.pairs[k]);
-            const nibble_t paired = slot % 2 == 0 ? high : low;
-            const nibble_t streamed = nibble_t(field<4>(load.word, bank % per_word));
-            weight[row][slot][k] = words ? streamed : paired;
+            const int bank = slot * WEIGHT_WORDS + w;
+            const int paired_part = keys ? pair : pair / plan::LOAD_PAIRS;
+            if (cursor.part != (words ? bank / per_word : paired_part)) continue;
+            weight_word_t paired = 0;
+            for (int k = 0; k < plan::WEIGHT_WORD; ++k) {
+#pragma HLS UNROLL
+                const pair_t value = load.pairs[member][w * plan::WEIGHT_WORD + k];
+                const nibble_t nibble = slot % 2 == 0 ? high_nibble(value) : low_nibble(value);
+                paired.range(4 * k + 3, 4 * k) = ap_uint<4>(nibble);
+            }
+            const weight_word_t streamed = field<width>(load.word, bank % per_word);
+            weight[row][slot][w] = words ? streamed : paired;
         }
     }
 }
@@ -109,7 +127,7 @@ inline void store_nibbles(const Stage& stage, const LoadCursor& cursor, const Lo
 // Of weights the row parameters come first, then the nibbles.
 inline bool brings_params(const Stage& stage, const LoadCursor& cursor) {
 #pragma HLS INLINE
-    return stage.left == WEIGHTS && cursor.step < plan::ROW_PARAM_WORDS;
+    return stage.left == WEIGHTS && cursor.step < stage.param_steps;
 }
 
 inline void store_load(const Stage& stage, const LoadCursor& cursor, const Load& load,
@@ -140,7 +158,7 @@ inline void next_load(const Stage& stage, LoadCursor& cursor) {
     }
     cursor.step = last_step ? 0 : cursor.step + 1;
     if (!words && last_beat) {
-        ++cursor.row;
+        cursor.row += pairs_at_once(stage);
         cursor.address += stage.left_stride;
     }
 }

@@ -25,14 +25,16 @@ load:
 #pragma HLS LOOP_TRIPCOUNT min=MOST_WORDS max=MOST_WORDS
         QNAS_COUNT(trace::LOAD);
         const port_word_t word = pixels.read();
-        for (int j = 0; j < plan::TT; ++j) {
+        act_t value[plan::TK];
+        bool taken[plan::TK];
+#pragma HLS ARRAY_PARTITION variable=value complete dim=1
+#pragma HLS ARRAY_PARTITION variable=taken complete dim=1
+        for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
-            for (int k = 0; k < plan::TK; ++k) {
-#pragma HLS UNROLL
-                if (j == bank && k / lanes == group % parts)
-                    act[row + group / parts][j][k] = act_t(field<8>(word, k % lanes));
-            }
+            value[k] = act_t(field<8>(word, k % lanes));
+            taken[k] = k / lanes == group % parts;
         }
+        store_token(row + group / parts, bank, value, taken, act);
         const bool last = group == groups - 1, last_bank = bank == plan::TT - 1;
         group = last ? 0 : group + 1;
         if (last) bank = last_bank ? 0 : bank + 1;
@@ -43,9 +45,10 @@ load:
 // Class token and position embedding, RESIDUAL_LANES channels of 16 bits a word.
 inline void load_residual(const Stage& stage, WordStream& words, ResidualMemory& residual) {
 #pragma HLS INLINE off
-    constexpr int lanes = plan::RESIDUAL_LANES, parts = plan::VL / lanes;
+    constexpr int lanes = plan::RESIDUAL_LANES, banks = plan::RESIDUAL_BANKS;
+    constexpr int parts = banks / lanes;
     const int groups = (stage.rows + lanes - 1) / lanes;
-    short bank = 0, group = 0;
+    short token = 0, group = 0;
     int row = 0;
     QNAS_ENTER(trace::LOAD);
 load:
@@ -54,19 +57,24 @@ load:
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_RESIDUAL_WORDS max=MOST_RESIDUAL_WORDS
         QNAS_COUNT(trace::LOAD);
         const word_t word = words.read();
-        for (int j = 0; j < plan::TT; ++j) {
+        const int first_bank = token + group * lanes;
+        residual_t value[banks], turned[banks];
+#pragma HLS ARRAY_PARTITION variable=value complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
+        for (int b = 0; b < banks; ++b) {
 #pragma HLS UNROLL
-            for (int lane = 0; lane < plan::VL; ++lane) {
-#pragma HLS UNROLL
-                if (j == bank && lane / lanes == group % parts)
-                    residual[row + group / parts][j][lane] =
-                        residual_t(field<16>(word, lane % lanes));
-            }
+            value[b] = residual_t(field<16>(word, b % lanes));
         }
-        const bool last = group == groups - 1, last_bank = bank == plan::TT - 1;
+        rotate<banks>(value, -first_bank & (banks - 1), turned);
+        for (int b = 0; b < banks; ++b) {
+#pragma HLS UNROLL
+            if (((b - first_bank) & (banks - 1)) < lanes)
+                residual[row + group / parts][b] = turned[b];
+        }
+        const bool last = group == groups - 1;
         group = last ? 0 : group + 1;
-        if (last) bank = last_bank ? 0 : bank + 1;
-        if (last && last_bank) row += plan::RESIDUAL_STRIDE;
+        token += last;
+        if (last) row += plan::RESIDUAL_STRIDE;
     }
 }
 

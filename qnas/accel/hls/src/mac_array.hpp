@@ -92,7 +92,9 @@ inline void split_fields(ap_int<48> p, field_sum_t sum[FIELDS]) {
 }
 
 // Operands of the DSPs, each packed once and used by all DSPs of its row slots or of its tokens.
-constexpr int TOKEN_GROUPS = (plan::TT + plan::DSP_TOKENS - 1) / plan::DSP_TOKENS;
+constexpr int PACKED_TOKENS = plan::TT - plan::LUT_TOKENS;  // the others multiply in LUTs
+constexpr int TOKEN_GROUPS =
+    PACKED_TOKENS > 0 ? (PACKED_TOKENS + plan::DSP_TOKENS - 1) / plan::DSP_TOKENS : 1;
 typedef packed_nibbles_t PackedRows[plan::TK];  // of row slots m and m + 1
 typedef packed_acts_t PackedTokens[TOKEN_GROUPS][plan::TK];
 
@@ -115,7 +117,7 @@ inline void pack_tokens(const act_t act[plan::TT][plan::TK], PackedTokens& packe
 #pragma HLS INLINE
     for (int g = 0; g < TOKEN_GROUPS; ++g) {
 #pragma HLS UNROLL
-        const int j = g * plan::DSP_TOKENS, next = j + 1 < plan::TT ? j + 1 : j;
+        const int j = g * plan::DSP_TOKENS, next = j + 1 < PACKED_TOKENS ? j + 1 : j;
         for (int k = 0; k < plan::TK; ++k) {
 #pragma HLS UNROLL
             packed[g][k] = act[j][k];
@@ -168,7 +170,7 @@ inline void dot_packed(const PackedRows& rows, const packed_acts_t tokens[plan::
     }
 }
 
-// Two row slots from `m` on, all tokens.
+// Two row slots from `m` on, the tokens of packed DSPs.
 inline void multiply_packed(const nibble_t weight[plan::TM][plan::TK], const PackedTokens& tokens,
                             int m, bool first, Accumulators& acc) {
 #pragma HLS INLINE
@@ -184,34 +186,35 @@ inline void multiply_packed(const nibble_t weight[plan::TM][plan::TK], const Pac
 #pragma HLS UNROLL
             const int slot = m + f / plan::DSP_TOKENS;
             const int token = g * plan::DSP_TOKENS + f % plan::DSP_TOKENS;
-            if (token >= plan::TT) continue;
+            if (token >= PACKED_TOKENS) continue;
             const acc_t before = first ? acc_t(0) : acc[slot][token];
             acc[slot][token] = before + sum[f];
         }
     }
 }
 
-// One row slot, all tokens, a multiplier for each product.
+// One row slot, tokens from `from` on, a multiplier for each product: of DSPs the first `dsp_tokens`.
 inline void multiply_plain(const nibble_t weight[plan::TK], const act_t act[plan::TT][plan::TK],
-                           bool in_dsp, bool first, acc_t acc[plan::TT]) {
+                           int from, int dsp_tokens, bool first, acc_t acc[plan::TT]) {
 #pragma HLS INLINE
-    for (int j = 0; j < plan::TT; ++j) {
+    for (int j = from; j < plan::TT; ++j) {
 #pragma HLS UNROLL
+        const bool in_dsp = j < dsp_tokens;
         const beat_sum_t sum = in_dsp ? dot_dsp(weight, act[j]) : dot_lut(weight, act[j]);
         const acc_t before = first ? acc_t(0) : acc[j];
         acc[j] = before + sum;
     }
 }
 
-// acc += weight x act, from zero on the first beat. The last LUT_SLOTS row slots are built from
-// LUTs, the others from DSPs. Each bank of the memories is read once. QNAS_PACKED is true, but for a
-// simulation that makes all products one by one (trace.hpp).
-inline void multiply_accumulate(const nibble_t weight[plan::TM][plan::TK],
-                                const act_t act[plan::TT][plan::TK], bool first,
-                                Accumulators& acc) {
+// acc += weight x act, from zero on the first beat. The last LUT_SLOTS row slots and the last
+// LUT_TOKENS tokens are built from LUTs, the others from DSPs. Each bank of the memories is read once.
+// QNAS_PACKED is true, but for a simulation that makes all products one by one (trace.hpp).
+inline void multiply_accumulate(const weight_word_t weight[plan::TM][WEIGHT_WORDS],
+                                const stored_act_t act[plan::ACT_BANKS][plan::ACT_WORD],
+                                bool first, Accumulators& acc) {
 #pragma HLS INLINE
     constexpr int dsp_slots = plan::TM - plan::LUT_SLOTS;
-    const bool packed = CAN_PACK && dsp_slots > 0 && QNAS_PACKED;
+    const bool packed = CAN_PACK && dsp_slots > 0 && PACKED_TOKENS > 0 && QNAS_PACKED;
     nibble_t left[plan::TM][plan::TK];
     act_t right[plan::TT][plan::TK];
     PackedTokens tokens;
@@ -222,20 +225,21 @@ inline void multiply_accumulate(const nibble_t weight[plan::TM][plan::TK],
 #pragma HLS UNROLL
         for (int m = 0; m < plan::TM; ++m) {
 #pragma HLS UNROLL
-            left[m][k] = weight[m][k];
+            const weight_word_t word = weight[m][k / plan::WEIGHT_WORD];
+            left[m][k] = nibble_t(field<4>(word, k % plan::WEIGHT_WORD));
         }
         for (int j = 0; j < plan::TT; ++j) {
 #pragma HLS UNROLL
-            right[j][k] = act[j][k];
+            right[j][k] = act[act_bank(j, k)][j % plan::ACT_WORD];
         }
     }
     if (packed) pack_tokens(right, tokens);
     for (int m = 0; m < plan::TM; ++m) {
 #pragma HLS UNROLL
-        if (!packed || m >= dsp_slots)
-            multiply_plain(left[m], right, m < dsp_slots, first, acc[m]);
-        else if (m % 2 == 0)
-            multiply_packed(left, tokens, m, first, acc);
+        const bool joins = packed && m < dsp_slots;  // the packed slots
+        if (joins && m % 2 == 0) multiply_packed(left, tokens, m, first, acc);
+        multiply_plain(left[m], right, joins ? PACKED_TOKENS : 0,
+                       m < dsp_slots ? PACKED_TOKENS : 0, first, acc[m]);
     }
 }
 

@@ -25,7 +25,7 @@ struct Softmax {
     bool running;
     SoftmaxScalars scalars;
     VectorCursor at;         // vector whose maximum is sought; the other pass has that of a query less
-    int query;               // of the second pass, and where its probabilities begin
+    int query;               // of the second pass, and where the probabilities of its group begin
     int out_row;
     score_t largest;         // so far, of the query at `at`
     score_t largest_before;  // of the query before it
@@ -118,24 +118,35 @@ inline void softmax_step(const Stage& stage, Softmax& now, const ScoreMemory& sc
                          ScoreDelayMemory& delay, ProbMemory& prob,
                          QueryScaleMemory& query_scale) {
 #pragma HLS INLINE
-    constexpr int parts = plan::TK / plan::VL;
+    constexpr int parts = plan::TK / plan::VL, row_parts = plan::SCORE_BANKS / plan::VL;
+    constexpr int together = plan::SCORE_PAIRS;
     const int v = now.at.v;
-    const bool first = v == 0, last = v == plan::SCORE_STRIDE - 1;
+    const bool first = v == 0, last = v == plan::SCORE_VECTORS - 1;
     const bool seeking = now.at.token < stage.tokens, making = now.query >= 0;
-    const int row = seeking ? now.at.row + v : 0;
+    const int own_half = half_base<plan::SCORE_ROWS>(stage.half);
+    const int row = seeking ? now.at.row + v / row_parts : own_half;
+    score_t banks[plan::SCORE_BANKS], turned[plan::SCORE_BANKS];
     score_t fresh[plan::VL], before[plan::VL], candidate[plan::VL];
     pair_t value[plan::VL];
     ap_uint<16> addend[plan::VL];
+#pragma HLS ARRAY_PARTITION variable=banks complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
 #pragma HLS ARRAY_PARTITION variable=fresh complete dim=1
 #pragma HLS ARRAY_PARTITION variable=before complete dim=1
 #pragma HLS ARRAY_PARTITION variable=candidate complete dim=1
 #pragma HLS ARRAY_PARTITION variable=value complete dim=1
 #pragma HLS ARRAY_PARTITION variable=addend complete dim=1
+    for (int b = 0; b < plan::SCORE_BANKS; ++b) {
+#pragma HLS UNROLL
+        banks[b] = score[row][b];
+    }
+    rotate_groups<plan::SCORE_BANKS, together>(banks, now.at.token + v * (plan::VL / together),
+                                               turned);
     for (int lane = 0; lane < plan::VL; ++lane) {
 #pragma HLS UNROLL
         const bool inside = v * plan::VL + lane < stage.inner;
         const score_t lowest = score_t(1) << (plan::SCORE_BITS - 1);
-        fresh[lane] = score[row][now.at.bank][lane];
+        fresh[lane] = turned[lane];
         before[lane] = delay[v][lane];
         delay[v][lane] = fresh[lane];
         candidate[lane] = inside ? fresh[lane] : lowest;
@@ -148,20 +159,24 @@ inline void softmax_step(const Stage& stage, Softmax& now, const ScoreMemory& sc
     now.largest = first || tree > now.largest ? tree : now.largest;
     const ap_uint<16> sum = tree_sum<plan::VL>(addend);
     now.total = first ? sum : ap_uint<16>(now.total + sum);
-    for (int k = 0; k < plan::TK; ++k) {
+    const int member = now.query & (plan::LOAD_PAIRS - 1);
+    for (int p = 0; p < plan::LOAD_PAIRS; ++p) {
 #pragma HLS UNROLL
-        if (making && k / plan::VL == v % parts)
-            prob[now.out_row + v / parts][k] = value[k % plan::VL];
+        for (int k = 0; k < plan::TK; ++k) {
+#pragma HLS UNROLL
+            if (making && p == member && k / plan::VL == v % parts)
+                prob[now.out_row + v / parts][p][k] = value[k % plan::VL];
+        }
     }
     if (making && last)
         store_query_scale(stage, now.query, row_scale(now.total, now.scalars), query_scale);
     if (last) {
         now.largest_before = now.largest;
-        now.out_row += making ? plan::PROB_STRIDE : 0;
+        now.out_row += making && member == plan::LOAD_PAIRS - 1 ? plan::PROB_STRIDE : 0;
         ++now.query;
         now.running = seeking;
     }
-    next_vector(now.at, plan::SCORE_STRIDE, plan::SCORE_STRIDE, 0);
+    next_vector(now.at, plan::SCORE_VECTORS, plan::SCORE_STRIDE, 0);
 }
 
 }  // namespace qnas

@@ -18,7 +18,7 @@ struct Stage {
     Tensor left, right, dst;
     Epilogue epilogue;
     short rows, slots, tokens, inner, head, half, token_offset;
-    short row_tiles, token_tiles, beats, drain_steps, tile_steps;
+    short row_tiles, token_tiles, beats, drain_steps, tile_steps, param_steps, w8_rows, w8_more;
     int load_steps, steps;
     int src_base, src_stride, left_base, left_stride, dst_base, dst_stride, dst_group_stride;
 };

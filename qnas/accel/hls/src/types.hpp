@@ -1,7 +1,8 @@
 // Number formats and memories of the accelerator. Widths come from the plan (plan.hpp).
 //
 // Memories are declared row first, so that one cycle reads `memory[row]`; the inner dimensions are
-// banks and are partitioned completely where the arrays are defined (qnas_top.cpp).
+// banks and are partitioned completely where the arrays are defined (qnas_top.cpp). Only the last one
+// of activation memory, the tokens of a word, is reshaped: a word, written as a whole or a byte of it.
 #pragma once
 #include <ap_int.h>
 #include <hls_stream.h>
@@ -24,14 +25,20 @@ typedef ap_int<18> mult_t;
 typedef ap_uint<6> shift_t;
 typedef ap_int<48> scaled_t;  // sum_t x mult_t and the bias
 typedef ap_int<16> residual_t;
+typedef ap_int<17> increment_t;  // what a row adds to a residual
 typedef ap_int<32> logit_t;
 
-typedef act_t ActMemory[plan::ACT_ROWS][plan::TT][plan::TK];
+// Element (token, channel) of a row: bank act_bank(token % TT, channel % TK), token % ACT_WORD of it.
+typedef ap_int<plan::ACT_WORD == 1 ? plan::ACT_BITS : 8> stored_act_t;
+typedef ap_uint<4 * plan::WEIGHT_WORD> weight_word_t;  // of neighbouring inputs of a row slot
+constexpr int WEIGHT_WORDS = plan::TK / plan::WEIGHT_WORD;  // of a row slot
+
+typedef stored_act_t ActMemory[plan::ACT_ROWS][plan::ACT_BANKS][plan::ACT_WORD];
 typedef pair_t KeyMemory[plan::KEY_ROWS][plan::TK];
-typedef pair_t ProbMemory[plan::PROB_ROWS][plan::TK];
-typedef score_t ScoreMemory[plan::SCORE_ROWS][plan::TT][plan::VL];
-typedef residual_t ResidualMemory[plan::RESIDUAL_ROWS][plan::TT][plan::VL];
-typedef nibble_t WeightMemory[plan::WEIGHT_ROWS][plan::TM][plan::TK];
+typedef pair_t ProbMemory[plan::PROB_ROWS][plan::LOAD_PAIRS][plan::TK];
+typedef score_t ScoreMemory[plan::SCORE_ROWS][plan::SCORE_BANKS];
+typedef residual_t ResidualMemory[plan::RESIDUAL_ROWS][plan::RESIDUAL_BANKS];
+typedef weight_word_t WeightMemory[plan::WEIGHT_ROWS][plan::TM][WEIGHT_WORDS];
 typedef ap_uint<64> RowParamMemory[plan::ROW_PARAM_ROWS][plan::ROW_PARAM_BANKS];
 typedef ap_uint<54> NormParamMemory[plan::NORM_PARAM_ROWS][plan::NORM_PARAM_BANKS];
 typedef ap_uint<24> QueryScaleMemory[plan::QUERY_SCALE_ROWS][plan::DRAIN_PAIRS];
@@ -44,6 +51,11 @@ typedef residual_t ResidualDelayMemory[plan::RESIDUAL_DELAY_ROWS][plan::VL];
 typedef hls::stream<word_t> WordStream;
 typedef hls::stream<port_word_t> PixelStream;
 typedef hls::stream<logit_t> AnswerStream;
+
+// Bank of a token (of TT) and a channel (of TK).
+constexpr int act_bank(int token, int channel) {
+    return token / plan::ACT_WORD * plan::TK + channel;
+}
 
 // First bank row of one half of a memory with ROWS rows: with buffers for two heads, head h has half
 // h % 2.
@@ -72,25 +84,61 @@ void place(const port_word_t& part, word_t& word) {
     }
 }
 
-// out[k] is in[(k + by) mod TK]: a level of two-way choices a bit of `by`.
-template <class T>
-void rotate(const T in[plan::TK], int by, T out[plan::TK]) {
+// out[k] is in[(k + by) mod N], N a power of two: a level of two-way choices a bit of `by`.
+template <int N, class T>
+void rotate(const T in[N], int by, T out[N]) {
 #pragma HLS INLINE
-    for (int k = 0; k < plan::TK; ++k) {
+    for (int k = 0; k < N; ++k) {
 #pragma HLS UNROLL
         out[k] = in[k];
     }
-    for (int step = 1; step < plan::TK; step *= 2) {
+    for (int step = 1; step < N; step *= 2) {
 #pragma HLS UNROLL
-        T before[plan::TK];
+        T before[N];
 #pragma HLS ARRAY_PARTITION variable=before complete dim=1
-        for (int k = 0; k < plan::TK; ++k) {
+        for (int k = 0; k < N; ++k) {
 #pragma HLS UNROLL
             before[k] = out[k];
         }
-        for (int k = 0; k < plan::TK; ++k) {
+        for (int k = 0; k < N; ++k) {
 #pragma HLS UNROLL
-            if (by & step) out[k] = before[(k + step) & (plan::TK - 1)];
+            if (by & step) out[k] = before[(k + step) & (N - 1)];
+        }
+    }
+}
+
+// The same of groups of GROUP neighbours, which stay together: `by` counts groups.
+template <int N, int GROUP, class T>
+void rotate_groups(const T in[N], int by, T out[N]) {
+#pragma HLS INLINE
+    for (int member = 0; member < GROUP; ++member) {
+#pragma HLS UNROLL
+        T lane[N / GROUP], turned[N / GROUP];
+#pragma HLS ARRAY_PARTITION variable=lane complete dim=1
+#pragma HLS ARRAY_PARTITION variable=turned complete dim=1
+        for (int k = 0; k < N / GROUP; ++k) {
+#pragma HLS UNROLL
+            lane[k] = in[k * GROUP + member];
+        }
+        rotate<N / GROUP>(lane, by, turned);
+        for (int k = 0; k < N / GROUP; ++k) {
+#pragma HLS UNROLL
+            out[k * GROUP + member] = turned[k];
+        }
+    }
+}
+
+// Values of one token, a channel bank each, where `taken`. Of a word that is one byte.
+inline void store_token(int row, int token, const act_t value[plan::TK],
+                        const bool taken[plan::TK], ActMemory& act) {
+#pragma HLS INLINE
+    for (int bank = 0; bank < plan::ACT_BANKS; ++bank) {
+#pragma HLS UNROLL
+        const int k = bank % plan::TK;
+        for (int t = 0; t < plan::ACT_WORD; ++t) {
+#pragma HLS UNROLL
+            if (taken[k] && token == bank / plan::TK * plan::ACT_WORD + t)
+                act[row][bank][t] = value[k];
         }
     }
 }

@@ -10,8 +10,8 @@ inline int vectors_of(int values) {
     return (values + plan::VL - 1) / plan::VL;
 }
 
-// Vector `v` of token `token`, whose first vector lies in `bank` at `row`; its result begins at
-// `out_row`.
+// Vector `v` of token `token`, whose values begin at `row`. Its result begins at `out_row`, in token
+// bank `bank`.
 struct VectorCursor {
     short token, v, bank;
     int row, out_row;
@@ -23,17 +23,15 @@ inline VectorCursor first_vector(int row, int out_row) {
     return cursor;
 }
 
-// A token has `vectors`; a group of TT tokens takes `stride` rows, its result `out_stride`.
+// A token has `vectors` and takes `stride` rows, the results of a group of TT tokens `out_stride`.
 inline void next_vector(VectorCursor& cursor, int vectors, int stride, int out_stride) {
 #pragma HLS INLINE
     const bool last = cursor.v == vectors - 1, last_bank = cursor.bank == plan::TT - 1;
     cursor.v = last ? 0 : cursor.v + 1;
     cursor.token += last;
     if (last) cursor.bank = last_bank ? 0 : cursor.bank + 1;
-    if (last && last_bank) {
-        cursor.row += stride;
-        cursor.out_row += out_stride;
-    }
+    if (last) cursor.row += stride;
+    if (last && last_bank) cursor.out_row += out_stride;
 }
 
 }  // namespace qnas

@@ -23,11 +23,12 @@ typedef std::vector<int32_t> Values;
 typedef void (*StageCallback)(int index, const Values& values, const qnas::trace::Counts& counts);
 StageCallback on_stage = nullptr;
 
-// Element (token, channel) of a tensor that lies in banks (token % TT, channel % TK).
+// Element (token, channel) of a tensor in activation memory.
 template <class Memory>
 int32_t element(const Memory& memory, int base, int stride, int token, int channel) {
     const int row = base + token / plan::TT * stride + channel / plan::TK;
-    return memory[row][token % plan::TT][channel % plan::TK];
+    const int lane = token % plan::TT;
+    return memory[row][qnas::act_bank(lane, channel % plan::TK)][lane % plan::ACT_WORD];
 }
 
 template <class Memory>
@@ -58,16 +59,17 @@ void keys(const Stage& stage, const qnas::KeyMemory& key, Values& out) {
 void residual_stream(const Stage& stage, const qnas::ResidualMemory& residual, Values& out) {
     for (int token = 0; token < plan::TOKENS; ++token)
         for (int channel = 0; channel < stage.rows; ++channel)
-            out.push_back(residual[token / plan::TT * plan::RESIDUAL_STRIDE + channel / plan::VL]
-                                  [token % plan::TT][channel % plan::VL]);
+            out.push_back(
+                residual[token * plan::RESIDUAL_STRIDE + channel / plan::RESIDUAL_BANKS]
+                        [(token + channel) % plan::RESIDUAL_BANKS]);
 }
 
 void scores(const Stage& stage, const qnas::ScoreMemory& score, Values& out) {
     const int first = qnas::half_base<plan::SCORE_ROWS>(stage.half);
     for (int key = 0; key < stage.rows; ++key)
         for (int query = 0; query < stage.tokens; ++query)
-            out.push_back(score[first + query / plan::TT * plan::SCORE_STRIDE + key / plan::VL]
-                               [query % plan::TT][key % plan::VL]);
+            out.push_back(score[first + query * plan::SCORE_STRIDE + key / plan::SCORE_BANKS]
+                               [(plan::SCORE_PAIRS * query + key) % plan::SCORE_BANKS]);
 }
 
 void probabilities(const Stage& stage, const qnas::ProbMemory& prob,
@@ -75,7 +77,8 @@ void probabilities(const Stage& stage, const qnas::ProbMemory& prob,
     const int first = qnas::half_base<plan::PROB_ROWS>(stage.half);
     for (int query = 0; query < stage.tokens; ++query)
         for (int key = 0; key < stage.inner; ++key)
-            out.push_back(prob[first + query * plan::PROB_STRIDE + key / plan::TK][key % plan::TK]);
+            out.push_back(prob[first + query / plan::LOAD_PAIRS * plan::PROB_STRIDE + key / plan::TK]
+                              [query % plan::LOAD_PAIRS][key % plan::TK]);
     constexpr int banks = plan::DRAIN_PAIRS;
     const int scales = qnas::half_base<plan::QUERY_SCALE_ROWS>(stage.half);
     for (int query = 0; query < stage.tokens; ++query) {

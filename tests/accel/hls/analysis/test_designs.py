@@ -74,8 +74,8 @@ def slow_loop(tmp_path: Path, *changes: tuple[str, str, str]) -> LoopTiming:
 
 
 DRAIN = """        if (turn.draining)
-            drain_step(stage, at.draining, at.drained, drain, held, row_param, query_scale, gelu,
-                       act, key, score, residual, logit);
+            drain_step(stage, at.draining, at.drained, drain, row_param, query_scale, gelu, act,
+                       key, score, residual, logit);
 """
 MULTIPLY = """        if (turn.beat)
             multiply_accumulate("""

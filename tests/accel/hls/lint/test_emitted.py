@@ -41,7 +41,7 @@ def test_every_memory_is_partitioned_in_its_bank_dimensions(seed: int) -> None:
     declared = re.findall(r"static (\w+Memory) (\w+);", sources[TOP_FILE])
     assert len(declared) == 13
     for kind, variable in declared:
-        pattern = rf"ARRAY_PARTITION variable={variable} complete dim=(\d)"
+        pattern = rf"ARRAY_(?:PARTITION|RESHAPE) variable={variable} complete dim=(\d)"
         dims = re.findall(pattern, sources[TOP_FILE])
         assert [int(d) for d in dims] == list(range(2, dimensions[kind] + 1))
 
