@@ -28,7 +28,7 @@ SIMULATED = (
 )
 BENCH, LANE = "bench.cpp", "packed_lane"
 ONCE = ("-O0",)  # of what runs once
-LARGE_BANKS = 1024  # of activation and residual memory: a kernel of more is a large one
+LARGE_LANES = 1024  # of tokens, inputs and vectors: a kernel of more is a large one
 
 
 def lint(sources: Mapping[str, str]) -> None:
@@ -68,8 +68,8 @@ def compiled(plans: Sequence[HardwarePlan], sources: Mapping[str, str], *, cache
 
 def is_large(plan: HardwarePlan) -> bool:
     """Whether the kernel is simulated with what stands for its memories and lanes."""
-    banks = sum(one.banks for one in plan.buffers if one.name in ("act", "residual"))
-    return banks > LARGE_BANKS
+    f = plan.folding
+    return f.tt * (f.tk + f.vl) > LARGE_LANES
 
 
 def has_packed_lanes(plan: HardwarePlan) -> bool:

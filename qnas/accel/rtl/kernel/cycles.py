@@ -18,7 +18,9 @@ SEEN = 1  # a stage is done: the clock behind the unit's last one
 BETWEEN = 1  # from there to the start of the next stage
 NEXT_IMAGE = 1  # its first stage is fetched
 BESIDE = 3  # from the start of a softmax to that of the products beside it
-VECTORS = 8  # LayerNorm, softmax: reads of memory, queues and writes, beside their arithmetic
+VECTORS = 8  # softmax: reads of memory, queues and writes, beside its arithmetic
+TURNED = 1  # LayerNorm: its reads go the way of the residual adder's besides
+WRITES = {"load_patches": 1, "load_residual": 3}
 STORED = 6  # logits: the port's address and its answer's start
 BURST = 2  # of the logits' port, beyond the first one
 OVERLAP = 1  # of the first words' way with the fetch of the first stage
@@ -53,7 +55,8 @@ def stage_cycles(plan: HardwarePlan, stage: Stage) -> int:
     """From the start of a stage to the clock in which it is seen to be done."""
     match stage.kind:
         case "load_patches" | "load_residual":
-            return STARTED + stage.loop_cycles + 1 + SEEN  # and the write behind the last word
+            # And the writes behind the last word.
+            return STARTED + stage.loop_cycles + WRITES[stage.kind] + SEEN
         case "layer_norm":
             return _layer_norm(plan, stage)
         case "softmax":
@@ -73,7 +76,7 @@ def _layer_norm(plan: HardwarePlan, stage: Stage) -> int:
     tree = (_levels(f.vl) + 1) // 2
     squares, mean = 3 + tree + 1, (7 if series7 else 5) + 1
     results = 12 + (5 if series7 else 3)
-    fill = squares + mean + clocks(plan)["RSQRT_CLOCKS"] + results + VECTORS
+    fill = squares + mean + clocks(plan)["RSQRT_CLOCKS"] + results + VECTORS + TURNED
     return parameters + (stage.tokens + 1) * vectors + fill
 
 
@@ -87,7 +90,7 @@ def _softmax(plan: HardwarePlan, stage: Stage) -> int:
 
 def _gemm(plan: HardwarePlan, stage: Stage) -> int:
     own = clocks(plan)
-    array, drained = own["ARRAY_CLOCKS"], 3 + own["REQUANTIZE_CLOCKS"] + 6
+    array, drained = own["ARRAY_CLOCKS"], 3 + own["REQUANTIZE_CLOCKS"] + 4
     last_drained = list(_drained(plan, stage, array))[-1]
     tail = 5 if stage.dst == "scores" else drained
     done = last_drained + tail + 1 + SEEN

@@ -4,7 +4,7 @@ integer reference (PLAN.md, section 4): what the test bench reads and compares."
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,10 +43,17 @@ class Shape:
 def shapes(plan: HardwarePlan) -> dict[str, Shape]:
     """Of every memory in `MEMORIES`."""
     f, buffers = plan.folding, buffers_of(plan)
-    write_rows = {"act": f.tt * f.tk, "residual": f.tt, "key": f.tk}
+    write_rows = {
+        "act": f.tt * f.tk,
+        "residual": buffers["residual"].banks,
+        "key": f.tk,
+        "score": buffers["score"].banks // f.score_pairs,
+    }
+    # Activation memory's users see its banks as if no word held more than one token.
+    users = replace(buffers["act"], bits=plan.activation_bits, banks=f.tt * f.tk)
     return {
         name: Shape(b.bits, b.banks, b.depth, write_rows.get(name, 1))
-        for name, b in ((name, buffers[name]) for name in MEMORIES)
+        for name, b in ((name, {**buffers, "act": users}[name]) for name in MEMORIES)
     }
 
 
@@ -112,24 +119,25 @@ class _Layout:
         return self._segment("key", 0, row, np.broadcast_to((token + channel) % f.tk, row.shape))
 
     def _residual(self, stage: Stage) -> Segment:
-        f, stride = self._f, self._strides["RESIDUAL_STRIDE"]
+        stride, banks = (self._strides[f"RESIDUAL_{name}"] for name in ("STRIDE", "BANKS"))
         token = _grid(self._plan.architecture.num_tokens)[:, None]
         channel = _grid(stage.rows)[None]
-        row = token // f.tt * stride + channel // f.vl
-        return self._segment("residual", 0, row, token % f.tt * f.vl + channel % f.vl)
+        row = token * stride + channel // banks
+        return self._segment("residual", 0, row, (token + channel) % banks)
 
     def _scores(self, stage: Stage) -> Segment:
-        f, stride = self._f, self._strides["SCORE_STRIDE"]
+        stride, banks = (self._strides[f"SCORE_{name}"] for name in ("STRIDE", "BANKS"))
         key, query = _grid(stage.rows)[:, None], _grid(stage.tokens)[None]
-        row = query // f.tt * stride + key // f.vl
-        return self._segment("score", stage.half, row, query % f.tt * f.vl + key % f.vl)
+        row = query * stride + key // banks
+        bank = (self._f.score_pairs * query + key) % banks
+        return self._segment("score", stage.half, row, bank)
 
     def _probabilities(self, stage: Stage) -> Iterator[Segment]:
         """(queries, keys), then the scale of each query: its multiplier, its shift."""
         f, pairs = self._f, self._f.drain_pairs
         query, key = _grid(stage.tokens)[:, None], _grid(stage.inner)[None]
-        row = query * self._strides["PROB_STRIDE"] + key // f.tk
-        bank = np.broadcast_to(key % f.tk, row.shape)
+        row = query // f.load_pairs * self._strides["PROB_STRIDE"] + key // f.tk
+        bank = query % f.load_pairs * f.tk + key % f.tk
         yield self._segment("prob", stage.half, row, bank)
         row, bank = query // pairs, query % pairs
         yield self._segment("query_scale", stage.half, row, bank, width=18)

@@ -23,7 +23,7 @@ LUT_DEPTH = 128  # queues of more words lie in block RAM
 # clocks, in which the array may go on to the next ones. The C++ loads, multiplies and drains in one
 # loop, in step, and has 4.
 ROW_PARAM_TILES = 8
-ROW_KINDS = ("FOUR_BIT", "HIGH_NIBBLE", "LOW_NIBBLE", "PADDING")
+ROW_KINDS = ("FOUR_BIT", "EIGHT_BIT", "NO_KIND", "PADDING")
 
 
 def package(plans: Sequence[HardwarePlan]) -> str:
@@ -36,7 +36,7 @@ def package(plans: Sequence[HardwarePlan]) -> str:
         ("Units, by the kind of stage that they run.", KINDS),
         ("Where the nibble operand comes from.", LEFTS),
         ("Results.", tuple(f"DST_{name}" for name in DSTS)),
-        ("Kinds of row slots.", ROW_KINDS),
+        ("Kinds of rows of weights.", ROW_KINDS),
     ):
         lines.append(f"  // {comment}")
         bits = (len(names) - 1).bit_length()
@@ -74,7 +74,8 @@ def constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
     lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl, "LUT_SLOTS": f.lut_slots}
-    return {**lanes, "DRAIN_PAIRS": f.drain_pairs, "HEAD_BUFFERS": f.head_buffers}
+    pairs = {name: getattr(f, name.lower()) for name in ("DRAIN_PAIRS", "SCORE_PAIRS", "LOAD_PAIRS")}
+    return {**lanes, "LUT_TOKENS": f.lut_tokens, **pairs, "HEAD_BUFFERS": f.head_buffers}
 
 
 def _shapes(plans: Sequence[HardwarePlan]) -> dict[str, int]:
@@ -109,13 +110,19 @@ def memory_constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     for name in BUFFERS:
         found[f"{name.upper()}_ROWS"] = buffers[name].depth
         found[f"{name.upper()}_STORAGE"] = STORAGES[buffers[name].storage]
-    vectors = {
-        "SCORE": ceil_div(arch.num_tokens, f.vl),
-        "RESIDUAL": max(ceil_div(one.architecture.embed_dim, f.vl) for one in plans),
+    # Elements of a token (a query), and how many neighbours are turned together.
+    turned = {
+        "SCORE": (arch.num_tokens, f.score_pairs),
+        "RESIDUAL": (max(one.architecture.embed_dim for one in plans), 1),
     }
-    for name, count in vectors.items():
-        depth = count + IN_FLIGHT_VECTORS
-        found[f"{name}_STRIDE"] = count
+    for name, (count, together) in turned.items():
+        banks, vectors = buffers[name.lower()].banks, ceil_div(count, f.vl)
+        depth = vectors + IN_FLIGHT_VECTORS
+        found[f"{name}_BANKS"] = banks
+        found[f"{name}_GROUPS"] = banks // together
+        found[f"{name}_TURN_BITS"] = max(1, (banks // together - 1).bit_length())
+        found[f"{name}_STRIDE"] = ceil_div(count, banks)
+        found[f"{name}_VECTORS"] = vectors
         found[f"{name}_STREAM_DEPTH"] = depth
         found[f"{name}_STREAM_STORAGE"] = int(depth > LUT_DEPTH)
     param_words = int(row_param_words(f, plan.image_port.bits))
@@ -124,6 +131,8 @@ def memory_constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         "ROW_PARAM_TILES": ROW_PARAM_TILES,
         "ROW_PARAM_ROWS": ROW_PARAM_TILES * param_words,
         "MAX_BEATS": buffers["weight"].depth // 2,
+        "WEIGHT_LANES": f.tm * f.tk // buffers["weight"].banks,
+        "ACT_WORD": plan.act_word,
         "KEY_STRIDE": ceil_div(arch.head_dim, f.tk),
         "PROB_STRIDE": ceil_div(arch.num_tokens, f.tk),
         "ROW_PARAM_BANKS": buffers["row_param"].banks,

@@ -14,6 +14,7 @@ SMALL = {"kind": 3, "left": 2, "dst": 4, "half": 1, "ends_step": 1, "token_offse
 COUNTS = (
     *("rows", "tokens", "inner", "channel"),
     *("row_tiles", "token_tiles", "beats", "drain_steps", "tile_steps"),
+    *("param_steps", "w8_rows", "w8_more"),
 )
 ROWS = (
     *("src_base", "src_stride", "left_base", "left_stride"),
@@ -25,9 +26,10 @@ RECORDS = """\
     logic [COUNT_BITS-1:0] tokens, channel, token;
     logic [ROW_BITS-1:0] dst_row, score_row, residual_row;
   } tile_t;
-  // Rows that leave the array together: of weights one, in attention DRAIN_PAIRS.
+  // Rows that leave the array together: of weights one, of scores SCORE_PAIRS, of attended tokens
+  // DRAIN_PAIRS.
   typedef struct packed {
-    logic [DRAIN_PAIRS-1:0] valid;
+    logic [SCORE_PAIRS-1:0] valid;
     tile_t tile;
     logic [COUNT_BITS-1:0] row;
     logic [TOKEN_BITS-1:0] bank;

@@ -137,7 +137,7 @@ FAULTS = {
         "stem",
     ),
     "a stage ends before its last writes": (
-        *("engine.sv", "plan::REQUANTIZE_CLOCKS + 6;", "3;"),
+        *("engine.sv", "plan::REQUANTIZE_CLOCKS + 4;", "3;"),
         "stem",
     ),
 }

@@ -10,24 +10,19 @@ module engine (
     output logic word_ready,
     // Memories that it reads: each answers a clock later.
     output logic [plan::ROW_BITS-1:0] act_row, pair_row, scale_row,
-    output logic [plan::TT-1:0][plan::ROW_BITS-1:0] residual_from,
     input logic [plan::TT-1:0][plan::TK-1:0][plan::ACT_BITS-1:0] act,
-    input logic [plan::TK-1:0][7:0] key, prob,
+    input logic [plan::TK-1:0][7:0] key,
+    input logic [plan::LOAD_PAIRS-1:0][plan::TK-1:0][7:0] prob,
     input logic [plan::DRAIN_PAIRS-1:0][23:0] scales,
-    input logic [plan::TT-1:0][plan::VL-1:0][15:0] residual,
     // What leaves the array: joined sums of rows, and requantized ones with where they go.
-    output plan::rows_t rows,
-    output logic [plan::DRAIN_PAIRS-1:0][plan::TT-1:0][26:0] sums,
+    output plan::rows_t coming, rows,
+    output logic [plan::SCORE_PAIRS-1:0][plan::TT-1:0][26:0] sums,
     output plan::place_t place,
     output logic [plan::DRAIN_PAIRS-1:0][plan::TT-1:0][17:0] results,
     output logic [31:0] logit,
     // GELU's table.
     input logic [plan::TT-1:0][plan::ROW_BITS-1:0] table_from,
-    output logic [plan::TT-1:0][plan::GELU_LANES-1:0][plan::ACT_BITS-1:0] entries,
-    // Residual memory's write port.
-    output logic [plan::TT-1:0][plan::VL-1:0] residual_write,
-    output logic [plan::TT-1:0][plan::ROW_BITS-1:0] residual_row,
-    output logic [plan::TT-1:0][15:0] residual_d
+    output logic [plan::TT-1:0][plan::GELU_LANES-1:0][plan::ACT_BITS-1:0] entries
 );
   localparam int TM = plan::TM, TT = plan::TT, TK = plan::TK, C = plan::COUNT_BITS;
   localparam int R = plan::ROW_BITS, LANES = plan::GELU_LANES, WX = plan::ACT_BITS;
@@ -36,7 +31,7 @@ module engine (
   logic table_write, param_write;
   logic [R-1:0] table_row, param_to, param_from, weight_to, weight_from;
   logic [plan::STREAM_BITS-1:0] word_d;
-  logic [TM*TK-1:0] weight_write;
+  logic [TM*TK/plan::WEIGHT_LANES-1:0] weight_write;
   logic [TM*TK-1:0][3:0] weight_d, weight;
   loader load (
       .clk(clk), .rst(rst), .start(start), .stage(stage), .busy(loads), .word_valid(word_valid),
@@ -44,8 +39,8 @@ module engine (
       .multiplied(multiplied), .drained(drained), .loaded(loaded), .table_write(table_write),
       .param_write(param_write), .table_row(table_row), .param_row(param_to), .word_d(word_d),
       .weight_write(weight_write), .weight_row(weight_to), .weight_d(weight_d));
-  memory #(.BITS(4), .BANKS(TM * TK), .DEPTH(plan::WEIGHT_ROWS), .STORAGE(plan::WEIGHT_STORAGE))
-  weights (
+  memory #(.BITS(4 * plan::WEIGHT_LANES), .BANKS(TM * TK / plan::WEIGHT_LANES),
+      .DEPTH(plan::WEIGHT_ROWS), .STORAGE(plan::WEIGHT_STORAGE)) weights (
       .clk(clk), .write(weight_write), .to(weight_to),
       .from(weight_from), .d(weight_d), .q(weight));
 
@@ -71,9 +66,10 @@ module engine (
   drain rows_out (
       .clk(clk), .rst(rst), .start(start), .stage(stage), .busy(drains), .drained(drained),
       .copied(copied), .sums(tile_sums), .param_row(param_from), .scale_row(scale_row),
-      .params(params), .scales(scales), .rows(rows), .joined(sums));
+      .params(params), .scales(scales), .coming(coming), .rows(rows), .joined(sums));
   requantize scale (
-      .clk(clk), .stage(stage), .rows(rows), .sums(sums), .results(results), .logit(logit));
+      .clk(clk), .stage(stage), .rows(rows), .sums(sums[plan::DRAIN_PAIRS-1:0]), .results(results),
+      .logit(logit));
   locate addresses (.clk(clk), .stage(stage), .rows(rows), .place(place));
 
   logic [TT*LANES-1:0][WX-1:0] table_d;
@@ -83,13 +79,9 @@ module engine (
       .READ_ROWS(TT)) gelu (
       .clk(clk), .write({TT * LANES{table_write}}),
       .to(table_row), .from(table_from), .d(table_d), .q(entries));
-  add_residual add (
-      .clk(clk), .rst(rst), .stage(stage), .place(place), .results(results[0]),
-      .from(residual_from), .old(residual), .write(residual_write), .row(residual_row),
-      .d(residual_d));
 
   // The last writes come so many clocks after the last step of draining.
-  localparam int SCORES = 5, OTHERS = 3 + plan::REQUANTIZE_CLOCKS + 6;
+  localparam int SCORES = 5, OTHERS = 3 + plan::REQUANTIZE_CLOCKS + 4;
   logic [OTHERS-1:0] tail;
   logic writes;  // some of them are to come
   always_ff @(posedge clk) begin

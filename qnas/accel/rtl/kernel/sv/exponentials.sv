@@ -1,5 +1,6 @@
 // Second pass of the softmax (NUMERICS.md, section 5): VL scores of a query a clock, once its
-// largest is there, to powers of two in probability memory; of each query their sum.
+// largest is there, to powers of two in probability memory, where LOAD_PAIRS queries share a row; of
+// each query their sum.
 module exponentials (
     input logic clk, rst, start,
     input plan::stage_t stage,
@@ -10,22 +11,23 @@ module exponentials (
     output logic vector_pop, largest_pop,
     input logic [plan::VL-1:0][plan::SCORE_BITS-1:0] vector,
     input logic signed [plan::SCORE_BITS-1:0] largest,
-    output logic [plan::TK-1:0] write,
+    output logic [plan::LOAD_PAIRS-1:0][plan::TK-1:0] write,
     output logic [plan::ROW_BITS-1:0] row,
-    output logic [plan::TK-1:0][7:0] d,
+    output logic [plan::LOAD_PAIRS-1:0][plan::TK-1:0][7:0] d,
     output logic sum_valid,
     output logic [15:0] sum
 );
   localparam int VL = plan::VL, TK = plan::TK, S = plan::SCORE_BITS, C = plan::COUNT_BITS;
   localparam int R = plan::ROW_BITS, LEVELS = $clog2(VL), PARTS = TK / VL, PART_LOG = $clog2(PARTS);
-  localparam int W = S + 19, CLOCKS = 9, TREE = (LEVELS + 1) / 2;
+  localparam int W = S + 19, CLOCKS = 9, TREE = (LEVELS + 1) / 2, QUERIES = plan::LOAD_PAIRS;
   logic running, goes, first, last, ends;
   logic [C-1:0] v, left;
   logic [R-1:0] query_row;
+  logic [QUERIES-1:0] query;  // of those of a row
   vector_cursor cursor (
       .clk(clk), .start(start), .next(goes), .tokens(stage.tokens),
-      .vectors(C'(plan::SCORE_STRIDE)), .base('0), .stride('0), .out_base('0), .out_stride('0),
-      .v(v), .bank(), .row(), .out_row(), .first(first), .last(last), .ends(ends));
+      .vectors(C'(plan::SCORE_VECTORS)), .base('0), .stride('0), .v(v), .token(), .bank(), .row(),
+      .first(first), .last(last), .ends(ends));
   assign goes = running & vector_valid & (~first | largest_valid);
   assign vector_pop = goes;
   assign largest_pop = goes & first;
@@ -35,8 +37,13 @@ module exponentials (
   always_ff @(posedge clk) begin
     running <= ~rst & (start | (running & ~(goes & ends)));
     if (largest_pop) held <= largest;
-    if (start) query_row <= stage.half ? R'(plan::PROB_ROWS / 2) : '0;
-    else if (goes & last) query_row <= query_row + R'(plan::PROB_STRIDE);
+    if (start) begin
+      query_row <= stage.half ? R'(plan::PROB_ROWS / 2) : '0;
+      query <= QUERIES'(1);
+    end else if (goes & last) begin
+      query <= query[QUERIES-1] ? QUERIES'(1) : QUERIES'(query << 1);
+      if (query[QUERIES-1]) query_row <= query_row + R'(plan::PROB_STRIDE);
+    end
   end
 
   logic [VL-1:0] present, inside_q;
@@ -68,18 +75,20 @@ module exponentials (
 
   // Results are there CLOCKS after their scores; then the write port, and the sum's tree.
   logic [PARTS-1:0] part, parts;
+  logic [QUERIES-1:0] query_q;
   logic [R-1:0] row_q;
   logic valid, first_q, last_q;
   always_comb for (int p = 0; p < PARTS; p = p + 1) parts[p] = (v & C'(PARTS - 1)) == C'(p);
-  delay #(.BITS(PARTS + R + 3), .CLOCKS(CLOCKS)) wait_results (
-      .clk(clk), .d({parts, query_row + R'(v >> PART_LOG), goes & ~rst, first, last}),
-      .q({part, row_q, valid, first_q, last_q}));
+  delay #(.BITS(PARTS + QUERIES + R + 3), .CLOCKS(CLOCKS)) wait_results (
+      .clk(clk), .d({parts, query, query_row + R'(v >> PART_LOG), goes & ~rst, first, last}),
+      .q({part, query_q, row_q, valid, first_q, last_q}));
   always_ff @(posedge clk) begin
     row <= row_q;
-    for (int k = 0; k < TK; k = k + 1) begin
-      write[k] <= valid & part[k/VL] & ~rst;
-      d[k] <= results[k%VL];
-    end
+    for (int q = 0; q < QUERIES; q = q + 1)
+      for (int k = 0; k < TK; k = k + 1) begin
+        write[q][k] <= valid & part[k/VL] & query_q[q] & ~rst;
+        d[q][k] <= results[k%VL];
+      end
   end
   logic [8+LEVELS:0] total;
   logic valid_sum, first_sum, last_sum;

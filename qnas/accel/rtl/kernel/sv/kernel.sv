@@ -14,7 +14,7 @@ module kernel (
     output logic [31:0] answer_d,
     input logic answer_ready
 );
-  localparam int TT = plan::TT, TK = plan::TK, VL = plan::VL, R = plan::ROW_BITS;
+  localparam int TT = plan::TT, TK = plan::TK, R = plan::ROW_BITS;
   localparam int S = plan::SCORE_BITS, PAIRS = plan::DRAIN_PAIRS, WX = plan::ACT_BITS;
   localparam int I = plan::STAGE_INDEX_BITS;
   plan::stage_t stage, softmax_stage;
@@ -28,7 +28,8 @@ module kernel (
       .finished_index(finished_index), .softmax_index(softmax_index));
 
 
-  // The weight stream, of which one unit at a time takes words.
+  // The weight stream, of which one unit at a time takes words: a softmax its own before the
+  // products beside it.
   logic residual_ready, norm_ready, softmax_ready, engine_ready;
   assign word_ready = residual_ready | norm_ready | softmax_ready | engine_ready;
 
@@ -58,37 +59,30 @@ module kernel (
       .token_row(norm_write ? norm_row : patches_row),
       .token_d(norm_write ? norm_d : patches_d), .table_row(table_from), .entries(entries),
       .write(act_write), .row(act_to), .d(act_d));
-  memory #(.BITS(WX), .BANKS(TT * TK), .DEPTH(plan::ACT_ROWS), .STORAGE(plan::ACT_STORAGE),
-      .WRITE_ROWS(TT * TK)) act_memory (
-      .clk(clk), .write(act_write), .to(act_to),
-      .from(act_from), .d(act_d), .q(act));
+  activation_memory act_memory (
+      .clk(clk), .write(act_write), .to(act_to), .from(act_from), .d(act_d), .q(act));
 
   // The residual stream.
   logic loaded_write;
-  logic [TT-1:0] loaded_bank;
-  logic [VL-1:0] loaded_lane;
+  logic [plan::RESIDUAL_TURN_BITS-1:0] loaded_turn;
   logic [R-1:0] loaded_row, norm_from;
-  logic [VL-1:0][15:0] loaded_d;
-  logic [TT-1:0][VL-1:0] residual_write, added_write;
-  logic [TT-1:0][R-1:0] residual_to, added_row, residual_from, added_from;
-  logic [TT-1:0][VL-1:0][15:0] residual_d, residual;
-  logic [TT-1:0][15:0] added_d;
+  logic [plan::RESIDUAL_LANES-1:0][15:0] loaded_d;
+  logic [plan::RESIDUAL_BANKS-1:0] residual_write;
+  logic [plan::RESIDUAL_BANKS-1:0][R-1:0] residual_to, residual_from;
+  logic [plan::RESIDUAL_BANKS-1:0][15:0] residual_d, residual;
   load_residual position (
       .clk(clk), .rst(rst), .start(starts[plan::LOAD_RESIDUAL]), .stage(stage),
       .busy(busies[plan::LOAD_RESIDUAL]), .word_valid(word_valid), .word(word),
-      .word_ready(residual_ready), .write(loaded_write), .bank(loaded_bank), .lane(loaded_lane),
-      .row(loaded_row), .d(loaded_d));
-  always_comb
-    for (int b = 0; b < TT; b = b + 1) begin
-      residual_to[b] = loaded_write ? loaded_row : added_row[b];
-      residual_from[b] = stage.kind == plan::LAYER_NORM ? norm_from : added_from[b];
-      for (int v = 0; v < VL; v = v + 1) begin
-        residual_write[b][v] = added_write[b][v] | (loaded_write & loaded_bank[b] & loaded_lane[v]);
-        residual_d[b][v] = loaded_write ? loaded_d[v] : added_d[b];
-      end
-    end
-  memory #(.BITS(16), .BANKS(TT * VL), .DEPTH(plan::RESIDUAL_ROWS),
-      .STORAGE(plan::RESIDUAL_STORAGE), .WRITE_ROWS(TT), .READ_ROWS(TT)) residual_memory (
+      .word_ready(residual_ready), .write(loaded_write), .turn(loaded_turn), .row(loaded_row),
+      .d(loaded_d));
+  add_residual add (
+      .clk(clk), .rst(rst), .stage(stage), .place(place), .results(results[0]),
+      .load_write(loaded_write), .load_turn(loaded_turn), .load_row(loaded_row),
+      .norm_row(norm_from), .load_d(loaded_d), .from(residual_from), .old(residual),
+      .write(residual_write), .row(residual_to), .d(residual_d));
+  memory #(.BITS(16), .BANKS(plan::RESIDUAL_BANKS), .DEPTH(plan::RESIDUAL_ROWS),
+      .STORAGE(plan::RESIDUAL_STORAGE), .WRITE_ROWS(plan::RESIDUAL_BANKS),
+      .READ_ROWS(plan::RESIDUAL_BANKS)) residual_memory (
       .clk(clk), .write(residual_write), .to(residual_to),
       .from(residual_from), .d(residual_d), .q(residual));
   layer_norm norm (
@@ -98,16 +92,20 @@ module kernel (
       .bank(norm_bank), .lane(norm_lane), .row(norm_row), .d(norm_d));
 
   // Attention: keys, and a copy a head buffer of scores, probabilities and scales of queries.
-  logic [TK-1:0] key_write, prob_write;
+  localparam int QUERIES = plan::LOAD_PAIRS;
+  logic [TK-1:0] key_write;
   logic [TK-1:0][R-1:0] key_to;
-  logic [TK-1:0][7:0] key_d, key, prob_d, prob;
-  logic [R-1:0] pair_row, prob_to, score_to, score_from, query_scale_to, scale_from;
-  logic [TT-1:0][VL-1:0] score_write;
-  logic [TT-1:0][VL-1:0][S-1:0] score_d, score;
+  logic [TK-1:0][7:0] key_d, key;
+  logic [QUERIES-1:0][TK-1:0] prob_write;
+  logic [QUERIES-1:0][TK-1:0][7:0] prob_d, prob;
+  logic [R-1:0] pair_row, prob_to, score_from, query_scale_to, scale_from;
+  logic [plan::SCORE_BANKS-1:0] score_write;
+  logic [plan::SCORE_GROUPS-1:0][R-1:0] score_to;
+  logic [plan::SCORE_BANKS-1:0][S-1:0] score_d, score;
   logic [PAIRS-1:0] query_scale_write;
   logic [PAIRS-1:0][23:0] query_scale_d, scales;
-  plan::rows_t rows;
-  logic [PAIRS-1:0][TT-1:0][26:0] sums;
+  plan::rows_t coming, rows;
+  logic [plan::SCORE_PAIRS-1:0][TT-1:0][26:0] sums;
   write_keys key_writes (
       .clk(clk), .rst(rst), .stage(stage), .place(place), .results(results[0]),
       .write(key_write), .row(key_to), .d(key_d));
@@ -115,10 +113,10 @@ module kernel (
       .WRITE_ROWS(TK)) key_memory (
       .clk(clk), .write(key_write), .to(key_to), .from(pair_row), .d(key_d), .q(key));
   write_scores score_writes (
-      .clk(clk), .rst(rst), .stage(stage), .rows(rows), .sums(sums), .write(score_write),
-      .row(score_to), .d(score_d));
-  memory #(.BITS(S), .BANKS(TT * VL), .DEPTH(plan::SCORE_ROWS), .STORAGE(plan::SCORE_STORAGE))
-  score_memory (
+      .clk(clk), .rst(rst), .stage(stage), .coming(coming), .rows(rows), .sums(sums),
+      .write(score_write), .row(score_to), .d(score_d));
+  memory #(.BITS(S), .BANKS(plan::SCORE_BANKS), .DEPTH(plan::SCORE_ROWS),
+      .STORAGE(plan::SCORE_STORAGE), .WRITE_ROWS(plan::SCORE_GROUPS)) score_memory (
       .clk(clk), .write(score_write), .to(score_to), .from(score_from), .d(score_d), .q(score));
   softmax probabilities (
       .clk(clk), .rst(rst), .start(starts[plan::SOFTMAX]), .stage(softmax_stage),
@@ -126,8 +124,8 @@ module kernel (
       .word_ready(softmax_ready), .from(score_from), .score(score), .write(prob_write),
       .row(prob_to), .d(prob_d), .scale_write(query_scale_write), .scale_row(query_scale_to),
       .scale(query_scale_d));
-  memory #(.BITS(8), .BANKS(TK), .DEPTH(plan::PROB_ROWS), .STORAGE(plan::PROB_STORAGE))
-  prob_memory (
+  memory #(.BITS(8), .BANKS(QUERIES * TK), .DEPTH(plan::PROB_ROWS),
+      .STORAGE(plan::PROB_STORAGE)) prob_memory (
       .clk(clk), .write(prob_write), .to(prob_to), .from(pair_row), .d(prob_d), .q(prob));
   memory #(.BITS(24), .BANKS(PAIRS), .DEPTH(plan::QUERY_SCALE_ROWS),
       .STORAGE(plan::QUERY_SCALE_STORAGE)) query_scale_memory (
@@ -141,12 +139,11 @@ module kernel (
   logic [31:0] logit_d;
   engine gemm (
       .clk(clk), .rst(rst), .start(starts[plan::GEMM]), .stage(stage),
-      .busy(busies[plan::GEMM]), .word_valid(word_valid), .word(word),
+      .busy(busies[plan::GEMM]), .word_valid(word_valid & ~softmax_ready), .word(word),
       .word_ready(engine_ready), .act_row(act_from), .pair_row(pair_row),
-      .scale_row(scale_from), .residual_from(added_from), .act(act), .key(key), .prob(prob),
-      .scales(scales), .residual(residual), .rows(rows), .sums(sums), .place(place),
-      .results(results), .logit(logit_d), .table_from(table_from), .entries(entries),
-      .residual_write(added_write), .residual_row(added_row), .residual_d(added_d));
+      .scale_row(scale_from), .act(act), .key(key), .prob(prob), .scales(scales),
+      .coming(coming), .rows(rows), .sums(sums), .place(place), .results(results),
+      .logit(logit_d), .table_from(table_from), .entries(entries));
 
   assign logit_to = place.row;
   assign logit_write = place.valid[0] & stage.dst == plan::DST_LOGITS;

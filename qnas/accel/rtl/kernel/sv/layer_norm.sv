@@ -8,7 +8,7 @@ module layer_norm (
     input logic [plan::STREAM_BITS-1:0] word,
     output logic word_ready,
     output logic [plan::ROW_BITS-1:0] from,
-    input logic [plan::TT-1:0][plan::VL-1:0][15:0] residual,
+    input logic [plan::RESIDUAL_BANKS-1:0][15:0] residual,
     output logic write,
     output logic [plan::TT-1:0] bank,
     output logic [plan::TK-1:0] lane,

@@ -22,10 +22,10 @@ module load_patches (
   assign groups = (stage.rows + C'(LANES - 1)) >> LOG;
   assign word_ready = running;
   assign take = running & word_valid;
-  vector_cursor cursor (
+  vector_cursor #(.GROUPED(1)) cursor (
       .clk(clk), .start(start), .next(take), .tokens(stage.tokens), .vectors(groups),
-      .base(stage.dst_base), .stride(stage.dst_stride), .out_base('0), .out_stride('0), .v(group),
-      .bank(bank_now), .row(first_row), .out_row(), .first(), .last(), .ends(ends));
+      .base(stage.dst_base), .stride(stage.dst_stride), .v(group), .token(), .bank(bank_now),
+      .row(first_row), .first(), .last(), .ends(ends));
   always_ff @(posedge clk) begin
     running <= ~rst & (start | (running & ~(take & ends)));
     write <= take;

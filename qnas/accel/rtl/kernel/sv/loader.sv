@@ -10,29 +10,34 @@ module loader (
     input logic word_valid,
     input logic [plan::STREAM_BITS-1:0] word,
     output logic word_ready,
-    // A row of key and probability memory, two clocks after `pair_row`'s request.
+    // A row of key and probability memory, two clocks after `pair_row`'s request: of a key, of
+    // LOAD_PAIRS queries.
     output logic [plan::ROW_BITS-1:0] pair_row,
-    input logic [plan::TK-1:0][7:0] key, prob,
+    input logic [plan::TK-1:0][7:0] key,
+    input logic [plan::LOAD_PAIRS-1:0][plan::TK-1:0][7:0] prob,
     // Row tiles that are multiplied and drained, and those that are loaded.
     input logic [plan::COUNT_BITS-1:0] multiplied, drained,
     output logic [plan::COUNT_BITS-1:0] loaded,
     output logic table_write, param_write,
     output logic [plan::ROW_BITS-1:0] table_row, param_row,
     output logic [plan::STREAM_BITS-1:0] word_d,  // for the table, the parameters
-    output logic [plan::TM*plan::TK-1:0] weight_write,
+    output logic [plan::TM*plan::TK/plan::WEIGHT_LANES-1:0] weight_write,
     output logic [plan::ROW_BITS-1:0] weight_row,
     output logic [plan::TM*plan::TK-1:0][3:0] weight_d
 );
   localparam int TM = plan::TM, TK = plan::TK, C = plan::COUNT_BITS, R = plan::ROW_BITS;
   localparam int PER_WORD = plan::STREAM_BITS / 4;
-  localparam int TURN = TK > 1 ? $clog2(TK) : 1;
+  localparam int TURN = TK > 1 ? $clog2(TK) : 1, LANES = plan::WEIGHT_LANES;
+  localparam int PAIRS_AT_ONCE = plan::LOAD_PAIRS;
   typedef enum logic [2:0] {IDLE, TABLE, WAIT, PARAMS, NIBBLES, PAIRS} state_t;
   state_t state;
-  logic attention, from_stream, take, step, tile_ends;
+  logic attention, is_key, from_stream, take, step, tile_ends;
   logic [C-1:0] tile, i, beat, part;  // `i` counts the words of the table or of the parameters
-  logic [C-1:0] key_row, elements;  // the key or query, and how many of its elements are left
+  logic [TURN-1:0] key_turn;  // of a key's banks
+  logic [C-1:0] elements;  // of a key or of queries, that are left
   logic [R-1:0] address, param_base;
   assign attention = stage.left != plan::WEIGHTS;
+  assign is_key = stage.left == plan::KEY;
   assign from_stream = state == TABLE | state == PARAMS | state == NIBBLES;
   assign word_ready = from_stream;
   assign take = from_stream & word_valid;
@@ -44,13 +49,14 @@ module loader (
       (attention | tile - drained < C'(plan::ROW_PARAM_TILES - 1));
   assign last_tile = tile == stage.row_tiles - 1'b1;
   assign last_beat = beat == stage.beats - 1'b1;
-  assign last_part = attention ? part == C'(TM / 2 - 1) : part == C'(plan::BEAT_WORDS - 1);
+  assign last_part = part == (is_key ? C'(TM / 2 - 1) :
+      attention ? C'(TM / 2 / PAIRS_AT_ONCE - 1) : C'(plan::BEAT_WORDS - 1));
   assign tile_ends = (state == NIBBLES | state == PAIRS) & step & last_beat & last_part;
 
   always_ff @(posedge clk) begin
     case (state)
       IDLE: begin
-        {tile, i, beat, part, key_row, param_base} <= '0;
+        {tile, i, beat, part, key_turn, param_base} <= '0;
         elements <= stage.inner;
         address <= stage.left == plan::PROBS & stage.half ? R'(plan::PROB_ROWS / 2)
                                                           : stage.left_base;
@@ -66,20 +72,20 @@ module loader (
       else if (room) state <= attention ? PAIRS : PARAMS;
       PARAMS:
       if (take) begin
-        i <= i == C'(plan::ROW_PARAM_WORDS - 1) ? '0 : i + 1'b1;
-        if (i == C'(plan::ROW_PARAM_WORDS - 1)) state <= NIBBLES;
+        i <= i == stage.param_steps - 1'b1 ? '0 : i + 1'b1;
+        if (i == stage.param_steps - 1'b1) state <= NIBBLES;
       end
       NIBBLES:  // word by word of a beat
       if (take) begin
         part <= last_part ? '0 : part + 1'b1;
         if (last_part) beat <= last_beat ? '0 : beat + 1'b1;
       end
-      default: begin  // PAIRS: beat by beat of a row
+      default: begin  // PAIRS: beat by beat of a key or of LOAD_PAIRS queries
         beat <= last_beat ? '0 : beat + 1'b1;
         elements <= last_beat ? stage.inner : elements - C'(TK);
         if (last_beat) begin
           part <= last_part ? '0 : part + 1'b1;
-          key_row <= key_row + 1'b1;
+          key_turn <= key_turn + 1'b1;
           address <= address + stage.left_stride;
         end
       end
@@ -110,23 +116,24 @@ module loader (
   end
 
   // Of key or probability memory: request, read, choose, then the write port. Of a key the banks
-  // are turned by its token. Beyond the matrix everything is zero.
+  // are turned by its token. Beyond its elements everything is zero.
   logic [C-1:0] pair_part, part_q, inside_q;
   logic [R-1:0] pair_to, to_q;
-  logic pair_write, write_q, is_key;
+  logic pair_write, write_q;
   logic [TURN-1:0] turn;
-  logic [TK-1:0][7:0] turned, pairs;
+  logic [TK-1:0][7:0] turned;
+  logic [PAIRS_AT_ONCE-1:0][TK-1:0][7:0] pairs;
   localparam int W = 1 + C + R + C + TURN;
   logic [W-1:0] request;
-  assign is_key = stage.left == plan::KEY;
-  assign request = {state == PAIRS, part, tile_row, key_row < stage.rows ? elements : C'(0),
-      TURN'(is_key ? key_row : C'(0))};
+  assign request = {state == PAIRS, part, tile_row, elements, key_turn & TURN'(TK - 1)};
   delay #(.BITS(W), .CLOCKS(2)) wait_request (
       .clk(clk), .d(request), .q({write_q, part_q, to_q, inside_q, turn}));
-  rotate #(.INPUTS(TK), .BITS(8)) turn_banks (.d(is_key ? key : prob), .by(turn), .q(turned));
+  rotate #(.INPUTS(TK), .BITS(8)) turn_banks (.d(key), .by(turn), .q(turned));
   always_ff @(posedge clk) begin
     pair_row <= address + R'(beat);
-    for (int k = 0; k < TK; k = k + 1) pairs[k] <= inside_q > C'(k) ? turned[k] : 8'd0;
+    for (int l = 0; l < PAIRS_AT_ONCE; l = l + 1)
+      for (int k = 0; k < TK; k = k + 1)
+        pairs[l][k] <= (is_key ? turned[k] : prob[l][k]) & {8{inside_q > C'(k)}};
     pair_write <= write_q;
     pair_part <= part_q;
     pair_to <= to_q;
@@ -134,13 +141,21 @@ module loader (
 
   generate
     for (genvar s = 0; s < TM; s = s + 1) begin : slot
+      localparam int PAIR = s / 2;
       for (genvar k = 0; k < TK; k = k + 1) begin : lane
-        localparam int BANK = s * TK + k;
+        localparam int LANE = s * TK + k;
+        logic [7:0] pair;
         logic [3:0] nibble;
-        assign nibble = s % 2 == 0 ? pairs[k][7:4] + 4'(pairs[k][3]) : pairs[k][3:0];
-        assign weight_d[BANK] = attention ? nibble : word_d[BANK*4%plan::STREAM_BITS+:4];
-        assign weight_write[BANK] = attention ? pair_write & pair_part == C'(s / 2)
-                                              : nibbles_write & word_part == C'(BANK / PER_WORD);
+        assign pair = pairs[PAIR%PAIRS_AT_ONCE][k];
+        assign nibble = s % 2 == 0 ? pair[7:4] + 4'(pair[3]) : pair[3:0];
+        assign weight_d[LANE] = attention ? nibble : word_d[LANE*4%plan::STREAM_BITS+:4];
+      end
+      for (genvar w = 0; w < TK / LANES; w = w + 1) begin : bank
+        localparam int LANE = s * TK + w * LANES;
+        assign weight_write[LANE/LANES] =
+            is_key ? pair_write & pair_part == C'(PAIR) :
+            attention ? pair_write & pair_part == C'(PAIR / PAIRS_AT_ONCE) :
+            nibbles_write & word_part == C'(LANE / PER_WORD);
       end
     end
   endgenerate

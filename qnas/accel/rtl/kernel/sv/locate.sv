@@ -7,7 +7,7 @@ module locate (
 );
   localparam int C = plan::COUNT_BITS, R = plan::ROW_BITS, TB = plan::TOKEN_BITS;
   localparam int K = plan::HEAD_DIM, HEADS = plan::MAX_HEADS, TT = plan::TT;
-  localparam int TK_LOG = $clog2(plan::TK), VL_LOG = $clog2(plan::VL), HB = $clog2(HEADS + 1);
+  localparam int TK_LOG = $clog2(plan::TK), RESIDUAL_LOG = $clog2(plan::RESIDUAL_BANKS), HB = $clog2(HEADS + 1);
   logic by_head;
   assign by_head = stage.dst == plan::DST_QUERY | stage.dst == plan::DST_KEY |
       stage.dst == plan::DST_VALUE;
@@ -65,7 +65,7 @@ module locate (
   // Clock 4: the bank row, which bank, and where among its channels.
   plan::place_t found;
   always_ff @(posedge clk) begin
-    found.valid <= rows3.valid;
+    found.valid <= rows3.valid[plan::DRAIN_PAIRS-1:0];
     found.tokens <= rows3.tile.tokens;
     found.channel <= rows3.tile.channel;
     found.bank <= rows3.bank;
@@ -81,7 +81,10 @@ module locate (
         found.row <= rows3.tile.dst_row + head_rows3 + R'(channel3 >> TK_LOG);
         found.lane <= channel3 + rows3.tile.token;
       end
-      plan::DST_RESIDUAL: found.row <= rows3.tile.residual_row + R'(channel3 >> VL_LOG);
+      plan::DST_RESIDUAL: begin
+        found.row <= rows3.tile.residual_row + R'(channel3 >> RESIDUAL_LOG);
+        found.lane <= channel3 + rows3.tile.token;
+      end
       plan::DST_LOGITS: found.row <= R'(channel3);
       default: found.row <= rows3.tile.dst_row + head_rows3 + R'(channel3 >> TK_LOG);
     endcase

@@ -27,11 +27,11 @@ module normalise (
   logic [C-1:0] v;
   logic [TT-1:0] bank_now;
   logic [R-1:0] first_row;
-  vector_cursor cursor (
+  vector_cursor #(.GROUPED(1)) cursor (
       .clk(clk), .start(start), .next(goes), .tokens(stage.tokens),
       .vectors((stage.rows + C'(VL - 1)) >> LEVELS), .base(stage.dst_base),
-      .stride(stage.dst_stride), .out_base('0), .out_stride('0), .v(v), .bank(bank_now),
-      .row(first_row), .out_row(), .first(first), .last(), .ends(ends));
+      .stride(stage.dst_stride), .v(v), .token(), .bank(bank_now), .row(first_row),
+      .first(first), .last(), .ends(ends));
   assign goes = running & vector_valid & (~first | scale_valid);
   assign vector_pop = goes;
   assign scale_pop = goes & first;

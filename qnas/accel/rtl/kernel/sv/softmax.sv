@@ -9,10 +9,10 @@ module softmax (
     input logic [plan::STREAM_BITS-1:0] word,
     output logic word_ready,
     output logic [plan::ROW_BITS-1:0] from,
-    input logic [plan::TT-1:0][plan::VL-1:0][plan::SCORE_BITS-1:0] score,
-    output logic [plan::TK-1:0] write,
+    input logic [plan::SCORE_BANKS-1:0][plan::SCORE_BITS-1:0] score,
+    output logic [plan::LOAD_PAIRS-1:0][plan::TK-1:0] write,
     output logic [plan::ROW_BITS-1:0] row,
-    output logic [plan::TK-1:0][7:0] d,
+    output logic [plan::LOAD_PAIRS-1:0][plan::TK-1:0][7:0] d,
     output logic [plan::DRAIN_PAIRS-1:0] scale_write,
     output logic [plan::ROW_BITS-1:0] scale_row,
     output logic [plan::DRAIN_PAIRS-1:0][23:0] scale  // a copy for each bank

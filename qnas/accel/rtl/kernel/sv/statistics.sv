@@ -5,44 +5,43 @@ module statistics (
     input logic clk, rst, start,
     input plan::stage_t stage,
     input logic [31:0] epsilon,
-    output logic [plan::ROW_BITS-1:0] from,  // of residual memory, which answers a clock later
-    input logic [plan::TT-1:0][plan::VL-1:0][15:0] residual,
+    // Of residual memory, which answers two clocks later; see add_residual for its banks.
+    output logic [plan::ROW_BITS-1:0] from,
+    input logic [plan::RESIDUAL_BANKS-1:0][15:0] residual,
     output logic vector_push, scale_push,
     output logic [plan::VL-1:0][15:0] vector,
     output logic [50:0] scale
 );
-  localparam int TT = plan::TT, VL = plan::VL, C = plan::COUNT_BITS, LEVELS = $clog2(VL);
+  localparam int VL = plan::VL, C = plan::COUNT_BITS, LEVELS = $clog2(VL);
+  localparam int BANKS = plan::RESIDUAL_BANKS, BY = plan::RESIDUAL_TURN_BITS;
   localparam int TREE = (LEVELS + 1) / 2, MEAN = plan::SERIES7 != 0 ? 7 : 5;
-  logic running, last, ends;
-  logic [C-1:0] v, left;
-  logic [TT-1:0] bank;
+  logic running, first, last, ends;
+  logic [C-1:0] v, token, left;
   logic [plan::ROW_BITS-1:0] row;
   vector_cursor cursor (
       .clk(clk), .start(start), .next(running), .tokens(stage.tokens),
       .vectors((stage.rows + C'(VL - 1)) >> LEVELS), .base('0),
-      .stride(plan::ROW_BITS'(plan::RESIDUAL_STRIDE)), .out_base('0), .out_stride('0), .v(v),
-      .bank(bank), .row(row), .out_row(), .first(), .last(last), .ends(ends));
-  logic first;
-  assign first = v == 0;
+      .stride(plan::ROW_BITS'(plan::RESIDUAL_STRIDE)), .v(v), .token(token), .bank(), .row(row),
+      .first(first), .last(last), .ends(ends));
   assign left = stage.rows - (v << LEVELS);  // channels from this vector on
 
-  // Request, read, choose the token's bank; channels beyond the last are 0.
+  // Request, read, turn back; channels beyond the last are 0.
   logic valid2, first2, last2, valid3, first3, last3;
-  logic [TT-1:0] bank2;
+  logic [BY-1:0] turn, turn2;
   logic [VL-1:0] present, present2;
   always_comb for (int i = 0; i < VL; i = i + 1) present[i] = left > C'(i);
-  delay #(.BITS(3 + TT + VL), .CLOCKS(2)) wait_read (
-      .clk(clk), .d({running, first, last, bank, present}),
-      .q({valid2, first2, last2, bank2, present2}));
+  assign turn = BY'(token + (v << LEVELS)) & BY'(BANKS - 1);
+  delay #(.BITS(3 + BY + VL), .CLOCKS(3)) wait_read (
+      .clk(clk), .d({running, first, last, turn, present}),
+      .q({valid2, first2, last2, turn2, present2}));
+  logic [BANKS-1:0][15:0] turned;
+  rotate #(.INPUTS(BANKS), .BITS(16)) turn_back (.d(residual), .by(turn2), .q(turned));
   logic [VL-1:0][15:0] chosen;
-  always_comb begin
-    chosen = '0;
-    for (int b = 0; b < TT; b = b + 1) chosen = chosen | (residual[b] & {VL * 16{bank2[b]}});
-    for (int i = 0; i < VL; i = i + 1) if (~present2[i]) chosen[i] = '0;
-  end
+  always_comb
+    for (int i = 0; i < VL; i = i + 1) chosen[i] = turned[i] & {16{present2[i]}};
   always_ff @(posedge clk) begin
     running <= ~rst & (start | (running & ~ends));
-    from <= row + plan::ROW_BITS'(v);
+    from <= row + plan::ROW_BITS'(v >> $clog2(BANKS / VL));
     vector <= chosen;
     valid3 <= valid2 & ~rst;
     first3 <= first2;

@@ -55,14 +55,14 @@ module write_activations (
   logic [TT-1:0][WX-1:0] values, looked_up;
   logic [TT-1:0][PAIRS-1:0] hits;  // of each bank one row at most
   logic [TT-1:0][R-1:0] row2, row3;
-  logic [BY-1:0] first_lane, turn;
+  logic [BY-1:0] first_lane;
   assign first_lane = BY'(place1.channel) & BY'(TK - 1);
-  assign turn = BY'(C'(TK) - C'(first_lane));
   generate
     for (genvar p = 0; p < PAIRS; p = p + 1) begin : turned_row
       logic [TK*WX-1:0] padded;
       assign padded = (TK * WX)'(values1[p]);
-      rotate #(.INPUTS(TK), .BITS(WX)) turn_values (.d(padded), .by(turn), .q(turned1[p]));
+      rotate #(.INPUTS(TK), .BITS(WX), .UP(1)) turn_values (
+          .d(padded), .by(first_lane), .q(turned1[p]));
     end
     for (genvar t = 0; t < TT; t = t + 1) begin : token
       logic [LANES*WX-1:0] flat;
@@ -73,7 +73,7 @@ module write_activations (
   endgenerate
   logic [TK-1:0] present;
   always_comb for (int k = 0; k < TK; k = k + 1) present[k] = k < TT & place1.tokens > C'(k);
-  rotate #(.INPUTS(TK), .BITS(1)) turn_inside (.d(present), .by(turn), .q(taken1));
+  rotate #(.INPUTS(TK), .BITS(1), .UP(1)) turn_inside (.d(present), .by(first_lane), .q(taken1));
   logic [TT-1:0][TB:0] ahead;  // of the first row's bank, around the banks
   always_comb
     for (int b = 0; b < TT; b = b + 1)
@@ -92,7 +92,7 @@ module write_activations (
       for (int p = 0; p < PAIRS; p = p + 1)
         hits[b][p] <= active1 & place1.valid[p] & ahead[b] == (TB + 1)'(p);
       row2[b] <= place1.row +
-          (transposed & TB'(b) < place1.bank ? stage.dst_stride : '0);
+          (PAIRS > 1 & transposed & TB'(b) < place1.bank ? stage.dst_stride : '0);
     end
   end
 

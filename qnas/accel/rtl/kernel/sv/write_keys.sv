@@ -13,7 +13,7 @@ module write_keys (
   localparam int BY = TK > 1 ? $clog2(TK) : 1, W = 1 + R + 8;
   logic [BY-1:0] turn;
   logic [TK-1:0][W-1:0] rows, turned;
-  assign turn = BY'(C'(TK) - C'(BY'(place.lane)));
+  assign turn = BY'(place.lane) & BY'(TK - 1);
   always_comb
     for (int j = 0; j < TK; j = j + 1) begin
       rows[j] = '0;
@@ -21,7 +21,7 @@ module write_keys (
         rows[j] = {place.tokens > C'(j), place.row + R'(j * plan::KEY_STRIDE),
             results[j < TT ? j : 0][7:0]};
     end
-  rotate #(.INPUTS(TK), .BITS(W)) turn_keys (.d(rows), .by(turn), .q(turned));
+  rotate #(.INPUTS(TK), .BITS(W), .UP(1)) turn_keys (.d(rows), .by(turn), .q(turned));
   logic active;
   assign active = ~rst & stage.dst == plan::DST_KEY & place.valid[0];
   always_ff @(posedge clk)
