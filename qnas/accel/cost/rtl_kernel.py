@@ -94,11 +94,11 @@ class _Sizes:
         except KeyError:
             raise AttributeError(name) from None
 
-    @property
-    def cursor(self) -> tuple[int, int]:
-        """(LUT, FF) of a vector_cursor: two counts, their ends, a bank and its row."""
-        count, row = self.COUNT_BITS, self.ROW_BITS
-        return 4 * count + 2 * row + self.TT, 2 * count + row + self.TT
+    def cursor(self, *, grouped: bool) -> tuple[int, int]:
+        """(LUT, FF) of a vector_cursor: two counts, their ends, a row, and, of tokens in groups,
+        a bank."""
+        count, row, banks = self.COUNT_BITS, self.ROW_BITS, self.TT if grouped else 0
+        return 4 * count + 2 * row + banks, 2 * count + row + banks
 
 
 def _log2(count: int) -> int:
@@ -113,6 +113,13 @@ def choices(inputs: int, bits: int) -> int:
 def one_hot(inputs: int, bits: int) -> int:
     """LUTs of a choice by a bit an input: one takes two pairs of a value and its bit."""
     return bits * ceil_div(inputs, 2) if inputs > 1 else 0
+
+
+def turned(inputs: int, bits: int, outputs: int | None = None) -> int:
+    """LUTs of a rotation, of which `outputs` are used: one chooses by two bits of the turn."""
+    levels = ceil_div(_log2(inputs), 2)
+    outputs = inputs if outputs is None else outputs
+    return bits * (inputs * (levels - 1) + outputs) if levels else 0
 
 
 def held(bits: int, clocks: int) -> tuple[int, int]:
@@ -186,24 +193,23 @@ def _control(
     plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes
 ) -> Iterator[UnitEstimate]:
     count, row, index = p.COUNT_BITS, p.ROW_BITS, p.STAGE_INDEX_BITS
-    stage = 12 + 9 * count + 7 * row
+    stage = 12 + 12 * count + 7 * row
     yield UnitEstimate("sequencer", 56 + 6 * index, 2 * stage + 4 * index + 49)
     columns = {bits for bits in zip(*stage_values(plans), strict=True) if len(set(bits)) > 1}
     stages = sum(len(one.stages) for one in plans)
     yield UnitEstimate("stage_table", len(columns) * ceil_div(stages, 64), len(columns))
-    lut, ff = p.cursor
+    lut, ff = p.cursor(grouped=True)
     lanes = p.TK if p.TK > p.PATCH_LANES else 0
     pixels = min(p.TK, p.PATCH_LANES) * p.ACT_BITS
     yield UnitEstimate("load_patches", lut + row + 4 + lanes, ff + 2 + p.TT + row + pixels + lanes)
-    lanes = p.VL if p.VL > p.RESIDUAL_LANES else 0
-    values = min(p.VL, p.RESIDUAL_LANES) * 16
+    lut, ff = p.cursor(grouped=False)
+    turn = p.RESIDUAL_TURN_BITS
     yield UnitEstimate(
-        "load_residual", lut + row - 12 + lanes, ff + 2 + p.TT + row + values + lanes
+        "load_residual", lut + row + turn, ff + 4 + turn + row + p.RESIDUAL_LANES * 16
     )
     yield UnitEstimate("store_logits", count + 6, count + 2)
-    # Choices between the writers of activation and residual memory.
-    tokens = p.TT + p.TK + row + p.TK * p.ACT_BITS
-    yield UnitEstimate("kernel", tokens + 2 * p.TT * row + p.TT * p.VL * 17)
+    # Choices between patches and normed tokens.
+    yield UnitEstimate("kernel", p.TT + p.TK + row + p.TK * p.ACT_BITS)
 
 
 def _memories(
@@ -229,11 +235,12 @@ def _memory(unit: str, b: Buffer, plan: HardwarePlan) -> UnitEstimate:
 def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
     packs, slots = p.DSP_ROWS == 2, p.TM - p.LUT_SLOTS
 
-    def lanes(count: int, tokens: int = p.TT) -> Lanes:
+    def lanes(count: int, tokens: int) -> Lanes:
         return Lanes(count, tokens, p.TK, p.ACT_BITS, p.ACC_BITS, plan.packing)
 
     # A DSP has fields for DSP_TOKENS tokens, which are summed even if there are fewer.
-    tokens = ceil_div(p.TT, p.DSP_TOKENS) * p.DSP_TOKENS if packs else p.TT
+    in_dsps = p.TT - p.LUT_TOKENS
+    tokens = ceil_div(in_dsps, p.DSP_TOKENS) * p.DSP_TOKENS if packs else in_dsps
     sums = 2 * p.ACC_BITS  # of a cell: its accumulator, and the copy that drains
     if packs:
         lut, ff = (int(x) for x in packed_lanes(lanes(slots, tokens)))
@@ -242,17 +249,19 @@ def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iter
         # Each has its control; of its four fields a bit of each sum is constant.
         lut, ff = lut + 5 * blocks, ff - 4 * blocks
     else:
-        found = plain_lanes(lanes(slots), beside_cascades=False, in_dsp=True)
+        found = plain_lanes(lanes(slots, tokens), beside_cascades=False, in_dsp=True)
         lut, ff = (int(x) for x in found)
-        dsp = slots * p.TT * p.TK
+        dsp = slots * tokens * p.TK
     yield UnitEstimate("array", lut, ff + sums * tokens * slots + 3, dsp)
-    if p.LUT_SLOTS:
-        found = plain_lanes(lanes(p.LUT_SLOTS), beside_cascades=packs, in_dsp=False)
+    for count, of_tokens in ((p.LUT_SLOTS, p.TT), (slots, p.LUT_TOKENS)):
+        if not count * of_tokens:
+            continue
+        found = plain_lanes(lanes(count, of_tokens), beside_cascades=packs, in_dsp=False)
         lut, ff = (int(x) for x in found)
-        products = p.LUT_SLOTS * p.TT * p.TK
+        products = count * of_tokens * p.TK
         one = {6: DEFAULT.fabric_product_lut, 8: DEFAULT.fabric_product8_lut}[p.ACT_BITS]
         bits = NIBBLE_BITS + p.ACT_BITS
-        ff += bits * products + sums * p.TT * p.LUT_SLOTS
+        ff += bits * products + sums * of_tokens * count
         yield UnitEstimate("array", lut + one * products, ff)
 
 
@@ -265,30 +274,32 @@ def _engine(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Ite
 
 
 def _loader(p: _Sizes) -> UnitEstimate:
-    """Nibbles of words and of pairs for every bank; turned pairs, and counts."""
+    """Nibbles of words and of pairs for every bank; turned keys, and counts."""
     count, row, per_word = p.COUNT_BITS, p.ROW_BITS, p.STREAM_BITS // NIBBLE_BITS
     turn = max(1, _log2(p.TK))
-    sources = min(p.TM * p.TK, max(per_word, 2 * p.TK))  # of which nibbles differ
-    turned = 8 * p.TK * (1 + ceil_div(turn, 2))
+    pairs = p.LOAD_PAIRS * p.TK  # elements that are loaded at once
+    sources = min(p.TM * p.TK, max(per_word, 2 * pairs))  # of which nibbles differ
     writes = min(p.TM * p.TK, p.TM // 2 * max(1, ceil_div(2 * p.TK, per_word)))
-    lut = NIBBLE_BITS * (sources + p.TK) + turned + 3 * p.TK + writes
+    lut = NIBBLE_BITS * (sources + pairs) + turned(p.TK, 8) + 8 * pairs + 3 * p.TK + writes
     request = 1 + 2 * count + row + turn
-    ff = p.STREAM_BITS + 8 * p.TK + 2 * request + 8 * count + 7 * row + 10
+    ff = p.STREAM_BITS + 8 * pairs + 2 * request + 8 * count + 7 * row + 10
     return UnitEstimate("loader", lut + 12 * count + 10 * row, ff)
 
 
 def _drain(p: _Sizes) -> UnitEstimate:
     """The choice of the slots that drain, the join of nibbles, and where a tile stands."""
     count, row, tokens, pairs = p.COUNT_BITS, p.ROW_BITS, p.TOKEN_BITS, p.DRAIN_PAIRS
-    slots, sums = 2 * pairs, p.TT * p.ACC_BITS
-    chosen = choices(p.TM // slots, slots * sums) + choices(slots, sums)
+    most, sums = p.SCORE_PAIRS, p.TT * p.ACC_BITS
+    slots = 2 * most
+    chosen = choices(p.TM // slots, slots * sums) + choices(slots, sums) + choices(most, sums)
+    chosen += (pairs - 1) * choices(most // pairs, 2 * sums)
     params = choices(p.ROW_PARAM_BANKS, 64)
     waits = 3 * count + 3 * row + tokens + row  # three registers one after the other
-    joined = p.TT * (p.ACC_BITS + 5) * (2 + pairs - 1)
-    lut = chosen + params + waits + joined + 10 * count + 10 * row + 8
-    state = 8 * count + 6 * row + 2 * tokens + 3
-    registers = 2 * slots * sums + sums + p.TT * (p.ACC_BITS + 5) * (1 + pairs)
-    rows = 3 * pairs + 2 * (count + 24 * pairs + 26) + count
+    joined = most * p.TT * (p.ACC_BITS + 2)
+    lut = chosen + params + waits + joined + 12 * count + 10 * row + 8
+    state = 9 * count + 6 * row + 2 * tokens + 3 * (_log2(p.TM) + 2) + 3
+    registers = 2 * slots * sums + p.TT * (p.ACC_BITS + 5) * most
+    rows = 3 * most + 2 * (count + 24 * pairs + 26) + count
     return UnitEstimate("drain", lut, state + registers + rows)
 
 
@@ -308,18 +319,29 @@ def _results(
     word = 1 + row + 8
     lut = 9 * _log2(p.TT) * p.TK * word // 16 + p.TT * row + 8
     yield UnitEstimate("write_keys", lut, p.TK * word)
-    writes = p.TT * p.VL
-    yield UnitEstimate("write_scores", row + writes + 3 * p.TT, row + writes + lanes * p.SCORE_BITS)
+    yield _write_scores(p)
+
+
+def _rows(banks: int, used: int, stride: int, row: int) -> int:
+    """LUTs of turned_rows: of each bank a token's offset, and a sum."""
+    offset = _log2((used - 1) * stride + 1)
+    return banks * (row + offset * max(1, ceil_div(_log2(banks) - 5, 1)))
+
+
+def _write_scores(p: _Sizes) -> UnitEstimate:
+    banks, groups, row = p.SCORE_BANKS, p.SCORE_GROUPS, p.ROW_BITS
+    lut = turned(groups, p.SCORE_PAIRS * (p.SCORE_BITS + 1)) + p.TT * (3 + p.SCORE_PAIRS)
+    lut += _rows(groups, p.TT, p.SCORE_STRIDE, row) + row + p.SCORE_TURN_BITS
+    ff = 1 + p.SCORE_TURN_BITS + row + groups * row + banks * (p.SCORE_BITS + 1)
+    return UnitEstimate("write_scores", lut, ff)
 
 
 def _add_residual(p: _Sizes) -> UnitEstimate:
-    rows = p.ROW_BITS * min(2, p.TT)  # of the token that begins a tile, and of all others
-    lane = max(1, _log2(p.VL))
-    waits = 18 * p.TT + p.TT + rows
-    turned = 18 * p.TT if p.TT > 1 else 0
-    sums = p.TT * (19 + 16 + 3 + 3) + choices(p.VL, 16 * p.TT)
-    lut = waits + turned + sums + p.TT * p.VL + 12
-    return UnitEstimate("add_residual", lut, rows + 4 * lane + p.TT * (16 + 19 + 16 + p.VL))
+    banks, row, lanes = p.RESIDUAL_BANKS, p.ROW_BITS, p.RESIDUAL_LANES
+    chosen = 19 * lanes + 3 * p.TT + row + p.RESIDUAL_TURN_BITS  # a channel, or a word
+    lut = chosen + turned(banks, 19) + _rows(banks, p.TT, p.RESIDUAL_STRIDE, row)
+    sums = 19 + 16 + 3
+    return UnitEstimate("add_residual", lut + banks * sums, 3 + banks * (3 * row + 2 * 19 + 17))
 
 
 def _write_activations(p: _Sizes) -> UnitEstimate:
@@ -337,7 +359,6 @@ def _write_activations(p: _Sizes) -> UnitEstimate:
 
 def _norm(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
     count, row, lanes, series7 = p.COUNT_BITS, p.ROW_BITS, p.VL, is_series7(plan)
-    cursor_lut, cursor_ff = p.cursor
     banks = p.NORM_PARAM_BANKS
     channels = min(banks, p.STREAM_BITS // 64) * 54
     ff = 3 + count + 38 + row + banks + channels
@@ -345,10 +366,12 @@ def _norm(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Itera
     yield from _queue(16 * lanes, p.RESIDUAL_STREAM_DEPTH, _storage(p.RESIDUAL_STREAM_DEPTH), plan)
     yield from _queue(51, p.RESULT_DEPTH, "lutram", plan)
     # First pass: sums, variance; values wait for their squares, and totals for their root.
-    chosen = one_hot(p.TT, 16 * lanes)
-    lut = cursor_lut + chosen + 16 * lanes + 31 + 27 + 41 + 52 + 2 * count
+    cursor_lut, cursor_ff = p.cursor(grouped=False)
+    chosen = turned(p.RESIDUAL_BANKS, 16, lanes)
+    waits = 3 + p.RESIDUAL_TURN_BITS + lanes
+    lut = cursor_lut + chosen + 16 * lanes + waits + 31 + 27 + 41 + 52 + 2 * count
     wait = 0 if not series7 else 52 * 2
-    ff = cursor_ff + row + 2 * (3 + p.TT + lanes) + 16 * lanes + 27 + 41 + 52 + wait
+    ff = cursor_ff + row + 16 * lanes + 27 + 41 + 52 + wait
     yield UnitEstimate("statistics", lut, ff)
     yield from _sums(lanes, 16)
     yield from _sums(lanes, 32)
@@ -360,6 +383,7 @@ def _norm(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Itera
         products += [(27, 18), (27, 10)]
     yield _products("multiply_add", products, plan)
     # Second pass.
+    cursor_lut, cursor_ff = p.cursor(grouped=True)
     yield _products("multiply_add", NORM_LANE_PRODUCTS * lanes, plan)
     yield _rounds(lanes, 45)
     yield _rounds(lanes, 40)
@@ -375,14 +399,16 @@ def _softmax(
     plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes
 ) -> Iterator[UnitEstimate]:
     count, row, lanes, score = p.COUNT_BITS, p.ROW_BITS, p.VL, p.SCORE_BITS
-    cursor_lut, cursor_ff = p.cursor
+    cursor_lut, cursor_ff = p.cursor(grouped=False)
     yield UnitEstimate("softmax", 3 * count, 2 * count + 70)
     yield from _queue(score * lanes, p.SCORE_STREAM_DEPTH, _storage(p.SCORE_STREAM_DEPTH), plan)
     yield from _queue(score, p.RESULT_DEPTH, "lutram", plan)
     levels = _log2(lanes)
     wait_lut, wait_ff = held(3, levels)
-    lut = cursor_lut + one_hot(p.TT, score * lanes) + score + count + wait_lut
-    ff = cursor_ff + row + 2 * (3 + p.TT + lanes) + score * lanes + 5 + wait_ff + score
+    chosen = turned(p.SCORE_GROUPS, score * p.SCORE_PAIRS, max(1, lanes // p.SCORE_PAIRS))
+    lut = cursor_lut + chosen + score * lanes + score + count + wait_lut
+    waits = 2 * (3 + p.SCORE_TURN_BITS + lanes)
+    ff = cursor_ff + row + waits + score * lanes + 5 + wait_ff + score
     yield UnitEstimate("maximum", lut, ff)
     yield UnitEstimate("max_tree", 2 * score * (lanes - 1), score * (lanes - 1))
     parts = p.TK // lanes
@@ -390,7 +416,7 @@ def _softmax(
     lane_lut = (score + 1) + product // 4 + 4 + 8 + 1
     lut = lanes * lane_lut + score + parts + row + 3 + 16 + 4 * count + row
     lane_ff = (score + 1) + 4 + 8
-    ff = lanes * lane_ff + 2 * count + 2 * row + score + p.TK + 16
+    ff = lanes * lane_ff + 2 * count + 2 * row + score + p.LOAD_PAIRS * p.TK + 16
     yield UnitEstimate("exponentials", lut, ff, bram18=ceil_div(lanes, EXP_LANES_A_BLOCK))
     yield _products("multiply_add", [(score + 1, 18)] * lanes, plan)
     yield _rounds(lanes, product)

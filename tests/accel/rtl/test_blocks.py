@@ -111,7 +111,7 @@ def _plain(row: Row) -> object:
 
 def test_a_plan_names_the_blocks_to_measure_next(tmp_path: Path) -> None:
     """Of its own kinds, none measured before; of a device of the 7 series those the twin has."""
-    folding = Folding(tm=8, tt=4, tk=8, vl=4, drain_pairs=2)
+    folding = Folding(tm=8, tt=4, tk=8, vl=4, drain_pairs=2, score_pairs=2)
     write_json(tmp_path / "p/plan.json", lower(tiny(), load_device("zcu102"), folding))
     arguments = ["measure", "--next", "3", "--plans", str(tmp_path), "--list"]
     done = CliRunner().invoke(cli, [*arguments, "--cache", str(tmp_path / "cache")])

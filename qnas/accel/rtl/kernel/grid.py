@@ -17,8 +17,8 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 
 DIGITS = Folding(tm=8, tt=4, tk=8, vl=4)
-SMALL = Folding(tm=8, tt=8, tk=16, vl=8, head_buffers=2, drain_pairs=2)
-DEIT = Folding(tm=16, tt=14, tk=16, vl=8, head_buffers=2, drain_pairs=2)
+SMALL = Folding(tm=8, tt=8, tk=16, vl=8, head_buffers=2, drain_pairs=2, score_pairs=2)
+DEIT = Folding(tm=16, tt=14, tk=16, vl=16, head_buffers=2, score_pairs=2, load_pairs=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,14 @@ def deit(dim: int, heads: int, bits: int = 6) -> Architecture:
 def _digits() -> Iterator[tuple[str, Kernel]]:
     one = (digits(),)
     yield "digits", Kernel(one, DIGITS)
-    buffers = replace(DIGITS, head_buffers=2, drain_pairs=2)
+    buffers = replace(DIGITS, head_buffers=2, drain_pairs=2, score_pairs=2)
     yield "digits, two head buffers", Kernel(one, buffers)
     yield "digits, two weight ports", Kernel(one, replace(DIGITS, weight_ports=2))
     yield "digits, four weight ports", Kernel(one, replace(DIGITS, weight_ports=4))
     yield "digits, slots in LUTs", Kernel(one, replace(DIGITS, lut_slots=4))
     yield "digits, all slots in LUTs", Kernel(one, replace(DIGITS, lut_slots=8))
+    yield "digits, tokens in LUTs", Kernel(one, replace(DIGITS, lut_tokens=1))
+    yield "digits, pairs at once", Kernel(one, replace(DIGITS, score_pairs=2, load_pairs=2))
     yield "digits, 8 bits", Kernel((digits(bits=8),), DIGITS)
     eight = replace(DIGITS, head_buffers=2)
     yield "digits, 8 bits, two head buffers", Kernel((digits(bits=8),), eight)
@@ -116,7 +118,7 @@ def _digits() -> Iterator[tuple[str, Kernel]]:
     yield "digits, DSP48E1, 8 bits", Kernel((digits(bits=8),), DIGITS, "pynq_z2")
     yield "digits, two networks", Kernel((digits(), digits(dim=32, depth=3)), DIGITS)
     yield "digits, narrow", Kernel(one, Folding(tm=2, tt=1, tk=4, vl=2))
-    wide = Folding(tm=16, tt=6, tk=16, vl=8, drain_pairs=2)
+    wide = Folding(tm=16, tt=6, tk=16, vl=8, drain_pairs=2, score_pairs=4, load_pairs=2)
     yield "digits, wide", Kernel(one, wide)
     yield "digits, dim 32", Kernel((digits(dim=32),), DIGITS, simulated=False)
     yield "digits, dim 56", Kernel((digits(dim=56),), DIGITS, simulated=False)

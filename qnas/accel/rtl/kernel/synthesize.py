@@ -38,7 +38,7 @@ UNITS = (
     *("write_activations", "write_keys", "write_scores", "add_residual", "ram"),
     # Registered at their outputs, so that little is lost at their borders.
     *("statistics", "normalise", "reciprocal_sqrt", "maximum", "exponentials", "row_scale"),
-    *("round_shift", "multiply_add", "square27", "sum_tree", "max_tree", "pack", "plain_lane"),
+    *("round_shift", "multiply_add", "square27", "sum_tree", "max_tree", "pack"),
 )
 
 # Counted as one unit, `array`: the lanes of the multiplier array, and what packs their operands.

@@ -4,12 +4,13 @@ and whose cycles are the plan's."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from qnas._util.units import ceil_div
 from qnas.accel.plan.folding import Folding
-from qnas.accel.plan.loops import GemmShape, gemm_shape
+from qnas.accel.plan.loops import GemmShape, beat_words, gemm_shape, row_param_words
 from qnas.accel.plan.multipliers import CASCADE
 from qnas.accel.rtl.bits import Bits, concat, field, padded
 from qnas.accel.rtl.block import RtlBlock, Vectors
@@ -54,17 +55,33 @@ def stages(block: RtlBlock, rng: np.random.Generator, count: int) -> Iterator[Ve
         vl=block["tk"],
         lut_slots=block["lut_slots"],
         drain_pairs=block["pairs"],
+        score_pairs=block["pairs"],
     )
     depth = depth_cycles(folding, packed=bool(block["packed"]))
     taken = index = 0
     while taken < count or index < FEWEST_STAGES:
         op = _operation(block, folding, rng, attention=index % 2 == 1)
         sent, expected = _stage(block, folding, op, rng)
-        shape = gemm_shape(op, folding, block["port"])
+        shape = _shape(op, folding, block["port"])
         busy = int(shape.load_steps + shape.row_tiles * shape.row_steps + shape.drain_steps) + depth
         yield Vectors(np.concatenate(sent), expected, busy_cycles=busy)
         taken += sum(map(len, sent))
         index += 1
+
+
+def _shape(op: Gemm, folding: Folding, port: int) -> GemmShape:
+    """Tiles of the block, which drains weights slot by slot and takes parameters of every slot: a
+    high nibble's sum waits for the low one's. The kernel drains row by row."""
+    shape = gemm_shape(op, folding, port)
+    if op.left is not Tensor.WEIGHTS:
+        return shape
+    nibbles = shape.beats * beat_words(folding, port)
+    return replace(
+        shape,
+        drain_steps=folding.tm,
+        tile_steps=np.maximum(shape.beats, folding.tm),
+        load_steps=row_param_words(folding, port) + nibbles,
+    )
 
 
 def _operation(
@@ -86,7 +103,7 @@ def _stage(
     block: RtlBlock, folding: Folding, op: Gemm, rng: np.random.Generator
 ) -> tuple[list[Bits], Bits]:
     """Vectors of one stage: activations, its start, its stream; and the rows that it drains."""
-    shape = gemm_shape(op, folding, block["port"])
+    shape = _shape(op, folding, block["port"])
     left = with_corners(rng, (op.rows, op.inner), -NIBBLE_MAX, NIBBLE_MAX)
     left[op.w8_rows :] = with_corners(rng, (op.rows - op.w8_rows, op.inner), W4_MIN, W4_MAX)
     act = np.zeros((shape.token_tiles * folding.tt, shape.beats * folding.tk), np.int64)
