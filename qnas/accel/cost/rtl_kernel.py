@@ -294,12 +294,12 @@ def _drain(p: _Sizes) -> UnitEstimate:
     chosen = choices(p.TM // slots, slots * sums) + choices(slots, sums) + choices(most, sums)
     chosen += (pairs - 1) * choices(most // pairs, 2 * sums)
     params = choices(p.ROW_PARAM_BANKS, 64)
-    waits = 3 * count + 3 * row + tokens + row  # three registers one after the other
+    place = 3 * count + 4 * row + tokens  # held three times
     joined = most * p.TT * (p.ACC_BITS + 2)
-    lut = chosen + params + waits + joined + 12 * count + 10 * row + 8
+    lut = chosen + params + joined + 15 * count + 10 * row + 8
     state = 9 * count + 6 * row + 2 * tokens + 3 * (_log2(p.TM) + 2) + 3
     registers = 2 * slots * sums + p.TT * (p.ACC_BITS + 5) * most
-    rows = 3 * most + 2 * (count + 24 * pairs + 26) + count
+    rows = 3 * most + 2 * (count + 24 * pairs + 26) + count + 3 * place
     return UnitEstimate("drain", lut, state + registers + rows)
 
 
@@ -406,7 +406,7 @@ def _softmax(
     levels = _log2(lanes)
     wait_lut, wait_ff = held(3, levels)
     chosen = turned(p.SCORE_GROUPS, score * p.SCORE_PAIRS, max(1, lanes // p.SCORE_PAIRS))
-    lut = cursor_lut + chosen + score * lanes + score + count + wait_lut
+    lut = cursor_lut + chosen + score + count + wait_lut
     waits = 2 * (3 + p.SCORE_TURN_BITS + lanes)
     ff = cursor_ff + row + waits + score * lanes + 5 + wait_ff + score
     yield UnitEstimate("maximum", lut, ff)

@@ -74,7 +74,11 @@ def constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
 def _folding(plan: HardwarePlan) -> dict[str, int]:
     f = plan.folding
     lanes = {"TM": f.tm, "TT": f.tt, "TK": f.tk, "VL": f.vl, "LUT_SLOTS": f.lut_slots}
-    pairs = {name: getattr(f, name.lower()) for name in ("DRAIN_PAIRS", "SCORE_PAIRS", "LOAD_PAIRS")}
+    pairs = {
+        "DRAIN_PAIRS": f.drain_pairs,
+        "SCORE_PAIRS": f.score_pairs,
+        "LOAD_PAIRS": f.load_pairs,
+    }
     return {**lanes, "LUT_TOKENS": f.lut_tokens, **pairs, "HEAD_BUFFERS": f.head_buffers}
 
 
