@@ -67,6 +67,8 @@ def _document(found: Explanation) -> dict[str, Any]:
         "fps": found.estimate.fps,
         "latency_ms": found.estimate.latency_ms,
         "array_use": found.array_use,
+        "array_shares": found.array_shares,
+        "free_rows": found.free_rows,
         "energy": found.energy,
         "limits": found.device.limits(),
         "kinds": found.kinds(),

@@ -81,8 +81,8 @@ DOCUMENTS: dict[str, tuple[list[str], str]] = {
     ),
     "explain": (
         ["explain", "{run}/knee"],
-        "title device architecture folding clock_mhz estimate fps latency_ms array_use energy"
-        " limits kinds units",
+        "title device architecture folding clock_mhz estimate fps latency_ms array_use array_shares"
+        " free_rows energy limits kinds units",
     ),
     "list": (["list", "{runs}"], LIST),
     "status": (["status", "{run}"], STATUS),

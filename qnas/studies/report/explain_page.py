@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from qnas.accel.cost.breakdown import Slice
 from qnas.accel.cost.energy import DEFAULT, SOURCES
+from qnas.accel.cost.idle import AT_WORK
 from qnas.accel.plan.plan import HardwarePlan
+from qnas.architecture import W8Shares
 from qnas.studies.report.explanation import Explanation
 from qnas.studies.report.html import Plots, render_template
 from qnas.studies.report.pictures import of_hardware
 
 TABLE_PARTS = 24
+LEAST = 0.001  # share of the array's products that is worth a word
 
 
 def render_explanation(found: Explanation) -> str:
@@ -47,10 +52,30 @@ def facts(found: Explanation) -> list[tuple[str, str]]:
         ("latency", f"{estimate.latency_ms:,.4g} ms of a call with one image"),
         ("array", f"{lanes}, {f.vl} vector lanes"),
         ("array in use", f"{found.array_use:.1%} of all its products"),
+        ("array idle", _idle(found)),
+        ("free 8-bit rows", _free_rows(found)),
         ("weight ports", _weight_ports(plan)),
         ("from DRAM", f"{estimate.dram_bits / 8e3:,.1f} kB an image"),
         ("energy", f"{found.energy.total_mj:,.3g} mJ an image (model)"),
     ]
+
+
+def _idle(found: Explanation) -> str:
+    """Causes that keep the array from its products, the largest first."""
+    causes = {cause: share for cause, share in found.array_shares.items() if cause != AT_WORK}
+    return ", ".join(f"{cause} {share:.1%}" for cause, share in causes.items() if share >= LEAST)
+
+
+def _free_rows(found: Explanation) -> str:
+    """Shares of 8-bit rows that could be larger in the same time, in eighths."""
+    before, after = found.plan.architecture.blocks, found.free_rows.blocks
+    raised = [
+        f"block {index} {name} {getattr(old.w8, name)} to {getattr(new.w8, name)}"
+        for index, (old, new) in enumerate(zip(before, after, strict=True))
+        for name in (field.name for field in fields(W8Shares))
+        if getattr(old.w8, name) != getattr(new.w8, name)
+    ]
+    return ", ".join(raised) + " eighths" if raised else "none"
 
 
 def _weight_ports(plan: HardwarePlan) -> str:

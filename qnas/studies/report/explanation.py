@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from qnas.accel.cost.analytic import Part, estimate, parts
 from qnas.accel.cost.breakdown import Slice, by_kind, slices
 from qnas.accel.cost.energy import Energy, energy
 from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.free_rows import with_free_rows
+from qnas.accel.cost.idle import array_shares
 from qnas.accel.device import RESOURCES, Device, Resource, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.check import check_plan
@@ -58,6 +61,16 @@ class Explanation:
         """Useful share of the array's possible products over the whole image."""
         atoms = sum(part.atoms for part in self.slices)
         return atoms / (self.estimate.cycles * self.atoms_per_cycle)
+
+    @property
+    def array_shares(self) -> Mapping[str, float]:
+        """The array's products at work, and idle ones by cause, as shares; largest first."""
+        return array_shares(self.plan)
+
+    @property
+    def free_rows(self) -> Architecture:
+        """The architecture with the 8-bit rows that would cost no time."""
+        return with_free_rows(self.plan, self.device)
 
     def kinds(self) -> tuple[Slice, ...]:
         return by_kind(self.slices)

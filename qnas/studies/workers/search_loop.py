@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from qnas._util.serialization import read_value
 from qnas.accel.cost.estimate import Estimate
+from qnas.accel.cost.free_rows import with_free_rows
 from qnas.accel.cost.prediction import Predictor
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
@@ -85,6 +86,7 @@ def _targets(run: Run, evaluate: _LazyEvaluator) -> FpsTargets | None:
         speed=lambda params: evaluate.fps(run.genome.decode(params)),
         error=config.objective_names.index("error"),
         confidence=config.confidence,
+        raised=evaluate.raised,
     )
 
 
@@ -119,6 +121,21 @@ class _LazyEvaluator:
         if not isinstance(planned, Candidate):
             return None
         return planned.predicted["fps"].least(self._run.config.confidence)
+
+    def raised(self, params: Params) -> Params:
+        """`params` with the 8-bit rows that cost no time under their plan."""
+        genome = self._run.genome
+        planned = self._evaluator.planned(genome.decode(params))
+        if not isinstance(planned, Candidate):
+            return params
+        space = genome.space
+        better = with_free_rows(planned.plan, self._run.device, choices=space.w8_eighths)
+        genes = space.encode(better)
+        blocks = tuple(f"block{index}.w8_" for index in range(better.depth))
+        return {
+            name: genes[name] if name.startswith(blocks) else value
+            for name, value in params.items()
+        }
 
     def against(self, trials: Sequence[FrozenTrial]) -> RacingEvaluator:
         """The racing evaluator against earlier trials."""

@@ -11,6 +11,7 @@ import pytest
 
 from qnas._util.serialization import write_json
 from qnas.accel.cost.analytic import estimate
+from qnas.accel.cost.idle import AT_WORK
 from qnas.accel.device import RESOURCES, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.errors import ConfigError, QnasError
@@ -48,6 +49,9 @@ def test_kinds_and_parts_are_the_estimate_cut_up(found: Explanation) -> None:
         for resource in RESOURCES:
             assert sum(getattr(part, resource) for part in shown) == found.used(resource)
     assert 0 < found.array_use < 1
+    assert found.array_shares[AT_WORK] == pytest.approx(found.array_use)
+    idle = [cause for cause in found.array_shares if cause != AT_WORK]
+    assert dict(facts(found))["array idle"].startswith(f"{idle[0]} ")
     assert found.compute_roof == found.plan.folding.atoms_per_cycle * 150e6
 
 

@@ -30,12 +30,25 @@ def fps(params: Params) -> float | None:
     return estimate.fps if estimate.resources.lut <= 9000 else None
 
 
+GENE, MOST = "block0.w8_qkv", max(GENOME.space.w8_eighths)
+
+
+def raised(params: Params) -> Params:
+    return {**params, GENE: MOST}
+
+
 def search(
-    path: Path, *, targets: tuple[int, ...], trials: int, seed: int = 0, every: int = EVERY
+    path: Path,
+    *,
+    targets: tuple[int, ...],
+    trials: int,
+    seed: int = 0,
+    every: int = EVERY,
+    raises: bool = False,
 ) -> optuna.Study:
     study = open_study(path, name="small", directions=DIRECTIONS)
     config = SearchConfig(trials=trials, population=POPULATION, focus_every=every)
-    found = FpsTargets(targets, speed=fps, error=0)
+    found = FpsTargets(targets, speed=fps, error=0, raised=raised if raises else None)
     SearchLoop(study, GENOME, config, seed, evaluator(), Silent(), targets=found).run()
     return study
 
@@ -67,6 +80,21 @@ def test_children_of_a_focused_generation_reach_their_targets(tmp_path: Path) ->
         assert trial.feasible and trial.values
         assert trial.estimate.fps >= targets[trial.slot % len(targets)]
     assert len({t.key for t in found}) == len(found)  # none is known already
+
+
+def test_children_take_the_rows_that_cost_no_time(tmp_path: Path) -> None:
+    """Unless the child that has them is known, or too slow."""
+    targets = speeds()
+    study = search(tmp_path / "a", targets=targets, trials=4 * POPULATION, raises=True)
+    keys = {t.key for t in records(study)}
+    focused = [t for t in study.trials if t.number >= (EVERY - 1) * POPULATION]
+    for trial in focused:
+        better = raised(trial.params)
+        known = GENOME.decode(better).key in keys
+        assert known or (fps(better) or 0) < max(targets)
+    without = search(tmp_path / "b", targets=targets, trials=4 * POPULATION)
+    counts = [sum(t.params[GENE] == MOST for t in x.trials[-POPULATION:]) for x in (study, without)]
+    assert counts[0] > counts[1]
 
 
 def test_the_same_again_resumed_or_not(tmp_path: Path) -> None:
