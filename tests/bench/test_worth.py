@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qnas.space import MATRIX_KINDS
+from qnas.studies.search.genome import Genome
+from qnas.studies.sections import SearchConfig
 from tests.bench.worth import ROWS, Front, OneRatio, approaches, interval, summary
 from tests.tiny import TINY
 
@@ -18,9 +20,18 @@ def test_one_ratio_ties_all_matrices() -> None:
 
 def test_a_space_of_one_shape_has_no_hand_made_one() -> None:
     assert "hand-made" in approaches(TINY)
-    (shape, _) = approaches(TINY)["hand-made"]
+    shape = approaches(TINY)["hand-made"].space
     assert "hand-made" not in approaches(shape)
     assert shape.largest().depth == TINY.middle().depth
+
+
+def test_a_search_may_start_with_one_ratio() -> None:
+    begun = approaches(TINY)["rows, from one ratio"].start(SearchConfig(population=9), seed=0)
+    assert len(begun) == 9
+    for params in begun:
+        blocks = Genome(TINY, (1.0,)).decode(params).architecture.blocks
+        assert len({getattr(b.w8, kind) for b in blocks for kind in MATRIX_KINDS}) == 1
+    assert approaches(TINY)[ROWS].start(SearchConfig(), seed=0) == []
 
 
 def test_a_front_is_judged_on_the_report_split_by_the_choice_of_the_search_split() -> None:

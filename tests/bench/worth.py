@@ -7,11 +7,14 @@ Each approach searches the trained supernet of the run (without one: of digits, 
 the search split and predicted latency, with as many evaluations as the others:
 
 - rows: a share of 8-bit rows for every matrix, and the architecture (`qnas search`);
+- rows, from one ratio: the same, whose first generation has one share for all matrices;
 - one ratio: one share for all matrices, and the architecture;
 - whole matrices: 8 or 4 bits for every matrix, and the architecture;
 - all 8, all 4: one width, and the architecture;
 - hand-made: the space's middle architecture, with searched rows;
 - random: the choices of `rows`, drawn at random.
+
+With `--shape` the architecture is one of the space's, and only its rows are searched.
 
 `hypervolume` is that of the fronts' members, with their error on the report split, in the box of
 all approaches and seeds. `at_fps`: the report error of the candidate with the least search error
@@ -25,6 +28,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -46,7 +50,7 @@ from qnas.space import Choice, Gene, SearchSpace
 from qnas.studies.open_run import OpenRun, open_run
 from qnas.studies.progress import Silent
 from qnas.studies.search.evaluation import Evaluate, Evaluator
-from qnas.studies.search.genome import Genome
+from qnas.studies.search.genome import DSP_SHARE, Genome
 from qnas.studies.search.loop import SearchLoop
 from qnas.studies.search.racing import Race, RacingEvaluator
 from qnas.studies.search.trials import TrialRecord, read_records
@@ -57,6 +61,7 @@ OBJECTIVES = ("error", "latency")
 ROWS = "rows"
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the speeds on all fronts that are compared
 W8 = "w8"
+SHAPES = ("smallest", "middle", "largest")
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,33 @@ class OneRatio:
         return (*own, Gene(W8, self.space.w8_eighths))
 
     def decode(self, params: Mapping[str, Choice]) -> Architecture:
-        tied = {gene.name: params[W8] for gene in self.space.genes() if ".w8_" in gene.name}
-        return self.space.decode({**params, **tied})
+        return self.space.decode(self.untied(params))
+
+    def untied(self, params: Mapping[str, Choice]) -> dict[str, Choice]:
+        """The parameters of the space itself."""
+        own = {name: choice for name, choice in params.items() if name != W8}
+        return own | {g.name: params[W8] for g in self.space.genes() if ".w8_" in g.name}
+
+
+@dataclass(frozen=True)
+class Approach:
+    """A space and the sampler that searches it; whether all matrices of the first generation's
+    candidates have one ratio."""
+
+    space: Any
+    sampler: str = "NSGAIISampler"
+    tied: bool = False
+
+    def start(self, config: SearchConfig, seed: int) -> list[dict[str, Choice]]:
+        """The first generation, if it is not drawn from the whole space."""
+        if not self.tied:
+            return []
+        rng, ratios = Random(seed), OneRatio(self.space)
+        drawn = [
+            {gene.name: rng.choice(gene.choices) for gene in ratios.genes()}
+            for _ in range(config.population)
+        ]
+        return [{**ratios.untied(one), DSP_SHARE: 1.0} for one in drawn]
 
 
 @dataclass(frozen=True)
@@ -92,24 +122,29 @@ class Front:
         return min(reaching)[1] if reaching else None
 
 
-def approaches(space: SearchSpace) -> dict[str, tuple[Any, str]]:
-    """The space and the sampler of every approach; hand-made only where there are shapes."""
-    middle = space.middle()
-    shape = replace(
+def of_one_shape(space: SearchSpace, arch: Architecture) -> SearchSpace:
+    """The space that searches the rows of `arch` alone, whose blocks are alike."""
+    return replace(
         space,
-        embed_dims=(middle.embed_dim,),
-        depths=(middle.depth,),
-        num_heads=(middle.blocks[0].num_heads,),
-        mlp_ratios=(middle.blocks[0].mlp_hidden / middle.embed_dim,),
+        embed_dims=(arch.embed_dim,),
+        depths=(arch.depth,),
+        num_heads=(arch.blocks[0].num_heads,),
+        mlp_ratios=(arch.blocks[0].mlp_hidden / arch.embed_dim,),
     )
-    found: dict[str, tuple[Any, str]] = {
-        ROWS: (space, "NSGAIISampler"),
-        "one ratio": (OneRatio(space), "NSGAIISampler"),
-        "whole matrices": (replace(space, w8_eighths=(0, 8)), "NSGAIISampler"),
-        "all 8": (replace(space, w8_eighths=(8,)), "NSGAIISampler"),
-        "all 4": (replace(space, w8_eighths=(0,)), "NSGAIISampler"),
-        "hand-made": (shape, "NSGAIISampler"),
-        "random": (space, "RandomSampler"),
+
+
+def approaches(space: SearchSpace) -> dict[str, Approach]:
+    """Every approach by its name; hand-made only where there are shapes."""
+    shape = of_one_shape(space, space.middle())
+    found = {
+        ROWS: Approach(space),
+        "rows, from one ratio": Approach(space, tied=True),
+        "one ratio": Approach(OneRatio(space)),
+        "whole matrices": Approach(replace(space, w8_eighths=(0, 8))),
+        "all 8": Approach(replace(space, w8_eighths=(8,))),
+        "all 4": Approach(replace(space, w8_eighths=(0,))),
+        "hand-made": Approach(shape),
+        "random": Approach(space, "RandomSampler"),
     }
     return found if shape != space else {k: v for k, v in found.items() if k != "hand-made"}
 
@@ -127,8 +162,10 @@ class Searches:
             for name, most in splits.items()
         )
 
-    def front(self, space: Any, sampler: str, *, seed: int) -> Front:
-        genome, config = Genome(space, (1.0,)), replace(self.config, sampler=sampler)
+    def front(self, approach: Approach, *, seed: int) -> Front:
+        genome = Genome(approach.space, (1.0,))
+        config = replace(self.config, sampler=approach.sampler)
+        start = approach.start(config, seed)
         error = ErrorObjective(self.search)
         evaluator = Evaluator(
             (error, LatencyObjective()), self._plan, self.run.limits, predictor=self.run.predictor
@@ -141,7 +178,7 @@ class Searches:
         with TemporaryDirectory() as folder:
             study = open_study(Path(folder) / "a", name="worth", directions=["minimize"] * 2)
             racing = race if config.racing else None
-            SearchLoop(study, genome, config, seed, evaluator, Silent(), race=racing).run()
+            SearchLoop(study, genome, config, seed, evaluator, Silent(), start, race=racing).run()
             trials_found = read_records(study, genome, OBJECTIVES)
         return self._front([trial for trial in trials_found if trial.feasible and trial.values])
 
@@ -241,6 +278,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4000, help="At most, of the search split.")
     parser.add_argument("--report-images", type=int, default=4000, help="At most.")
     parser.add_argument("--racing", action="store_true", help="As in a study; the front is exact.")
+    parser.add_argument("--shape", choices=SHAPES, help="Search the rows of one shape alone.")
     parser.add_argument("--only", nargs="+", help="Names of approaches beside rows.")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -259,16 +297,20 @@ def main() -> None:
             images=arguments.images,
             report_images=arguments.report_images,
         )
-    chosen = approaches(searches.run.space)
+    space: SearchSpace = searches.run.space
+    if arguments.shape:
+        space = of_one_shape(space, getattr(space, arguments.shape)())
+    chosen = approaches(space)
     if arguments.only:
         chosen = {k: v for k, v in chosen.items() if k in (ROWS, *arguments.only)}
     fronts: dict[str, list[Front]] = {name: [] for name in chosen}
     for seed in range(arguments.seeds):
-        for name, (space, sampler) in chosen.items():
-            found = searches.front(space, sampler, seed=seed)
+        for name, approach in chosen.items():
+            found = searches.front(approach, seed=seed)
             fronts[name].append(found)
             print(f"seed {seed}, {name}: {len(found.latency_ms)} members", flush=True)
-        result = searches.facts() | {"seeds": seed + 1} | summary(fronts)
+        facts = searches.facts() | {"shape": arguments.shape or "", "seeds": seed + 1}
+        result = facts | summary(fronts)
         if arguments.json:  # after each seed: a search that is cut short has figures
             write_json(arguments.json, result)
     show(result)
