@@ -138,6 +138,12 @@ def training(found: Any) -> Rows:
     yield "random subnets with quantizers", *cells
 
 
+def float_vit(found: Any) -> Rows:
+    yield "network", "processor s", "steps", f"top-1 of {found['images']:,} images"
+    seconds, steps = f"{found['cpu_seconds']:.0f}", f"{found['steps']:,}"
+    yield "timm's ViT in floating point", seconds, steps, _percent(found["accuracy"])
+
+
 def fronts(found: Any) -> Rows:
     """The most accurate members of a front at speeds spread evenly over it."""
     yield "latency, ms", "images/s", "DSPs", "error"
@@ -185,6 +191,7 @@ KINDS = {
     "gains": gains,
     "widths": widths,
     "training": training,
+    "float_vit": float_vit,
     "fronts": fronts,
     "picks": picks,
 }
