@@ -1,14 +1,16 @@
 """Kernels as RTL: cycles beside modelled ones, resources beside estimated ones.
 
-    python tests/bench/rtl_kernels.py [OUT.csv] [--only NAME ...] [--first N] [--check] [--compute]
+    python tests/bench/rtl_kernels.py [OUT.csv] [--only NAME ...] [--first N] [--check]
+                                      [--compute | --every]
     python tests/bench/rtl_kernels.py --synthesize [--only NAME ...] [--timeout S]
     python tests/bench/rtl_kernels.py --json OUT
 
 Two images of random weights run through each kernel in Verilator, every stage compared with the
 integer reference. A row holds the cycles of a call's first image and of the next one, what
 `accel/rtl/kernel/cycles.py` says of the latter (RTL) and what the cost model says (C++, whose
-pipelines are deeper). Kernels that are not `simulated` have computed cycles alone. --synthesize
-maps kernels with Yosys instead, and adds their resources; what it has mapped it keeps (--cache).
+pipelines are deeper). Kernels that are not `simulated` have computed cycles alone, but with
+--every (minutes for a DeiT). --synthesize maps kernels with Yosys instead, and adds their
+resources; what it has mapped it keeps (--cache).
 
 Rows that are there, of the same sources, are not made again; with --check they are, and their
 figures must be as they are in the file. The page `docs/benchmarks/rtl_kernels.md` is written from
@@ -295,6 +297,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=len(KERNELS), help="so many of them")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--compute", action="store_true", help="compute cycles, simulate nothing")
+    parser.add_argument("--every", action="store_true", help="simulate large kernels too")
     parser.add_argument("--synthesize", action="store_true")
     parser.add_argument("--timeout", type=float, help="seconds a group of units may take")
     parser.add_argument("--cache", type=Path, default=Path("runs/measured"))
@@ -340,10 +343,10 @@ def _simulate_all(names: Sequence[str], options: argparse.Namespace) -> int:
     for name in names:
         there = [row for row in known if row.kernel == name]
         known_one = there and there[0].sources == sources_of(name)
-        wanted = there and (there[0].simulated or options.compute or not KERNELS[name].simulated)
-        if not options.check and known_one and wanted:
+        simulates = (KERNELS[name].simulated or options.every) and not options.compute
+        if not options.check and known_one and there and (there[0].simulated or not simulates):
             continue
-        made = rows_of(name, simulated=KERNELS[name].simulated and not options.compute)
+        made = rows_of(name, simulated=simulates)
         if len(there) == len(made):
             made = [with_cycles(row, old) for row, old in zip(made, there, strict=True)]
         for row in made:

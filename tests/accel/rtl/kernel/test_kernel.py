@@ -136,6 +136,14 @@ FAULTS = {
         *("schedule.sv", "act_row <= src_row + R'(step);", "act_row <= src_row + R'(step + 1);"),
         "stem",
     ),
+    "scores turned a bank too far": (
+        *("write_scores.sv", "turn <= (BY'(coming.tile.token)", "turn <= (BY'(coming.row)"),
+        "block0.head0.scores",
+    ),
+    "a row of two nibbles that is drained as two rows": (
+        *("drain.sv", "eight ? SW'(2) : SW'(1)", "SW'(1)"),
+        "stem",
+    ),
     "a stage ends before its last writes": (
         *("engine.sv", "plan::REQUANTIZE_CLOCKS + 4;", "3;"),
         "stem",
