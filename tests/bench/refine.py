@@ -1,6 +1,6 @@
 """What do predictions and rounds of measuring change in a search, judged by the measured truth?
 
-    python tests/bench/refine.py --measure [--limit N] [--simulate N]   # the truth: hours, resumable
+    python tests/bench/refine.py --measure [--limit N] [--simulate N]  # the truth: an hour
     python tests/bench/refine.py [--seeds N] [--json OUT]               # seconds
 
 The space is a list of small kernels, NETWORKS under FOLDINGS. All are synthesized with Yosys
@@ -9,8 +9,8 @@ the clock wherever they were simulated; --simulate counts some of them.
 
 A seed draws an error for every network (smaller for larger ones, give or take) and TASKS pairs of a
 LUT limit and an FPS target. A search here takes every kernel of the space: its front is that of the
-predicted cycles and LUTs and of the error, and a pick is the kernel of least error that is predicted
-to keep both bounds of a task. Ways:
+predicted cycles and LUTs and of the error. A pick is the kernel of least error that is predicted to
+keep both bounds of a task. Ways:
 
 - `raw`: the cost model's estimates of the C++.
 - `default`: predictions with the table of kernels that comes with qnas.
@@ -19,9 +19,9 @@ to keep both bounds of a task. Ways:
 - `... sure`: picks with `confidence = 0.9`.
 
 `hypervolume`: of the front's true points, over that of a search that knows the truth. `wrong`:
-share of picks that in truth break the limit or miss the target. `missed`: share of tasks with a true
-answer and no pick. `width`: mean width of the front's intervals of LUTs. Means with 95 % intervals
-over the seeds (Student's t).
+share of picks that in truth break the limit or miss the target. `missed`: share of tasks with a
+true answer and no pick. `width`: mean width of the front's intervals of LUTs. Means with 95 %
+intervals over the seeds (Student's t).
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ DOCUMENTS: dict[str, tuple[list[str], str]] = {
     "verify": (["verify", "{run}"], SUMMARY),
     "pick": (
         ["pick", "{run}"],
-        "trial key values estimate predicted fps dsp_share architecture reasons",
+        "trial key values estimate predicted kernel fps dsp_share architecture reasons",
     ),
+    "refine": (["refine", "{run}", "--within", "99"], "subject setup model designs rounds"),
     "compare": (["compare", "{run}", "{copied}"], "objectives runs cautions"),
     "check": (
         ["check", "{study}"],
