@@ -66,6 +66,8 @@ def certainty(content: ReportContent, *, x: str = "") -> go.Figure:
             marker={"color": color_of(index), "size": 10},
         )
     figure.update_xaxes(**column.axis)
+    if any(_ends(trial, across) for trial in front):  # an axis around one value would cut its bar
+        figure.update_xaxes(autorange=True)
     figure.update_yaxes(rangemode="tozero")
     return figure
 
