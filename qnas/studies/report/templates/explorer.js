@@ -273,7 +273,7 @@ function meter(label, used, limit) {
   const share = used / limit;
   return make("div", { class: "meter" }, make("span", {}, label),
     make("i", {}, make("u", { style: `width:${Math.min(100, 100 * share)}%` })),
-    make("span", {}, `${used.toLocaleString("en-US")} of ${limit.toLocaleString("en-US")}`));
+    make("span", {}, `${shown(used)} of ${limit.toLocaleString("en-US")}`));
 }
 
 function blockRow(block, i, widest) {
