@@ -34,8 +34,8 @@ from tests.accel.projects import (
 RESTLESS = MemoryTiming(
     latency_cycles=30, jitter_cycles=50, refresh_period_cycles=300, refresh_cycles=40, stalls=90
 )
-SEEDS = range(4)
-REST = range(4, 28)  # for `make verify-full`
+SEEDS = range(5)  # the last one on a board of DSP48E1s
+REST = range(5, 28)  # for `make verify-full`
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,8 @@ module locate (
   // Clock 4: the bank row, which bank, and where among its channels.
   plan::place_t found;
   always_ff @(posedge clk) begin
-    found.valid <= rows3.valid[plan::DRAIN_PAIRS-1:0];
+    // Scores go another way, and their stage may be over before their place is known.
+    found.valid <= stage.dst == plan::DST_SCORES ? '0 : rows3.valid[plan::DRAIN_PAIRS-1:0];
     found.tokens <= rows3.tile.tokens;
     found.channel <= rows3.tile.channel;
     found.bank <= rows3.bank;
