@@ -7,7 +7,7 @@ designs of one network are left out together, since variants of a network predic
 - `factor`: the geometric mean of measured / estimated.
 - `chain`: where some designs were measured at an earlier stage of the flow too, the product of a
   factor to that stage (learned from all designs) and one from there (learned from few).
-- `process`: a Gaussian process over the features, for at most MOST_OF_PROCESS designs.
+- `process`: a Gaussian process over the features, from FEW to MOST_OF_PROCESS designs.
 - `trees`: extremely randomised trees, from LEAST_OF_TREES designs.
 
 Processes and trees are used only if they are better than the others by more than MARGIN. The
@@ -275,7 +275,7 @@ def _estimators(
         first, second = _steps(designs, name)
         sums = [_chain(first[of_all != g], second[of_all != g]) for g in groups]
         yield "chain", np.array(sums), ones, Constant(_chain(first, second))
-    if known.features:
+    if known.features and len(known) >= FEW:
         process = fit_process(known.inputs(), truth)
         shift, spread = process.left_out(groups)
         yield "process", shift, spread, process
