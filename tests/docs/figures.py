@@ -200,8 +200,8 @@ KINDS = {
 def _interval(one: Mapping[str, float] | None, digits: int) -> str:
     if one is None:
         return "-"
-    ends = f" ({one['low']:.{digits}f} to {one['high']:.{digits}f})" if "low" in one else ""
-    return f"{one['mean']:.{digits}f}{ends}"
+    ends = f" ({one['low']:z.{digits}f} to {one['high']:z.{digits}f})" if "low" in one else ""
+    return f"{one['mean']:z.{digits}f}{ends}"
 
 
 def _percent(accuracy: float | None) -> str:
