@@ -100,8 +100,8 @@ def test_a_pick_keeps_limits_and_is_exported_planned_and_explained(
     searched: qnas.OpenRun, tmp_path: Path
 ) -> None:
     front = searched.front()
-    fastest = max(front, key=lambda t: t.estimate.fps)
-    picked = searched.pick(fps=fastest.estimate.fps)
+    fastest = max(front, key=lambda t: t.predicted.value("fps"))
+    picked = searched.pick(fps=fastest.predicted.value("fps"))
     assert picked.trial == fastest and picked.faster is None and picked.reasons
     assert picked.plan().architecture == picked.architecture == fastest.architecture
     assert picked.explain().estimate == picked.estimate

@@ -21,10 +21,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qnas._util.serialization import encode, read_json
-from qnas.accel.calibration.designs import MeasuredDesign, MeasuredDesigns, Setup
-from qnas.accel.calibration.file import CalibrationFile, read_calibration
+from qnas.accel.calibration.designs import Columns, Setup
+from qnas.accel.calibration.file import FORMAT, CalibrationFile, read_calibration
 from qnas.accel.calibration.pairs import FEATURES, REQUIRED, read_pairs
-from qnas.accel.cost.estimate import Resources
 from qnas.accel.device import load_device
 from qnas.accel.plan.check import check_plan
 from qnas.accel.plan.folding import Folding
@@ -134,11 +133,12 @@ def test_plans(content: bytes, folder: Path) -> None:
 
 
 def _calibration() -> CalibrationFile:
-    designs = tuple(
-        MeasuredDesign(f"{i}", f"r{i}", Resources(i, i, i, i), Resources(2 * i, i, i, i), None)
-        for i in range(1, 7)
+    names = tuple(f"design {i}" for i in range(1, 7))
+    amounts = tuple(100.0 * i for i in range(1, 7))
+    columns = Columns(
+        names, names, {"rows": amounts}, {"lut": amounts}, {"lut": tuple(1.2 * x for x in amounts)}
     )
-    return CalibrationFile(MeasuredDesigns(Setup("t", "hls", "xczu9eg", 5.0), designs))
+    return CalibrationFile(FORMAT, "hls", Setup("t", "hls", "xczu9eg", 5.0), "", columns)
 
 
 @fuzz

@@ -147,7 +147,6 @@ def new(cls: Any, **change: Any) -> Callable[[], object]:
             r"`search\.settings\.a` must be one of int, float, bool, str",
         ),
         (new(TuneConfig, epochs=2.0), r"`tune\.epochs` must be an integer"),
-        (new(CalibrationConfig, bound="low"), r"`calibration\.bound` must be one of 'value', 'u"),
         (new(CalibrationConfig, file=1), r"`calibration\.file` must be text"),
         (new(Recipe, epochs=1.0), r"`train\.epochs` must be an integer; got 1\.0\. Write 1\."),
         (new(Recipe, epochs=10**12), r"`train\.epochs` must be at most 1000000"),
