@@ -59,6 +59,16 @@ def _front_quality(found: Any) -> Iterator[Line]:
             yield "the same", times(ours, x["median"]), f"{name}: {x['median']:.2%}"
 
 
+def _refine(found: Any) -> Iterator[Line]:
+    names = {"raw": "estimates alone", "default": "predictions", "round 3": "three rounds measured"}
+    for way, title in names.items():
+        x = found["ways"][way]
+        front, wrong = x["hypervolume"], x["wrong"]
+        interval = f"{found['kernels']} kernels, 95 % +- {front['ci']:.2%}"
+        yield f"share of the true hypervolume, {title}", f"{front['mean']:.2%}", interval
+        yield f"picks that break a bound in truth, {title}", f"{wrong['mean']:.1%}", ""
+
+
 def _ports(found: Any) -> Iterator[Line]:
     for board, networks in found.items():
         for name, x in networks.items():
@@ -276,6 +286,12 @@ SUITE = (
         "fashion_mnist_zcu102 --seconds 60",
         "digits_zcu102 --seconds 1",
         _float_vit,
+    ),
+    Benchmark(
+        "refine",
+        "What do predictions and rounds of measuring change in a search?",
+        *("--seeds 10", "--seeds 2"),
+        _refine,
     ),
     Benchmark("csim_speed", "How fast is C simulation?", "", "--small", _csim_speed),
     Benchmark(
