@@ -219,7 +219,7 @@ def test_what_stands_for_units_of_a_large_kernel_does_what_they_do(
     kernel = design(tiny(), folding)
     own = simulated(kernel, cache, timing=RESTLESS)
     assert not compiling.is_large(kernel.plan)
-    monkeypatch.setattr(compiling, "LARGE_BANKS", 0)
+    monkeypatch.setattr(compiling, "LARGE_LANES", 0)
     assert simulated(kernel, cache, timing=RESTLESS) == own
     assert own.mismatches == 0
 
