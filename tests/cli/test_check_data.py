@@ -129,8 +129,6 @@ FLAT = np.zeros((30, 3, 32, 32))
         (study("splits", 'search = {seed_from = "none"}\nsplits'), "must lead to the front.csv"),
         (grey_with_policy, "`train.auto_augment` must be empty for images that are not of three"),
         (study("splits", "limits.lut = 10\nsplits"), "`limits.lut` must be kept by some subnet"),
-        (study("splits", "limits.latency = 1e-9\nsplits"), "`limits.latency` must be kept"),
-        (study("splits", "limits.fps = 1e12\nsplits"), "`limits.fps` must be kept by some"),
     ],
 )
 def test_what_would_fail_is_said_at_once(

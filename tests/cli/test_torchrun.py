@@ -31,7 +31,8 @@ def test_two_processes_lose_what_one_does_that_accumulates_twice(tmp_path: Path)
         )
         command = [sys.executable, *launcher, "-m", "qnas", "train", str(folder / "study.toml")]
         command += ["--runs", str(folder / "runs")]
-        subprocess.run(command, check=True, capture_output=True, timeout=500)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+        assert done.returncode == 0, done.stdout + done.stderr
         lines = (folder / "runs" / "tiny" / "train.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])
         assert (folder / "runs" / "tiny" / "supernet.safetensors").exists()

@@ -45,7 +45,7 @@ def _all_candidates(
     ]
 
 
-@settings(deadline=None, max_examples=6)
+@settings(deadline=None, max_examples=3)
 @given(architectures(), SHARES, st.booleans(), st.sampled_from((1.0, 0.02)))
 def test_nothing_beats_the_best(
     arch: Architecture, share: float, lut_lanes: bool, size: float
@@ -74,7 +74,7 @@ def test_nothing_beats_the_best(
         assert result.cycles < best[1].cycles or (plan.folding, result) == best
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=3)
 @given(architectures(), st.booleans())
 def test_every_candidate_is_a_folding(arch: Architecture, lut_lanes: bool) -> None:
     folding, legal = candidate_foldings(arch, zcu102(), lut_lanes=lut_lanes)
