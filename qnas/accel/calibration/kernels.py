@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qnas._util.cache import kept, user_cache
-from qnas._util.serialization import Value, decode, digest, write_json
+from qnas._util.serialization import decode, digest, write_json
 from qnas.accel.calibration.designs import Columns, Designs, Floats, Setup
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.estimate import RESOURCES, Estimate
@@ -41,25 +41,6 @@ class KernelDesign:
     estimated: Mapping[str, float]
     measured: Mapping[str, float]
     earlier: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class KernelMeasurement(Value):
-    """What was measured of a kernel as RTL; None: not measured."""
-
-    lut: int | None = None
-    ff: int | None = None
-    dsp: int | None = None
-    bram18: int | None = None
-    uram: int | None = None
-    cycles: int | None = None
-    cycles_first: int | None = None
-
-    @property
-    def amounts(self) -> dict[str, float]:
-        """The measured amounts by name."""
-        found = {name: getattr(self, name) for name in AMOUNTS}
-        return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def kernel_name(plans: Sequence[HardwarePlan]) -> str:

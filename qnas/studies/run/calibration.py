@@ -89,13 +89,6 @@ def _of_file(config: CalibrationConfig, device: Device) -> Measured | None:
     raise ConfigError(problem(config.path, rule, got, remedy))
 
 
-def check_model(path: Path, model: str) -> None:
-    """Raise ConfigError if a file's estimates are of another version of the plan."""
-    from qnas.accel.calibration.file import check_model
-
-    check_model(path, model)
-
-
 def make_predictor(config: Study, device: Device) -> Predictor:
     """Make the study's predictor, which returns estimates or what its calibration makes of them.
 

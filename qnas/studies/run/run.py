@@ -22,7 +22,7 @@ from qnas.data.splits import Splits, spread
 from qnas.errors import CheckpointError, ConfigError, QnasError, StageOrderError, problem
 from qnas.space import SearchSpace
 from qnas.studies.config import Study
-from qnas.studies.run.calibration import check_model, load_calibration, predictor_of
+from qnas.studies.run.calibration import load_calibration, predictor_of
 from qnas.studies.run.changes import Change
 from qnas.studies.run.manifest import (
     Manifest,
@@ -96,6 +96,8 @@ class Run:
         found = read_refinement(self.files.refinement)
         if not kernels or found is None or found.designs is None:
             return None
+        from qnas.accel.calibration.file import check_model
+
         check_model(self.files.refinement, found.model)
         return found.subject, found.setup, found.designs.designs().subset(np.arange(kernels))
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from qnas._util.cache import user_cache
 from qnas._util.serialization import write_json
-from qnas.accel.calibration.designs import Setup
+from qnas.accel.calibration.designs import Columns, Setup
+from qnas.accel.cost.estimate import RESOURCES
 from qnas.accel.cost.prediction import Prediction
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.errors import CompileError, ConfigError, problem
+from qnas.errors import CompileError, ConfigError, VerificationError, problem
 from qnas.studies.progress import Progress
 from qnas.studies.run.refinement import (
     REFINED,
@@ -88,7 +89,8 @@ def refine(run: Run, progress: Progress, settings: RefineSettings, measure: Meas
         start = time.perf_counter()
         state, measured = _measure_all(run, state, chosen, measure, progress, end)
         if not measured:
-            progress.stage(STAGE, "the time is over")
+            late = time.perf_counter() > end
+            progress.stage(STAGE, "the time is over" if late else "no kernel could be measured")
             break
         seconds = time.perf_counter() - start
         state = advance(run, state, measured, settings.trials, progress, measuring_s=seconds)
@@ -132,7 +134,6 @@ def measure_rtl(
     from qnas.accel.hls.emit.member import KernelNetwork
     from qnas.accel.rtl.kernel.simulate import simulate_kernel
     from qnas.accel.rtl.kernel.synthesize import synthesize_kernel
-    from qnas.errors import VerificationError
     from qnas.supernet.export.integer import to_integer
 
     check_tool(run)
@@ -144,7 +145,7 @@ def measure_rtl(
         rule, remedy = "must equal the integer reference as RTL", "Report it: this is a fault."
         value = f"{done.mismatches:,} values that differ, first {done.first_mismatch}"
         raise VerificationError(problem(trial.key, rule, value, remedy))
-    amounts = {name: getattr(found, name) for name in ("lut", "ff", "dsp", "bram18", "uram")}
+    amounts = {name: getattr(found, name) for name in RESOURCES}
     cycles = {"cycles": round(done.cycles_next), "cycles_first": done.cycles_first}
     return {name: float(value) for name, value in (amounts | cycles).items()}
 
@@ -216,7 +217,6 @@ def _measure_all(
 ) -> tuple[Refinement, tuple[str, ...]]:
     """Measure kernels while there is time; each is kept as soon as it is measured. Those that an
     earlier call has measured, and no round used, count as well."""
-    from qnas.accel.calibration.designs import Columns
     from qnas.accel.calibration.kernels import designs_of, kernel_design, kernel_name
 
     used = state.rounds[-1].kernels

@@ -32,16 +32,14 @@ PREDICTOR = CalibratedPredictor(shipped_calibration())
 
 def test_kernels_of_networks_left_out_are_predicted_within_their_intervals() -> None:
     """Networks of the table, each from all others: cycles within 1 %, LUT and FF within 5 % on the
-    median, and 85 % of what was measured inside the intervals, or all of it within 1 %."""
+    median, and 85 % of what was measured inside the intervals."""
     _, designs = shipped_designs()
     found = predicted(designs, leave_out(designs))
     for name, most in (("cycles", 0.01), ("cycles_first", 0.01), ("lut", 0.05), ("ff", 0.05)):
         one = found[name]
         assert np.median(abs(one.value / one.measured - 1)) <= most
     for name in ("lut", "ff", "dsp", "bram18", "cycles"):
-        one = found[name]
-        close = np.all(abs(one.value / one.measured - 1) <= 0.01)
-        assert close or (score(found)[name]["coverage_90"] or 0) >= 0.85
+        assert (score(found)[name]["coverage_90"] or 0) >= 0.85
 
 
 def test_a_kernel_of_the_table_is_its_measurement() -> None:
