@@ -32,11 +32,13 @@ bench: .venv/installed-dev
 
 # C++ against the integer reference on 60 random designs, and with Xilinx's headers 1,000 random
 # vectors of every kind of stage and the corners of every format; 60 kills of a small run, each
-# resumed; the RTL of 24 random designs and of a DeiT-T. Minutes: see CONTRIBUTING.md.
+# resumed; the RTL of 24 random designs and of a DeiT-T; the fast tests with new examples of
+# hypothesis. Minutes: see CONTRIBUTING.md.
 verify-full: .venv/installed-dev
 	$(BIN)/python -m tests.accel.full
 	$(BIN)/python -m tests.kills
 	$(BIN)/pytest -q -m full --ignore tests/cli/test_disturbances.py
+	HYPOTHESIS_PROFILE=explore $(BIN)/pytest -q -n auto -m "not slow"
 	$(BIN)/pytest -q tests/cli/test_disturbances.py
 
 # Types, style and the direction of imports.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qnas.accel.csim.verify import verify_project
@@ -24,7 +24,7 @@ from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.multi_network import ALIKE, check_together, read_plans
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.architecture import Architecture
+from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.errors import CheckpointError, ConfigError, QnasError
 from tests.accel.designs import alike, architectures, foldings, tiny, zcu102
 from tests.accel.projects import QUICK, Kernel, change, random_kernel, small
@@ -130,8 +130,31 @@ def test_a_table_that_points_to_another_network_is_found(shared: Kernel, tmp_pat
         check(shared, project)
 
 
+def smallest(*, heads: tuple[int, ...], head_dim: int, registers: int) -> Architecture:
+    """An image of one pixel, one channel, and a block for each of `heads`."""
+    none = W8Shares(qkv=0, proj=0, fc1=0, fc2=0)
+    return Architecture(
+        **dict.fromkeys(("image_size", "patch_size", "in_channels", "num_classes"), 1),
+        embed_dim=1,
+        head_dim=head_dim,
+        blocks=tuple(BlockSpec(num_heads=count, mlp_hidden=1, w8=none) for count in heads),
+        stem_w8=0,
+        head_w8=0,
+        activation_bits=6,
+        register_tokens=registers,
+    )
+
+
+# Activations of the first alone lie in LUTs (48 rows), those of the second in block RAM (142).
+IN_TWO_KINDS = [
+    smallest(heads=(1,), head_dim=15, registers=1),
+    smallest(heads=(1, 3), head_dim=1, registers=0),
+]
+
+
 @settings(deadline=None, max_examples=10)
 @given(st.lists(architectures(), min_size=2, max_size=2), foldings())
+@example(IN_TWO_KINDS, Folding(tm=2, tt=2, tk=2, vl=1))
 def test_room_for_others_changes_nothing_that_a_network_runs(
     archs: list[Architecture], folding: Folding
 ) -> None:
@@ -146,8 +169,10 @@ def test_room_for_others_changes_nothing_that_a_network_runs(
     owns = [lower(arch, zcu102(), folding).buffers for arch in archs]
     for buffer, *own in zip(plans[0].buffers, *owns, strict=True):
         assert buffer.depth == max(one.depth for one in own)
-        assert buffer.bits == max(one.bits for one in own)
-        assert {one.banks for one in own} == {buffer.banks}
+        # Activations have other words in block RAM, where a deeper memory of two may lie alone.
+        alike_placed = [one for one in own if one.storage == buffer.storage]
+        assert buffer.bits == max(one.bits for one in alike_placed)
+        assert {one.banks for one in alike_placed} == {buffer.banks}
 
 
 def test_the_text_holds_all_networks(shared: Kernel) -> None:
