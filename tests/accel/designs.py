@@ -82,6 +82,7 @@ def foldings(draw: st.DrawFn) -> Folding:
         lut_tokens=draw(st.integers(0, tt)),
         score_pairs=draw(st.sampled_from([p for p in drain_widths(tm, vl, vl) if p >= pairs])),
         load_pairs=draw(st.sampled_from(drain_widths(tm, tm, tm))),
+        batch=draw(st.sampled_from((1, 1, 1, 2, 3))),
     )
 
 

@@ -1,4 +1,4 @@
-"""Folding: the amount of work that the hardware does in one cycle."""
+"""Folding: the amount of work that the hardware does in one cycle, and in one pass."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from qnas.errors import ConfigError, problem
 
 MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
 MAX_LANES = 1 << 16  # of any one kind; far beyond any device
+MAX_BATCH = 64  # images of a pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Folding(Value):
             neighbouring heads.
         weight_ports: AXI ports that deliver the weight stream in parallel, each as wide as the
             device's ports.
+        batch: Batch size: images that go through all stages together, in one pass. The weight
+            stream is read once a pass.
     """
 
     tm: int
@@ -50,6 +53,7 @@ class Folding(Value):
     lut_tokens: int = 0
     score_pairs: int = 1
     load_pairs: int = 1
+    batch: int = 1
 
     @property
     def atoms_per_cycle(self) -> int:
@@ -127,6 +131,7 @@ class Folding(Value):
                 "must be a power of two that divides `tm` / 2",
                 self.load_pairs,
             ),
+            ("batch", 1 <= self.batch <= MAX_BATCH, f"must be from 1 to {MAX_BATCH}", self.batch),
         ]
         for name, holds, rule, value in rules:
             if not holds:

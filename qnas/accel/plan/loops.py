@@ -1,5 +1,8 @@
 """Trip counts of every pipelined loop, from an operation and a folding.
 
+All trips are those of a pass, in which `batch` images go through all stages together; the tiling of
+a product (`GemmShape`) is that of one image.
+
 The formulas use + - * // and `maximum` alone, so that the same code serves a scalar folding
 (`lower`) and arrays of foldings (the folding search). The emitted C++ contains these loops, and its
 C simulation counts their iterations.
@@ -36,7 +39,7 @@ class Trips:
 
     Attributes:
         name: The loop.
-        trips: Iterations in all.
+        trips: Iterations of a pass.
         entries: How often its pipeline starts empty.
         hidden: Iterations that run beside products of the array and take no time of their own.
     """
@@ -64,7 +67,11 @@ def residual_lanes(folding: Folding, port_bits: int) -> Count:
 
 @dataclass(frozen=True, slots=True)
 class GemmShape:
-    """The tiling of a GEMM, and the number of iterations that one row tile takes."""
+    """The tiling of a GEMM of one image, and the number of iterations that one row tile takes.
+
+    A row tile of weights is loaded once a pass and multiplied with the token tiles of every image.
+    A row tile of keys or probabilities belongs to one image.
+    """
 
     row_tiles: Count
     token_tiles: Count
@@ -76,11 +83,13 @@ class GemmShape:
     w8_rows: Count  # 8-bit rows of every row tile
     w8_more: Count  # row tiles that have one more; they come first
     table_words: int  # GELU table, before the first tile
+    pass_row_tiles: Count  # row tiles that are loaded in a pass
+    pass_token_tiles: Count  # token tiles that each of them is multiplied with
 
     @property
     def row_steps(self) -> Count:
         """Iterations of a row tile while the next one is loaded: the longer of the two."""
-        return np.maximum(self.token_tiles * self.tile_steps, self.load_steps)
+        return np.maximum(self.pass_token_tiles * self.tile_steps, self.load_steps)
 
     @property
     def load_period(self) -> Count:
@@ -90,8 +99,8 @@ class GemmShape:
     @property
     def multiply_steps(self) -> Count:
         """Iterations from the first product to the last. No load runs beside the last row tile."""
-        row_steps = self.token_tiles * self.tile_steps
-        return (self.row_tiles - 1) * np.maximum(row_steps, self.load_period) + row_steps
+        row_steps = self.pass_token_tiles * self.tile_steps
+        return (self.pass_row_tiles - 1) * np.maximum(row_steps, self.load_period) + row_steps
 
     @property
     def flush_steps(self) -> Count:
@@ -102,10 +111,11 @@ class GemmShape:
 def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
     """Divide a GEMM into tiles."""
     beats, row_tiles = ceil_div(op.inner, folding.tk), ceil_div(op.slots, folding.tm)
+    token_tiles, weights = ceil_div(op.tokens, folding.tt), op.left is Tensor.WEIGHTS
     param_steps: Count = 0
     w8_rows: Count = 0
     w8_more: Count = 0
-    if op.left is Tensor.WEIGHTS:
+    if weights:
         w8_rows, w8_more = op.w8_rows // row_tiles, op.w8_rows % row_tiles
         drain_steps = _most_rows(op, folding.tm, w8_rows, w8_more)
         param_steps = ceil_div(drain_steps * ROW_PARAM_BITS, stream_bits(folding, port_bits))
@@ -116,7 +126,7 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
         drain_steps = folding.tm // (2 * (folding.drain_pairs if probs else folding.score_pairs))
     return GemmShape(
         row_tiles=row_tiles,
-        token_tiles=ceil_div(op.tokens, folding.tt),
+        token_tiles=token_tiles,
         beats=beats,
         drain_steps=drain_steps,
         tile_steps=np.maximum(beats, drain_steps),
@@ -126,6 +136,8 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
         w8_more=w8_more,
         # The table uses the width of one port: a wider one costs more LUTs than the time is worth.
         table_words=ceil_div(op.table * GELU_ENTRY_BITS, port_bits),
+        pass_row_tiles=row_tiles if weights else folding.batch * row_tiles,
+        pass_token_tiles=folding.batch * token_tiles if weights else token_tiles,
     )
 
 
@@ -156,7 +168,8 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         shape = gemm_shape(op, folding, port_bits)
         table = (Trips("table", shape.table_words, 1),) if shape.table_words else ()
         # Logits leave the chip after the last stage: no external write inside the engine's loop.
-        store = (Trips("store", op.rows, 1),) if op.epilogue is Epilogue.LOGITS else ()
+        logits = folding.batch * op.rows
+        store = (Trips("store", logits, 1),) if op.epilogue is Epilogue.LOGITS else ()
         return (
             *table,
             Trips("prefetch", shape.load_period, 1),
@@ -166,24 +179,24 @@ def operation_trips(op: object, folding: Folding, port_bits: int) -> tuple[Trips
         )
     if isinstance(op, LoadPatches):
         groups = ceil_div(op.channels, patch_lanes(folding, port_bits))
-        return (Trips("load", op.tokens * groups, 1),)
-    if isinstance(op, LoadResidual):
-        return (Trips("load", stream_words(op, folding, port_bits), 1),)
+        return (Trips("load", folding.batch * op.tokens * groups, 1),)
+    if isinstance(op, LoadResidual):  # each word of the stream is written to every image
+        return (Trips("load", folding.batch * stream_words(op, folding, port_bits), 1),)
     if isinstance(op, LayerNorm):
         return (
             Trips("parameters", stream_words(op, folding, port_bits), 1),
-            _passes("normalise", op.tokens, ceil_div(op.channels, folding.vl)),
+            _two_passes("normalise", folding.batch * op.tokens, ceil_div(op.channels, folding.vl)),
         )
     if isinstance(op, Softmax):
         return (
             Trips("parameters", 1, 1),
-            _passes("softmax", op.queries, ceil_div(op.keys, folding.vl)),
+            _two_passes("softmax", folding.batch * op.queries, ceil_div(op.keys, folding.vl)),
         )
     raise TypeError(f"not an operation: {op!r}")
 
 
-def _passes(name: str, tokens: int, vectors: Count) -> Trips:
-    """Two passes over all tokens in one loop; the second pass runs one token behind the first."""
+def _two_passes(name: str, tokens: Count, vectors: Count) -> Trips:
+    """Two passes over the tokens of all images; the second runs one token behind the first."""
     return Trips(name, (tokens + 1) * vectors, 1)
 
 
@@ -211,7 +224,7 @@ def _beside(loop: Trips, shared: Count, idle: int) -> Trips:
 
 
 def stream_words(op: object, folding: Folding, port_bits: int) -> Count:
-    """Words of the weight stream that an operation consumes."""
+    """Words of the weight stream that an operation consumes in a pass."""
     if isinstance(op, Gemm) and op.left is Tensor.WEIGHTS:
         shape = gemm_shape(op, folding, port_bits)
         return shape.table_words + shape.row_tiles * shape.load_steps

@@ -3,8 +3,9 @@
 The activation memory has two regions, since no operation reads and writes the same one: region A
 holds normed or attended tokens; region B holds patches, then queries and values, then the hidden
 layer. Scores and the residual stream are turned: neighbouring tokens, as writers have them, and
-neighbouring channels, as readers want them, lie in different banks. The formulas accept scalar
-foldings and arrays of foldings (see loops.py).
+neighbouring channels, as readers want them, lie in different banks. What differs from image to
+image has the same rows for each image of a pass, one image after the other. The formulas accept
+scalar foldings and arrays of foldings (see loops.py).
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def activation_map(arch: Architecture, folding: Folding) -> tuple[Mapping[Tensor
     `tt` times as many.
 
     Returns:
-        (region of each tensor, bank rows of the activation memory).
+        (region of each tensor, bank rows of the activation memory); of one image.
     """
     n, k = arch.num_tokens, arch.head_dim
     heads = max(block.num_heads for block in arch.blocks)
@@ -193,12 +194,15 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
     for_scores, for_residual = score_banks(f), residual_banks(f)
     weight_word = np.minimum(f.tk, WEIGHT_WORD)
 
+    def images(array: Array) -> Array:  # the same rows for each image of a pass
+        return replace(array, depth=f.batch * array.depth)
+
     def times_heads(rows: Count) -> Count:  # the rows of all heads held at once
-        return f.head_buffers * np.maximum(rows, LEAST_ROWS // f.head_buffers)
+        return f.batch * f.head_buffers * np.maximum(rows, LEAST_ROWS // f.head_buffers)
 
     return (
-        _activations(arch, f, act_rows),
-        _array("key", KEY_BITS, f.tk, heads * n * ceil_div(arch.head_dim, f.tk)),
+        images(_activations(arch, f, act_rows)),
+        images(_array("key", KEY_BITS, f.tk, heads * n * ceil_div(arch.head_dim, f.tk))),
         Array(
             "prob",
             KEY_BITS,
@@ -207,7 +211,7 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
         ),
         Array("score", score_bits(arch), for_scores, times_heads(n * ceil_div(n, for_scores))),
         _array("score_delay", score_bits(arch), f.vl, vectors),
-        _array("residual", RESIDUAL_BITS, for_residual, n * ceil_div(d, for_residual)),
+        images(_array("residual", RESIDUAL_BITS, for_residual, n * ceil_div(d, for_residual))),
         _array("residual_delay", RESIDUAL_BITS, f.vl, residual_vectors),
         Array(
             "weight",
@@ -231,7 +235,7 @@ def _arrays(arch: Architecture, folding: Folding, port_bits: int) -> tuple[Array
         _array("gelu", arch.activation_bits, f.tt * gelu_lanes, gelu_entries(arch) // gelu_lanes),
         Array("exp", 15, ceil_div(f.vl, LANES_A_ROM), 2**EXP_FRACTION),
         Array("rsqrt", 16, 1, len(RSQRT_TABLE)),
-        _array("logit", LOGIT_BITS, 1, arch.num_classes),
+        images(_array("logit", LOGIT_BITS, 1, arch.num_classes)),
         Array("accumulator", acc, f.tm * f.tt, 1, registers=True),
         Array("drain", acc, f.tm * f.tt, 1, registers=True),
         Array("stream", word_bits, 1, STREAM_DEPTH),

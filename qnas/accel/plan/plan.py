@@ -24,7 +24,7 @@ class Loop(Value):
 
     Attributes:
         name: The loop.
-        trips: Iterations in all.
+        trips: Iterations of a pass.
         entries: How often the loop is entered; 0 for a phase that continues in the pipeline of
             the loop before it.
         depth: Cycles that each entry takes beyond the iterations.
@@ -47,6 +47,8 @@ class Loop(Value):
 @dataclass(frozen=True, slots=True)
 class Stage(Value):
     """One entry of the stage table: an operation mapped to the hardware. Unused numbers are zero.
+
+    All fields but `loops` are those of one image, of which a pass has `batch`.
 
     Shapes: a GEMM multiplies `rows` x `inner` by `tokens` x `inner`; a LayerNorm or load has
     `tokens` x `channels` (in `rows`); a softmax has `tokens` queries x `inner` keys.
@@ -96,7 +98,7 @@ class Stage(Value):
 
     @property
     def loop_cycles(self) -> int:
-        """Iterations of the stage's loops, without hidden ones."""
+        """Iterations of the stage's loops in a pass, without hidden ones."""
         return sum(loop.trips - loop.hidden for loop in self.loops)
 
 
@@ -146,7 +148,7 @@ class Packing(Value):
 class Port(Value):
     """One AXI master port.
 
-    It reads or writes `words` of `bits` bits for each image, in bursts of at most `burst` words, of
+    It reads or writes `words` of `bits` bits in each pass, in bursts of at most `burst` words, of
     which up to `outstanding` are in flight.
     """
 
@@ -203,8 +205,13 @@ class HardwarePlan(Value):
 
     @property
     def stream_words(self) -> int:
-        """Words of the weight stream for one image."""
+        """Words of the weight stream, which is read once a pass."""
         return self.ports[0].words
+
+    @property
+    def image_words(self) -> int:
+        """Words that the image port brings for one image."""
+        return self.image_port.words // self.folding.batch
 
     @property
     def digest(self) -> str:

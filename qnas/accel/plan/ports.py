@@ -1,4 +1,4 @@
-"""AXI master ports of the accelerator, and the data that cross them for one image."""
+"""AXI master ports of the accelerator, and the data that cross them in one pass."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ def plan_ports(
     Args:
         arch: The network.
         folding: The parallelism.
-        weight_words: Words of the weight stream for one image.
+        weight_words: Words of the weight stream, which is read once a pass.
         port_bits: Width of one port.
     """
     groups = ceil_div(arch.patch_dim, patch_lanes(folding, port_bits))
+    pixels = folding.batch * arch.num_patches * groups
     names = weight_port_names(folding.weight_ports)
     return (
         *(Port(name, port_bits, weight_words, "read", *WEIGHT_BURSTS) for name in names),
-        Port("image", port_bits, arch.num_patches * groups, "read", *IMAGE_BURSTS),
-        Port("logits", LOGIT_BITS, arch.num_classes, "write", *LOGIT_BURSTS),
+        Port("image", port_bits, pixels, "read", *IMAGE_BURSTS),
+        Port("logits", LOGIT_BITS, folding.batch * arch.num_classes, "write", *LOGIT_BURSTS),
     )
 
 

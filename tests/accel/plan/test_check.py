@@ -57,6 +57,7 @@ def test_lowered_plans_pass(arch: Architecture, folding: Folding) -> None:
         (("folding", "lut_slots"), 2, "plan.multipliers[engine_packed].count"),
         (("folding", "weight_ports"), 2, "plan.stages[block0.norm1].stream_words"),
         (("folding", "weight_ports"), 8, "weight_ports"),
+        (("folding", "batch"), 2, "plan.stages[patches].loops[load].trips"),
         (("ports", 0, "name"), "weights_0", "plan.ports[weights].name"),
     ],
 )

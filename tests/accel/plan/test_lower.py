@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -77,6 +78,36 @@ def test_tiny_plan_by_hand() -> None:
     ]
 
 
+def test_tiny_pass_of_three_images_by_hand() -> None:
+    one, plan = lower(tiny(), zcu102(), SMALL), lower(tiny(), zcu102(), replace(SMALL, batch=3))
+    loops = {s.name: {x.name: (x.trips, x.entries) for x in s.loops} for s in plan.stages}
+    # Each image has its patches; each word of the position is written to three images.
+    assert loops["patches"] == {"load": (3 * 4, 1)}
+    assert loops["position"] == {"load": (3 * 20, 1)}
+    # A row tile is loaded once and multiplied with the two token tiles of each image.
+    assert loops["stem"] == {"prefetch": (2 + 1, 1), "tiles": (4 * 3 * 4, 0), "flush": (1, 0)}
+    # Three times 5 tokens, and once more for the pass behind.
+    assert loops["block0.norm1"] == {"parameters": (5, 1), "normalise": (16 * 4, 1)}
+    # Three row tiles of keys of each image, one after the other.
+    scores = {"prefetch": (3, 1), "tiles": (9 * 6, 0), "flush": (1, 0)}
+    assert loops["block0.head0.scores"] == scores
+    attend = {"prefetch": (5, 1), "tiles": (8 * 5 + 4, 0), "flush": (2, 0)}
+    assert loops["block0.head0.attend"] == attend
+    # 16 queries' vectors of three, beside `v`: 5 of loading, 2 row tiles of 27, 2 to flush.
+    assert loops["block0.head0.softmax"] == {"parameters": (1, 1), "softmax": (48, 0)}
+    head = {"prefetch": (4, 1), "tiles": (2 * 3 * 2, 0), "flush": (2, 0), "store": (3 * 3, 1)}
+    assert loops["head"] == head
+    same: dict[str, Any] = {"loops": ()}
+    assert [replace(s, **same) for s in plan.stages] == [replace(s, **same) for s in one.stages]
+    words = {p.name: p.words for p in plan.ports}
+    assert words == {"weights": one.stream_words, "image": 3 * 4, "logits": 3 * 3}
+    assert plan.image_words == one.image_words == 4
+    before = {b.name: b.depth for b in one.buffers}
+    deeper = {b.name for b in plan.buffers if b.depth == 3 * before[b.name]}
+    assert deeper == {*("act", "key", "prob", "score", "query_scale", "residual", "logit")}
+    assert {b.name for b in plan.buffers if b.depth != before[b.name]} == deeper
+
+
 def test_tiny_memories_by_hand() -> None:
     plan = lower(tiny(), zcu102(), SMALL)
     shapes = {b.name: (b.bits, b.banks, b.depth) for b in plan.buffers}
@@ -116,7 +147,7 @@ def test_elements_of_a_tensor_have_cells_of_their_own(arch: Architecture, foldin
             cells = list(_written_cells(stage, plan))
             assert len(set(cells)) == len(cells), stage.name
             memory = "key" if stage.dst == "key" else "act"
-            assert max(row for *_, row in cells) < depth[memory], stage.name
+            assert max(row for *_, row in cells) < depth[memory] // folding.batch, stage.name
 
 
 @settings(deadline=None, max_examples=60)
@@ -136,10 +167,10 @@ def test_live_tensors_never_share_a_row(arch: Architecture, folding: Folding) ->
 
 def test_activations_in_block_ram_have_words_of_four_tokens() -> None:
     """Each byte has an enable, but a word one row: not where queries leave together."""
-    wide = dataclasses.replace(SMALL, tk=8, tt=5, tm=8)
+    wide = replace(SMALL, tk=8, tt=5, tm=8)
     shapes = {}
     for pairs in (1, 2):
-        folding = dataclasses.replace(wide, drain_pairs=pairs, score_pairs=pairs)
+        folding = replace(wide, drain_pairs=pairs, score_pairs=pairs)
         for storage in ("lutram", "bram"):
             plan = lower(tiny(), zcu102(), folding, placement={"act": storage})
             act = next(b for b in plan.buffers if b.name == "act")
@@ -181,7 +212,7 @@ def test_residuals_and_scores_are_written_and_read_a_bank_each(
                 assert (
                     len({bank for bank, _ in read}) == f.vl and len({row for _, row in read}) == 1
                 )
-        halves = f.head_buffers if name == "score" else 1
+        halves = f.batch * (f.head_buffers if name == "score" else 1)
         assert buffer.depth >= halves * arch.num_tokens * stride
 
 
@@ -256,4 +287,4 @@ def _cells_by_head(stage: Stage, plan: HardwarePlan) -> Iterator[tuple[int, int,
 )
 def test_networks_that_the_formats_cannot_hold(change: dict[str, int], named: str) -> None:
     with pytest.raises(CapacityError, match=named):
-        lower(dataclasses.replace(tiny(), **change), zcu102(), SMALL)
+        lower(replace(tiny(), **change), zcu102(), SMALL)

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 
+from qnas._util.serialization import encode
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.device import MAX_WEIGHT_PORTS, device_names, load_device
 from qnas.accel.plan.folding import Folding
@@ -84,5 +85,9 @@ def test_numbers_of_ports_that_are_none(ports: int) -> None:
         lower(tiny(), zcu102(), replace(SMALL, weight_ports=ports))
 
 
-def test_a_plan_of_json_without_the_field_has_one_port() -> None:
-    assert Folding(tm=4, tt=2, tk=4, vl=2) == replace(SMALL, weight_ports=1)
+def test_a_plan_of_json_without_later_fields_has_their_defaults() -> None:
+    plan = lower(tiny(), zcu102(), SMALL)
+    data = encode(plan)
+    for name in ("weight_ports", "batch"):
+        del data["folding"][name]
+    assert HardwarePlan.from_json(data) == plan

@@ -59,7 +59,7 @@ def plan_header(plans: Sequence[HardwarePlan]) -> str:
 def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, dict[str, int]]]:
     plan = plans[0]
     return [
-        ("Folding: row slots x tokens x inputs a cycle, lanes of the vector unit.", _folding(plan)),
+        ("Folding: row slots x tokens x inputs a cycle, vector lanes, images.", _folding(plan)),
         ("Shapes, of the largest network where there are several.", _shapes(plans)),
         ("Memories: rows, what a token or a query takes of them, banks, words.", _memories(plans)),
         ("DSPs: ports; row slots x tokens in one, bits a field, products summed.", _dsp(plan)),
@@ -80,6 +80,7 @@ def _folding(plan: HardwarePlan) -> dict[str, int]:
         "SCORE_PAIRS": f.score_pairs,
         "LOAD_PAIRS": f.load_pairs,
         "HEAD_BUFFERS": f.head_buffers,
+        "BATCH": f.batch,
     }
 
 
@@ -172,7 +173,7 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
         "BEAT_WORDS": int(beat_words(plan.folding, port_bits)),
         "RESIDUAL_LANES": int(residual_lanes(plan.folding, port_bits)),
         "PATCH_LANES": int(patch_lanes(plan.folding, port_bits)),
-        "IMAGE_WORDS": plan.image_port.words,
+        "IMAGE_WORDS": plan.image_words,
     }
 
 

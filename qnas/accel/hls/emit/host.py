@@ -68,7 +68,7 @@ def design_json(
         "activation_max": members[0].network.act_max,
         "port_bits": image.bits,
         "pixels_per_word": int(patch_lanes(plan.folding, image.bits)),
-        "image_words": image.words,
+        "image_words": plan.image_words,
         "networks": [
             {
                 "label": member.label,
@@ -135,7 +135,7 @@ def _sizes(members: Sequence[KernelNetwork], preprocessing: Preprocessing) -> di
         "WEIGHT_PORTS": len(plan.weight_ports),
         "WORD_BYTES": image.bits // 8,
         "PIXELS_PER_WORD": int(patch_lanes(plan.folding, image.bits)),
-        "IMAGE_BYTES": image.words * image.bits // 8,
+        "IMAGE_BYTES": plan.image_words * image.bits // 8,
         "SHORTER_SIDE": pixels.shorter_side(arch.image_size) if pixels else 0,
         "BACKGROUND": pixels.background if pixels else 0,
     }

@@ -103,7 +103,7 @@ def readme(
         weight_ports=plan.weight_ports,
         stream_bits=plan.stream_bits,
         port_bits=image.bits,
-        image_words=image.words,
+        image_words=plan.image_words,
         patch_lanes=int(patch_lanes(plan.folding, image.bits)),
         act_max=members[0].network.act_max,
         classes=plan.architecture.num_classes,
