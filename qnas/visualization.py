@@ -234,15 +234,15 @@ def plot_sensitivity(run: Run) -> go.Figure:
 
 
 def plot_timeline(plan: HardwarePlan) -> go.Figure:
-    """Plot one image in time, a Gantt chart: the cycles in which loader, array, drain and vector
+    """Plot one pass in time, a Gantt chart: the cycles in which loader, array, drain and vector
     unit work on each stage of a plan, as modelled."""
     return gantt(timeline(plan))
 
 
-def plot_folding_front(architecture: Architecture, device: Device) -> go.Figure:
+def plot_folding_front(architecture: Architecture, device: Device, *, batch: int = 1) -> go.Figure:
     """Plot the modelled FPS of one network over DSPs and over LUTs: the foldings that fit the
-    device and are best in all three."""
-    return foldings(folding_front(architecture, device))
+    device and are best in all three, for passes of `batch` images."""
+    return foldings(folding_front(architecture, device, batch=batch))
 
 
 def plot_boards(architecture: Architecture) -> go.Figure:

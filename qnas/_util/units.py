@@ -10,9 +10,19 @@ def cycles_to_ms(cycles: float, *, clock_mhz: float) -> float:
     return cycles / (clock_mhz * 1e3)
 
 
-def fps(cycles: float, *, clock_mhz: float) -> float:
-    """Images per second of a stream in which each image takes `cycles` at `clock_mhz`."""
-    return clock_mhz * 1e6 / cycles
+def fps(cycles: float, *, clock_mhz: float, batch: int = 1) -> float:
+    """Images per second of a stream in which each `batch` of them takes `cycles` at `clock_mhz`."""
+    return clock_mhz * 1e6 * batch / cycles
+
+
+def pass_name(batch: int) -> str:
+    """What goes through a kernel at a time: an image, or the images of a batch."""
+    return "image" if batch == 1 else f"pass of {batch} images"
+
+
+def in_passes(batch: int) -> str:
+    """What to say behind "FPS" of images that go through a kernel in batches."""
+    return "" if batch == 1 else f" in passes of {batch} images"
 
 
 def plain_number(value: float, *, digits: int = 4) -> str:

@@ -139,6 +139,7 @@ def _document(found: Feasibility, inputs: Inputs, *, error: str = "") -> dict[st
         "space": config.space_name,
         "device": device.name,
         "clock_mhz": device.clock_mhz,
+        "batch": config.search.batch,
         "satisfiable": not error,
         "error": error,
         "subnets": [_subnet(subnet) for subnet in found.reference_subnets],
@@ -191,12 +192,13 @@ def _table(found: Feasibility) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from qnas._util.units import in_passes
     from qnas.accel.device import RESOURCES
 
     config, device = found.config, found.device
     title = (
         f"{config.name}: {config.space_name} on {device.name} at {device.clock_mhz:g} MHz,"
-        f" {_title(found)}"
+        f" {_title(found)}{in_passes(config.search.batch)}"
     )
     table = Table(title=escape(title), title_justify="left")
     table.add_column("subnet")

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from qnas._util.intervals import accuracy_text
 from qnas._util.serialization import decode
+from qnas._util.units import in_passes, pass_name
 from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.accel.cost.prediction import Prediction, Range
 from qnas.studies.progress import duration
@@ -110,6 +111,8 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
     """The table with one column per pick: share of 8-bit rows, accuracies, speed, resources and
     the verdict."""
     picks = summary["picks"]
+    batch = picks[0].get("batch", 1) if picks else 1
+    what = pass_name(batch)
     table = Table(title="Verified accelerators", title_justify="left")
     table.add_column("pick")
     for pick in picks:
@@ -130,13 +133,13 @@ def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Tabl
         row(f"{label}\n(95 % interval)", cells, end=rung == "hls")
     told = [_prediction(pick) for pick in picks]
     row("figures below", [one.title for one in told])
-    row("cycles, first image", [one.text("cycles_first") for one in told])
+    row(f"cycles, first {what}", [one.text("cycles_first") for one in told])
     row("cycles, each further", [one.text("cycles") for one in told])
     if any(p.get("rtl") for p in picks):
-        row("cycles as RTL, first image", [_rtl_cell(p, "first") for p in picks])
+        row(f"cycles as RTL, first {what}", [_rtl_cell(p, "first") for p in picks])
         row("cycles as RTL, each further", [_rtl_cell(p, "next") for p in picks])
     clocks = ", ".join(sorted({f"{p['clock_mhz']:g}" for p in picks}))
-    row(f"FPS at {clocks} MHz", [one.text("fps") for one in told], end=True)
+    row(f"FPS{in_passes(batch)} at {clocks} MHz", [one.text("fps") for one in told], end=True)
     for name in RESOURCES[:4]:
         used = [f"{one.text(name)} / {limits[name]:,}" for one in told]
         row(f"{name.upper()} / limit", used, end=name == "bram18")
@@ -182,7 +185,8 @@ def multi_network_tables(
     clock = f"{facts['clock_mhz']:g}"
     speed = Table(title="All picks in one kernel (modelled)", title_justify="left")
     speed.add_column("network")
-    for column in ("pick", f"FPS at {clock} MHz", "FPS alone", "share"):
+    passes = in_passes(facts["networks"][0].get("batch", 1))
+    for column in ("pick", f"FPS{passes} at {clock} MHz", "FPS alone", "share"):
         speed.add_column(column, justify="right")
     speed.add_column("check")
     for network in facts["networks"]:

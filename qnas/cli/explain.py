@@ -31,6 +31,9 @@ TABLE_PARTS = 12
 @click.option(
     "--dsp-share", type=float, default=1.0, show_default=True, help="Share of the board's DSPs."
 )
+@click.option(
+    "--batch", type=int, default=1, show_default=True, help="Images of a pass, with --arch."
+)
 @runs_option
 @html_option
 def command(
@@ -38,6 +41,7 @@ def command(
     arch: Path | None,
     device: str | None,
     dsp_share: float,
+    batch: int,
     runs: Path,
     html: Path | None,
 ) -> None:
@@ -47,7 +51,7 @@ def command(
     study with one pick. Without it, give --arch and --device: the command explains the fastest plan
     of that architecture on that board.
     """
-    found = _explained(pick, arch, device, dsp_share, runs)
+    found = _explained(pick, arch, device, runs, dsp_share=dsp_share, batch=batch)
     result(lambda: _document(found), lambda: _show(found))
     if html is not None:
         from qnas.studies.report.explain_page import render_explanation
@@ -64,6 +68,7 @@ def _document(found: Explanation) -> dict[str, Any]:
         "folding": found.plan.folding,
         "clock_mhz": found.plan.clock_mhz,
         "estimate": found.estimate,
+        "batch": found.estimate.batch,
         "fps": found.estimate.fps,
         "latency_ms": found.estimate.latency_ms,
         "array_use": found.array_use,
@@ -90,7 +95,13 @@ def _show(found: Explanation) -> None:
 
 
 def _explained(
-    pick: str | None, arch: Path | None, device: str | None, dsp_share: float, runs: Path
+    pick: str | None,
+    arch: Path | None,
+    device: str | None,
+    runs: Path,
+    *,
+    dsp_share: float,
+    batch: int,
 ) -> Explanation:
     from qnas.errors import ConfigError, problem
     from qnas.studies.report.explanation import explain_architecture, explain_pick
@@ -98,7 +109,7 @@ def _explained(
     if pick is not None and arch is None:
         return explain_pick(pick_folder(pick, runs), device=device)
     if pick is None and arch is not None and device is not None:
-        return explain_architecture(arch, device, dsp_share=dsp_share)
+        return explain_architecture(arch, device, dsp_share=dsp_share, batch=batch)
     got = "both" if pick is not None else "neither"
     rule = "must be either RUN/PICK, or --arch together with --device"
     raise ConfigError(problem("explain", rule, got, "See `qnas explain --help`."))

@@ -111,6 +111,7 @@ def _show(run: OpenRun, picked: PickedTrial) -> None:
 
 
 def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
+    from qnas._util.units import in_passes
     from qnas.studies.results.network_size import network_size
 
     def row(label: str, cell: Any) -> tuple[str, list[str]]:
@@ -122,7 +123,7 @@ def _rows(trials: list[TrialRecord]) -> list[tuple[str, list[str]]]:
         row("embed dim, depth", lambda t: f"{t.architecture.embed_dim}, {t.architecture.depth}"),
         row("weights in 8-bit rows", lambda t: f"{network_size(t.architecture).w8_share:.1%}"),
         row("error (search split)", lambda t: f"{t.values['error']:.2f} %"),
-        row("FPS", lambda t: t.predicted.text("fps")),
+        row(f"FPS{in_passes(trials[0].estimate.batch)}", lambda t: t.predicted.text("fps")),
         *(
             row(name.upper(), lambda t, name=name: t.predicted.text(name))
             for name in ("lut", "ff", "dsp", "bram18")
@@ -142,6 +143,7 @@ def _document(picked: PickedTrial) -> dict[str, Any]:
         "predicted": encode(trial.predicted.amounts),
         "kernel": trial.predicted.title,
         "fps": trial.fps,
+        "batch": trial.estimate.batch,
         "dsp_share": trial.proposal.dsp_share,
         "architecture": encode(trial.architecture),
         "reasons": list(picked.reasons),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--images", type=int, default=512, show_default=True, help="Training images to calibrate on."
 )
+@click.option("--batch", type=int, default=1, show_default=True, help="Images of a pass.")
 @click.option("--trials", type=int, default=160, show_default=True, help="Budget of the search.")
 @click.option("--tune", type=int, default=0, metavar="EPOCHS", help="Fine-tune the picks. [no]")
 @click.option("--timm-model", default="", help="timm's name of the model in the file.")
@@ -50,6 +51,7 @@ def command(
     fps: tuple[int, ...],
     bits: str,
     images: int,
+    batch: int,
     trials: int,
     tune: int,
     workers: int,
@@ -76,7 +78,12 @@ def command(
         model,
         activation_bits=int(bits),
         fps_targets=fps,
-        search=replace(SEARCH, trials=trials, population=min(SEARCH.population, max(2, trials))),
+        search=replace(
+            SEARCH,
+            trials=trials,
+            population=min(SEARCH.population, max(2, trials)),
+            batch=batch,
+        ),
         tune=replace(TUNE, picks=True, epochs=tune) if tune else TUNE,
         post_training=replace(POST_TRAINING, images=images),
         **settings,
@@ -107,6 +114,7 @@ def rungs_table(summary: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     from qnas._util.intervals import accuracy_text
+    from qnas._util.units import in_passes
 
     table = Table(title="Accuracy (report split; 95 % intervals)", title_justify="left")
     table.add_column("")
@@ -134,5 +142,6 @@ def rungs_table(summary: Mapping[str, Any]) -> Table:
     row("weights", [t["weights"] if t else "calibrated" for t, _ in tunings])
     row("8-bit share of weights", [f"{pick['w8_share']:.1%}" for pick in picks])
     row("mismatches", [f"{pick['verification']['mismatches']:,}" for pick in picks])
-    row("FPS", [f"{pick['fps']:,.0f}" for pick in picks])
+    passes = in_passes(picks[0].get("batch", 1)) if picks else ""
+    row(f"FPS{passes}", [f"{pick['fps']:,.0f}" for pick in picks])
     return table

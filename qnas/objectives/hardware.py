@@ -12,7 +12,7 @@ from qnas.objectives.base import Candidate, Direction
 
 @dataclass(frozen=True, slots=True)
 class LatencyObjective:
-    """Milliseconds for one image at the plan's clock."""
+    """Milliseconds for one pass at the plan's clock."""
 
     name: str = "latency"
     unit: str = "ms"

@@ -234,7 +234,11 @@ def _study_of(study: Study | Path | str) -> Study:
 
 
 def plan(
-    architecture: Architecture, device: Device | str | Path, *, dsp_share: float = 1.0
+    architecture: Architecture,
+    device: Device | str | Path,
+    *,
+    dsp_share: float = 1.0,
+    batch: int = 1,
 ) -> tuple[HardwarePlan, Estimate]:
     """Find the fastest plan of `architecture` on `device`, and its modelled cost.
 
@@ -242,6 +246,8 @@ def plan(
         architecture: The subnet.
         device: A Device, a device's name, or the path of a device's TOML file.
         dsp_share: Share of the device's DSPs that the plan may use, in (0, 1].
+        batch: Images that go through the kernel together, in one pass: `estimate.cycles` are those
+            of a pass.
 
     Returns:
         The plan and its estimate. If no plan fits, this is the plan that exceeds the limits least:
@@ -251,4 +257,4 @@ def plan(
         CapacityError: The network has no plan at all, on any amount of resources.
     """
     board = device if isinstance(device, Device) else load_device(device)
-    return best_plan(architecture, board, dsp_share)
+    return best_plan(architecture, board, dsp_share, batch=batch)

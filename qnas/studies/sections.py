@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qnas._util.extensions import reference_of
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
+from qnas.accel.plan.folding import MAX_BATCH
 from qnas.errors import ConfigError, problem
 from qnas.training.recipe import AT_MOST, Recipe
 
@@ -35,6 +36,9 @@ class SearchConfig(Value):
         population: Trials per generation.
         dsp_shares: Shares of the device's DSPs, in (0, 1], that a candidate may use: the gene of
             the hardware, beside those of the search space.
+        batch: Images that go through a kernel together, in one pass, from 1 to 64: more images per
+            second of small networks, for more memory and a longer wait for each answer. FPS are
+            those of a stream of passes; latency is the time of a pass.
         sampler: An Optuna sampler class or its name, or a function or class at the top level of a
             Python file (`mine.py:make`) that makes a sampler from `seed` and `settings`. A sampler
             object is refused: each generation makes its own sampler.
@@ -52,6 +56,7 @@ class SearchConfig(Value):
     trials: int = 300
     population: int = 50
     dsp_shares: tuple[float, ...] = (0.0625, 0.125, 0.25, 0.5, 1.0)
+    batch: int = 1
     sampler: SamplerSource = DEFAULT_SAMPLER
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)
     seed_from: str = ""
@@ -81,6 +86,8 @@ class SearchConfig(Value):
             f"must be at most search.trials ({self.trials}), a whole generation",
             self.population,
         )
+        batch_rule = f"must be from 1 to {MAX_BATCH}"
+        require(1 <= self.batch <= MAX_BATCH, "search.batch", batch_rule, self.batch)
         shares = self.dsp_shares
         require(
             bool(shares)

@@ -71,6 +71,7 @@ mlp_ratios = {ratios}  # hidden units / embed dim, of each block
 [search]
 trials = {search.trials}
 population = {search.population}
+# batch = 8  # images of a pass: more FPS of a small network, for memory and a longer wait
 
 [splits]  # shares of the images; the search never sees those that the report quotes
 search_fraction = {splits.search_fraction}

@@ -54,10 +54,17 @@ def kernel_name(plans: Sequence[HardwarePlan]) -> str:
 
 
 def kernel_features(plans: Sequence[HardwarePlan]) -> dict[str, float]:
-    """Numbers that describe a kernel: folding, sizes of its networks, and DSPs."""
+    """Numbers that describe a kernel: folding, sizes of its networks, and DSPs.
+
+    The batch is left out: no kernel of the table has one, and its memories and cycles are counted.
+    """
     plan, archs = plans[0], [plan.architecture for plan in plans]
     return {
-        **{f.name: float(getattr(plan.folding, f.name)) for f in fields(Folding)},
+        **{
+            f.name: float(getattr(plan.folding, f.name))
+            for f in fields(Folding)
+            if f.name != "batch"
+        },
         "activation_bits": float(plan.activation_bits),
         "embed_dim": float(max(arch.embed_dim for arch in archs)),
         "mlp_hidden": float(max(block.mlp_hidden for arch in archs for block in arch.blocks)),

@@ -59,17 +59,17 @@ class CalibratedPredictor:
         ranges |= {name: Range.exactly(value) for name, value in measured.items()}
         learned = self.calibration.corrections
         return Prediction(
-            _with_times(ranges, estimate.clock_mhz),
+            _with_times(ranges, estimate),
             backend=self.backend,
             predicted=tuple(name for name in AMOUNTS if name in learned and name not in measured),
             measured=tuple(name for name in AMOUNTS if name in measured),
         )
 
 
-def _with_times(ranges: dict[str, Range], clock_mhz: float) -> dict[str, Range]:
-    """The ranges with latency (ms) and images per second, which follow from cycles."""
+def _with_times(ranges: dict[str, Range], estimate: Estimate) -> dict[str, Range]:
+    """The ranges with latency (ms) and images per second, which follow from cycles of a pass."""
     first, cycles = ranges["cycles_first"], ranges["cycles"]
-    per_ms, per_s = clock_mhz * 1e3, clock_mhz * 1e6
+    per_ms, per_s = estimate.clock_mhz * 1e3, estimate.clock_mhz * 1e6 * estimate.batch
     latency = Range(first.value / per_ms, first.low / per_ms, first.high / per_ms)
     fps = Range(*(per_s / max(1.0, one) for one in (cycles.value, cycles.high, cycles.low)))
     return {**ranges, "latency": latency, "fps": fps}

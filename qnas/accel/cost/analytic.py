@@ -65,16 +65,17 @@ class Prices:
     resources: dict[str, Ints]
     clock_mhz: float
     start_cycles: int
+    batch: Ints
 
     @property
     def cycles(self) -> Ints:
-        """Cycles of one image of each folding."""
+        """Cycles of one pass of each folding."""
         return self.loop_cycles + self.fill_cycles
 
     @property
     def fps(self) -> NDArray[np.float64]:
         """Images per second of each folding."""
-        rates: NDArray[np.float64] = self.clock_mhz * 1e6 / self.cycles
+        rates: NDArray[np.float64] = self.clock_mhz * 1e6 * self.batch / self.cycles
         return rates
 
     def at(self, index: int) -> Estimate:
@@ -86,6 +87,7 @@ class Prices:
             resources=Resources(*(int(self.resources[r].flat[index]) for r in RESOURCES)),
             dram_bits=int(self.dram_bits.flat[index]),
             start_cycles=self.start_cycles,
+            batch=int(self.batch.flat[index]),
         )
 
 
@@ -96,7 +98,7 @@ def estimate(*plans: HardwarePlan, coefficients: Coefficients = DEFAULT) -> Esti
         plans: Plans of one kernel (`check_together`).
         coefficients: Numbers of the model.
 
-    Returns: The resources of the kernel, and the cycles of one image through each of its networks
+    Returns: The resources of the kernel, and the cycles of one pass through each of its networks
         in turn.
     """
     return _priced(union([design_of_plan(plan) for plan in plans]), coefficients).at(0)
@@ -143,14 +145,15 @@ def _priced(design: DesignFacts, c: Coefficients) -> Prices:
         _add_up(x.times * x.cycles for x in design.loops),
         _add_up((fixed, *fills)),
         _add_up(port.count * port.bits * port.words for port in design.ports),
+        design.folding.batch,
         *(_add_up(getattr(part, r) for part in every_part) for r in RESOURCES),
     ]
     shape = np.broadcast_shapes(*(np.shape(getattr(design.folding, name)) for name in FIELDS))
-    loops, fill, dram, *used = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
+    columns = (np.broadcast_to(np.asarray(x, np.int64), shape) for x in counts)
+    loops, fill, dram, batch, *used = columns
     start = design.networks * START_CYCLES
-    return Prices(
-        loops, fill, dram, dict(zip(RESOURCES, used, strict=True)), design.clock_mhz, start
-    )
+    resources = dict(zip(RESOURCES, used, strict=True))
+    return Prices(loops, fill, dram, resources, design.clock_mhz, start, batch)
 
 
 def _add_up(terms: Iterable[Count]) -> Count:

@@ -1,4 +1,4 @@
-"""Cycle breakdown of a plan: the cycles and the work of each stage.
+"""Cycle breakdown of a plan: the cycles and the work of each stage in one pass.
 
 The slices add up to the plan's estimate, separately for loops and fills. A softmax beside products
 of the array counts only the cycles that exceed those of the products.
@@ -55,7 +55,7 @@ class Slice:
 
 def slices(plan: HardwarePlan) -> tuple[Slice, ...]:
     """Return one slice for each stage, in execution order."""
-    return tuple(_slice(stage, plan.stream_bits) for stage in plan.stages)
+    return tuple(_slice(stage, plan) for stage in plan.stages)
 
 
 def by_kind(parts: Iterable[Slice]) -> tuple[Slice, ...]:
@@ -70,8 +70,8 @@ def by_block(parts: Iterable[Slice]) -> tuple[Slice, ...]:
     return _merged(parts, lambda part: f"{part.block}/{part.kind}")
 
 
-def _slice(stage: Stage, stream_bits: int) -> Slice:
-    gemm = stage.kind == "gemm"
+def _slice(stage: Stage, plan: HardwarePlan) -> Slice:
+    products = stage.tokens * stage.inner * plan.folding.batch if stage.kind == "gemm" else 0
     fills = sum(loop.fill_cycles for loop in stage.loops)
     return Slice(
         name=stage.name,
@@ -79,9 +79,9 @@ def _slice(stage: Stage, stream_bits: int) -> Slice:
         block=block_of(stage.name),
         loop_cycles=stage.loop_cycles,
         fill_cycles=STAGE_CYCLES + fills,
-        atoms=stage.slots * stage.tokens * stage.inner if gemm else 0,
-        macs=stage.rows * stage.tokens * stage.inner if gemm else 0,
-        stream_bits=stage.stream_words * stream_bits,
+        atoms=stage.slots * products,
+        macs=stage.rows * products,
+        stream_bits=stage.stream_words * plan.stream_bits,
     )
 
 

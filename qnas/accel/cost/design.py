@@ -67,7 +67,7 @@ class CountedLoop:
 
 @dataclass(frozen=True, slots=True)
 class CountedPort:
-    """`count` equal AXI ports; `words` of `bits` cross each."""
+    """`count` equal AXI ports; `words` of `bits` cross each in a pass."""
 
     name: str
     bits: int
@@ -78,7 +78,7 @@ class CountedPort:
 
 @dataclass(frozen=True, slots=True)
 class DesignFacts:
-    """Facts of a kernel of one network, or of several that run one image each (`union`)."""
+    """Facts of a kernel of one network, or of several that run one pass each (`union`)."""
 
     folding: Folding
     stages: int
@@ -225,7 +225,7 @@ def memories_of_foldings(
 
 
 def union(designs: Sequence[DesignFacts]) -> DesignFacts:
-    """Combine the designs of several networks into one kernel that runs one image of each.
+    """Combine the designs of several networks into one kernel that runs one pass of each.
 
     Each design must have been made with the others in `share_with`. Loops, stages and words add up.
     """

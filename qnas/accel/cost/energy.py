@@ -2,9 +2,9 @@
 
 The model counts products of the array, wide products (requantization, LayerNorm, softmax), bits in
 and out of every on-chip memory and FIFO (`traffic.py`), bits to and from DRAM, and leakage for
-the duration of the image. It leaves out pipeline registers, the clock tree, idle switching, the
-processors, regulators and I/O, so that a board draws more. It serves to compare plans on one
-board, not to size a power supply.
+the duration of the image. The images of a pass share its energy equally. The model leaves out
+pipeline registers, the clock tree, idle switching, the processors, regulators and I/O, so that a
+board draws more. It serves to compare plans on one board, not to size a power supply.
 """
 
 from __future__ import annotations
@@ -102,21 +102,21 @@ def energy(
         estimate: The estimate of `plan`.
         coefficients: Numbers of the model.
     """
-    c = coefficients
+    c, batch = coefficients, plan.folding.batch
     atoms = sum(_atoms(stage) for stage in plan.stages)
     products = sum(_wide_products(stage) for stage in plan.stages)
     watts = device.lut * c.static_uw_per_lut * 1e-6
     return Energy(
         array_mj=atoms * c.product_pj(plan.activation_bits) / PJ_PER_MJ,
         vector_mj=products * c.wide_product_pj / PJ_PER_MJ,
-        memory_mj=memory_bits(plan) * c.memory_pj_per_bit / PJ_PER_MJ,
-        dram_mj=estimate.dram_bits * c.dram_pj_per_bit(device.memory) / PJ_PER_MJ,
-        static_mj=watts * cycles_to_ms(estimate.cycles, clock_mhz=estimate.clock_mhz),
+        memory_mj=memory_bits(plan) / batch * c.memory_pj_per_bit / PJ_PER_MJ,
+        dram_mj=estimate.dram_bits / batch * c.dram_pj_per_bit(device.memory) / PJ_PER_MJ,
+        static_mj=watts * cycles_to_ms(estimate.cycles / batch, clock_mhz=estimate.clock_mhz),
     )
 
 
 def memory_bits(plan: HardwarePlan) -> int:
-    """Bits of one image in and out of on-chip memories, including the FIFOs of the ports."""
+    """Bits of one pass in and out of on-chip memories, including the FIFOs of the ports."""
     stages = sum(memory_traffic(stage, plan).total() for stage in plan.stages)
     return stages + sum(2 * port.words * port.bits for port in plan.ports)
 

@@ -26,17 +26,20 @@ class Resources(Value):
 
 @dataclass(frozen=True, slots=True)
 class Estimate(Value):
-    """Modelled figures of one image in a stream of images, at the plan's (assumed) clock.
+    """Modelled figures of one pass in a stream of images, at the plan's (assumed) clock.
+
+    A pass takes `batch` images through the kernel together, by default one.
 
     Attributes:
         loop_cycles: Exact iterations of the plan's pipelined loops.
         fill_cycles: Assumed pipeline fills, in addition.
         clock_mhz: The plan's clock.
         resources: Resources of the kernel.
-        dram_bits: Bits of one image to and from DRAM.
-        start_cycles: Additional cycles of the first image of a call: until its first words have
-            arrived, and until memory has acknowledged its logits. The words of later images are
+        dram_bits: Bits of one pass to and from DRAM.
+        start_cycles: Additional cycles of the first pass of a call: until its first words have
+            arrived, and until memory has acknowledged its logits. The words of later passes are
             read ahead into FIFOs.
+        batch: Images of a pass.
     """
 
     loop_cycles: int
@@ -45,23 +48,24 @@ class Estimate(Value):
     resources: Resources
     dram_bits: int
     start_cycles: int = 0
+    batch: int = 1
 
     @property
     def cycles(self) -> int:
-        """Cycles of each image of a call but the first."""
+        """Cycles of each pass of a call but the first."""
         return self.loop_cycles + self.fill_cycles
 
     @property
     def cycles_first(self) -> int:
-        """Cycles from the start of a call until the logits of its first image are in memory."""
+        """Cycles from the start of a call until the logits of its first pass are in memory."""
         return self.start_cycles + self.cycles
 
     @property
     def latency_ms(self) -> float:
-        """Milliseconds of a call with one image, from its start to the logits."""
+        """Milliseconds of a call with one pass, from its start to the logits."""
         return units.cycles_to_ms(self.cycles_first, clock_mhz=self.clock_mhz)
 
     @property
     def fps(self) -> float:
         """Images per second in a stream of images."""
-        return units.fps(self.cycles, clock_mhz=self.clock_mhz)
+        return units.fps(self.cycles, clock_mhz=self.clock_mhz, batch=self.batch)

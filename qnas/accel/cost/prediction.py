@@ -16,7 +16,7 @@ from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.accel.plan.plan import HardwarePlan
 
 AMOUNTS = ("latency", "fps", *RESOURCES)  # milliseconds, images per second, resources
-CYCLES = ("cycles", "cycles_first")  # of each further image, and of the first one of a call
+CYCLES = ("cycles", "cycles_first")  # of each further pass, and of the first one of a call
 CONFIDENCE = 0.9  # of the intervals
 
 Backend = Literal["c++", "rtl"]

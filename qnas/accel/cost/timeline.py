@@ -1,4 +1,4 @@
-"""The timeline of one image: which unit of the accelerator works on which stage, and when.
+"""The timeline of one pass: which unit of the accelerator works on which stage, and when.
 
 It follows the plan's schedule and loops, and ends with the estimate's last cycle. Pipeline fills
 and the start of a stage are cycles in which no unit is shown at work.
@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Literal
 
 from qnas.accel.cost.coefficients import STAGE_CYCLES
+from qnas.accel.cost.tiles import tiles_of_pass
 from qnas.accel.plan.loops import ENGINE_LOOPS
 from qnas.accel.plan.plan import HardwarePlan, Loop, Stage
 
@@ -49,7 +50,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The activities of one image in the order of their starts, and the cycles of the image."""
+    """The activities of one pass in the order of their starts, and the cycles of the pass."""
 
     activities: tuple[Activity, ...]
     cycles: int
@@ -60,7 +61,7 @@ class Timeline:
 
     def idle_array(self) -> dict[str, int]:
         """The cycles in which the array multiplies nothing, by what goes on instead; with the
-        array's own cycles they add up to those of the image."""
+        array's own cycles they add up to those of the pass."""
         found = {"vector unit": 0, "loader": 0, "drain": 0, "fills and starts": 0}
         marks: dict[int, dict[Unit, int]] = {0: {}, self.cycles: {}}
         for one in self.activities:
@@ -80,17 +81,17 @@ class Timeline:
 
 
 def timeline(plan: HardwarePlan) -> Timeline:
-    """The timeline of an image of a stream; its cycles are those of `estimate(plan)`."""
+    """The timeline of a pass of a stream; its cycles are those of `estimate(plan)`."""
     found: list[Activity] = []
     at = 0
     for _, stages in groupby(plan.stages, key=lambda stage: stage.step):
-        step, length = _step(list(stages), at)
+        step, length = _step(list(stages), at, batch=plan.folding.batch)
         found += step
         at += length
     return Timeline(tuple(sorted(found, key=lambda one: one.start)), at)
 
 
-def _step(stages: Sequence[Stage], start: int) -> tuple[list[Activity], int]:
+def _step(stages: Sequence[Stage], start: int, *, batch: int) -> tuple[list[Activity], int]:
     """The activities of a step that starts at `start`, and its cycles."""
     at, found, shared = start, list[Activity](), list[tuple[int, int]]()
     beside: tuple[Stage, Loop] | None = None
@@ -101,7 +102,7 @@ def _step(stages: Sequence[Stage], start: int) -> tuple[list[Activity], int]:
             if loop.name == "softmax":  # runs beside the products behind it in the step
                 beside = stage, loop
                 continue
-            found += _activities(stage, loop, at)
+            found += _activities(stage, loop, at, batch=batch)
             at += loop.trips
             if loop.name == ENGINE_LOOPS[-1]:
                 shared.append((engine_start, at - engine_start))
@@ -119,14 +120,15 @@ def _step(stages: Sequence[Stage], start: int) -> tuple[list[Activity], int]:
     return found, at - start
 
 
-def _activities(stage: Stage, loop: Loop, at: int) -> Iterator[Activity]:
+def _activities(stage: Stage, loop: Loop, at: int, *, batch: int) -> Iterator[Activity]:
     """The activities of a loop that starts at cycle `at`."""
-    busy = stage.row_tiles * stage.token_tiles * stage.beats if loop.name == "tiles" else loop.trips
+    row_tiles, token_tiles = tiles_of_pass(stage, batch)
+    busy = row_tiles * token_tiles * stage.beats if loop.name == "tiles" else loop.trips
     yield Activity(UNIT_OF[loop.name], stage.name, loop.name, at, loop.trips, busy)
-    if loop.name == "tiles" and stage.row_tiles > 1:
-        tiles = stage.row_tiles - 1  # none is loaded beside the last row tile
-        last = stage.token_tiles * stage.tile_steps
-        loads = tiles * stage.load_steps
+    if loop.name == "tiles" and row_tiles > 1:
+        # No row tile is loaded beside the last one.
+        last = token_tiles * stage.tile_steps
+        loads = (row_tiles - 1) * stage.load_steps
         yield Activity("loader", stage.name, "load", at, loop.trips - last, loads)
 
 

@@ -1,4 +1,4 @@
-"""Memory traffic: the bits that a stage moves in and out of each on-chip memory of its plan.
+"""Memory traffic: the bits that a stage moves in and out of each on-chip memory in one pass.
 
 The energy model counts them. Registers (accumulators, pipelines) are left out; their energy is part
 of the operations'.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from qnas._util.units import ceil_div
+from qnas.accel.cost.tiles import tiles_of_pass
 from qnas.accel.plan.loops import ROW_PARAM_BITS
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.operations import Epilogue, Tensor
@@ -35,12 +36,17 @@ def memory_traffic(stage: Stage, plan: HardwarePlan) -> Counter[str]:
         found += _softmax(stage, plan)
     else:
         name = "residual" if stage.kind == "load_residual" else "act"
-        found[name] += stage.rows * stage.tokens * _bits(plan)[name]
+        found[name] += values_of(stage, plan) * _bits(plan)[name]
     if stage.kind == "load_patches":
         found["pixels"] += 2 * plan.image_port.words * plan.image_port.bits
     if stage.dst == Tensor.LOGITS:
-        found["answers"] += 2 * stage.rows * stage.tokens * _bits(plan)["answers"]
+        found["answers"] += 2 * values_of(stage, plan) * _bits(plan)["answers"]
     return found
+
+
+def values_of(stage: Stage, plan: HardwarePlan) -> int:
+    """Results of a stage in one pass; `rows` of each token of each image."""
+    return stage.rows * stage.tokens * plan.folding.batch
 
 
 def _bits(plan: HardwarePlan) -> dict[str, int]:
@@ -52,15 +58,16 @@ def _bits(plan: HardwarePlan) -> dict[str, int]:
 def _operands(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     """Count both operands once a beat, and the left one also on its way into the weight memory."""
     f, bits = plan.folding, _bits(plan)
-    beats = stage.row_tiles * stage.token_tiles * stage.beats
+    row_tiles, token_tiles = tiles_of_pass(stage, f.batch)
+    beats = row_tiles * token_tiles * stage.beats
     tile_bits = stage.beats * f.tm * f.tk * NIBBLE_BITS
     found = Counter(
         act=beats * f.tt * f.tk * bits["act"],
-        weight=beats * f.tm * f.tk * NIBBLE_BITS + stage.row_tiles * tile_bits,
+        weight=beats * f.tm * f.tk * NIBBLE_BITS + row_tiles * tile_bits,
     )
     source = {Tensor.KEY: "key", Tensor.PROBS: "prob"}.get(Tensor(stage.left))
     if source:
-        found[source] += stage.rows * stage.inner * bits[source]
+        found[source] += stage.rows * stage.inner * f.batch * bits[source]
     return found
 
 
@@ -70,17 +77,18 @@ def _parameters(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     A row parameter of weights is written once a row tile and read whenever its row drains. The
     query's scale of probabilities is read whenever a pair of slots drains.
     """
+    row_tiles, token_tiles = tiles_of_pass(stage, plan.folding.batch)
     if stage.left == Tensor.WEIGHTS:
-        rows = stage.row_tiles * stage.drain_steps
-        return Counter(row_param=rows * (1 + stage.token_tiles) * ROW_PARAM_BITS)
+        rows = row_tiles * stage.drain_steps
+        return Counter(row_param=rows * (1 + token_tiles) * ROW_PARAM_BITS)
     if stage.left == Tensor.PROBS:
-        pairs, bits = stage.row_tiles * plan.folding.tm // 2, _bits(plan)["query_scale"]
-        return Counter(query_scale=pairs * stage.token_tiles * bits)
+        pairs, bits = row_tiles * plan.folding.tm // 2, _bits(plan)["query_scale"]
+        return Counter(query_scale=pairs * token_tiles * bits)
     return Counter()
 
 
 def _results(stage: Stage, plan: HardwarePlan) -> Counter[str]:
-    values = stage.rows * stage.tokens
+    values = values_of(stage, plan)
     name, times = RESULTS.get(Tensor(stage.dst), ("act", 1))
     found = Counter({name: times * values * _bits(plan)[name]})
     if stage.epilogue == Epilogue.GELU:  # its table is written whole, a copy a token lane
@@ -91,14 +99,15 @@ def _results(stage: Stage, plan: HardwarePlan) -> Counter[str]:
 
 def _layer_norm(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     """Count residuals: read for the statistics, then in and out of a delay line."""
-    bits, values = _bits(plan), stage.rows * stage.tokens
-    vectors = stage.tokens * ceil_div(stage.rows, plan.folding.vl)
+    bits, values = _bits(plan), values_of(stage, plan)
+    tokens = stage.tokens * plan.folding.batch
+    vectors = tokens * ceil_div(stage.rows, plan.folding.vl)
     return Counter(
         residual=values * bits["residual"],
         residual_delay=2 * vectors * plan.folding.vl * bits["residual_delay"],
         act=values * bits["act"],
         norm_param=(stage.rows + values) * bits["norm_param"],
-        rsqrt=stage.tokens * bits["rsqrt"],
+        rsqrt=tokens * bits["rsqrt"],
     )
 
 
@@ -108,12 +117,13 @@ def _softmax(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     Scores are read for the maximum and then pass a delay line to the exponentials, each of which
     reads the table.
     """
-    bits, values = _bits(plan), stage.tokens * stage.inner
-    vectors = stage.tokens * ceil_div(stage.inner, plan.folding.vl)
+    bits, queries = _bits(plan), stage.tokens * plan.folding.batch
+    values = queries * stage.inner
+    vectors = queries * ceil_div(stage.inner, plan.folding.vl)
     return Counter(
         score=values * bits["score"],
         score_delay=2 * vectors * plan.folding.vl * bits["score_delay"],
         exp=values * bits["exp"],
         prob=values * bits["prob"],
-        query_scale=stage.tokens * bits["query_scale"],
+        query_scale=queries * bits["query_scale"],
     )

@@ -22,7 +22,7 @@ from qnas.accel.folding_search.selection import (
     fastest_feasible,
     least_violating,
 )
-from qnas.accel.plan.folding import Folding
+from qnas.accel.plan.folding import MAX_BATCH, Folding
 from qnas.accel.plan.loops import HANDOVER_STEPS
 from qnas.accel.plan.lower import check_formats, lower
 from qnas.accel.plan.multi_network import check_alike
@@ -43,7 +43,7 @@ LUT_TOKEN_PAIRS = (0, 1, 2, 3)
 
 
 def candidate_foldings(
-    arch: Architecture, device: Device, *, lut_lanes: bool = False
+    arch: Architecture, device: Device, *, lut_lanes: bool = False, batch: int = 1
 ) -> tuple[Folding, NDArray[np.bool_]]:
     """List the candidate foldings of a network.
 
@@ -51,7 +51,8 @@ def candidate_foldings(
     TK, VL, drain pairs: powers of two. LUTs: none, or the last token of an odd TT; with `lut_lanes`
     also a quarter and a half of the row slots, or up to six further tokens. Head buffers: 1, and
     also 2 if a block has several heads. Weight ports: up to the number that the device sustains.
-    Pairs that scores drain, and that `attend` loads: the fewest that keep the array at work.
+    Pairs that scores drain, and that `attend` loads: the fewest that keep the array at work. The
+    batch is the one given.
 
     Returns:
         A folding whose fields are arrays that broadcast over (tm, lut lanes, tt, tk, vl, drain
@@ -77,6 +78,7 @@ def candidate_foldings(
         lut_tokens=lut_tokens,
         score_pairs=_score_pairs(arch, tm, tk, vl, pairs),
         load_pairs=_load_pairs(arch, tm, tt, tk, pairs),
+        batch=batch,
     )
     drains = (folding.score_pairs <= vl) & (pairs <= tt) & (tm % (2 * pairs) == 0)
     several = max(block.num_heads for block in arch.blocks) > 1
@@ -143,6 +145,7 @@ def best_kernel(
     *,
     weights: Sequence[float] | None = None,
     lut_lanes: bool = False,
+    batch: int = 1,
     predictor: Predictor = UNCALIBRATED,
 ) -> KernelPlan:
     """Find the fastest kernel for `archs` that fits the device.
@@ -158,6 +161,7 @@ def best_kernel(
         weights: One weight for each network: minimise the weighted sum of cycles instead.
         lut_lanes: Allow up to half of the row slots to be built from LUTs. A larger share would
             let small networks use hardly any DSPs, and latency could not be traded for DSPs.
+        batch: Images that pass through the kernel together.
         predictor: Turns estimates into the predictions that must keep the device's limits.
 
     Returns:
@@ -165,10 +169,11 @@ def best_kernel(
         estimate then shows by how much it exceeds the limits.
 
     Raises:
-        ConfigError: A share is outside 0..1, or the networks cannot share a kernel.
+        ConfigError: A share is outside 0..1, the batch is outside 1..64, or the networks cannot
+            share a kernel.
         CapacityError: The number formats cannot hold a network.
     """
-    table = _candidates(archs, device, weights=weights, lut_lanes=lut_lanes)
+    table = _candidates(archs, device, weights=weights, lut_lanes=lut_lanes, batch=batch)
     return _select(table, device, limits_of(device, dsp_share), predictor)[0]
 
 
@@ -178,6 +183,7 @@ def best_plan(
     dsp_share: float = 1.0,
     *,
     lut_lanes: bool = False,
+    batch: int = 1,
     predictor: Predictor = UNCALIBRATED,
 ) -> tuple[HardwarePlan, Estimate]:
     """Find the fastest plan for one network: `best_kernel` of that network alone.
@@ -185,7 +191,9 @@ def best_plan(
     Returns:
         (plan, its estimate).
     """
-    kernel = best_kernel([arch], device, dsp_share, lut_lanes=lut_lanes, predictor=predictor)
+    kernel = best_kernel(
+        [arch], device, dsp_share, lut_lanes=lut_lanes, batch=batch, predictor=predictor
+    )
     return kernel.plans[0], kernel.estimates[0]
 
 
@@ -195,6 +203,7 @@ def speedups_without_limits(
     dsp_share: float = 1.0,
     *,
     lut_lanes: bool = False,
+    batch: int = 1,
     predictor: Predictor = UNCALIBRATED,
 ) -> tuple[HardwarePlan, Estimate, dict[Resource, float]]:
     """Find the best plan, and how much each resource limit slows it down.
@@ -204,7 +213,7 @@ def speedups_without_limits(
         of one resource: 1.0 if the limit does not bind or if the device has none of the resource.
         The speedups are empty if nothing fits.
     """
-    table = _candidates([arch], device, weights=None, lut_lanes=lut_lanes)
+    table = _candidates([arch], device, weights=None, lut_lanes=lut_lanes, batch=batch)
     kernel, bounds = _select(table, device, limits_of(device, dsp_share), predictor)
     best = fastest_feasible(table.all, bounds)
     speedups: dict[Resource, float] = dict.fromkeys(RESOURCES, 1.0) if best else {}
@@ -215,9 +224,9 @@ def speedups_without_limits(
     return kernel.plans[0], kernel.estimates[0], speedups
 
 
-def candidate_table(arch: Architecture, device: Device) -> CandidateTable:
+def candidate_table(arch: Architecture, device: Device, *, batch: int = 1) -> CandidateTable:
     """Price every candidate folding of one network."""
-    return _candidates([arch], device, weights=None, lut_lanes=False).all
+    return _candidates([arch], device, weights=None, lut_lanes=False, batch=batch).all
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +264,17 @@ def _candidates(
     *,
     weights: Sequence[float] | None,
     lut_lanes: bool,
+    batch: int,
 ) -> _Candidates:
     check_alike(archs)
+    check_batch(batch)
     if weights is not None and len(weights) != len(archs):
         rule = f"must be one for each of {len(archs)} architectures"
         raise ConfigError(problem("weights", rule, len(weights), "Give as many, or none."))
     for arch in archs:
         check_formats(arch)
     most_heads = max(archs, key=lambda arch: max(block.num_heads for block in arch.blocks))
-    folding, legal = candidate_foldings(most_heads, device, lut_lanes=lut_lanes)
+    folding, legal = candidate_foldings(most_heads, device, lut_lanes=lut_lanes, batch=batch)
     each = tuple(price([arch], device, folding) for arch in archs)
     kernel = each[0] if len(archs) == 1 else price(archs, device, folding)
     cycles: Any = each[0].cycles if len(archs) == 1 else np.max([p.cycles for p in each], axis=0)
@@ -281,6 +292,13 @@ def limits_of(device: Device, dsp_share: float) -> Mapping[str, int]:
         raise ConfigError(problem("dsp_share", rule, dsp_share, "Choose, say, 0.5."))
     limits = {str(resource): limit for resource, limit in device.limits().items()}
     return {**limits, "dsp": math.floor(dsp_share * limits["dsp"])}
+
+
+def check_batch(batch: int) -> None:
+    """Raise ConfigError unless `batch` can be the images of a pass."""
+    if type(batch) is not int or not 1 <= batch <= MAX_BATCH:
+        rule = f"must be a whole number from 1 to {MAX_BATCH}"
+        raise ConfigError(problem("batch", rule, repr(batch), "Choose, say, 8."))
 
 
 def _select(

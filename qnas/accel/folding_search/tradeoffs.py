@@ -39,12 +39,12 @@ class FoldingFront:
     legal: int
 
 
-def folding_front(arch: Architecture, device: Device) -> FoldingFront:
+def folding_front(arch: Architecture, device: Device, *, batch: int = 1) -> FoldingFront:
     """Price every folding of `arch` on `device`, and keep the front of those whose estimates fit.
 
     Buffers lie where the rule of depth puts them; of equal estimates the first folding is kept.
     """
-    table = candidate_table(arch, device)
+    table = candidate_table(arch, device, batch=batch)
     limits = limits_of(device, 1.0)
     used = table.candidate_resources
     fits = np.flatnonzero(reduce(and_, (used[r] <= limits[r] for r in RESOURCES)))

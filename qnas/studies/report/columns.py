@@ -47,20 +47,27 @@ def columns_of(records: StudyRecords) -> tuple[Column, ...]:
         for name in AMOUNTS
         if name not in records.objectives and any(trial.amount(name) for trial in trials)
     ]
-    return tuple(_column(trials, name) for name in (*records.objectives, *more))
+    names = (*records.objectives, *more)
+    return tuple(_column(trials, name, batch=records.batch) for name in names)
 
 
 def column_of(
     records: StudyRecords, name: str, shown: Sequence[TrialRecord] | None = None
 ) -> Column:
     """The column `name`, whose axis spans `shown` or all candidates."""
-    return _column(records.distinct() if shown is None else shown, name)
+    trials = records.distinct() if shown is None else shown
+    return _column(trials, name, batch=records.batch)
 
 
-def _column(trials: Sequence[TrialRecord], name: str) -> Column:
+def _column(trials: Sequence[TrialRecord], name: str, *, batch: int) -> Column:
     info = objective_info(name)
     label = ABBREVIATED.get(name, name.upper() if name in AMOUNTS else info.name)
     unit = "" if info.unit in UNITLESS else info.unit
+    if batch > 1:
+        unit = {
+            "fps": f"in passes of {batch} images",
+            "latency": f"ms a pass of {batch} images",
+        }.get(name, unit)
     return Column(name, label, unit, info.direction, _axis([t.amount(name) for t in trials], name))
 
 

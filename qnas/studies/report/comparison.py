@@ -168,6 +168,13 @@ def _cautions(runs: Sequence[ComparedRun]) -> list[str]:
         found.append("The errors were measured on different images: the studies' splits differ.")
     if any(run.device != first.device for run in others):
         found.append("The studies are for different devices: what fits one may not fit the other.")
+    batches = {run.records.batch for run in runs}
+    if len(batches) > 1:
+        found.append(
+            "FPS and latency are those of passes of different numbers of images: "
+            + ", ".join(f"{run.records.batch} in {run.label}" for run in runs)
+            + "."
+        )
     if any(run.manifest.space.digest != first.manifest.space.digest for run in others):
         found.append("The studies search different spaces, with a supernet each.")
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qnas._util.units import plain_number
+from qnas._util.units import in_passes, plain_number
 from qnas.accel.cost.prediction import KERNEL_OF
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import Pick, choose
@@ -121,7 +121,8 @@ def describe(trial: TrialRecord) -> str:
         f"embed {architecture.embed_dim}, depth {architecture.depth}, heads {heads}",
         f"MLP {hidden}, 8-bit eighths {shares}",
         ", ".join(f"{name} {plain_number(value)}" for name, value in trial.values.items()),
-        f"{amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS ({trial.predicted.title})",
+        f"{amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS"
+        f"{in_passes(trial.estimate.batch)} ({trial.predicted.title})",
         f"LUT {amount('lut'):,.0f}, FF {amount('ff'):,.0f}, DSP {amount('dsp'):,.0f}, "
         f"BRAM18 {amount('bram18'):,.0f}",
     ]

@@ -19,6 +19,7 @@ from optuna.artifacts import upload_artifact
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
+from qnas._util.units import in_passes
 from qnas.accel.device import Resource
 from qnas.errors import DependencyError, problem
 from qnas.studies.optuna_internals import attach_to_finished, live_trial
@@ -176,7 +177,7 @@ def study_note(run: Run, members: int, picks: Sequence[Pick]) -> str:
         " note of its architecture and estimate. The report's figures and the artifacts (report,"
         " a project a pick) are on the page of the history.",
         "",
-        "| pick | trial | error | FPS | LUT | DSP | BRAM18 |",
+        f"| pick | trial | error | FPS{in_passes(run.config.search.batch)} | LUT | DSP | BRAM18 |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for pick in picks:
@@ -212,8 +213,8 @@ def trial_note(trial: TrialRecord, limits: Mapping[Resource, int]) -> str:
         )
     lines += [
         "",
-        f"Modelled: {amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS at"
-        f" {trial.estimate.clock_mhz:g} MHz.",
+        f"Modelled: {amount('cycles'):,.0f} cycles, {amount('fps'):,.0f} FPS"
+        f"{in_passes(trial.estimate.batch)} at {trial.estimate.clock_mhz:g} MHz.",
         "",
         "| resource | used | limit |",
         "|---|---:|---:|",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from qnas._util.units import in_passes, pass_name
 from qnas.accel.cost.breakdown import Slice
 from qnas.accel.cost.energy import DEFAULT, SOURCES
 from qnas.accel.cost.idle import AT_WORK
@@ -42,20 +43,27 @@ def render_explanation(found: Explanation) -> str:
 def facts(found: Explanation) -> list[tuple[str, str]]:
     """Labels and values of the most important facts."""
     plan, estimate, f = found.plan, found.estimate, found.plan.folding
-    arch = plan.architecture
+    arch, passes = plan.architecture, in_passes(estimate.batch)
+    what = pass_name(estimate.batch)
     lanes = f"{f.tm} x {f.tt} x {f.tk} = {found.atoms_per_cycle:,} products a cycle"
     return [
         ("device", f"{found.device.name} ({found.device.part})"),
         ("network", f"embed {arch.embed_dim}, depth {arch.depth}, {arch.num_tokens} tokens"),
-        ("FPS", f"{estimate.fps:,.0f} of a stream, at {plan.clock_mhz:g} MHz (assumed)"),
-        ("cycles an image", f"{estimate.cycles:,}; a call's first {estimate.cycles_first:,}"),
-        ("latency", f"{estimate.latency_ms:,.4g} ms of a call with one image"),
+        ("FPS", f"{estimate.fps:,.0f} of a stream{passes}, at {plan.clock_mhz:g} MHz (assumed)"),
+        (
+            "cycles an image" if estimate.batch == 1 else "cycles a pass",
+            f"{estimate.cycles:,}; a call's first {estimate.cycles_first:,}",
+        ),
+        (
+            "latency",
+            f"{estimate.latency_ms:,.4g} ms of a call with one {what}",
+        ),
         ("array", f"{lanes}, {f.vl} vector lanes"),
         ("array in use", f"{found.array_use:.1%} of all its products"),
         ("array idle", _idle(found)),
         ("free 8-bit rows", _free_rows(found)),
         ("weight ports", _weight_ports(plan)),
-        ("from DRAM", f"{estimate.dram_bits / 8e3:,.1f} kB an image"),
+        ("from DRAM", f"{estimate.dram_bits / 8e3 / estimate.batch:,.1f} kB an image"),
         ("energy", f"{found.energy.total_mj:,.3g} mJ an image (model)"),
     ]
 

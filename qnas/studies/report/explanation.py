@@ -58,7 +58,7 @@ class Explanation:
 
     @property
     def array_use(self) -> float:
-        """Useful share of the array's possible products over the whole image."""
+        """Useful share of the array's possible products over the whole pass."""
         atoms = sum(part.atoms for part in self.slices)
         return atoms / (self.estimate.cycles * self.atoms_per_cycle)
 
@@ -112,11 +112,13 @@ def explain(title: str, plan: HardwarePlan, device: Device) -> Explanation:
     )
 
 
-def explain_architecture(path: Path, device: str, *, dsp_share: float = 1.0) -> Explanation:
+def explain_architecture(
+    path: Path, device: str, *, dsp_share: float = 1.0, batch: int = 1
+) -> Explanation:
     """Break down the fastest plan of an architecture, given as a JSON file, on a device, given by
-    name or path."""
+    name or path, for passes of `batch` images."""
     arch, board = _architecture(path), load_device(device)
-    plan, _ = best_plan(arch, board, dsp_share)
+    plan, _ = best_plan(arch, board, dsp_share, batch=batch)
     return explain(f"{arch.key} on {board.name}", plan, board)
 
 

@@ -115,6 +115,7 @@ def content_of(
             f"{splits.train:,} / {splits.search:,} / {splits.report:,}",
         ),
         ("device", f"{device.name} ({device.part})"),
+        *((("batch", f"{records.batch} images a pass"),) if records.batch > 1 else ()),
         ("objectives", ", ".join(records.objectives)),
         ("trials", _trials(records, search.trials)),
         ("population", f"{search.population}, {search.sampler_name.removesuffix('Sampler')}"),
@@ -164,7 +165,11 @@ def _explained(run: Run, pick: Pick) -> Explanation | None:
     """The breakdown of a pick's plan; None if this version of qnas makes another one."""
     trial = pick.trial
     plan, estimate = best_plan(
-        trial.architecture, run.device, trial.proposal.dsp_share, predictor=run.predictor
+        trial.architecture,
+        run.device,
+        trial.proposal.dsp_share,
+        batch=run.config.search.batch,
+        predictor=run.predictor,
     )
     return explain(pick.name, plan, run.device) if estimate == trial.estimate else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qnas._util.intervals import accuracy_text
+from qnas._util.units import in_passes, pass_name
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.studies.report.content import ReportContent
 from qnas.studies.results.network_size import NetworkSize, network_size
@@ -15,7 +16,8 @@ DASH = "\N{EM DASH}"
 
 def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
     """Rows of the table of picks: label, kind of number, and one cell per pick."""
-    picks = content.picks
+    picks, batch = content.picks, content.records.batch
+    what = pass_name(batch)
 
     def cells(cell: Any) -> list[str]:
         return [cell(pick) for pick in picks]
@@ -50,7 +52,7 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         tuned.append(("weights of the project", "", cells(lambda p: _weights(content, p))))
     as_rtl = [
         (f"cycles as RTL, {label}", kind, found("rtl", f"{field}_{name}", form="{:,}"))
-        for name, label in (("first", "a call's first image"), ("next", "each further image"))
+        for name, label in (("first", f"a call's first {what}"), ("next", f"each further {what}"))
         for field, kind in (("modelled", "modelled"), ("cycles", "simulated"))
         if any((content.verifications.get(pick.name) or {}).get("rtl") for pick in picks)
     ]
@@ -72,9 +74,9 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
         ("accuracy, C++", "simulated", accuracy("hls", "simulated_images")),
         ("top-5, macro F1, worst class", "measured", cells(lambda p: _by_class(content, p))),
         ("the following figures", "", cells(lambda p: p.trial.predicted.title)),
-        predicted("cycles, a call's first image", "cycles_first"),
-        predicted("cycles, each further image", "cycles"),
-        predicted("FPS", "fps"),
+        predicted(f"cycles, a call's first {what}", "cycles_first"),
+        predicted(f"cycles, each further {what}", "cycles"),
+        predicted(f"FPS{in_passes(batch)}", "fps"),
         *as_rtl,
         *((name.upper(), kind(name), used(name)) for name in _shown_resources(content)),
         *_estimates(content),
@@ -101,8 +103,9 @@ def _estimates(content: ReportContent) -> list[tuple[str, str, list[str]]]:
     if content.calibration is None:
         return []
     estimates = [pick.trial.estimate for pick in content.picks]
+    what = pass_name(content.records.batch)
     return [
-        ("C++ kernel: cycles, further image", "modelled", [f"{e.cycles:,}" for e in estimates]),
+        (f"C++ kernel: cycles, further {what}", "modelled", [f"{e.cycles:,}" for e in estimates]),
         ("C++ kernel: FPS", "modelled", [f"{e.fps:,.0f}" for e in estimates]),
         *(
             (

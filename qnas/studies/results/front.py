@@ -45,6 +45,11 @@ class StudyRecords:
         """The number of decided trials, which counts towards the budget."""
         return len(self.trials) + len(self.infeasible) + len(self.early_stopped)
 
+    @property
+    def batch(self) -> int:
+        """Images of a pass, of which FPS and latency are: the same for all trials of a study."""
+        return self.trials[0].estimate.batch if self.trials else 1
+
     def minimised(self, trials: Sequence[TrialRecord]) -> Points:
         """Objective values (n, m), those to maximise negated."""
         signs = [
@@ -121,12 +126,12 @@ class StudyRecords:
 
 def front_csv(records: StudyRecords) -> str:
     """The text of front.csv, one row per member of the front: trial, key, objectives, constraints,
-    estimate, architecture (JSON).
+    batch, estimate, architecture (JSON).
 
     Objectives are in their own units, `<resource>_violation` is used / limit - 1, and the
-    estimate's columns are cycles, images per second and amounts. With a calibration, the predicted
-    kernel ("rtl" or "c++") follows, and value, lower and upper end of each predicted amount. Floats
-    are exact.
+    estimate's columns are cycles of a pass, images per second and amounts. With a calibration, the
+    predicted kernel ("rtl" or "c++") follows, and value, lower and upper end of each predicted
+    amount. Floats are exact.
     """
     stream = io.StringIO()
     rows = [_row(trial, records.objectives) for trial in records.front()]
@@ -145,6 +150,7 @@ def _row(trial: TrialRecord, objectives: Sequence[str]) -> dict[str, object]:
         "key": trial.architecture.key,
         **{portable(name): trial.values[name] for name in objectives},
         **{f"{name}_violation": trial.constraints[name] for name in RESOURCES},
+        "batch": estimate.batch,
         "estimate_cycles": estimate.cycles,
         "estimate_fps": estimate.fps,
         **{f"estimate_{name}": getattr(estimate.resources, name) for name in RESOURCES},

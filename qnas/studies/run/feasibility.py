@@ -153,11 +153,12 @@ class Feasibility:
 def assess(config: Study) -> Feasibility:
     """Plan the reference subnets of the study's space on its device, and estimate their cost."""
     space, device = config.search_space(), config.board()
-    share = config.search.dsp_shares[-1]
+    share, batch = config.search.dsp_shares[-1], config.search.batch
     predictor = make_predictor(config, device)
     subnets = zip(REFERENCE_NAMES, space.reference_subnets(), strict=True)
     reference_subnets = tuple(
-        _reference_subnet(name, arch, device, share, predictor) for name, arch in subnets
+        _reference_subnet(name, arch, device, share, batch=batch, predictor=predictor)
+        for name, arch in subnets
     )
     bounds = [
         UserLimit(objective, limit)
@@ -171,18 +172,21 @@ def assess(config: Study) -> Feasibility:
         [subnet.architecture for subnet in reference_subnets],
         device,
         dsp_shares=config.search.dsp_shares[::-1],
+        batch=batch,
         predictor=predictor,
     )
     return Feasibility(config, device, reference_subnets, reaches)
 
 
 def _reference_subnet(
-    name: str, arch: Architecture, device: Device, share: float, predictor: Predictor
+    name: str, arch: Architecture, device: Device, share: float, *, batch: int, predictor: Predictor
 ) -> ReferenceSubnet:
     limits = device.limits()
     limits = {**limits, "dsp": math.floor(share * limits["dsp"])}
     try:
-        plan, estimate, speedups = speedups_without_limits(arch, device, share, predictor=predictor)
+        plan, estimate, speedups = speedups_without_limits(
+            arch, device, share, batch=batch, predictor=predictor
+        )
     except (CapacityError, ConfigError) as error:
         return ReferenceSubnet(name, arch, None, None, limits, {}, refusal=str(error))
     predicted, level = predictor.predict(estimate, [plan]), predictor.confidence
@@ -273,7 +277,7 @@ def _holds(
 ) -> bool:
     try:
         predictor = make_predictor(config, device)
-        plan, estimate = best_plan(arch, device, predictor=predictor)
+        plan, estimate = best_plan(arch, device, batch=config.search.batch, predictor=predictor)
     except QnasError:  # the study's calibration may be another board's
         return False
     predicted, level = predictor.predict(estimate, [plan]), predictor.confidence

@@ -103,10 +103,10 @@ class RtlCheck(Value):
         stages: Number of compared stages.
         values: Number of values compared with the integer reference.
         mismatches: Number of compared values that differ.
-        cycles_first: Cycles of a call's first image.
-        cycles_next: Cycles of each further image of a call.
-        modelled_first: Cycles of a call's first image, as the model of the RTL has them.
-        modelled_next: Cycles of each further image, likewise.
+        cycles_first: Cycles of a call's first pass.
+        cycles_next: Cycles of each further pass of a call.
+        modelled_first: Cycles of a call's first pass, as the model of the RTL has them.
+        modelled_next: Cycles of each further pass, likewise.
         fps: Images per second of a stream, from `cycles_next`.
         first_mismatch: The first value that differs.
     """
@@ -143,8 +143,8 @@ class PickSummary(Value):
         key: Key of the subnet and its share of the DSPs.
         w8_share: Share of the weights in 8-bit rows.
         accuracy: Accuracies on the report split.
-        cycles: Cycles of each further image of a call.
-        cycles_first: Cycles of a call's first image.
+        cycles: Cycles of each further pass of a call.
+        cycles_first: Cycles of a call's first pass.
         fps: Images per second of a stream.
         clock_mhz: Clock of the plan.
         lut: Number of LUTs.
@@ -157,6 +157,7 @@ class PickSummary(Value):
         rtl: The RTL simulation of `verify --rtl`, if there was one.
         prediction: The predicted amounts with their intervals, and whose kernel they are of.
         estimate: The cost model's figures of the C++ kernel.
+        batch: Images of a pass.
     """
 
     name: str
@@ -177,6 +178,7 @@ class PickSummary(Value):
     rtl: RtlCheck | None = None  # only after `verify --rtl`
     prediction: Prediction | None = None
     estimate: Estimate | None = None
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def reach_limits(
     device: Device,
     *,
     dsp_shares: Sequence[float],
+    batch: int,
     predictor: Predictor,
 ) -> LimitReaches:
     """Try `archs` at every share of the DSPs, until one keeps all `limits` on modelled
@@ -57,7 +58,7 @@ def reach_limits(
     at_once: tuple[LimitReach, ...] = ()
     for arch in archs if limits else ():
         for share in dsp_shares:
-            candidate = _candidate(arch, device, share, predictor)
+            candidate = _candidate(arch, device, share, batch, predictor)
             if candidate is None:
                 continue
             found = tuple(_reach(limit, candidate, predictor.confidence) for limit in limits)
@@ -81,11 +82,11 @@ def _worst(reaches: tuple[LimitReach, ...]) -> float:
 
 
 def _candidate(
-    arch: Architecture, device: Device, share: float, predictor: Predictor
+    arch: Architecture, device: Device, share: float, batch: int, predictor: Predictor
 ) -> Candidate | None:
     """The candidate that a search would evaluate; None if its plan does not fit the device."""
     try:
-        plan, estimate = best_plan(arch, device, share, predictor=predictor)
+        plan, estimate = best_plan(arch, device, share, batch=batch, predictor=predictor)
     except (CapacityError, ConfigError):
         return None
     limits = {str(name): limit for name, limit in device.limits().items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qnas._util.intervals import wilson_interval
+from qnas._util.units import in_passes, pass_name
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.folding_search.search import KernelPlan, best_kernel
 from qnas.accel.plan.plan import HardwarePlan
@@ -75,7 +76,11 @@ def kernel_of(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kerne
     directory in the run); CheckpointError if this version gives the plan another estimate."""
     trial, files = pick.trial, files or run.files.pick(pick.name)
     plan = best_kernel(
-        [trial.architecture], run.device, trial.proposal.dsp_share, predictor=run.predictor
+        [trial.architecture],
+        run.device,
+        trial.proposal.dsp_share,
+        batch=run.config.search.batch,
+        predictor=run.predictor,
     )
     (estimate,) = plan.estimates
     if estimate != trial.estimate:
@@ -106,6 +111,7 @@ def multi_network_kernel(run: Run, chosen: Sequence[Pick]) -> Kernel:
         [group[0].trial.architecture for group in members],
         run.device,
         max(pick.trial.proposal.dsp_share for group in members for pick in group),
+        batch=run.config.search.batch,
         predictor=run.predictor,
     )
     predicted = run.predictor.predict(plan.estimates[0], plan.plans)
@@ -143,16 +149,17 @@ def expected_numbers(estimate: Estimate, *, limits: Iterable[str]) -> list[Expec
     resources."""
     from qnas.accel.hls.emit.member import Expected
 
-    model = "modelled, not synthesised"
+    model, what = "modelled, not synthesised", pass_name(estimate.batch)
+    rate = f"FPS{in_passes(estimate.batch)} at {estimate.clock_mhz:g} MHz (assumed)"
     return [
-        Expected("cycles of a call's first image", f"{estimate.cycles_first:,}", model),
+        Expected(f"cycles of a call's first {what}", f"{estimate.cycles_first:,}", model),
         Expected(
-            "cycles of each further image",
+            f"cycles of each further {what}",
             f"{estimate.cycles:,}",
             f"modelled: {estimate.loop_cycles:,} iterations and {estimate.fill_cycles:,} to fill "
             "pipelines",
         ),
-        Expected(f"FPS at {estimate.clock_mhz:g} MHz (assumed)", f"{estimate.fps:,.0f}", model),
+        Expected(rate, f"{estimate.fps:,.0f}", model),
         *(
             Expected(name.upper(), f"{getattr(estimate.resources, name):,}", model)
             for name in limits

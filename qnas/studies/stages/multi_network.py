@@ -18,7 +18,8 @@ from qnas.studies.stages.kernels import Kernel
 @dataclass(frozen=True, slots=True)
 class NetworkFacts(Value):
     """Network number `network` of the kernel: its picks, the SHA-256 of its integer network, its
-    cycles and images per second in the kernel, and those of each pick's own kernel."""
+    cycles of a pass and images per second in the kernel, those of each pick's own kernel, and the
+    images of a pass."""
 
     network: int
     picks: tuple[str, ...]
@@ -27,6 +28,7 @@ class NetworkFacts(Value):
     cycles: int
     fps: float
     fps_alone: Mapping[str, float]
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +79,5 @@ def _network(
         cycles=estimate.cycles,
         fps=estimate.fps,
         fps_alone={pick.name: pick.trial.estimate.fps for pick in members},
+        batch=estimate.batch,
     )

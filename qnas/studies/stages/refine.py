@@ -34,7 +34,7 @@ from qnas.studies.workers.search_loop import make_evaluator, make_search_loop
 
 STAGE = "refine"
 LEARNED = ("lut", "ff", "cycles")  # amounts whose intervals measurements shall shrink
-IMAGES = 2  # of a simulated call: the first, and one behind it
+PASSES = 2  # of a simulated call: the first, and one behind it
 LOGIT_IMAGES = 256  # training images that set the step of a simulated network's logits
 
 # Measures the kernel of a plan of the run; returns amounts by name.
@@ -124,7 +124,7 @@ def teaching(run: Run, count: int) -> list[tuple[TrialRecord, HardwarePlan]]:
 def measure_rtl(
     run: Run, trial: TrialRecord, plan: HardwarePlan, seconds: float
 ) -> Mapping[str, float]:
-    """Synthesize the kernel of `plan` with Yosys and simulate two images of the training split.
+    """Synthesize the kernel of `plan` with Yosys and simulate two passes of the training split.
 
     Raises:
         DependencyError: Yosys or Verilator is missing.
@@ -140,7 +140,8 @@ def measure_rtl(
     found = synthesize_kernel([plan], cache=user_cache() / "measured", timeout_s=seconds).total
     images, _ = run.loaded_subset("train", at_most=LOGIT_IMAGES)
     network = to_integer(run.supernet, trial.architecture, images)
-    (done,) = simulate_kernel([KernelNetwork(network, plan, "front")], images[:IMAGES])
+    chosen = np.resize(np.arange(len(images)), PASSES * plan.folding.batch)
+    (done,) = simulate_kernel([KernelNetwork(network, plan, "front")], images[chosen])
     if not done.passed:
         rule, remedy = "must equal the integer reference as RTL", "Report it: this is a fault."
         value = f"{done.mismatches:,} values that differ, first {done.first_mismatch}"
@@ -273,8 +274,8 @@ def _predict_anew(run: Run, kernels: int, progress: Progress) -> None:
 
 
 def _plan_of(run: Run, trial: TrialRecord) -> HardwarePlan:
-    share = trial.proposal.dsp_share
-    return best_plan(trial.architecture, run.device, share, predictor=run.predictor)[0]
+    share, batch = trial.proposal.dsp_share, run.config.search.batch
+    return best_plan(trial.architecture, run.device, share, batch=batch, predictor=run.predictor)[0]
 
 
 def _round(run: Run, number: int, measured: Sequence[str], state: Refinement) -> Round:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from qnas._util.units import fps
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.plan import HardwarePlan
@@ -21,6 +23,7 @@ from qnas.studies.stages.verify import report_images, verdicts_of, write_verdict
 
 STAGE = "rtl"
 IMAGES = 4  # of one call: the first, and some behind it
+PASSES = 2  # at least
 
 
 def simulate(run: Run, progress: Progress, *, names: Sequence[str] = ()) -> None:
@@ -40,7 +43,8 @@ def simulate(run: Run, progress: Progress, *, names: Sequence[str] = ()) -> None
         progress.stage(STAGE, f"left out: {error}")
         return
     missing = [kernel for kernel in chosen if any(one.rtl is None for one in verdicts_of(kernel))]
-    note = f"{IMAGES} report images through {len(missing)} kernels"
+    count = images_of_call(run.config.search.batch)
+    note = f"{count} report images through {len(missing)} kernels"
     progress.stage(STAGE, note if missing else "kernels are simulated")
     if missing:
         run.files.summary.unlink(missing_ok=True)  # it lacks this simulation
@@ -49,13 +53,19 @@ def simulate(run: Run, progress: Progress, *, names: Sequence[str] = ()) -> None
         progress.advance(done, len(missing), kernel.name)
 
 
+def images_of_call(batch: int) -> int:
+    """Images of a simulated call: whole passes."""
+    return max(PASSES, IMAGES // batch) * batch
+
+
 def _simulate(run: Run, kernel: Kernel) -> None:
     members = [
         KernelNetwork(load_integer(path), plan, head.name)
         for path, plan, head in zip(kernel.networks, kernel.plan.plans, kernel.heads, strict=True)
     ]
     images, _ = report_images(run)
-    found = simulate_kernel(members, images[:IMAGES])
+    chosen = np.resize(np.arange(len(images)), images_of_call(run.config.search.batch))
+    found = simulate_kernel(members, images[chosen])
     checks = (_check(s, plan) for s, plan in zip(found, kernel.plan.plans, strict=True))
     both = zip(verdicts_of(kernel), checks, strict=True)
     write_verdicts(kernel.files, [replace(verdict, rtl=check) for verdict, check in both])
@@ -72,6 +82,6 @@ def _check(found: KernelSimulation, plan: HardwarePlan) -> RtlCheck:
         cycles_next=cycles,
         modelled_first=cycles_of_first_image(plan),
         modelled_next=cycles_of_image(plan),
-        fps=fps(cycles, clock_mhz=plan.clock_mhz),
+        fps=fps(cycles, clock_mhz=plan.clock_mhz, batch=plan.folding.batch),
         first_mismatch=found.first_mismatch,
     )

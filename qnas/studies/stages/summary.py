@@ -71,6 +71,7 @@ def _pick(run: Run, pick: Pick, found: dict[str, Any]) -> PickSummary:
         rtl=decode(RtlCheck, found["rtl"], subject="rtl") if found["rtl"] else None,
         prediction=predicted,
         estimate=pick.trial.estimate,
+        batch=pick.trial.estimate.batch,
     )
 
 

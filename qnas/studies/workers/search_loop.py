@@ -159,10 +159,10 @@ def make_evaluator(run: Run, predictor: Predictor) -> Evaluator:
     from qnas.objectives.registry import make_objectives
 
     accuracy = AccuracyEvaluator(run.supernet, *run.subset("search"))
-    device = run.device
+    device, batch = run.device, run.config.search.batch
 
     def planner(architecture: Architecture, share: float) -> tuple[HardwarePlan, Estimate]:
-        return best_plan(architecture, device, dsp_share=share, predictor=predictor)
+        return best_plan(architecture, device, share, batch=batch, predictor=predictor)
 
     wanted = make_objectives(
         (*run.config.objective_names, *run.config.limit_values), accuracy, device

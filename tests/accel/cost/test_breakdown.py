@@ -26,7 +26,8 @@ def test_slices_add_up_to_the_estimate(arch: Architecture, folding: Folding) -> 
     parts, whole = slices(plan), estimate(plan)
     loops, fills, atoms, _, stream, stages = _totals(parts)
     assert (loops, fills, stages) == (whole.loop_cycles, whole.fill_cycles, len(plan.stages))
-    assert atoms == sum(op.atoms for op in network_operations(arch) if isinstance(op, Gemm))
+    of_one = sum(op.atoms for op in network_operations(arch) if isinstance(op, Gemm))
+    assert atoms == of_one * folding.batch
     assert stream == plan.stream_bits * plan.stream_words
     assert _totals(by_kind(parts)) == _totals(by_block(parts)) == _totals(parts)
 

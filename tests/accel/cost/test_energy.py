@@ -102,6 +102,26 @@ def test_every_memory_of_a_plan_is_counted(arch: Architecture, folding: Folding)
     assert memory_bits(plan) == total.total() + 2 * estimate(plan).dram_bits
 
 
+def test_images_of_a_pass_share_the_weights_and_no_work() -> None:
+    alone, together = _energy(tiny()), _energy(tiny(), dataclasses.replace(SMALL, batch=3))
+    assert (together.array_mj, together.vector_mj) == (alone.array_mj, alone.vector_mj)
+    assert together.memory_mj < alone.memory_mj and together.static_mj < alone.static_mj
+    plans = [lower(tiny(), zcu102(), dataclasses.replace(SMALL, batch=n)) for n in (1, 3)]
+    own = sum(port.words * port.bits for port in plans[0].ports[-2:])
+    weights = plans[0].ports[0].words * plans[0].ports[0].bits
+    assert [estimate(plan).dram_bits for plan in plans] == [weights + own, weights + 3 * own]
+    assert together.dram_mj == pytest.approx((weights / 3 + own) * 20e-9)
+    moved = [{s.name: memory_traffic(s, plan) for s in plan.stages} for plan in plans]
+    # Three images: 9 row tiles of an image's own keys; each row tile of weights is written once,
+    # read in 9 token tiles.
+    assert +moved[1]["block0.head0.scores"] == {
+        name: 3 * bits for name, bits in moved[0]["block0.head0.scores"].items()
+    }
+    assert moved[1]["block0.fc1"]["row_param"] == 5 * 3 * (1 + 9) * 64
+    assert moved[1]["block0.fc1"]["gelu"] == (2 * 256 + 3 * 12 * 5) * 6
+    assert moved[1]["block0.norm1"]["norm_param"] == (8 + 3 * 40) * 54
+
+
 def test_it_grows_with_8_bit_rows_and_with_the_network() -> None:
     space, arch = load_space("digits"), tiny()
     wide = dataclasses.replace(arch.blocks[0], w8=W8Shares(8, 8, 8, 8))

@@ -22,7 +22,7 @@ def test_shares_add_up_and_none_is_negative(arch: Architecture, folding: Folding
     plan = lower(arch, zcu102(), folding)
     found = array_shares(plan)
     assert sum(found.values()) == pytest.approx(1) and min(found.values()) > 0
-    atoms = sum(s.slots * s.tokens * s.inner for s in plan.stages)
+    atoms = sum(s.slots * s.tokens * s.inner for s in plan.stages) * folding.batch
     products = estimate(plan).cycles * folding.atoms_per_cycle
     assert found[AT_WORK] == pytest.approx(atoms / products)
 

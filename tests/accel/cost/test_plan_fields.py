@@ -41,7 +41,6 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "HardwarePlan.score_bits": (CHANGES, CHANGES),
     **{f"Folding.{f.name}": (CHANGES, CHANGES) for f in dataclasses.fields(Folding)},
     "Folding.head_buffers": (CHANGES, "loops say what is hidden, and memories how deep they are"),
-    "Folding.batch": (CHANGES, "loops and ports have the images of a pass, memories their rows"),
     "Stage.name": (CHANGES, "a name"),
     "Stage.kind": (CHANGES, CHANGES),
     "Stage.step": (CHANGES, "what a step shares is `hidden` in the softmax's loop"),

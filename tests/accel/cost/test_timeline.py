@@ -1,4 +1,4 @@
-"""The timeline of an image adds up to the plan's loops, fills and starts."""
+"""The timeline of a pass adds up to the plan's loops, fills and starts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.spaces import load_space
 
 
-@pytest.fixture(scope="module", params=[0, 1, 2])
+@pytest.fixture(scope="module", params=[0, 1, 2, 3])
 def plan(request: pytest.FixtureRequest) -> HardwarePlan:
     space = load_space("digits")
-    share = (1.0, 0.25, 0.0625)[request.param]
-    return best_plan(space.sample(Random(request.param)), load_device("zcu102"), share)[0]
+    share, batch = ((1.0, 1), (0.25, 1), (0.0625, 1), (0.25, 3))[request.param]
+    arch = space.sample(Random(request.param))
+    return best_plan(arch, load_device("zcu102"), share, batch=batch)[0]
 
 
 def test_it_ends_with_the_estimate_and_holds_every_iteration(plan: HardwarePlan) -> None:
@@ -44,7 +45,7 @@ def test_no_unit_works_on_two_stages_at_once(plan: HardwarePlan) -> None:
 
 def test_the_array_s_products_are_those_of_the_plan(plan: HardwarePlan) -> None:
     gemms = [stage for stage in plan.stages if stage.kind == "gemm"]
-    steps = sum(s.row_tiles * s.token_tiles * s.beats for s in gemms)
+    steps = sum(s.row_tiles * s.token_tiles * s.beats for s in gemms) * plan.folding.batch
     found = timeline(plan)
     assert found.busy("array") == steps
     array = sum(a.cycles for a in found.activities if a.unit == "array")

@@ -73,6 +73,21 @@ def test_more_8_bit_rows_and_blocks_cost_more(
 
 
 @settings(deadline=None, max_examples=40)
+@given(architectures(), foldings(), st.integers(2, 64))
+def test_a_pass_takes_less_than_its_images_one_by_one(
+    arch: Architecture, folding: Folding, batch: int
+) -> None:
+    one, many = (
+        estimate(lower(arch, zcu102(), dataclasses.replace(folding, batch=n))) for n in (1, batch)
+    )
+    assert one.cycles < many.cycles < batch * one.cycles
+    assert many.dram_bits < batch * one.dram_bits and many.start_cycles == one.start_cycles
+    assert many.resources.dsp == one.resources.dsp
+    assert many.fps == batch * 1e6 * many.clock_mhz / many.cycles > one.fps
+    assert many.latency_ms > one.latency_ms
+
+
+@settings(deadline=None, max_examples=40)
 @given(architectures(), foldings())
 def test_more_tokens_cost_more(arch: Architecture, folding: Folding) -> None:
     """The same network on larger images, its patches of the same size."""

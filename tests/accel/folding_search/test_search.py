@@ -117,6 +117,23 @@ def test_shares_outside_are_refused(share: float) -> None:
         best_plan(tiny(), zcu102(), share)
 
 
+def test_a_batch_pays_for_small_networks() -> None:
+    """The folding is chosen for the pass, of the same DSPs; the plan is lowered with the batch."""
+    arch, few = load_space("digits").middle(), dataclasses.replace(zcu102(), dsp=300)
+    found = [best_plan(arch, few, batch=batch) for batch in (1, 4)]
+    assert [plan.folding.batch for plan, _ in found] == [1, 4]
+    assert [estimate(plan) for plan, _ in found] == [result for _, result in found]
+    assert found[1][1].fps > 1.2 * found[0][1].fps
+    shared = best_kernel([arch, arch], few, batch=4)
+    assert all(one.batch == 4 and one.fps > 0 for one in shared.estimates)
+
+
+@pytest.mark.parametrize("batch", [0, 65, 2.0, True])
+def test_batches_outside_are_refused(batch: Any) -> None:
+    with pytest.raises(ConfigError, match="batch"):
+        best_plan(tiny(), zcu102(), batch=batch)
+
+
 def test_networks_that_no_plan_holds_are_refused_before_the_sweep() -> None:
     with pytest.raises(CapacityError, match="embed_dim"):
         best_plan(dataclasses.replace(tiny(), embed_dim=2000), zcu102())

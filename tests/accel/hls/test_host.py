@@ -181,6 +181,28 @@ def test_boards_take_batches_through_the_kernels_arguments(
 
 
 @pytest.mark.parametrize("module", BOARDS)
+def test_the_last_pass_of_a_call_is_filled_with_its_last_image(
+    module: str, host: SimpleNamespace, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel of three images a pass answers with the first byte of each image."""
+    found = host.qnas_host.Design(project)
+    monkeypatch.setattr(found, "pass_images", 3)
+
+    def kernel(images: NDArray[np.uint8], network: int) -> bytes:
+        assert len(images) % 3 == 0 and (images[5:] == images[4:5]).all()
+        return np.repeat(images[:, :1].astype("<i4"), found.classes, axis=1).tobytes()
+
+    backend, board_of = BOARDS[module]
+    board = board_of(project, kernel, image_bytes=found.image_bytes)
+    monkeypatch.setitem(sys.modules, module, board.module)
+    running = getattr(host.backends, backend)(found, "small.bin", batch=5)
+    words = np.arange(1, 6, dtype=np.uint8)[:, None].repeat(found.image_bytes, axis=1)
+    assert found.logits(running.run(words))[:, 0].tolist() == [1, 2, 3, 4, 5]
+    assert found.logits(running.run(words[:1]))[:, 0].tolist() == [1]
+    assert board.calls == [(6, 0), (3, 0)]
+
+
+@pytest.mark.parametrize("module", BOARDS)
 def test_boards_change_networks_from_call_to_call(
     module: str, host: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,10 @@ from qnas.studies.config import Study
 from qnas.studies.report.explain_page import facts, kind_rows, memory_rows, part_rows
 from qnas.studies.report.explain_page import render_explanation as render
 from qnas.studies.report.explanation import Explanation, explain, explain_architecture, explain_pick
+from qnas.studies.report.figures.boards import foldings_picture
+from qnas.studies.report.figures.timeline import timeline_picture
 from qnas.studies.run.run import Run
+from qnas.studies.stages.kernels import expected_numbers
 
 MIDDLE = load_space("digits").middle()
 
@@ -68,6 +71,25 @@ def test_tables_have_a_row_a_kind_a_unit_and_a_memory(found: Explanation) -> Non
     assert dict(facts(found))["FPS"].startswith(
         f"{found.estimate.fps:,.0f} of a stream, at 150 MHz"
     )
+
+
+def test_a_batch_is_said_where_it_is_more_than_one() -> None:
+    device = load_device("zcu102")
+    found = explain("batch", best_plan(MIDDLE, device, 0.25, batch=8)[0], device)
+    said = dict(facts(found))
+    assert f"{found.estimate.fps:,.0f} of a stream in passes of 8 images, at 150" in said["FPS"]
+    assert said["cycles a pass"].startswith(f"{found.estimate.cycles:,};")
+    assert said["latency"].endswith(" ms of a call with one pass of 8 images")
+    assert said["from DRAM"] == f"{found.estimate.dram_bits / 64e3:,.1f} kB an image"
+    labels = [one.what for one in expected_numbers(found.estimate, limits=("dsp",))]
+    assert labels[:3] == [
+        "cycles of a call's first pass of 8 images",
+        "cycles of each further pass of 8 images",
+        "FPS in passes of 8 images at 150 MHz (assumed)",
+    ]
+    picture = foldings_picture(found)
+    assert picture and "best in FPS in passes of 8 images, DSPs" in picture.caption
+    assert timeline_picture(found).title == "One pass of 8 images in time"
 
 
 def test_a_pick_is_explained_on_the_device_of_its_run(pick: Path, found: Explanation) -> None:

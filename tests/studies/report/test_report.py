@@ -128,6 +128,18 @@ def test_axes_are_logarithmic_where_amounts_span_much() -> None:
     assert dsp.axis["type"] == "log" and dsp.axis["ticktext"][-2:] == ["1k", "10k"]
 
 
+def test_a_batch_is_said_where_it_is_more_than_one() -> None:
+    alone = trial(0, error=1, cycles=10)
+    batch = replace(alone, estimate=replace(alone.estimate, batch=8))
+    titles = {name: column_of(records(batch), name).title for name in ("fps", "latency", "dsp")}
+    assert titles == {
+        "fps": "FPS (in passes of 8 images)",
+        "latency": "latency (ms a pass of 8 images)",
+        "dsp": "DSP",
+    }
+    assert column_of(records(alone), "latency").title == "latency (ms)"
+
+
 def test_in_the_dashboard_points_tell_their_architecture(content: ReportContent) -> None:
     (_, figure), *_ = pairwise(content)
     shown = described(figure, content.records.front())

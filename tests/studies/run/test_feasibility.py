@@ -78,6 +78,17 @@ def test_corners_are_the_planned_and_priced_subnets() -> None:
     found.require()
 
 
+def test_a_batch_is_planned_with_and_makes_more_images_per_second() -> None:
+    alone, together = (assess(study(search=SearchConfig(batch=n))) for n in (1, 8))
+    for one, many in zip(alone.reference_subnets, together.reference_subnets, strict=True):
+        assert many.folding and many.estimate and many.folding.batch == many.estimate.batch == 8
+        assert many.fps > one.fps
+    target = math.floor(max(subnet.fps for subnet in together.reference_subnets))
+    assess(study(search=SearchConfig(batch=8), fps_targets=(target,))).require()
+    with pytest.raises(CapacityError, match="fps_targets"):
+        assess(study(fps_targets=(target,))).require()
+
+
 def few_dsps(folder: Path) -> str:
     """A board that has every resource in plenty but DSPs, so that they bind at any LUT price."""
     many = load_device("zcu102")

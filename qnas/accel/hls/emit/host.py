@@ -69,6 +69,7 @@ def design_json(
         "port_bits": image.bits,
         "pixels_per_word": int(patch_lanes(plan.folding, image.bits)),
         "image_words": plan.image_words,
+        "pass_images": plan.folding.batch,
         "networks": [
             {
                 "label": member.label,
@@ -136,6 +137,7 @@ def _sizes(members: Sequence[KernelNetwork], preprocessing: Preprocessing) -> di
         "WORD_BYTES": image.bits // 8,
         "PIXELS_PER_WORD": int(patch_lanes(plan.folding, image.bits)),
         "IMAGE_BYTES": plan.image_words * image.bits // 8,
+        "PASS_IMAGES": plan.folding.batch,
         "SHORTER_SIDE": pixels.shorter_side(arch.image_size) if pixels else 0,
         "BACKGROUND": pixels.background if pixels else 0,
     }

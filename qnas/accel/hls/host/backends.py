@@ -2,8 +2,9 @@
 
 Each backend takes the packed words of up to `batch` images, runs them in one call of the kernel and
 returns the bytes of their logits; the weights of every network are loaded once. To start a kernel
-takes a driver longer than a small network takes an image, so give a call many. `pynq` and `pyxrt`
-come with the board's or the card's software.
+takes a driver longer than a small network takes an image, so give a call many. A kernel that takes
+several images a pass runs whole passes: the last one is filled with the last image, whose further
+logits are dropped. `pynq` and `pyxrt` come with the board's or the card's software.
 """
 
 from __future__ import annotations
@@ -41,12 +42,19 @@ def classify(backend: Backend, design: Design, words: Bytes, network: int = 0) -
 
 
 def _checked(images: Bytes, design: Design, batch: int) -> Bytes:
+    """The images of a call, filled to whole passes."""
     if images.ndim != 2 or images.shape[1] != design.image_bytes or not 1 <= len(images) <= batch:
         raise HostError(
             f"`images` must be 1 to {batch} rows of {design.image_bytes} bytes; "
             f"got {images.shape}. Divide them among calls."
         )
-    return np.ascontiguousarray(images)
+    further = design.whole_passes(len(images)) - len(images)
+    filled = np.concatenate([images, *[images[-1:]] * further]) if further else images
+    return np.ascontiguousarray(filled)
+
+
+def _answer_bytes(images: Bytes, design: Design) -> int:
+    return len(images) * design.classes * LOGIT_BYTES
 
 
 class Simulated:
@@ -68,9 +76,9 @@ class Simulated:
     def run(self, images: Bytes, network: int = 0) -> bytes:
         index = self._design.network(network).index
         given = _checked(images, self._design, self.batch)
-        answers = ctypes.create_string_buffer(len(given) * self._design.classes * LOGIT_BYTES)
+        answers = ctypes.create_string_buffer(_answer_bytes(given, self._design))
         self._call(index, len(given), self._weights[index], given.tobytes(), answers)
-        return answers.raw
+        return answers.raw[: _answer_bytes(images, self._design)]
 
 
 class Pynq:
@@ -90,8 +98,9 @@ class Pynq:
             {port: _filled(pynq, part) for port, part in design.weights(network.index).items()}
             for network in design.networks
         ]
-        self._image = pynq.allocate(batch * design.image_bytes, dtype=np.uint8)
-        self._logits = pynq.allocate(batch * design.classes * LOGIT_BYTES, dtype=np.uint8)
+        most = design.whole_passes(batch)
+        self._image = pynq.allocate(most * design.image_bytes, dtype=np.uint8)
+        self._logits = pynq.allocate(most * design.classes * LOGIT_BYTES, dtype=np.uint8)
         self._point({"image": self._image, "logits": self._logits})
 
     def run(self, images: Bytes, network: int = 0) -> bytes:
@@ -106,7 +115,7 @@ class Pynq:
             if time.monotonic() > end:
                 raise HostError(f"`{KERNEL}` must finish within {TIMEOUT_S:g} s; got no answer.")
         self._logits.invalidate()
-        size = len(given) * self._design.classes * LOGIT_BYTES
+        size = _answer_bytes(images, self._design)
         return bytes(np.asarray(self._logits[:size]))
 
     def _choose(self, index: int) -> None:
@@ -149,8 +158,9 @@ class Xrt:
             for one in design.networks
         ]
         ports = len(self._weights[0])
-        self._image = self._buffer(ports, batch * design.image_bytes)
-        self._logits = self._buffer(ports + 1, batch * design.classes * LOGIT_BYTES)
+        most = design.whole_passes(batch)
+        self._image = self._buffer(ports, most * design.image_bytes)
+        self._logits = self._buffer(ports + 1, most * design.classes * LOGIT_BYTES)
 
     def run(self, images: Bytes, network: int = 0) -> bytes:
         index = self._design.network(network).index
@@ -158,7 +168,7 @@ class Xrt:
         self._send(self._image, given.reshape(-1))
         numbers = (len(given), index) if len(self._design.networks) > 1 else (len(given),)
         self._kernel(*self._weights[index], self._image, self._logits, *numbers).wait()
-        size = len(given) * self._design.classes * LOGIT_BYTES
+        size = _answer_bytes(images, self._design)
         self._logits.sync(self._xrt.xclBOSyncDirection.XCL_BO_SYNC_BO_FROM_DEVICE, size, 0)
         return bytes(self._logits.map())[:size]
 

@@ -142,6 +142,7 @@ class Runner {
         std::printf("calls of the kernel%s: first image %.3f ms",
                     Kernel::SIMULATED ? " (of the C simulation: nothing about a board)" : "",
                     1e3 * first_s_);
+        if (design::PASS_IMAGES > 1) std::printf(", in a pass of %d that it fills alone", design::PASS_IMAGES);
         if (others_) std::printf("; %.1f images/s in calls of up to %d", others_ / others_s_, most_);
         std::printf("; read and resized in %.3f ms an image\n", 1e3 * read_s_ / read_);
         return failed_;
@@ -155,7 +156,7 @@ class Runner {
         for (const Named& one : waiting_) words.insert(words.end(), one.words.begin(), one.words.end());
         std::vector<int32_t> logits(size_t(count) * design::CLASSES);
         const Clock::time_point start = Clock::now();
-        kernel_.run(words, count, logits.data());
+        kernel_.run(std::move(words), count, logits.data());
         const double seconds = seconds_since(start);
         if (first_s_ < 0) first_s_ = seconds;
         else others_ += count, others_s_ += seconds, most_ = std::max(most_, count);
@@ -234,7 +235,8 @@ static Options options_of(int argc, char** argv) {
     }
     const bool streams = !options.camera.empty() ||
                          std::count(options.inputs.begin(), options.inputs.end(), "-") > 0;
-    if (options.batch == 0) options.batch = streams ? 1 : 64;
+    const int whole = (63 / design::PASS_IMAGES + 1) * design::PASS_IMAGES;  // 64 or a little more
+    if (options.batch == 0) options.batch = streams ? 1 : whole;
     if (options.batch < 1 || options.top < 1)
         throw std::runtime_error("`--batch` and `--top` must be at least 1; got less.");
     if (options.inputs.empty() && options.camera.empty())

@@ -37,6 +37,15 @@ inline Bytes weights_of(const std::string& project, const design::File& file) {
     return data;
 }
 
+// A kernel that takes several images a pass runs whole passes: the last one is filled with the last
+// image. Returns the images of the call.
+inline int fill_passes(Bytes& images, int count) {
+    const int filled = (count + design::PASS_IMAGES - 1) / design::PASS_IMAGES * design::PASS_IMAGES;
+    const Bytes last(images.end() - design::IMAGE_BYTES, images.end());
+    for (int i = count; i < filled; ++i) images.insert(images.end(), last.begin(), last.end());
+    return filled;
+}
+
 #ifdef QNAS_XRT
 class Kernel {
    public:
@@ -52,15 +61,16 @@ class Kernel {
             call_.set_arg(int(weights_.size()) - 1, weights_.back());
         }
         const int first = design::WEIGHT_PORTS;
-        image_ = buffer(first, size_t(batch) * design::IMAGE_BYTES);
-        logits_ = buffer(first + 1, size_t(batch) * design::CLASSES * sizeof(int32_t));
+        const size_t most = size_t(batch) + design::PASS_IMAGES - 1;
+        image_ = buffer(first, most * design::IMAGE_BYTES);
+        logits_ = buffer(first + 1, most * design::CLASSES * sizeof(int32_t));
         call_.set_arg(first, image_);
         call_.set_arg(first + 1, logits_);
         if (design::NETWORKS > 1) call_.set_arg(first + 3, network);
     }
-    void run(const Bytes& images, int count, int32_t* logits) {
+    void run(Bytes images, int count, int32_t* logits) {
+        call_.set_arg(design::WEIGHT_PORTS + 2, fill_passes(images, count));
         send(image_, images.data(), images.size());
-        call_.set_arg(design::WEIGHT_PORTS + 2, count);
         call_.start();
         call_.wait();
         const size_t size = size_t(count) * design::CLASSES * sizeof(int32_t);
@@ -98,10 +108,11 @@ class Kernel {
             weights_.insert(weights_.end(), data.begin(), data.end());
         }
     }
-    void run(const Bytes& images, int count, int32_t* logits) {
-        Bytes answers(size_t(count) * design::CLASSES * 4);
-        qnas_simulate(network_, count, weights_.data(), images.data(), answers.data());
-        for (size_t i = 0; i < answers.size() / 4; ++i) {
+    void run(Bytes images, int count, int32_t* logits) {
+        const int filled = fill_passes(images, count);
+        Bytes answers(size_t(filled) * design::CLASSES * 4);
+        qnas_simulate(network_, filled, weights_.data(), images.data(), answers.data());
+        for (size_t i = 0; i < size_t(count) * design::CLASSES; ++i) {
             uint32_t value = 0;
             for (int b = 3; b >= 0; --b) value = value << 8 | answers[4 * i + b];
             logits[i] = int32_t(value);

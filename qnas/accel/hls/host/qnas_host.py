@@ -46,6 +46,7 @@ class Design:
         self.image_shape: tuple[int, int, int] = tuple(facts["image_shape"])
         self.patch_size: int = facts["patch_size"]
         self.classes: int = facts["classes"]
+        self.pass_images: int = facts["pass_images"]  # that the kernel takes together
         self.activation_max: int = facts["activation_max"]
         self.word_bytes: int = facts["port_bits"] // 8
         self.pixels_per_word: int = facts["pixels_per_word"]
@@ -62,6 +63,10 @@ class Design:
                 return network
         known = ", ".join(f"{network.index} ({network.label})" for network in self.networks)
         raise HostError(f"`network` must be one of {known}; got {which!r}. Choose one of them.")
+
+    def whole_passes(self, images: int) -> int:
+        """The images of a call that holds so many: a multiple of `pass_images`."""
+        return -(-images // self.pass_images) * self.pass_images
 
     def weights(self, network: int = 0) -> dict[str, Bytes]:
         """What each port of the weight stream reads, by its name: weights*.bin in data/, once

@@ -60,7 +60,8 @@ def _run(options: argparse.Namespace) -> int:
     design, reader = Design(HERE.parent), Preprocessing(HERE.parent)
     network = design.network(options.network)
     stream = options.camera is not None or "-" in options.inputs
-    batch = options.batch if options.batch is not None else 1 if stream else BATCH
+    usual = 1 if stream else design.whole_passes(BATCH)
+    batch = options.batch if options.batch is not None else usual
     if not (options.inputs or options.camera):
         raise HostError("An input must be given; got none. Name files, a folder, or a camera.")
     if options.backend != "sim" and not options.binary:
@@ -86,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.logits:
         np.save(options.logits, np.array(kept, dtype=np.int32).reshape(-1, design.classes))
     if not options.json:
-        print(times.text(simulated=options.backend == "sim"))
+        print(times.text(pass_images=design.pass_images, simulated=options.backend == "sim"))
     return int(failed)
 
 
@@ -105,11 +106,13 @@ class Times:
         else:
             self.others.append((images, seconds))
 
-    def text(self, *, simulated: bool) -> str:
-        """One line for people."""
+    def text(self, *, pass_images: int = 1, simulated: bool) -> str:
+        """One line for people. Images that only fill a pass are not counted."""
         if self.first_s is None:
             return "no image"
         parts = [f"first image {self.first_s * 1e3:.3f} ms"]
+        if pass_images > 1:
+            parts[0] += f", in a pass of {pass_images} that it fills alone"
         if self.others:
             images, seconds = (sum(column) for column in zip(*self.others, strict=True))
             most = max(count for count, _ in self.others)

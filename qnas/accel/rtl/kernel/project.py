@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from qnas._util.units import fps
+from qnas._util.units import fps, in_passes, pass_name
 from qnas.accel.device import Device, load_device
 from qnas.accel.hls.emit.host import host_files, preprocessing_of
 from qnas.accel.hls.emit.library import library_files
@@ -121,11 +121,13 @@ def _expected(plan: HardwarePlan) -> list[Expected]:
     """What a simulation of this RTL counts, for the README."""
     first, cycles, clock_mhz = cycles_of_first_image(plan), cycles_of_image(plan), plan.clock_mhz
     behind = f"counted, with memory that answers after {MEMORY_LATENCY_CYCLES} clocks"
-    rate = f"{fps(cycles, clock_mhz=clock_mhz):,.0f}"
+    batch = plan.folding.batch
+    what, rate = pass_name(batch), f"{fps(cycles, clock_mhz=clock_mhz, batch=batch):,.0f}"
+    per_second = f"FPS{in_passes(batch)} at {clock_mhz:g} MHz (assumed)"
     return [
-        Expected("cycles of a call's first image", f"{first:,}", behind),
-        Expected("cycles of each further image", f"{cycles:,}", "counted"),
-        Expected(f"FPS at {clock_mhz:g} MHz (assumed)", rate, "from these cycles"),
+        Expected(f"cycles of a call's first {what}", f"{first:,}", behind),
+        Expected(f"cycles of each further {what}", f"{cycles:,}", "counted"),
+        Expected(per_second, rate, "from these cycles"),
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from qnas._util.units import in_passes
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.device import RESOURCES, Device, device_names, load_device
 from qnas.accel.folding_search.search import best_plan
@@ -37,20 +38,23 @@ class OnBoard:
         return all(getattr(used, r) <= limits[r] for r in RESOURCES)
 
 
-def on_boards(arch: Architecture) -> list[OnBoard]:
-    """The fastest plan of `arch` on every known board, the fastest board that it fits first."""
+def on_boards(arch: Architecture, *, batch: int = 1) -> list[OnBoard]:
+    """The fastest plan of `arch` on every known board, in passes of `batch` images; the fastest
+    board that it fits first."""
     boards = [load_device(name) for name in device_names()]
-    found = [OnBoard(board, best_plan(arch, board)[1]) for board in boards]
+    found = [OnBoard(board, best_plan(arch, board, batch=batch)[1]) for board in boards]
     return sorted(found, key=lambda one: (not one.fits, -one.estimate.fps))
 
 
 def boards_picture(explained: Explanation) -> Picture:
     """The picture of `boards`."""
-    found = on_boards(explained.plan.architecture)
+    batch = explained.plan.folding.batch
+    found = on_boards(explained.plan.architecture, batch=batch)
     fitting = sum(one.fits for one in found)
     caption = (
         f"The fastest plan of this one network for each of {len(found)} boards, at each board's"
-        f" assumed clock: FPS, and % of what a plan may use. It fits {fitting} of them."
+        f" assumed clock: FPS{in_passes(batch)}, and % of what a plan may use. It fits {fitting} of"
+        " them."
     )
     figure, title = boards(found), "The same network on all boards"
     return Picture("boards", title, "modelled", figure, caption, wide=True)
@@ -114,12 +118,14 @@ PANELS = (("dsp", "DSPs", [0.0, 0.44]), ("lut", "LUTs", [0.56, 1.0]))
 
 def foldings_picture(found: Explanation) -> Picture | None:
     """The picture of `foldings`; None if nothing fits the device."""
-    front = folding_front(found.plan.architecture, found.device)
+    batch = found.plan.folding.batch
+    front = folding_front(found.plan.architecture, found.device, batch=batch)
     if not front.points:
         return None
     caption = (
-        f"{len(front.points):,} foldings of this one network that are best in FPS, DSPs and LUTs"
-        f" together, of {front.fitting:,} that fit {found.device.name} ({front.legal:,} priced)."
+        f"{len(front.points):,} foldings of this one network that are best in FPS"
+        f"{in_passes(batch)}, DSPs and LUTs together, of {front.fitting:,} that fit"
+        f" {found.device.name} ({front.legal:,} priced)."
         " A line joins those that are best in the two amounts shown; the cross is the folding of"
         " this plan." + (FASTER if found.estimate.cycles < front.points[0].estimate.cycles else "")
     )

@@ -1,9 +1,10 @@
-"""The picture of one image in time, a Gantt chart: loader, array, drain and vector unit."""
+"""The picture of one pass in time, a Gantt chart: loader, array, drain and vector unit."""
 
 from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from qnas._util.units import pass_name
 from qnas.accel.cost.breakdown import block_of, kind_of
 from qnas.accel.cost.timeline import UNITS, Activity, Timeline, timeline
 from qnas.studies.report.explanation import Explanation
@@ -16,7 +17,7 @@ WHOLE, CLOSE = [0.62, 1.0], [0.0, 0.46]  # heights of the two panels
 
 def timeline_picture(found: Explanation) -> Picture:
     """The picture of `gantt`."""
-    time = timeline(found.plan)
+    time, one_pass = timeline(found.plan), f"One {pass_name(found.estimate.batch)}"
     array = sum(one.cycles for one in time.activities if one.unit == "array")
     idle = ", ".join(
         f"{cycles / time.cycles:.1%} {what}"
@@ -27,17 +28,18 @@ def timeline_picture(found: Explanation) -> Picture:
         )
     )
     caption = (
-        f"One image of {time.cycles:,} cycles through the plan of {found.title}: above all of it,"
+        f"{one_pass} of {time.cycles:,} cycles through the plan of {found.title}: above all of it,"
         f" below {_closer(time)[0]}. The array multiplies in {array / time.cycles:.1%} of the"
         f" cycles, and is idle in the others: {idle}."
     )
-    title = "One image in time"
-    return Picture("timeline", title, "modelled", gantt(time), caption, height="big", wide=True)
+    return Picture(
+        "timeline", f"{one_pass} in time", "modelled", gantt(time), caption, height="big", wide=True
+    )
 
 
 def gantt(time: Timeline) -> go.Figure:
     """The plot of a timeline: a bar for each activity of a unit, coloured by kind of stage, for the
-    whole image and for one of its blocks."""
+    whole pass and for one of its blocks."""
     _, start, end = _closer(time)
     figure = new_figure(margin=MARGIN)
     kinds = list(dict.fromkeys(kind_of(one.stage) for one in time.activities))
@@ -90,7 +92,7 @@ def gantt(time: Timeline) -> go.Figure:
 
 
 def _closer(time: Timeline) -> tuple[str, int, int]:
-    """The block in the middle of the image: its name, first cycle and end."""
+    """The block in the middle of the pass: its name, first cycle and end."""
     blocks = list(dict.fromkeys(block_of(one.stage) for one in time.activities))
     inner = [block for block in blocks if block.startswith("block")]
     name = inner[len(inner) // 2] if len(inner) > 1 else inner[0]
