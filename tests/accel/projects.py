@@ -131,7 +131,14 @@ def several_ports() -> Design:
     return design(arch, Folding(tm=6, tt=3, tk=8, vl=4, lut_slots=2, weight_ports=4))
 
 
-def random_design(seed: int, *, images: int = 3) -> Design:
+def two_images() -> Design:
+    """`small` in passes of two images, with buffers for two heads."""
+    of = small()
+    folding = replace(of.plan.folding, batch=2, head_buffers=2)
+    return design(of.network.architecture, folding)
+
+
+def random_design(seed: int, *, images: int = 3, batch: int = 1) -> Design:
     """Any architecture of a few thousand parameters, under any folding that lanes allow; every
     fifth on a board of DSP48E1s."""
     rng = random.Random(seed)
@@ -163,6 +170,7 @@ def random_design(seed: int, *, images: int = 3) -> Design:
         lut_tokens=rng.choice((0, rng.randint(0, tt))),
         score_pairs=rng.choice([p for p in drain_widths(tm, vl, vl) if p >= drain_pairs]),
         load_pairs=rng.choice(drain_widths(tm, tm, tm)),
+        batch=batch,
     )
     # Activations in block RAM, in words of several tokens, for half of the designs.
     placement: Placement = {"act": "bram"} if rng.random() < 0.5 else {}
@@ -181,9 +189,15 @@ def weight_ports_of(seed: int, device: Device) -> int:
     return min((1, 2, 4, 1, 8, 2)[seed % 6], device.most_weight_ports)
 
 
-def random_kernel(seed: int, *, images: int = 3) -> Kernel:
+def batch_of(seed: int) -> int:
+    """One image a pass for half of the seeds, else two or three, with buffers for one head and for
+    two."""
+    return (1, 2, 3, 1, 2, 3, 1, 1)[seed % 8]
+
+
+def random_kernel(seed: int, *, images: int = 3, batch: int = 1) -> Kernel:
     """A random design, and one or two random networks that may share its kernel."""
-    first = random_design(seed, images=images)
+    first = random_design(seed, images=images, batch=batch)
     rng = random.Random(1000 + seed)
     arch = first.network.architecture
     others = [alike(_random_architecture(rng), arch) for _ in range(1 + seed % 2)]

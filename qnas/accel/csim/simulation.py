@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qnas._util.children import Children
+from qnas._util.units import ceil_div
 from qnas.accel.csim.toolchain import LOG_LINES
 from qnas.accel.hls.emit.bench import Input, vectors, vectors_header
 from qnas.errors import VerificationError
@@ -32,6 +33,7 @@ class Simulation:
     project: Path
     work: Path
     packed_images: int
+    batch: int
     children: Children
 
     def probe_path(self, job: int) -> Path:
@@ -42,7 +44,8 @@ class Simulation:
 def run_parts(
     run: Simulation, inputs: Sequence[Input], labels: Ints
 ) -> list[tuple[int, list[dict[str, Any]]]]:
-    """Simulate all images, one process for each core, each on consecutive images.
+    """Simulate all images, one process for each core, each on consecutive images: whole passes, but
+    for the last one.
 
     Returns:
         (first image, results by network) of each process.
@@ -51,8 +54,10 @@ def run_parts(
         VerificationError: The simulation breaks down.
         CompileError: The program does not compile.
     """
-    jobs = max(1, min(os.cpu_count() or 1, len(labels)))
-    bounds = [len(labels) * job // jobs for job in range(jobs + 1)]
+    passes = ceil_div(len(labels), run.batch)
+    jobs = max(1, min(os.cpu_count() or 1, passes))
+    starts = [run.batch * (passes * job // jobs) for job in range(jobs)]
+    bounds = [*starts, len(labels)]
 
     def part(job: int) -> tuple[int, list[dict[str, Any]]]:
         images = slice(bounds[job], bounds[job + 1])

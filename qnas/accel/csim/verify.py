@@ -56,10 +56,10 @@ def verify_project(
         plans: The plans that the project must have; by default those in its plan.json.
         workdir: Directory that keeps the build; by default the build is deleted.
         toolchain: The compiler.
-        packed_images: Number of images in each process (one for each core) whose products are
-            computed as the DSPs pack them. This covers every row slot and token lane with the
-            network's own weights. The products of other images are computed one by one, twice as
-            fast, with equal sums. None: all images.
+        packed_images: Number of images in each process (one for each core) whose products, with
+            those of the same pass, are computed as the DSPs pack them. This covers every row slot
+            and token lane with the network's own weights. The products of other images are computed
+            one by one, twice as fast, with equal sums. None: all images.
         probe: Record the accesses of pipelined loops to memories (`qnas.accel.csim.probe`).
 
     Returns:
@@ -87,7 +87,8 @@ def verify_project(
         sources = copy if probe else directory.resolve()
         program = compiling.submit(toolchain.compile, sources, work, children=children)
         packed = len(images) if packed_images is None else packed_images
-        run = Simulation(program, directory.resolve(), work, packed, children)
+        batch = found[0].folding.batch
+        run = Simulation(program, directory.resolve(), work, packed, batch, children)
         parts = run_parts(run, inputs_of(networks, images), np.asarray(labels))
         recorded = [
             json.loads(run.probe_path(job).read_text()) for job in range(len(parts) * probe)

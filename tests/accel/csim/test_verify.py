@@ -85,7 +85,7 @@ def test_a_wrong_logit_is_counted_once(tmp_path: Path) -> None:
     """It is seen in the last stage and again on the port."""
     design = small()
     project = design.write(tmp_path / "project")
-    change(project, "src/epilogue.hpp", "logit[row] = saturate", "logit[row] = 1 + saturate")
+    change(project, "src/epilogue.hpp", "+ row] = saturate", "+ row] = 1 + saturate")
     found = run(project, design)
     logits = len(design.images) * design.network.architecture.num_classes
     assert found.first_mismatch is not None and found.first_mismatch.stage == "head"

@@ -27,7 +27,7 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.errors import CheckpointError, ConfigError, QnasError
 from tests.accel.designs import alike, architectures, foldings, tiny, zcu102
-from tests.accel.projects import QUICK, Kernel, change, random_kernel, small
+from tests.accel.projects import QUICK, Kernel, batch_of, change, random_kernel, small
 
 FAST_SEED = 1  # three networks of one to three heads, buffers for two, two weight ports
 MORE_SEEDS = (0, 2, 4)
@@ -42,7 +42,7 @@ def check_kernel(plans: list[HardwarePlan]) -> None:
 
 @pytest.fixture(scope="module")
 def shared() -> Kernel:
-    return random_kernel(FAST_SEED)
+    return random_kernel(FAST_SEED, batch=batch_of(FAST_SEED))
 
 
 def check(kernel: Kernel, project: Path) -> None:
@@ -75,15 +75,16 @@ def test_each_network_equals_its_reference_whichever_ran_before(
     "seed", [MORE_SEEDS[0], *(pytest.param(s, marks=pytest.mark.full) for s in MORE_SEEDS[1:])]
 )
 def test_more_kernels(seed: int, tmp_path: Path) -> None:
-    kernel = random_kernel(seed)
+    kernel = random_kernel(seed, batch=batch_of(seed))
     check(kernel, kernel.write(tmp_path / "project"))
 
 
 def test_these_kernels_are_of_every_sort() -> None:
-    kernels = [random_kernel(seed) for seed in (FAST_SEED, *MORE_SEEDS)]
+    kernels = [random_kernel(s, batch=batch_of(s)) for s in (FAST_SEED, *MORE_SEEDS)]
     assert {len(kernel.members) for kernel in kernels} == {2, 3}
     foldings = [kernel.plans[0].folding for kernel in kernels]
     assert {folding.head_buffers for folding in foldings} == {1, 2}
+    assert {folding.batch for folding in foldings} == {1, 2, 3}
     assert len({folding.weight_ports for folding in foldings}) > 1
     assert {kernel.plans[0].activation_bits for kernel in kernels} == {6, 8}
     for kernel in kernels:

@@ -18,11 +18,13 @@ from tests.accel.corners import CORNERS, Corner, at_corner
 from tests.accel.projects import (
     QUICK,
     Design,
+    batch_of,
     design,
     lanes,
     random_design,
     several_ports,
     small,
+    two_images,
 )
 
 FAST_SEEDS = range(3)
@@ -52,7 +54,7 @@ def check(
 
 @pytest.mark.parametrize("seed", FAST_SEEDS)
 def test_random_designs(tmp_path: Path, seed: int) -> None:
-    check(random_design(seed), tmp_path)
+    check(random_design(seed, batch=batch_of(seed)), tmp_path)
 
 
 def _four_pairs() -> Design:
@@ -70,7 +72,7 @@ def test_several_pairs_a_cycle_across_token_groups(tmp_path: Path) -> None:
     "seed", [*MORE_SEEDS, *(pytest.param(seed, marks=pytest.mark.full) for seed in REST)]
 )
 def test_more_random_designs(tmp_path: Path, seed: int) -> None:
-    check(random_design(seed), tmp_path)
+    check(random_design(seed, batch=batch_of(seed)), tmp_path)
 
 
 def _of_share(share: int) -> Design:
@@ -98,7 +100,9 @@ def test_every_share_of_8_bit_rows(tmp_path: Path, share: int) -> None:
 
 def test_the_designs_of_this_file_are_fifty_of_every_sort() -> None:
     """Of each one the iterations of every loop of every stage are counted: `verify_project`."""
-    designs = [random_design(seed) for seed in (*FAST_SEEDS, *MORE_SEEDS, *REST)]
+    designs = [
+        random_design(seed, batch=batch_of(seed)) for seed in (*FAST_SEEDS, *MORE_SEEDS, *REST)
+    ]
     designs += [_four_pairs(), *(_of_share(share) for share in range(9))]
     pairs = {(d.plan.architecture, d.plan.folding, d.plan.ports[0].bits) for d in designs}
     assert len(pairs) == len(designs) >= 50
@@ -113,6 +117,8 @@ def test_the_designs_of_this_file_are_fifty_of_every_sort() -> None:
         for d in designs
     )
     assert min(heads[2, count] for count in (1, 2, 3)) >= 3
+    passes = Counter((d.plan.folding.batch, d.plan.folding.head_buffers) for d in designs)
+    assert min(passes[batch, buffers] for batch in (1, 2, 3) for buffers in (1, 2)) >= 3
     ports = Counter(d.plan.folding.weight_ports for d in designs)
     assert ports[1] > ports[2] >= 8 and ports[4] >= 8 and ports[8] >= 3
     assert {d.plan.stream_bits for d in designs} == {64, 128, 256, 512, 1024}
@@ -132,7 +138,7 @@ def test_products_one_by_one_give_the_same(tmp_path: Path) -> None:
     check(small(), tmp_path, packed_images=0)
 
 
-@pytest.mark.parametrize("chosen", [small, several_ports])
+@pytest.mark.parametrize("chosen", [two_images, several_ports])
 def test_no_undefined_behaviour(tmp_path: Path, chosen: Callable[[], Design]) -> None:
     """AddressSanitizer and UndefinedBehaviorSanitizer find nothing."""
     flags = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -40,6 +40,7 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import CompileError, GeneratorError, ToolMissingError, problem
 
 FLAGS = ("-std=c++14", "-O1", "-Wno-unknown-pragmas")
+BATCH = re.compile(r"constexpr int BATCH = (\d+);")
 TOP = re.compile(r"^void qnas_top\(([^)]*)\)", re.MULTILINE)
 
 
@@ -129,7 +130,7 @@ def _run(
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    (folder / "main.cpp").write_text(_main(files["src/qnas_top.cpp"]))
+    (folder / "main.cpp").write_text(_main(files["src/qnas_top.cpp"], files["src/plan.hpp"]))
     program = folder / "analyse"
     _checked(
         [command, *FLAGS, f"-I{folder}", f"-I{folder / 'src'}", "main.cpp", "-o", str(program)],
@@ -138,14 +139,16 @@ def _run(
     return _checked([str(program), *(word for clock in arguments for word in clock)], folder)
 
 
-def _main(top: str) -> str:
-    """A program that calls the kernel once for each clock, its ports bringing anything."""
+def _main(top: str, constants: str) -> str:
+    """A program that calls the kernel once for each clock, for two passes; its ports bring
+    anything."""
     found = TOP.search(top)
     if not found:
         rule, remedy = "must define the kernel qnas_top", "The generator is at fault: report it."
         raise GeneratorError(problem("src/qnas_top.cpp", rule, "none", remedy))
     names = [argument.split()[-1] for argument in found[1].split(",")]
-    values = {"images": "2", "network": "0"}
+    batch = BATCH.search(constants)
+    values = {"images": f"{2 * int(batch[1] if batch else 1)}", "network": "0"}
     call = ", ".join(values.get(name, f'{{"{name}"}}') for name in names)
     return (
         '#include "src/qnas_top.cpp"\n#include "report.hpp"\n'

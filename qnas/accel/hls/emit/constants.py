@@ -36,6 +36,8 @@ MEMORIES = {
     "gelu": ("GeluMemory", (2, 3)),
     "logit": ("LogitMemory", ()),
 }
+OF_AN_IMAGE = ("act", "key", "prob", "score", "residual", "query_scale", "logit")
+IN_HALVES = ("prob", "score", "query_scale")  # one for each head buffer
 TABLE_COLUMNS = 12
 DSP48E2_PORTS = (27, 18)
 
@@ -61,7 +63,10 @@ def _constants(plans: Sequence[HardwarePlan]) -> list[tuple[str, dict[str, int]]
     return [
         ("Folding: row slots x tokens x inputs a cycle, vector lanes, images.", _folding(plan)),
         ("Shapes, of the largest network where there are several.", _shapes(plans)),
-        ("Memories: rows, what a token or a query takes of them, banks, words.", _memories(plans)),
+        (
+            "Memories: rows, what an image, token or query takes of them, banks, words.",
+            _memories(plans),
+        ),
         ("DSPs: ports; row slots x tokens in one, bits a field, products summed.", _dsp(plan)),
         ("Formats.", _formats(plan)),
         ("Ports and streams, in words.", _ports(plan)),
@@ -146,6 +151,10 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     }
     return {
         **{f"{name.upper()}_ROWS": buffers[name].depth for name in MEMORIES},
+        **{
+            f"{name.upper()}_IMAGE_ROWS": buffers[name].depth // (f.batch * _halves(name, plan))
+            for name in OF_AN_IMAGE
+        },
         "MAX_BEATS": buffers["weight"].depth // 2,
         "KEY_STRIDE": ceil_div(plan.architecture.head_dim, f.tk),
         "PROB_STRIDE": ceil_div(plan.architecture.num_tokens, f.tk),
@@ -158,6 +167,10 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         "NORM_PARAM_BANKS": buffers["norm_param"].banks,
         "GELU_LANES": buffers["gelu"].banks // f.tt,
     }
+
+
+def _halves(buffer: str, plan: HardwarePlan) -> int:
+    return plan.folding.head_buffers if buffer in IN_HALVES else 1
 
 
 def _residual_vectors(plan: HardwarePlan) -> int:
@@ -186,6 +199,12 @@ def _trips(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         "MIN_RESIDUAL_WORDS": min(residual_words),
         "MAX_RESIDUAL_WORDS": max(residual_words),
     }
+
+
+def loaded_row_tiles(stage: Stage, batch: int) -> int:
+    """Row tiles of a product that are loaded in a pass: those of keys and of probabilities belong
+    to one image, those of weights to all."""
+    return stage.row_tiles * (1 if stage.left == "weights" else batch)
 
 
 def stage_steps(stage: Stage) -> int:

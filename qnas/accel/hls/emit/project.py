@@ -24,7 +24,7 @@ from qnas.accel.hls.emit.stages import stages_header
 from qnas.accel.hls.emit.tools import readme, tool_files
 from qnas.accel.hls.emit.top import top_header, top_source
 from qnas.accel.hls.lint import check_sources
-from qnas.accel.plan.multi_network import check_single_images, check_together, encode_plans
+from qnas.accel.plan.multi_network import check_together, encode_plans
 from qnas.accel.plan.ports import weight_port_names
 from qnas.data.preprocessing import Preprocessing
 from qnas.errors import ConfigError, problem
@@ -126,7 +126,6 @@ def emit_project(
     check_labels([member.label for member in members])
     plans = [member.plan for member in members]
     check_together(plans)
-    check_single_images(plans)
     device = load_device(plans[0].device) if device is None else device
     for word in (device.name, device.part):
         check_word("device or part", word)

@@ -4,9 +4,15 @@ them are of which network."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate, groupby
 
-from qnas.accel.hls.emit.constants import GENERATED, stage_steps, walk_length
+from qnas.accel.hls.emit.constants import (
+    GENERATED,
+    loaded_row_tiles,
+    stage_steps,
+    walk_length,
+)
 from qnas.accel.hls.emit.writer import Writer
 from qnas.accel.plan.plan import HardwarePlan, Stage
 
@@ -31,7 +37,8 @@ def stages_header(plans: Sequence[HardwarePlan]) -> str:
     out.line(f"// load_steps, steps, {', '.join(LONG_FIELDS)}")
     with out.block("static const Stage STAGES[plan::STAGES] =", end="};"):
         stages = [stage for plan in plans for stage in plan.stages]
-        for row in _aligned([[f"/* {s.name} */", *_values(s)] for s in stages]):
+        batch = plans[0].folding.batch
+        for row in _aligned([[f"/* {s.name} */", *_values(s, batch)] for s in stages]):
             name, *values = row
             out.line(f"{name} {{{', '.join(values)}}},")
     out.line("\n// softmax (-1: none), first of the other stages, how many.")
@@ -74,7 +81,8 @@ def _aligned(rows: list[list[str]]) -> list[list[str]]:
     ]
 
 
-def _values(stage: Stage) -> list[str]:
+def _values(stage: Stage, batch: int) -> list[str]:
+    stage = replace(stage, row_tiles=loaded_row_tiles(stage, batch))
     return [
         stage.kind.upper(),
         *(_tensor(name) for name in (stage.left, stage.right, stage.dst)),

@@ -21,7 +21,7 @@ PRODUCTS = (
     "         query_scale, gelu, logit, answers);"
 )
 TAP = "QNAS_TAP(step.first, stage, act, key, score, residual, logit);"
-IMAGES_A_CALL = 2  # of the test bench: what a simulation of the ports must hold
+PASSES_A_CALL = 2  # of the test bench: what a simulation of the ports must hold
 # Streams of the DATAFLOW region, by the buffer of the plan: C++ type and name.
 STREAMS = {
     "stream": ("WordStream", "words"),
@@ -34,10 +34,10 @@ def top_header(plans: Sequence[HardwarePlan]) -> str:
     """Declaration of the kernel, for the test bench and the host."""
     out = Writer()
     out.line(f'{GENERATED}\n#pragma once\n#include <ap_int.h>\n\n#include "plan.hpp"\n')
+    out.line("// `images` images, one behind the other: their packed patches in, their logits out.")
     out.line(
-        "// `images` images, one behind the other: their packed patches in, their logits out. The"
+        "// A multiple of plan::BATCH, the images of a pass, which reads the weight stream once."
     )
-    out.line("// weight stream is read once for each.")
     if len(plans) > 1:
         out.line("// `network` says whose: 0 to plan::NETWORKS - 1, and nothing else.")
     out.line(f"{_signature(plans)};")
@@ -75,7 +75,7 @@ def _signature(plans: Sequence[HardwarePlan]) -> str:
 
 @contextmanager
 def _process(out: Writer, name: str, arguments: Sequence[str]) -> Iterator[None]:
-    """A process of the DATAFLOW region, with a loop over the images of the call."""
+    """A process of the DATAFLOW region, with a loop over the passes of the call."""
     head = f"static void {name}("
     text = (",\n" + " " * len(head)).join(arguments)
     with out.block(f"{head}{text})"):
@@ -84,9 +84,9 @@ def _process(out: Writer, name: str, arguments: Sequence[str]) -> Iterator[None]
 
 
 @contextmanager
-def _images(out: Writer) -> Iterator[None]:
-    out.margin("images:")
-    with out.block("for (int number = 0; number < images; ++number)"):
+def _passes(out: Writer) -> Iterator[None]:
+    out.margin("passes:")
+    with out.block("for (int number = 0; number < images; number += plan::BATCH)"):
         out.pragma("PIPELINE off")
         out.pragma("LOOP_TRIPCOUNT min=1 max=1")
         yield
@@ -95,13 +95,13 @@ def _images(out: Writer) -> Iterator[None]:
 def _stream_in(out: Writer, plans: Sequence[HardwarePlan]) -> None:
     names = [port.name for port in plans[0].weight_ports]
     out.line(
-        "// The whole weight stream of each image, each port in one sequential burst, side by side."
+        "// The whole weight stream for each pass, each port in one sequential burst, side by side."
     )
     ports = [f"const port_word_t* {name}" for name in names]
     arguments = [*ports, "int images, int network, WordStream& words"]
     with _process(out, "stream_in", arguments):
         out.line("const int count = NETWORKS[network].stream_words;")
-        with _images(out):
+        with _passes(out):
             out.margin("stream:")
             with out.block("for (int i = 0; i < count; ++i)"):
                 out.pragma("PIPELINE II=1")
@@ -113,28 +113,28 @@ def _stream_in(out: Writer, plans: Sequence[HardwarePlan]) -> None:
 
 
 def _image_in(out: Writer) -> None:
-    out.line("// All images of a call: the next one's first words wait while one is computed.")
+    out.line("// All images of a call: the next pass's first words wait while one is computed.")
     with _process(out, "image_in", ["const port_word_t* image, int images, PixelStream& pixels"]):
         out.line("int first = 0;")
-        with _images(out):
+        with _passes(out):
             out.margin("pixels:")
-            with out.block("for (int i = 0; i < plan::IMAGE_WORDS; ++i)"):
+            with out.block("for (int i = 0; i < plan::BATCH * plan::IMAGE_WORDS; ++i)"):
                 out.pragma("PIPELINE II=1")
                 out.line("pixels.write(image[first + i]);")
-            out.line("first += plan::IMAGE_WORDS;")
+            out.line("first += plan::BATCH * plan::IMAGE_WORDS;")
 
 
 def _logits_out(out: Writer) -> None:
-    out.line("// Writes the logits while the next image is computed.")
+    out.line("// Writes the logits while the next pass is computed.")
     arguments = ["AnswerStream& answers, int images, ap_int<32>* logits"]
     with _process(out, "logits_out", arguments):
         out.line("int first = 0;")
-        with _images(out):
+        with _passes(out):
             out.margin("classes:")
-            with out.block("for (int i = 0; i < plan::CLASSES; ++i)"):
+            with out.block("for (int i = 0; i < plan::BATCH * plan::CLASSES; ++i)"):
                 out.pragma("PIPELINE II=1")
                 out.line("logits[first + i] = answers.read();")
-            out.line("first += plan::CLASSES;")
+            out.line("first += plan::BATCH * plan::CLASSES;")
 
 
 def _trip_count(out: Writer, counts: Sequence[int]) -> None:
@@ -142,7 +142,7 @@ def _trip_count(out: Writer, counts: Sequence[int]) -> None:
 
 
 def _run(out: Writer, plans: Sequence[HardwarePlan]) -> None:
-    out.line("// All steps of each image, one after the other, on shared memories.")
+    out.line("// All steps of each pass, one after the other, on shared memories.")
     streams = "WordStream& words, PixelStream& pixels"
     arguments = [f"{streams}, int images, int network", "AnswerStream& answers"]
     with _process(out, "run", arguments):
@@ -150,7 +150,7 @@ def _run(out: Writer, plans: Sequence[HardwarePlan]) -> None:
             if buffer.name in MEMORIES:
                 _memory(out, buffer, plans[0])
         out.line("const Network of = NETWORKS[network];\n")
-        with _images(out):
+        with _passes(out):
             out.margin("steps:")
             with out.block("for (int index = 0; index < of.steps; ++index)"):
                 out.pragma("PIPELINE off")
@@ -187,8 +187,8 @@ def _kernel(out: Writer, plans: Sequence[HardwarePlan]) -> None:
     with out.block(_signature(plans)):
         for index, port in enumerate(plan.ports):
             words = max(one.ports[index].words for one in plans)
-            images = 1 if port in plan.weight_ports else IMAGES_A_CALL
-            options = f"offset=slave bundle=gmem{index} depth={words * images}"
+            passes = 1 if port in plan.weight_ports else PASSES_A_CALL
+            options = f"offset=slave bundle=gmem{index} depth={words * passes}"
             burst = f"max_{port.direction}_burst_length={port.burst}"
             outstanding = f"num_{port.direction}_outstanding={port.outstanding}"
             out.pragma(f"INTERFACE m_axi port={port.name} {options} {burst} {outstanding}")

@@ -24,7 +24,7 @@ inline RowParam stored_row(int tile, int step, const RowParamMemory& row_param) 
 
 // The scale of a row of P.V belongs to its query; scores have none. `first` is a multiple of the rows
 // that leave together.
-inline RowParam implied_row(const Stage& stage, int first, int pair,
+inline RowParam implied_row(const Stage& stage, const Tile& tile, int first, int pair,
                             const QueryScaleMemory& query_scale) {
 #pragma HLS INLINE
     RowParam param;
@@ -33,8 +33,7 @@ inline RowParam implied_row(const Stage& stage, int first, int pair,
     param.shift = 1;
     if (pair < plan::DRAIN_PAIRS && stage.left == PROBS) {
         const int row = first < stage.rows ? first / plan::DRAIN_PAIRS : 0;
-        const ap_uint<24> scale =
-            query_scale[half_base<plan::QUERY_SCALE_ROWS>(stage.half) + row][pair];
+        const ap_uint<24> scale = query_scale[tile.scale_row + row][pair];
         param.mult = mult_t(ap_uint<18>(scale.range(17, 0)));
         param.shift = shift_t(scale.range(23, 18));
     }
@@ -102,10 +101,10 @@ inline void drain_step(const Stage& stage, const Tile& tile, int step, const Acc
 #pragma HLS ARRAY_PARTITION variable=param complete dim=1
     join(drained_by(stage, tile, step), drain, sum);
     const int together = stage.left == PROBS ? plan::DRAIN_PAIRS : pairs;
-    const int first = address_product(tile.row_tile, plan::TM / 2) + step * together;
+    const int first = tile.first_pair + step * together;
     for (int p = 0; p < pairs; ++p) {
 #pragma HLS UNROLL
-        param[p] = implied_row(stage, first, p, query_scale);
+        param[p] = implied_row(stage, tile, first, p, query_scale);
         if (stage.left == WEIGHTS) param[p].kind = PADDING;
     }
     if (stage.left == WEIGHTS) param[0] = stored_row(tile.row_tile, step, row_param);

@@ -6,11 +6,19 @@
 
 namespace qnas {
 
-// One (row tile, token tile), with the rows of the memories that its tokens lie in.
+// Rows of the memories in which tokens lie.
+struct TokenRows {
+    int src, dst, score, residual;
+};
+
+// One (row tile, token tile) of an image. Row tiles of attention count on from image to image.
 struct Tile {
-    short row_tile, token_tile;
+    short row_tile, token_tile, image;
     short first_token;  // token_tile * TT
-    int src_row, dst_row, score_row, residual_row;
+    short first_pair;   // of attention: pairs of slots of the image's row tiles before, a row each
+    TokenRows at;       // of the tile's tokens
+    TokenRows first;    // of the image's first ones
+    int scale_row, logit_row;  // first ones of the image
 };
 
 enum RowKind { FOUR_BIT = 0, EIGHT_BIT = 1, PADDING = 3 };
@@ -32,27 +40,59 @@ inline bool emits(const RowParam& param) {
     return param.kind != PADDING;
 }
 
+// Of the first image.
 inline Tile first_tile(const Stage& stage, short row_tile) {
 #pragma HLS INLINE
-    const int score_row = half_base<plan::SCORE_ROWS>(stage.half);
-    const int residual_row = stage.token_offset * plan::RESIDUAL_STRIDE;
-    const Tile tile = {row_tile, 0, 0, stage.src_base, stage.dst_base, score_row, residual_row};
+    const TokenRows rows = {stage.src_base, stage.dst_base, half_base<plan::SCORE_ROWS>(stage.half),
+                            stage.token_offset * plan::RESIDUAL_STRIDE};
+    const int scale_row = half_base<plan::QUERY_SCALE_ROWS>(stage.half);
+    const Tile tile = {row_tile, 0, 0, 0, 0, rows, rows, scale_row, 0};
     return tile;
 }
 
-// All token tiles of a row tile, then the next row tile.
+// Whether the row tile has no further image: one of weights is multiplied with all of them, one of keys
+// or probabilities belongs to one.
+inline bool is_last_image(const Stage& stage, const Tile& tile) {
+#pragma HLS INLINE
+    return stage.left != WEIGHTS || tile.image == plan::BATCH - 1;
+}
+
+inline void next_image(const Stage& stage, Tile& tile) {
+#pragma HLS INLINE
+    ++tile.image;
+    tile.first.src += plan::ACT_IMAGE_ROWS;
+    tile.first.dst += stage.dst == KEY ? plan::KEY_IMAGE_ROWS : plan::ACT_IMAGE_ROWS;
+    tile.first.score += plan::SCORE_IMAGE_ROWS;
+    tile.first.residual += plan::RESIDUAL_IMAGE_ROWS;
+    tile.scale_row += plan::QUERY_SCALE_IMAGE_ROWS;
+    tile.logit_row += plan::LOGIT_IMAGE_ROWS;
+}
+
+// All token tiles of a row tile and an image; then of weights the next image, behind the last one the
+// next row tile; of attention the next row tile, behind the image's last one the next image.
 inline void next_tile(const Stage& stage, Tile& tile) {
 #pragma HLS INLINE
-    if (tile.token_tile == stage.token_tiles - 1) {
-        tile = first_tile(stage, tile.row_tile + 1);
+    if (tile.token_tile < stage.token_tiles - 1) {
+        ++tile.token_tile;
+        tile.first_token += plan::TT;
+        tile.at.src += stage.src_stride;
+        tile.at.dst += stage.dst_stride;
+        tile.at.score += plan::TT * plan::SCORE_STRIDE;
+        tile.at.residual += plan::TT * plan::RESIDUAL_STRIDE;
         return;
     }
-    ++tile.token_tile;
-    tile.first_token += plan::TT;
-    tile.src_row += stage.src_stride;
-    tile.dst_row += stage.dst_stride;
-    tile.score_row += plan::TT * plan::SCORE_STRIDE;
-    tile.residual_row += plan::TT * plan::RESIDUAL_STRIDE;
+    const bool weights = stage.left == WEIGHTS;
+    const bool more_rows = !weights && tile.first_pair < stage.rows - plan::TM / 2;
+    const short row_tile = tile.row_tile + (is_last_image(stage, tile) ? 1 : 0);
+    if (!more_rows && tile.image == plan::BATCH - 1) {
+        tile = first_tile(stage, row_tile);
+        return;
+    }
+    if (!more_rows) next_image(stage, tile);
+    tile.row_tile = row_tile;
+    tile.token_tile = tile.first_token = 0;
+    tile.first_pair = more_rows ? tile.first_pair + plan::TM / 2 : 0;
+    tile.at = tile.first;
 }
 
 // A row of a query, key or value matrix is channel `channel` of head `head`.
@@ -86,7 +126,7 @@ inline void emit_key(const Stage& stage, const Tile& tile, int row,
 #pragma HLS INLINE
     const HeadRow head = split_head(stage, row);
     const int first_bank = head.channel + tile.first_token;
-    const int address = tile.dst_row + head.offset + head.channel / plan::TK;
+    const int address = tile.at.dst + head.offset + head.channel / plan::TK;
     pair_t values[plan::TK], turned[plan::TK];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
 #pragma HLS ARRAY_PARTITION variable=turned complete dim=1
@@ -119,7 +159,7 @@ inline void emit_residual(const Stage& stage, const Tile& tile, int row,
     constexpr int banks = plan::RESIDUAL_BANKS, most = 65535;
     static_assert(plan::TT <= banks && plan::VL <= banks, "a bank for each value");
     const int first_bank = tile.first_token + stage.token_offset + row;
-    const int address = tile.residual_row + row / banks;
+    const int address = tile.at.residual + row / banks;
     increment_t values[banks], turned[banks];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
 #pragma HLS ARRAY_PARTITION variable=turned complete dim=1
@@ -150,7 +190,7 @@ inline void emit_scores(const Stage& stage, const Tile& tile, const RowParams& p
     static_assert(plan::TT * pairs <= banks && plan::VL <= banks, "a bank for each value");
     static_assert(plan::VL % pairs == 0, "rows that leave together lie in one row of banks");
     const int first_key = param[0].row, first_group = tile.first_token + first_key / pairs;
-    const int address = tile.score_row + first_key / banks;
+    const int address = tile.at.score + first_key / banks;
     score_t values[banks], turned[banks];
 #pragma HLS ARRAY_PARTITION variable=values complete dim=1
 #pragma HLS ARRAY_PARTITION variable=turned complete dim=1
@@ -192,8 +232,8 @@ inline Block block_of(const Stage& stage, const Tile& tile, int row) {
     const int token = block.transposed ? own : 0;
     const int channel = block.transposed ? of_head + tile.first_token : own;
     const int group = group_of(token);
-    const int base = block.transposed ? stage.dst_base + address_product(group, stage.dst_stride)
-                                      : tile.dst_row;
+    const int base = block.transposed ? tile.first.dst + address_product(group, stage.dst_stride)
+                                      : tile.at.dst;
     block.row = base + (heads ? head.offset : 0) + channel / plan::TK;
     block.first_bank = token - group * plan::TT;
     block.first_channel = channel % plan::TK;
@@ -265,9 +305,10 @@ inline void emit_activations(const Stage& stage, const Tile& tile, const RowPara
     }
 }
 
-inline void emit_logits(int row, const scaled_t scaled[plan::TT], LogitMemory& logit) {
+inline void emit_logits(const Tile& tile, int row, const scaled_t scaled[plan::TT],
+                        LogitMemory& logit) {
 #pragma HLS INLINE
-    logit[row] = saturate<32, 48>(scaled[0], -2147483647 - 1, 2147483647);
+    logit[tile.logit_row + row] = saturate<32, 48>(scaled[0], -2147483647 - 1, 2147483647);
 }
 
 inline void emit(const Stage& stage, const Tile& tile, const RowParams& param, const RowSums& sum,
@@ -298,7 +339,7 @@ inline void emit(const Stage& stage, const Tile& tile, const RowParams& param, c
             if (leaves) emit_residual(stage, tile, row, scaled[0], residual);
             break;
         case TO_LOGITS:
-            if (leaves) emit_logits(row, scaled[0], logit);
+            if (leaves) emit_logits(tile, row, scaled[0], logit);
             break;
         default:
             if (leaves) emit_activations(stage, tile, param, scaled, gelu, act);

@@ -86,7 +86,7 @@ steps:
             QNAS_COUNT(trace::FLUSH);
         if (turn.beat)
             multiply_accumulate(weight[weight_half(at.tile.row_tile) + at.k],
-                                act[at.tile.src_row + at.k], at.k == 0, accumulator);
+                                act[at.tile.at.src + at.k], at.k == 0, accumulator);
         Load load;
         load.came = false;
         if (turn.loading) load = fetch(stage, at.cursor, words, key, prob);

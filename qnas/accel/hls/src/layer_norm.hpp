@@ -1,6 +1,6 @@
 // LayerNorm in integers (NUMERICS.md, section 4), VL channels a cycle. Two passes share each
-// iteration, the second a token behind the first: one adds up a token, the other normalises the token
-// before, whose channels a delay line kept.
+// iteration, the second a token behind the first, from image to image as well: one adds up a token, the
+// other normalises the token before, whose channels a delay line kept.
 #pragma once
 #include "fixed_point.hpp"
 #include "stage.hpp"
@@ -14,7 +14,7 @@ namespace qnas {
 
 constexpr int MOST_PARAMETERS = plan::MAX_EMBED_DIM + 1;
 constexpr int FEWEST_VECTORS = plan::MIN_RESIDUAL_VECTORS;
-constexpr int MOST_VECTORS = plan::RESIDUAL_STRIDE * (plan::TOKENS + 1);
+constexpr int MOST_VECTORS = plan::RESIDUAL_STRIDE * (plan::BATCH * plan::TOKENS + 1);
 
 struct NormScalars {
     shift_t shift;
@@ -108,14 +108,16 @@ inline act_t normalised(int channels, residual_t x, const TokenScale& scale, ap_
                                           plan::ACT_MAX);
 }
 
-// All tokens through both passes, the second a token behind the first.
+// All tokens of all images through both passes, the second a token behind the first.
 inline void normalise_tokens(const Stage& stage, const NormScalars& scalars,
                              const ResidualMemory& residual, const NormParamMemory& norm_param,
                              ResidualDelayMemory& delay, ActMemory& act) {
 #pragma HLS INLINE off
     constexpr int parts = plan::TK / plan::VL, row_parts = plan::RESIDUAL_BANKS / plan::VL;
     constexpr int param_parts = plan::NORM_PARAM_BANKS / plan::VL;
-    const int vectors = vectors_of(stage.rows);
+    const VectorWalk walk = {stage.tokens, vectors_of(stage.rows),
+                             plan::RESIDUAL_STRIDE, plan::RESIDUAL_IMAGE_ROWS,
+                             stage.dst_stride, plan::ACT_IMAGE_ROWS};
     VectorCursor at = first_vector(0, stage.dst_base);
     int out_bank = 0, out_row = stage.dst_base;  // of the token before
     ap_int<27> total = 0;
@@ -127,8 +129,8 @@ normalise:
 #pragma HLS PIPELINE II=1
 #pragma HLS LOOP_TRIPCOUNT min=FEWEST_VECTORS max=MOST_VECTORS
         QNAS_COUNT(trace::NORMALISE);
-        const bool first = at.v == 0, last = at.v == vectors - 1;
-        const bool adding = at.token < stage.tokens, normalising = at.token > 0;
+        const bool first = at.v == 0, last = at.v == walk.vectors - 1;
+        const bool adding = at.image < plan::BATCH, normalising = at.image > 0 || at.token > 0;
         const int row = adding ? at.row + at.v / row_parts : 0;
         residual_t banks[plan::RESIDUAL_BANKS], turned[plan::RESIDUAL_BANKS];
         residual_t fresh[plan::VL], before[plan::VL];
@@ -178,7 +180,7 @@ normalise:
             out_bank = at.bank;
             out_row = at.out_row;
         }
-        next_vector(at, vectors, plan::RESIDUAL_STRIDE, stage.dst_stride);
+        next_vector(walk, at);
     }
 }
 

@@ -9,18 +9,19 @@ namespace qnas {
 
 // Where the loading of a stage stands.
 struct LoadCursor {
-    short tile;  // the row tile that comes in; all tiles: nothing more is to come
+    short tile;  // the row tile that comes in, of those of all images; all tiles: nothing more is to come
     int step;    // inside the tile
     short part;  // word of a beat, or pairs of slots that come together
     short beat;
     short row;    // attention: the key or first query of these pairs, and their first bank row
     int address;
+    int first_address;  // of the image
 };
 
 inline LoadCursor first_load(const Stage& stage) {
 #pragma HLS INLINE
     const int half = stage.left == PROBS ? half_base<plan::PROB_ROWS>(stage.half) : 0;
-    const LoadCursor cursor = {0, 0, 0, 0, 0, stage.left_base + half};
+    const LoadCursor cursor = {0, 0, 0, 0, 0, stage.left_base + half, stage.left_base + half};
     return cursor;
 }
 
@@ -139,7 +140,8 @@ inline void store_load(const Stage& stage, const LoadCursor& cursor, const Load&
         store_nibbles(stage, cursor, load, weight);
 }
 
-// Weights come word by word and beat by beat, pairs beat by beat and row by row.
+// Weights come word by word and beat by beat, pairs beat by beat and row by row, those of the row tiles
+// of one image behind those of the one before.
 inline void next_load(const Stage& stage, LoadCursor& cursor) {
 #pragma HLS INLINE
     const bool words = stage.left == WEIGHTS;
@@ -157,7 +159,11 @@ inline void next_load(const Stage& stage, LoadCursor& cursor) {
         cursor.beat = last_part ? cursor.beat + 1 : cursor.beat;
     }
     cursor.step = last_step ? 0 : cursor.step + 1;
-    if (!words && last_beat) {
+    if (!words && last_step && cursor.row >= stage.rows - pairs_at_once(stage)) {  // the next image
+        cursor.row = 0;
+        cursor.first_address += stage.left == KEY ? plan::KEY_IMAGE_ROWS : plan::PROB_IMAGE_ROWS;
+        cursor.address = cursor.first_address;
+    } else if (!words && last_beat) {
         cursor.row += pairs_at_once(stage);
         cursor.address += stage.left_stride;
     }

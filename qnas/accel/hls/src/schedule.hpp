@@ -53,7 +53,8 @@ inline Turn turn_of(const Stage& stage, const Schedule& at) {
     turn.tile_done = at.ready && at.k == stage.tile_steps - 1;
     turn.last_step = at.cursor.step == stage.load_steps - 1;
     turn.last_beat = turn.beat && at.k == stage.beats - 1;
-    turn.row_done = turn.tile_done && at.tile.token_tile == stage.token_tiles - 1;
+    turn.row_done = turn.tile_done && at.tile.token_tile == stage.token_tiles - 1 &&
+                    is_last_image(stage, at.tile);
     return turn;
 }
 

@@ -1,9 +1,9 @@
 // Softmax in integers (NUMERICS.md, section 5): exponentials of base 2 from a table; the sum of a
 // row is divided out later, in the requantization of P.V, by one (mult, shift) a query.
 //
-// Two passes share each iteration, the second a query behind the first: one seeks the maximum of a
-// query, VL scores a step, the other makes the exponentials of the query before, whose scores a delay
-// line kept. The engine's loop makes these steps (gemm.hpp), beside products of the array or alone.
+// Two passes share each iteration, the second a query behind the first, from image to image as well:
+// one seeks the maximum of a query, VL scores a step, the other makes the exponentials of the query
+// before, whose scores a delay line kept. The engine's loop makes these steps (gemm.hpp), beside products of the array or alone.
 #pragma once
 #include "fixed_point.hpp"
 #include "stage.hpp"
@@ -27,6 +27,8 @@ struct Softmax {
     VectorCursor at;         // vector whose maximum is sought; the other pass has that of a query less
     int query;               // of the second pass, and where the probabilities of its group begin
     int out_row;
+    int first_out_row;       // of the image of the second pass: its probabilities, its scales
+    int first_scale_row;
     score_t largest;         // so far, of the query at `at`
     score_t largest_before;  // of the query before it
     ap_uint<16> total;       // of exponentials so far
@@ -57,7 +59,8 @@ inline Softmax first_query(const Stage& stage, bool running, WordStream& words) 
     if (running) now.scalars = load_softmax_parameters(words);
     now.at = first_vector(half_base<plan::SCORE_ROWS>(stage.half), 0);
     now.query = -1;
-    now.out_row = half_base<plan::PROB_ROWS>(stage.half);
+    now.out_row = now.first_out_row = half_base<plan::PROB_ROWS>(stage.half);
+    now.first_scale_row = half_base<plan::QUERY_SCALE_ROWS>(stage.half);
     now.largest = 0;
     now.largest_before = 0;
     now.total = 0;
@@ -102,11 +105,11 @@ inline ap_uint<24> row_scale(ap_uint<16> total, const SoftmaxScalars& scalars) {
     return (ap_uint<24>(shift) << 18) | ap_uint<24>(quotient);
 }
 
-inline void store_query_scale(const Stage& stage, int query, ap_uint<24> scale,
+inline void store_query_scale(int first_row, int query, ap_uint<24> scale,
                               QueryScaleMemory& query_scale) {
 #pragma HLS INLINE
     constexpr int banks = plan::DRAIN_PAIRS;
-    const int row = half_base<plan::QUERY_SCALE_ROWS>(stage.half) + query / banks;
+    const int row = first_row + query / banks;
     for (int bank = 0; bank < banks; ++bank) {
 #pragma HLS UNROLL
         if (bank == query % banks) query_scale[row][bank] = scale;
@@ -122,7 +125,7 @@ inline void softmax_step(const Stage& stage, Softmax& now, const ScoreMemory& sc
     constexpr int together = plan::SCORE_PAIRS;
     const int v = now.at.v;
     const bool first = v == 0, last = v == plan::SCORE_VECTORS - 1;
-    const bool seeking = now.at.token < stage.tokens, making = now.query >= 0;
+    const bool seeking = now.at.image < plan::BATCH, making = now.query >= 0;
     const int own_half = half_base<plan::SCORE_ROWS>(stage.half);
     const int row = seeking ? now.at.row + v / row_parts : own_half;
     score_t banks[plan::SCORE_BANKS], turned[plan::SCORE_BANKS];
@@ -169,14 +172,23 @@ inline void softmax_step(const Stage& stage, Softmax& now, const ScoreMemory& sc
         }
     }
     if (making && last)
-        store_query_scale(stage, now.query, row_scale(now.total, now.scalars), query_scale);
+        store_query_scale(now.first_scale_row, now.query, row_scale(now.total, now.scalars), query_scale);
     if (last) {
+        const bool last_query = now.query == stage.tokens - 1;
         now.largest_before = now.largest;
-        now.out_row += making && member == plan::LOAD_PAIRS - 1 ? plan::PROB_STRIDE : 0;
-        ++now.query;
+        if (last_query) {
+            now.first_out_row += plan::PROB_IMAGE_ROWS;
+            now.first_scale_row += plan::QUERY_SCALE_IMAGE_ROWS;
+            now.out_row = now.first_out_row;
+        } else if (making && member == plan::LOAD_PAIRS - 1) {
+            now.out_row += plan::PROB_STRIDE;
+        }
+        now.query = last_query ? 0 : now.query + 1;
         now.running = seeking;
     }
-    next_vector(now.at, plan::SCORE_VECTORS, plan::SCORE_STRIDE, 0);
+    const VectorWalk walk = {stage.tokens, plan::SCORE_VECTORS,
+                             plan::SCORE_STRIDE, plan::SCORE_IMAGE_ROWS, 0, 0};
+    next_vector(walk, now.at);
 }
 
 }  // namespace qnas

@@ -12,7 +12,8 @@ enum Epilogue {
     NO_EPILOGUE, TO_ACTIVATION, TO_NIBBLES, TO_GELU, TO_RESIDUAL, TO_RAW, TO_LOGITS
 };
 
-// Fields as in the plan; `steps` is the number of iterations of a load or a norm.
+// Fields as in the plan; `row_tiles` are those that are loaded in a pass, of attention of all images,
+// `steps` the iterations of a load or a norm.
 struct Stage {
     Kind kind;
     Tensor left, right, dst;

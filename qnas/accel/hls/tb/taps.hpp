@@ -1,4 +1,5 @@
-// Results of the stages, read out of the memories in the canonical order of the reference.
+// Results of the stages, read out of the memories in the canonical order of the reference, image by
+// image.
 // Included by the test bench alone: it defines what trace.hpp declares.
 #pragma once
 #include <cstdint>
@@ -19,7 +20,7 @@ namespace {
 using qnas::Stage;
 typedef std::vector<int32_t> Values;
 
-// Called with the result of each stage that ran.
+// Called with the result of each stage that ran: those of all images of the pass, one after the other.
 typedef void (*StageCallback)(int index, const Values& values, const qnas::trace::Counts& counts);
 StageCallback on_stage = nullptr;
 
@@ -40,32 +41,37 @@ void matrix(const Memory& memory, int base, int stride, int tokens, int channels
 
 // (heads, tokens, channels): one matrix a head.
 template <class Memory>
-void heads(const Memory& memory, const Stage& stage, int tokens, int channels, Values& out) {
+void heads(const Memory& memory, const Stage& stage, int base, int tokens, int channels,
+           Values& out) {
     for (int head = 0; head < stage.rows / plan::HEAD_DIM; ++head)
-        matrix(memory, stage.dst_base + head * stage.dst_group_stride, stage.dst_stride, tokens,
-               channels, out);
+        matrix(memory, base + head * stage.dst_group_stride, stage.dst_stride, tokens, channels,
+               out);
 }
 
-void keys(const Stage& stage, const qnas::KeyMemory& key, Values& out) {
+void keys(const Stage& stage, const qnas::KeyMemory& key, int image, Values& out) {
+    const int base = image * plan::KEY_IMAGE_ROWS + stage.dst_base;
     for (int head = 0; head < stage.rows / plan::HEAD_DIM; ++head)
         for (int token = 0; token < stage.tokens; ++token)
             for (int channel = 0; channel < plan::HEAD_DIM; ++channel) {
-                const int row = stage.dst_base + head * stage.dst_group_stride +
+                const int row = base + head * stage.dst_group_stride +
                                 token * plan::KEY_STRIDE + channel / plan::TK;
                 out.push_back(key[row][(token + channel) % plan::TK]);
             }
 }
 
-void residual_stream(const Stage& stage, const qnas::ResidualMemory& residual, Values& out) {
+void residual_stream(const Stage& stage, const qnas::ResidualMemory& residual, int image,
+                     Values& out) {
+    const int base = image * plan::RESIDUAL_IMAGE_ROWS;
     for (int token = 0; token < plan::TOKENS; ++token)
         for (int channel = 0; channel < stage.rows; ++channel)
             out.push_back(
-                residual[token * plan::RESIDUAL_STRIDE + channel / plan::RESIDUAL_BANKS]
+                residual[base + token * plan::RESIDUAL_STRIDE + channel / plan::RESIDUAL_BANKS]
                         [(token + channel) % plan::RESIDUAL_BANKS]);
 }
 
-void scores(const Stage& stage, const qnas::ScoreMemory& score, Values& out) {
-    const int first = qnas::half_base<plan::SCORE_ROWS>(stage.half);
+void scores(const Stage& stage, const qnas::ScoreMemory& score, int image, Values& out) {
+    const int first =
+        qnas::half_base<plan::SCORE_ROWS>(stage.half) + image * plan::SCORE_IMAGE_ROWS;
     for (int key = 0; key < stage.rows; ++key)
         for (int query = 0; query < stage.tokens; ++query)
             out.push_back(score[first + query * plan::SCORE_STRIDE + key / plan::SCORE_BANKS]
@@ -73,14 +79,15 @@ void scores(const Stage& stage, const qnas::ScoreMemory& score, Values& out) {
 }
 
 void probabilities(const Stage& stage, const qnas::ProbMemory& prob,
-                   const qnas::QueryScaleMemory& query_scale, Values& out) {
-    const int first = qnas::half_base<plan::PROB_ROWS>(stage.half);
+                   const qnas::QueryScaleMemory& query_scale, int image, Values& out) {
+    const int first = qnas::half_base<plan::PROB_ROWS>(stage.half) + image * plan::PROB_IMAGE_ROWS;
     for (int query = 0; query < stage.tokens; ++query)
         for (int key = 0; key < stage.inner; ++key)
             out.push_back(prob[first + query / plan::LOAD_PAIRS * plan::PROB_STRIDE + key / plan::TK]
                               [query % plan::LOAD_PAIRS][key % plan::TK]);
     constexpr int banks = plan::DRAIN_PAIRS;
-    const int scales = qnas::half_base<plan::QUERY_SCALE_ROWS>(stage.half);
+    const int scales =
+        qnas::half_base<plan::QUERY_SCALE_ROWS>(stage.half) + image * plan::QUERY_SCALE_IMAGE_ROWS;
     for (int query = 0; query < stage.tokens; ++query) {
         const ap_uint<24> scale = query_scale[scales + query / banks][query % banks];
         out.push_back(qnas::mult_t(ap_uint<18>(scale.range(17, 0))));
@@ -91,28 +98,30 @@ void probabilities(const Stage& stage, const qnas::ProbMemory& prob,
     }
 }
 
-void attended(const Stage& stage, const qnas::ActMemory& act, Values& out) {
+void attended(const Stage& stage, const qnas::ActMemory& act, int base, Values& out) {
     for (int token = 0; token < stage.rows; ++token)
         for (int channel = 0; channel < stage.tokens; ++channel)
-            out.push_back(element(act, stage.dst_base, stage.dst_stride, token,
+            out.push_back(element(act, base, stage.dst_stride, token,
                                   stage.head * plan::HEAD_DIM + channel));
 }
 
 void read_result(const Stage& stage, const qnas::ActMemory& act, const qnas::KeyMemory& key,
                  const qnas::ScoreMemory& score, const qnas::ResidualMemory& residual,
-                 const qnas::LogitMemory& logit, Values& out) {
+                 const qnas::LogitMemory& logit, int image, Values& out) {
+    const int base = stage.dst_base + image * plan::ACT_IMAGE_ROWS;
     switch (stage.dst) {
-        case qnas::RESIDUAL: residual_stream(stage, residual, out); break;
-        case qnas::QUERY: heads(act, stage, stage.tokens, plan::HEAD_DIM, out); break;
-        case qnas::KEY: keys(stage, key, out); break;
-        case qnas::VALUE: heads(act, stage, plan::HEAD_DIM, stage.tokens, out); break;
-        case qnas::SCORES: scores(stage, score, out); break;
-        case qnas::ATTENDED: attended(stage, act, out); break;
+        case qnas::RESIDUAL: residual_stream(stage, residual, image, out); break;
+        case qnas::QUERY: heads(act, stage, base, stage.tokens, plan::HEAD_DIM, out); break;
+        case qnas::KEY: keys(stage, key, image, out); break;
+        case qnas::VALUE: heads(act, stage, base, plan::HEAD_DIM, stage.tokens, out); break;
+        case qnas::SCORES: scores(stage, score, image, out); break;
+        case qnas::ATTENDED: attended(stage, act, base, out); break;
         case qnas::LOGITS:
-            for (int i = 0; i < plan::CLASSES; ++i) out.push_back(logit[i]);
+            for (int i = 0; i < plan::CLASSES; ++i)
+                out.push_back(logit[image * plan::LOGIT_IMAGE_ROWS + i]);
             break;
         default:  // patches, normed, hidden
-            matrix(act, stage.dst_base, stage.dst_stride, stage.tokens, stage.rows, out);
+            matrix(act, base, stage.dst_stride, stage.tokens, stage.rows, out);
     }
 }
 
@@ -136,7 +145,8 @@ void qnas::trace::tap(int index, const Stage& stage, const ActMemory& act, const
                       const LogitMemory& logit) {
     static std::vector<int32_t> values;
     values.clear();
-    tb::read_result(stage, act, key, score, residual, logit, values);
+    for (int image = 0; image < plan::BATCH; ++image)
+        tb::read_result(stage, act, key, score, residual, logit, image, values);
     tb::report_stage(index, values, 0, SCALARS);
 }
 
@@ -144,6 +154,7 @@ void qnas::trace::tap(int index, const Stage& stage, const ProbMemory& prob,
                       const QueryScaleMemory& query_scale) {
     static std::vector<int32_t> values;
     values.clear();
-    tb::probabilities(stage, prob, query_scale, values);
+    for (int image = 0; image < plan::BATCH; ++image)
+        tb::probabilities(stage, prob, query_scale, image, values);
     tb::report_stage(index, values, SCALARS, LOOPS - SCALARS);
 }

@@ -3,13 +3,14 @@
 //
 //   tb [project [vectors.bin [result.json [packed images [images a call]]]]]
 //
-// `project`: its folder, for the weights. By default a call of the kernel has two images.
+// `project`: its folder, for the weights. By default a call of the kernel has two passes; of fewer
+// images than its passes take, the last one is repeated, and what comes of it is not compared.
 //
 // Of several networks in one kernel the images of a call run through one after the other, so that each
 // finds what another one left in the memories.
 //
-// Products are made four a DSP, as in hardware, for so many images (by default for all), and for the
-// others one by one: the sums are the same, the simulation is twice as fast.
+// Products are made four a DSP, as in hardware, for so many images (by default for all) and those of the
+// same pass, and for the others one by one: the sums are the same, the simulation is twice as fast.
 //
 // In co-simulation, where the kernel is RTL, only the logits are there to be compared.
 //
@@ -42,59 +43,68 @@ struct Report {
 };
 
 Report reports[plan::NETWORKS];
-std::vector<Counts> loops(plan::STAGES);  // of the first image
+std::vector<Counts> loops(plan::STAGES);  // of the first pass
 
-constexpr int IMAGES_A_CALL = 2;  // of so many the ports' `depth` is, for co-simulation
+constexpr int PASSES_A_CALL = 2;  // of so many the ports' `depth` is, for co-simulation
 typedef std::vector<tb::Record> Batch;  // of one network, the images of a call
 
 // The call that runs, whose stages the callback compares.
 struct Running {
     int network = 0, packed = 0;
-    int image = 0;                             // that runs, of all
-    const tb::Record* record = nullptr;        // the same
+    int first = 0, done = 0;                   // its first image, of all; images done before this pass
+    const Batch* batch = nullptr;              // what its images must give
     std::vector<std::vector<int32_t>> logits;  // as last stages left them; none in co-simulation
 } now;
 
 const project::Network& network() { return project::NETWORKS[now.network]; }
 Report& report() { return reports[now.network]; }
+int whole_passes(int images) { return (images + plan::BATCH - 1) / plan::BATCH * plan::BATCH; }
 int last_stage() { return network().first_stage + network().stages - 1; }
 
-void compare(int stage, int index, long long expected, long long got) {
+void compare(int image, int stage, int index, long long expected, long long got) {
     if (expected == got) return;
-    if (report().mismatches++ == 0) report().first = {now.image, stage, index, expected, got};
+    if (report().mismatches++ == 0) report().first = {image, stage, index, expected, got};
 }
 
 void count_loops(int stage, const Counts& counts) {
-    if (now.image == 0) loops[stage] = counts;
+    if (now.first + now.done == 0) loops[stage] = counts;
     if (std::memcmp(&loops[stage], &counts, sizeof(Counts)) != 0) ++report().varying_loops;
+}
+
+// Image number `number` of the call.
+void check_image(int stage, int number, const int32_t* values) {
+    const int count = project::VALUES[stage];
+    const int32_t* expected = (*now.batch)[number].values.data() + project::FIRST[stage];
+    if (std::memcmp(values, expected, count * sizeof(int32_t)) != 0)
+        for (int i = 0; i < count; ++i)
+            compare(now.first + number, stage, i, expected[i], values[i]);
+    report().values += count;
+    ++report().stages;
+    if (stage == last_stage()) now.logits.emplace_back(values, values + count);
 }
 
 void check_stage(int stage, const std::vector<int32_t>& values, const Counts& counts) {
     if (stage < network().first_stage || stage > last_stage())
         tb::stop(std::string("stage ") + project::NAMES[stage] + " is of another network");
-    if (int(values.size()) != project::VALUES[stage])
+    if (int(values.size()) != plan::BATCH * project::VALUES[stage])
         tb::stop(std::string("stage ") + project::NAMES[stage] + " has another shape");
-    const int32_t* expected = now.record->values.data() + project::FIRST[stage];
-    if (std::memcmp(values.data(), expected, values.size() * sizeof(int32_t)) != 0)
-        for (size_t i = 0; i < values.size(); ++i)
-            compare(stage, int(i), expected[i], values[i]);
-    report().values += (long long)values.size();
-    ++report().stages;
+    for (int i = 0; i < plan::BATCH && now.done + i < int(now.batch->size()); ++i)
+        check_image(stage, now.done + i, values.data() + i * project::VALUES[stage]);
     count_loops(stage, counts);
     if (stage != last_stage()) return;
-    now.logits.push_back(values);
-    ++now.record;
-    qnas::trace::packed = ++now.image < now.packed;
+    now.done += plan::BATCH;
+    qnas::trace::packed = now.first + now.done < now.packed;
 }
 
 // The kernel's answer on its port, against the last stage of the reference. A logit that was wrong
 // before it left is counted once.
-void check_logits(const tb::Record& record, const ap_int<32>* logits, size_t number, int label) {
-    const int32_t* expected = record.values.data() + network().values - plan::CLASSES;
+void check_logits(size_t number, const ap_int<32>* logits, int label) {
+    const int32_t* expected = (*now.batch)[number].values.data() + network().values - plan::CLASSES;
     int best = 0;
     for (int i = 0; i < plan::CLASSES; ++i) {
         const bool counted = number < now.logits.size() && now.logits[number][i] != expected[i];
-        if (!counted) compare(last_stage(), i, expected[i], int(logits[i]));
+        if (!counted)
+            compare(now.first + int(number), last_stage(), i, expected[i], int(logits[i]));
         if (logits[i] > logits[best]) best = i;
     }
     report().correct += best == label;
@@ -185,19 +195,20 @@ void read_weights(const std::string& folder, int index, Weights& weights) {
 // One call of the kernel, and what its images must give.
 void run_call(const Weights& weights, const Batch& batch, int first, const tb::Vectors& vectors) {
     std::vector<qnas::port_word_t> words;
-    for (const tb::Record& record : batch) tb::pack_image(record.pixels, plan::IMAGE_PATCHES, words);
-    std::vector<ap_int<32>> logits(batch.size() * plan::CLASSES, ap_int<32>(0));
-    now.image = first;
-    now.record = batch.data();
+    const int images = int(batch.size()), taken = whole_passes(images);
+    for (int i = 0; i < taken; ++i)
+        tb::pack_image(batch[std::min(i, images - 1)].pixels, plan::IMAGE_PATCHES, words);
+    std::vector<ap_int<32>> logits(size_t(taken) * plan::CLASSES, ap_int<32>(0));
+    now.first = first;
+    now.done = 0;
+    now.batch = &batch;
     now.logits.clear();
     qnas::trace::packed = first < now.packed;
     const std::clock_t start = std::clock();
-    project::kernel(weights.ports, words.data(), logits.data(), int(batch.size()), now.network);
+    project::kernel(weights.ports, words.data(), logits.data(), taken, now.network);
     report().seconds += double(std::clock() - start) / CLOCKS_PER_SEC;
-    for (size_t i = 0; i < batch.size(); ++i) {
-        now.image = first + int(i);
-        check_logits(batch[i], logits.data() + i * plan::CLASSES, i, vectors.labels[now.image]);
-    }
+    for (int i = 0; i < images; ++i)
+        check_logits(size_t(i), logits.data() + i * plan::CLASSES, vectors.labels[first + i]);
 }
 
 // The next images of the file, by network.
@@ -219,8 +230,9 @@ int main(int argc, char** argv) {
         read_weights(folder, index, weights[index]);
     tb::Vectors vectors(vectors_path);
     const int images = vectors.images();
-    now.packed = argc > 4 ? std::min(std::atoi(argv[4]), images) : images;
-    const int a_call = argc > 5 ? std::max(1, std::atoi(argv[5])) : IMAGES_A_CALL;
+    now.packed = std::min(argc > 4 ? whole_passes(std::atoi(argv[4])) : images, images);
+    const int passes = PASSES_A_CALL * plan::BATCH;
+    const int a_call = argc > 5 ? whole_passes(std::max(1, std::atoi(argv[5]))) : passes;
     tb::on_stage = check_stage;
 
     for (int first = 0; first < images; first += a_call) {

@@ -13,7 +13,7 @@ from qnas.accel.hls.analysis.timing import Timing, analyse, check_intervals
 from qnas.accel.plan.depths import loop_depths
 from qnas.accel.plan.loops import EXIT_STEPS
 from qnas.errors import GeneratorError
-from tests.accel.projects import Design, change, random_design, small
+from tests.accel.projects import Design, batch_of, change, random_design, small
 
 SLOWER_MHZ, FASTER_MHZ = 100.0, 200.0
 MOST_ABOVE = 9  # cycles that the plan's table may lie above the analysis; below it never
@@ -55,8 +55,9 @@ def test_every_loop_starts_an_iteration_a_cycle_and_is_as_deep_as_planned() -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 4, 5, 9])
 def test_so_does_every_loop_of_other_designs(seed: int) -> None:
-    """Lanes of DSPs, LUTs and both; 6 and 8 bits; seeds 4 and 9 on a Zynq-7000."""
-    _small_is_fast_and_as_deep_as_planned(random_design(seed))
+    """Lanes of DSPs, LUTs and both; 6 and 8 bits; one to three images a pass; seeds 4 and 9 on a
+    Zynq-7000."""
+    _small_is_fast_and_as_deep_as_planned(random_design(seed, batch=batch_of(seed)))
 
 
 def mutated(tmp_path: Path, *changes: tuple[str, str, str]) -> dict[str, bytes]:

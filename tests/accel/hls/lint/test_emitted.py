@@ -10,11 +10,11 @@ from qnas.accel.hls.lint import check_sources, lint
 from qnas.accel.hls.lint.cpp import pragmas
 from qnas.accel.hls.lint.top import TOP_FILE
 from qnas.errors import GeneratorError
-from tests.accel.projects import random_design, small
+from tests.accel.projects import batch_of, random_design, small
 
 
 def sources_of(seed: int | None = None) -> dict[str, str]:
-    files = (small() if seed is None else random_design(seed)).files()
+    files = (small() if seed is None else random_design(seed, batch=batch_of(seed))).files()
     return {p: files[p].decode() for p in files if p.startswith("src/")}
 
 
