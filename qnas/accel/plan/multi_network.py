@@ -58,18 +58,6 @@ def check_together(plans: Sequence[HardwarePlan]) -> None:
             raise ConfigError(problem(f"{field} of network {index}", rule, repr(got), remedy))
 
 
-def check_single_images(plans: Sequence[HardwarePlan]) -> None:
-    """Check that a pass has one image: what a back end asks for that makes no others yet.
-
-    Raises:
-        ConfigError: `batch` is above 1.
-    """
-    batch = plans[0].folding.batch
-    if batch > 1:
-        rule = "must be 1: this back end has no passes of several images yet"
-        raise ConfigError(problem("batch", rule, batch, "Choose 1."))
-
-
 def encode_plans(plans: Sequence[HardwarePlan]) -> Any:
     """Encode plans for plan.json: one plan as itself, several as a list."""
     return encode(plans[0] if len(plans) == 1 else list(plans))

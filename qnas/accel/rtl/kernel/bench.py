@@ -24,6 +24,7 @@ def design_header(plans: Sequence[HardwarePlan]) -> str:
     firsts = [0, *accumulate(len(one.stages) for one in plans)][:-1]
     constants = {
         "NETWORKS": len(plans),
+        "BATCH": plan.folding.batch,
         "PORTS": len(plan.ports),
         "WEIGHT_PORTS": len(plan.weight_ports),
         "CLASSES": plan.architecture.num_classes,
@@ -69,7 +70,8 @@ def write_network(
         found = segments(plan, stage, strides)
         words.append(len(found))
         for s in found:
-            words += [MEMORIES.index(s.memory), s.shift, s.width, int(s.signed), len(s.words)]
+            words += [MEMORIES.index(s.memory), s.shift, s.width, int(s.signed)]
+            words += [s.image_words, len(s.words)]
             words += s.words.tolist()
     (folder / f"stages_{index}.bin").write_bytes(np.array(words, dtype="<i4").tobytes())
     results = member.network.trace(patches) if len(patches) else ()

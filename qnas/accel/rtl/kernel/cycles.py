@@ -1,5 +1,5 @@
-"""The clocks of the kernel as RTL, stage by stage: the loops of the plan and the fills of its own
-pipelines, for a memory that brings a word a clock. What a simulation counts is equal to it."""
+"""The clocks of a pass through the kernel as RTL, stage by stage: the loops of the plan and the
+fills of its own pipelines, for a memory that brings a word a clock. A simulation counts them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qnas.accel.rtl.kernel.package import ROW_PARAM_TILES, clocks, is_series7
 STARTED = 1  # a unit's first clock, behind that of its start
 SEEN = 1  # a stage is done: the clock behind the unit's last one
 BETWEEN = 1  # from there to the start of the next stage
-NEXT_IMAGE = 1  # its first stage is fetched
+NEXT_PASS = 1  # its first stage is fetched
 BESIDE = 3  # from the start of a softmax to that of the products beside it
 VECTORS = 8  # softmax: reads of memory, queues and writes, beside its arithmetic
 TURNED = 1  # LayerNorm: its reads go the way of the residual adder's besides
@@ -27,15 +27,15 @@ OVERLAP = 1  # of the first words' way with the fetch of the first stage
 
 
 def cycles_of_image(plan: HardwarePlan) -> int:
-    """Of an image behind the first one of a call, whose words are there when they are wanted."""
+    """Of a pass behind the first one of a call, whose words are there when they are wanted."""
     steps = (list(group) for _, group in groupby(plan.stages, lambda stage: stage.step))
-    return NEXT_IMAGE + sum(_step(plan, stages) + BETWEEN for stages in steps)
+    return NEXT_PASS + sum(_step(plan, stages) + BETWEEN for stages in steps)
 
 
 def cycles_of_first_image(
     plan: HardwarePlan, *, latency_cycles: int = MEMORY_LATENCY_CYCLES
 ) -> int:
-    """Of the first image of a call, up to memory's answer to its logits: its first words and that
+    """Of the first pass of a call, up to memory's answer to its logits: its first words and that
     answer take the memory's latency each."""
     return cycles_of_image(plan) + 2 * latency_cycles - OVERLAP
 
@@ -77,15 +77,15 @@ def _layer_norm(plan: HardwarePlan, stage: Stage) -> int:
     squares, mean = 3 + tree + 1, (7 if series7 else 5) + 1
     results = 12 + (5 if series7 else 3)
     fill = squares + mean + clocks(plan)["RSQRT_CLOCKS"] + results + VECTORS + TURNED
-    return parameters + (stage.tokens + 1) * vectors + fill
+    return parameters + (f.batch * stage.tokens + 1) * vectors + fill
 
 
 def _softmax(plan: HardwarePlan, stage: Stage) -> int:
-    levels = _levels(plan.folding.vl)
-    vectors = ceil_div(stage.inner, plan.folding.vl)
+    f = plan.folding
+    levels, vectors = _levels(f.vl), ceil_div(stage.inner, f.vl)
     results, tree = 9, (levels + 1) // 2
     fill = levels + 1 + results + tree + 1 + clocks(plan)["ROW_SCALE_CLOCKS"] + VECTORS
-    return (stage.tokens + 1) * vectors + fill
+    return (f.batch * stage.tokens + 1) * vectors + fill
 
 
 def _gemm(plan: HardwarePlan, stage: Stage) -> int:
@@ -103,13 +103,14 @@ def _gemm(plan: HardwarePlan, stage: Stage) -> int:
 def _drained(plan: HardwarePlan, stage: Stage, array: int) -> Iterator[int]:
     """The clock of the last step that drains each row tile. Loading is two row tiles ahead of the
     array at most, and of weights ROW_PARAM_TILES ahead of draining."""
+    weights, batch = stage.left == "weights", plan.folding.batch
     table = sum(loop.trips for loop in stage.loops if loop.name == "table")
-    comes = 3 if stage.left != "weights" else 1  # behind the last element of a row tile
-    row_steps = stage.token_tiles * stage.tile_steps
+    comes = 1 if weights else 3  # behind the last element of a row tile
+    row_steps = (batch if weights else 1) * stage.token_tiles * stage.tile_steps
     drains = 2 + array + stage.beats - stage.tile_steps + stage.drain_steps - 1
     load_end, ends, drained = table + STARTED, [0, 0], [0] * ROW_PARAM_TILES
-    for tile in range(stage.row_tiles):
-        params = drained[-ROW_PARAM_TILES] if stage.left == "weights" else 0
+    for tile in range(stage.row_tiles if weights else batch * stage.row_tiles):
+        params = drained[-ROW_PARAM_TILES] if weights else 0
         room = max(ends[-2], params) + 1  # the clock in which a tile is seen to be free
         waits = tile == 0 or room > load_end
         first = max(load_end + (tile > 0), room) + 1 if waits else load_end + 1

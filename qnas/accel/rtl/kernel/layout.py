@@ -20,13 +20,15 @@ MEMORIES = ("act", "residual", "key", "score", "prob", "query_scale", "logit")
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Values of one memory: `width` bits from bit `shift` on of the words at `words`."""
+    """Values of one memory: `width` bits from bit `shift` on of the words at `words`, and
+    `image_words` further on of the next image of a pass."""
 
     memory: str
     words: Ints  # (values,): row * banks + bank
     width: int
     shift: int = 0
     signed: bool = True
+    image_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def shapes(plan: HardwarePlan) -> dict[str, Shape]:
 
 
 def segments(plan: HardwarePlan, stage: Stage, strides: dict[str, int]) -> tuple[Segment, ...]:
-    """The result of `stage`; `strides` are constants of the kernel's package."""
+    """The result of `stage` of a pass's first image; `strides` are constants of the package."""
     return tuple(_Layout(plan, strides).of(stage))
 
 
@@ -96,7 +98,8 @@ class _Layout:
         words = (half * (shape.rows // 2) + np.asarray(row)) * shape.banks + np.asarray(bank)
         width = int(field.get("width", shape.width))
         signed = bool(field.get("signed", True))
-        return Segment(memory, words.ravel(), width, int(field.get("shift", 0)), signed)
+        apart = self._strides[f"{memory.upper()}_IMAGE_ROWS"] * shape.banks
+        return Segment(memory, words.ravel(), width, int(field.get("shift", 0)), signed, apart)
 
     def _act(self, stage: Stage, tokens: Ints, channels: Ints, offset: Ints | int = 0) -> Segment:
         """(..., tokens, channels) of a tensor in activation memory."""
@@ -157,5 +160,5 @@ def words_of_image(plan: HardwarePlan, patches: Ints) -> bytes:
     padded[:, :, :pixels] = patches.astype(np.int8).view(np.uint8)
     words = np.zeros((batch * count * groups, word), dtype=np.uint8)
     words[:, :lanes] = padded.reshape(-1, lanes)
-    assert len(words) == batch * plan.image_port.words
+    assert len(words) == batch * plan.image_words
     return words.tobytes()

@@ -16,6 +16,8 @@ BUFFERS = (
     *("act", "key", "prob", "score", "residual", "weight", "row_param", "query_scale"),
     *("norm_param", "gelu", "logit"),
 )
+OF_IMAGES = ("act", "key", "prob", "score", "residual", "query_scale", "logit")  # rows an image
+BUFFERED = ("prob", "score", "query_scale")  # a copy a head buffer
 DSP48E1_WIDE_BITS = 25  # of the 7 series; later DSPs have 27
 IN_FLIGHT_VECTORS = 48  # the first pass of a vector unit may have begun before the second starts
 LUT_DEPTH = 128  # queues of more words lie in block RAM
@@ -79,7 +81,8 @@ def _folding(plan: HardwarePlan) -> dict[str, int]:
         "SCORE_PAIRS": f.score_pairs,
         "LOAD_PAIRS": f.load_pairs,
     }
-    return {**lanes, "LUT_TOKENS": f.lut_tokens, **pairs, "HEAD_BUFFERS": f.head_buffers}
+    rest = {"HEAD_BUFFERS": f.head_buffers, "BATCH": f.batch}
+    return {**lanes, "LUT_TOKENS": f.lut_tokens, **pairs, **rest}
 
 
 def _shapes(plans: Sequence[HardwarePlan]) -> dict[str, int]:
@@ -98,7 +101,7 @@ def _ports(plan: HardwarePlan) -> dict[str, int]:
         "PORT_BITS": bits,
         "STREAM_BITS": plan.stream_bits,
         "STREAM_DEPTH": buffers_of(plan)["stream"].depth,
-        "IMAGE_WORDS": plan.image_port.words,
+        "IMAGE_WORDS": plan.image_words,
         "PATCH_LANES": int(patch_lanes(f, bits)),
         "RESIDUAL_LANES": int(residual_lanes(f, bits)),
         "BEAT_WORDS": int(beat_words(f, bits)),
@@ -114,6 +117,7 @@ def memory_constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     for name in BUFFERS:
         found[f"{name.upper()}_ROWS"] = buffers[name].depth
         found[f"{name.upper()}_STORAGE"] = STORAGES[buffers[name].storage]
+    found |= _image_rows(plan)
     # Elements of a token (a query), and how many neighbours are turned together.
     turned = {
         "SCORE": (arch.num_tokens, f.score_pairs),
@@ -145,6 +149,15 @@ def memory_constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         "GELU_ENTRIES": buffers["gelu"].banks // f.tt * buffers["gelu"].depth,
         "RESULT_DEPTH": 16,
     }
+
+
+def _image_rows(plan: HardwarePlan) -> dict[str, int]:
+    """Rows of one image of a pass, in each copy of a memory of attention."""
+    f, buffers = plan.folding, buffers_of(plan)
+    copies = {name: f.head_buffers for name in BUFFERED}
+    rows = {name: buffers[name].depth // (f.batch * copies.get(name, 1)) for name in OF_IMAGES}
+    rows["logit"] = plan.architecture.num_classes  # logits leave in one piece
+    return {f"{name.upper()}_IMAGE_ROWS": count for name, count in rows.items()}
 
 
 def _dsp(plan: HardwarePlan) -> dict[str, int]:
@@ -191,7 +204,7 @@ def widths(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     most = max(
         *(count for stage in stages for count in counts_of(stage, plan).values()),
         *(f.tm, f.tk, plan.stream_bits // 16, buffers_of(plan)["gelu"].depth),
-        *(int(row_param_words(f, plan.image_port.bits)), plan.architecture.num_classes),
+        *(int(row_param_words(f, plan.image_port.bits)), f.batch * plan.architecture.num_classes),
     )
     # What is added to a count before it is cut or compared is at most the lanes of a row.
     count = (most + max(f.tk, f.tt, plan.stream_bits // 64)).bit_length() + 1

@@ -54,10 +54,10 @@ class MemoryTiming(Value):
 class KernelSimulation(Value):
     """What the images of one call did: values compared, and clocks.
 
-    An image ends when memory has acknowledged its logits. `cycles_first`: from the call to the end
-    of the first image; `cycles_next`: of each further one of the call, on average (each 0 where
-    there was none). `stage_cycles`: of the stages of the first image,
-    in the plan's order; what runs side by side overlaps.
+    A pass ends when memory has acknowledged the logits of its images. `cycles_first`: from the
+    call to the end of the first pass; `cycles_next`: of each further one of the call, on average
+    (each 0 where there was none). `stage_cycles`: of the stages of the first pass, in the plan's
+    order; what runs side by side overlaps.
     """
 
     images: int
@@ -86,7 +86,8 @@ def simulate_kernel(
 
     Args:
         networks: with plans of one kernel.
-        images: normalised, as for `IntegerNetwork.quantize_images`.
+        images: normalised, as for `IntegerNetwork.quantize_images`. The last one is repeated
+            until a pass is full.
         timing: of the memory behind the ports; by default it answers after
             MEMORY_LATENCY_CYCLES and then brings a word a clock.
         sources: instead of `kernel_sources` of the plans: an experiment, a fault.
@@ -102,16 +103,23 @@ def simulate_kernel(
         VerificationError: the kernel stands still, or reads or writes beyond its memory.
     """
     plans = [one.plan for one in networks]
+    whole = whole_passes(images, plans[0].folding.batch)
     chosen = kernel_sources(plans) if sources is None else sources
     program = compiled(plans, chosen, cache=cache or user_cache())
     with tempfile.TemporaryDirectory(prefix="qnas-rtl-") as scratch:
         work = Path(scratch)
         for index, one in enumerate(networks):
-            write_network(work, index, networks, one.network.quantize_images(images))
-        _write_options(work / "run.txt", timing or MemoryTiming(), len(images), plans)
+            write_network(work, index, networks, one.network.quantize_images(whole))
+        _write_options(work / "run.txt", timing or MemoryTiming(), len(whole), plans)
         _run(program, work, plans)
         found = json.loads((work / "result.json").read_text())
-    return tuple(_result(plan, raw) for plan, raw in zip(plans, found, strict=True))
+    return tuple(_result(plan, raw, len(images)) for plan, raw in zip(plans, found, strict=True))
+
+
+def whole_passes(images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    """The images, and the last one again until they fill passes of `batch`."""
+    missing = -len(images) % batch
+    return np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
 
 
 def _run(program: bytes, work: Path, plans: Sequence[HardwarePlan]) -> None:
@@ -138,10 +146,10 @@ def _write_options(
     path.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
 
 
-def _result(plan: HardwarePlan, raw: Mapping[str, Any]) -> KernelSimulation:
-    first, ends = raw["first_mismatch"], raw["image_ends"]
+def _result(plan: HardwarePlan, raw: Mapping[str, Any], images: int) -> KernelSimulation:
+    first, ends = raw["first_mismatch"], raw["pass_ends"]
     return KernelSimulation(
-        images=len(ends),
+        images=images,
         stages=len(plan.stages),
         values=raw["values"],
         mismatches=raw["mismatches"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qnas.accel.plan.multi_network import check_single_images, check_together
+from qnas.accel.plan.multi_network import check_together
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl.block import folder
 from qnas.accel.rtl.kernel.package import package
@@ -20,7 +20,6 @@ def kernel_sources(plans: Sequence[HardwarePlan]) -> dict[str, str]:
     """File name -> text, the package first: everything that a tool needs but the cells of the
     device. ConfigError unless the plans are of one kernel."""
     check_together(plans)
-    check_single_images(plans)
     units = sorted((folder("kernel") / "sv").glob("*.sv"))
     blocks = [folder("sv") / name for name in SHARED]
     return {

@@ -39,10 +39,10 @@ class KernelRow(Value):
         folding: Fields of the folding.
         values: Values of stages that were compared with the integer reference.
         mismatches: Values that differed.
-        cycles_first: Cycles of the first image of a call, simulated or computed.
-        cycles_next: Cycles of each further image, simulated or computed.
-        cycles_rtl_model: Cycles of a further image by `cycles.py`.
-        cycles_cpp_model: Cycles of a further image by the cost model (the kernel of the C++).
+        cycles_first: Cycles of the first pass of a call, simulated or computed.
+        cycles_next: Cycles of each further pass, simulated or computed.
+        cycles_rtl_model: Cycles of a further pass by `cycles.py`.
+        cycles_cpp_model: Cycles of a further pass by the cost model (the kernel of the C++).
         sources: Digest of the SystemVerilog.
         lut: LUTs of the kernel, each function in one of its own.
         lut_paired: LUTs where small functions share one, as Yosys estimates.

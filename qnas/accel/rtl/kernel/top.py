@@ -96,17 +96,17 @@ def _control(plans: Sequence[HardwarePlan]) -> str:
 def _reader(plan: HardwarePlan, index: int) -> str:
     port, name = plan.ports[index], bundle(index)
     weights = port in plan.weight_ports
-    words = "stream_words" if weights else "32'(plan::IMAGE_WORDS)"
+    words = "stream_words" if weights else "32'(plan::BATCH * plan::IMAGE_WORDS)"
     size = (port.bits // 8).bit_length() - 1
     return f"""\
 
   // {port.name}
   logic {port.name}_valid, {port.name}_pop;
   logic [{port.bits - 1}:0] {port.name}_word;
-  axi_reader #(.BITS({port.bits}), .REPEATS({int(weights)}),
+  axi_reader #(.BITS({port.bits}), .REPEATS({int(weights)}), .BATCH(plan::BATCH),
       .DEPTH({port.burst * port.outstanding}), .MOST_BEATS({port.burst})) {port.name}_reader (
       .clk(ap_clk), .rst(rst), .start(goes), .address(addresses[{index}]), .words({words}),
-      .rounds(images), .araddr({name}_ARADDR), .arlen({name}_ARLEN), .arvalid({name}_ARVALID),
+      .images(images), .araddr({name}_ARADDR), .arlen({name}_ARLEN), .arvalid({name}_ARVALID),
       .arready({name}_ARREADY), .rdata({name}_RDATA), .rvalid({name}_RVALID),
       .valid({port.name}_valid), .word({port.name}_word), .pop({port.name}_pop));
   assign {{{name}_ARSIZE, {name}_ARBURST}} = {{3'd{size}, 2'b01}};
@@ -152,8 +152,9 @@ def _writer(plan: HardwarePlan, index: int) -> str:
     return f"""\
   axi_writer #(.MOST_BEATS({port.burst})) logits_writer (
       .clk(ap_clk), .rst(rst), .start(goes), .address(addresses[{index}]),
-      .words(32'(plan::CLASSES)), .busy(storing), .valid(answer_valid), .last(answer_last),
-      .d(answer), .ready(answer_ready), .awaddr({name}_AWADDR), .awlen({name}_AWLEN),
+      .words(32'(plan::BATCH * plan::CLASSES)), .busy(storing), .valid(answer_valid),
+      .last(answer_last), .d(answer), .ready(answer_ready), .awaddr({name}_AWADDR),
+      .awlen({name}_AWLEN),
       .awvalid({name}_AWVALID), .awready({name}_AWREADY), .wdata({name}_WDATA),
       .wvalid({name}_WVALID), .wlast({name}_WLAST), .wready({name}_WREADY),
       .bvalid({name}_BVALID));

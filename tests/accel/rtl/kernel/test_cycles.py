@@ -38,11 +38,13 @@ def fill(plan: HardwarePlan, stage: Stage) -> int:
     return 16 + array + store + 2 * series7
 
 
+@pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("seed", range(12))
-def test_a_stage_takes_its_trips_and_its_fill(seed: int) -> None:
-    plan = random_design(seed).plan
+def test_a_stage_takes_its_trips_and_its_fill(seed: int, batch: int) -> None:
+    plan = random_design(seed, batch=batch).plan
     for stage in plan.stages:
-        if stage.row_tiles > 1:  # waits that no formula has
+        row_tiles = stage.row_tiles * (1 if stage.left == "weights" else batch)
+        if row_tiles > 1:  # waits that no formula has
             continue
         trips = sum(loop.trips for loop in stage.loops)
         assert stage_cycles(plan, stage) == trips + fill(plan, stage), stage.name

@@ -36,6 +36,7 @@ RESTLESS = MemoryTiming(
 )
 SEEDS = range(5)  # the last one on a board of DSP48E1s
 REST = range(5, 28)  # for `make verify-full`
+BATCHES = (1, 2, 3, 4, 8)  # images of a pass, of the seeds in turn
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 MIXED = Folding(tm=4, tt=2, tk=4, vl=2, lut_slots=2, head_buffers=2)
 
 
-def least() -> Design:
+def least(batch: int = 1) -> Design:
     """A kernel that compiles in seconds."""
-    return design(tiny(), MIXED)
+    return design(tiny(), replace(MIXED, batch=batch))
 
 
 def simulated(
@@ -72,14 +73,17 @@ def simulated(
 
 
 def values(plan: HardwarePlan, network: KernelNetwork, images: int) -> int:
-    """How many there are to compare: all stages, and the logits once more in memory."""
+    """How many there are to compare: all stages, and the logits once more in memory; of the last
+    image again until a pass is full."""
+    images += -images % plan.folding.batch
     patches = np.zeros((1, plan.architecture.num_patches, plan.architecture.patch_dim), np.int64)
     trace = dict(network.network.trace(patches))
     return images * (sum(v.size for v in trace.values()) + plan.architecture.num_classes)
 
 
-def test_images_give_the_reference_whatever_the_memory_does(cache: Path) -> None:
-    kernel = least()
+@pytest.mark.parametrize("batch", [1, 2])
+def test_images_give_the_reference_whatever_the_memory_does(batch: int, cache: Path) -> None:
+    kernel = least(batch)
     network = KernelNetwork(kernel.network, kernel.plan, "least")
     calm, restless = (simulated(kernel, cache, timing=t) for t in (None, RESTLESS))
     for found in (calm, restless):
@@ -162,7 +166,8 @@ def test_a_fault_is_caught_and_named(name: str, cache: Path) -> None:
 
 @pytest.mark.slow
 def test_a_sequence_a_clock_too_quick_is_caught_and_named(cache: Path) -> None:
-    right, wrong = "      end\n      SETTLE: begin", "state <= RUN;\n end\n SETTLE: begin"
+    right = "      end\n      SETTLE: begin"
+    wrong = f"{{goes_on, last_stage, last_pass}} <= '0;\n state <= RUN;\n{right}"
     with pytest.raises(VerificationError, match="after a value of stage patches differed"):
         simulated(small(), cache, fault=("sequencer.sv", right, wrong))
 
@@ -170,14 +175,15 @@ def test_a_sequence_a_clock_too_quick_is_caught_and_named(cache: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_networks_under_random_foldings(seed: int, cache: Path) -> None:
-    check_random(seed, cache)
+    check_random(seed, cache, batch=BATCHES[seed % 5])
 
 
 @pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", REST)
-def test_more_random_networks(seed: int, cache: Path) -> None:
-    check_random(seed, cache)
+@pytest.mark.parametrize("many", [False, True])
+def test_more_random_networks(seed: int, many: bool, cache: Path) -> None:
+    check_random(seed, cache, batch=BATCHES[1 + seed % 4] if many else 1)
 
 
 @pytest.mark.full
@@ -200,8 +206,8 @@ def test_an_image_of_224_pixels_through_a_deit_tiny(cache: Path) -> None:
     assert found.cycles_first == cycles_of_first_image(plan)
 
 
-def check_random(seed: int, cache: Path) -> None:
-    kernel = random_design(seed)
+def check_random(seed: int, cache: Path, *, batch: int) -> None:
+    kernel = random_design(seed, images=2 * batch + 1, batch=batch)
     lint(kernel_sources([kernel.plan]))
     for timing in (MemoryTiming(), replace(RESTLESS, seed=seed)):
         found = simulated(kernel, cache, timing=timing)
@@ -226,7 +232,7 @@ def test_what_stands_for_units_of_a_large_kernel_does_what_they_do(
 
 @pytest.mark.slow
 def test_networks_take_turns_in_one_kernel(cache: Path) -> None:
-    kernel = random_kernel(2)
+    kernel = random_kernel(2, batch=2)
     found = simulate_kernel(kernel.members, kernel.images, timing=RESTLESS, cache=cache)
     assert [one.mismatches for one in found] == [0] * len(kernel.members)
     assert [one.stages for one in found] == [len(plan.stages) for plan in kernel.plans]

@@ -38,6 +38,7 @@ std::vector<T> read_file(const std::string& path) {
 // Values of a stage: of each segment a field of words of one memory.
 struct Segment {
     int memory, shift, width, is_signed;
+    long image;  // words from one image of a pass to the next
     std::vector<int32_t> words;
 };
 struct Stage {
@@ -64,8 +65,9 @@ struct Network {
                 segment.shift = words[at + 1];
                 segment.width = words[at + 2];
                 segment.is_signed = words[at + 3];
-                const std::size_t count = words[at + 4];
-                at += 5;
+                segment.image = words[at + 4];
+                const std::size_t count = words[at + 5];
+                at += 6;
                 segment.words.assign(words.begin() + at, words.begin() + at + count);
                 at += count;
                 stage.count += count;
@@ -83,8 +85,8 @@ struct Mismatch {
 struct Outcome {
     long values = 0, mismatches = 0, clocks = 0;
     std::vector<Mismatch> first;  // none or one
-    std::vector<long> image_ends;
-    // Of the first image and of the last one: clock at which each stage begins and ends.
+    std::vector<long> pass_ends;
+    // Of the first pass and of the last one: clock at which each stage begins and ends.
     std::vector<long> begins, ends, last_begins, last_ends;
     long port_words = 0;
 };
@@ -238,13 +240,13 @@ class Bench {
         if (starts & ~STORE) begin(starts & SOFTMAX ? softmax : products);
         if (root.QNAS_KERNEL(softmax_finished)) compare(softmax);
         if (root.QNAS_KERNEL(finished)) compare(products);
-        if (root.QNAS_KERNEL(image_finished)) ++image_;
+        if (root.QNAS_KERNEL(pass_finished)) image_ += design::BATCH;
     }
 
-    // An image ends when memory has acknowledged its logits.
+    // A pass ends when memory has acknowledged the logits of its images.
     void observe_answers() {
-        const long images = writer_->answered / design::CLASSES;
-        if (long(outcome_.image_ends.size()) < images) outcome_.image_ends.push_back(now_ - start_);
+        const long passes = writer_->answered / (design::BATCH * design::CLASSES);
+        if (long(outcome_.pass_ends.size()) < passes) outcome_.pass_ends.push_back(now_ - start_);
     }
 
     void begin(int stage) {
@@ -256,42 +258,48 @@ class Bench {
         last_event_ = now_;
         if (image_ == 0) outcome_.ends[index] = now_ - start_;
         outcome_.last_ends[index] = now_ - start_;
+        for (int i = 0; i < design::BATCH; ++i) compare(index, i);
+    }
+
+    // Of image number `of_pass` of the pass.
+    void compare(int index, int of_pass) {
         const Stage& stage = network_->stages[index];
+        const int image = image_ + of_pass;
         const int32_t* expected =
-            network_->expected.data() + image_ * network_->values + stage.first;
+            network_->expected.data() + image * network_->values + stage.first;
         long at = 0;
         for (const Segment& segment : stage.segments) {
             const std::vector<uint32_t>& words = shadows_[segment.memory].words;
             for (const int32_t word : segment.words) {
-                int32_t got = int32_t(words[word] >> segment.shift);
+                int32_t got = int32_t(words[word + of_pass * segment.image] >> segment.shift);
                 if (segment.width < 32) {
                     got &= int32_t((1u << segment.width) - 1);
                     const bool negative = segment.is_signed && (got >> (segment.width - 1));
                     if (negative) got -= 1 << segment.width;
                 }
-                check(index, at, expected[at], got);
+                check(index, image, at, expected[at], got);
                 ++at;
             }
         }
     }
 
-    void check(int stage, long index, int32_t expected, int32_t got) {
+    void check(int stage, int image, long index, int32_t expected, int32_t got) {
         ++outcome_.values;
         if (expected == got) return;
         if (outcome_.mismatches++ == 0)
-            outcome_.first.push_back({stage, image_, index, expected, got});
+            outcome_.first.push_back({stage, image, index, expected, got});
     }
 
     // What the port of the logits wrote: the values of the last stage once more.
     void check_logits() {
         const int last = int(network_->stages.size()) - 1;
         const Stage& stage = network_->stages[last];
-        for (image_ = 0; image_ < images_; ++image_)
+        for (int image = 0; image < images_; ++image)
             for (std::size_t i = 0; i < stage.count; ++i) {
                 int32_t got;
-                std::memcpy(&got, logits_.data() + BASE + 4 * (image_ * stage.count + i), 4);
-                check(last, long(i),
-                      network_->expected[image_ * network_->values + stage.first + i], got);
+                std::memcpy(&got, logits_.data() + BASE + 4 * (image * stage.count + i), 4);
+                check(last, image, long(i),
+                      network_->expected[image * network_->values + stage.first + i], got);
             }
         network_ = nullptr;
     }
@@ -348,7 +356,8 @@ class Bench {
     std::unique_ptr<sim::WritePort> writer_;
     const Network* network_ = nullptr;
     Outcome outcome_;
-    int images_, image_ = 0, first_stage_ = 0;
+    int images_, first_stage_ = 0;
+    int image_ = 0;  // the first one of the running pass
     long now_ = 0, start_ = 0, last_event_ = 0;
 };
 
@@ -362,7 +371,7 @@ std::string list(const std::vector<long>& values) {
 
 void print(std::ostream& out, const Outcome& found) {
     out << "{\"values\":" << found.values << ",\"mismatches\":" << found.mismatches
-        << ",\"cycles\":" << found.clocks << ",\"image_ends\":" << list(found.image_ends)
+        << ",\"cycles\":" << found.clocks << ",\"pass_ends\":" << list(found.pass_ends)
         << ",\"begins\":" << list(found.begins) << ",\"ends\":" << list(found.ends)
         << ",\"last_begins\":" << list(found.last_begins)
         << ",\"last_ends\":" << list(found.last_ends) << ",\"first_mismatch\":";

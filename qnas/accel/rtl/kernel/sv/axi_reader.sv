@@ -1,13 +1,13 @@
-// Reads a stream of words from memory, in order, in bursts: `rounds` times `words` of them, each
-// round from `address` again where REPEATS, else on from where the last one ended. A burst is
-// asked for when its words have room in the queue, so that the port never waits for whoever takes
-// them. It never crosses 4096 bytes, as AXI demands; `address` is a multiple of a word.
+// Reads a stream of words from memory, in order, in bursts: `words` of them for every BATCH of
+// `images`, each time from `address` again where REPEATS, else on from where the last one ended. A
+// burst is asked for when its words have room in the queue, so that the port never waits for whoever
+// takes them. It never crosses 4096 bytes, as AXI demands; `address` is a multiple of a word.
 module axi_reader #(
-    parameter int BITS = 128, REPEATS = 0, DEPTH = 512, MOST_BEATS = 64
+    parameter int BITS = 128, REPEATS = 0, BATCH = 1, DEPTH = 512, MOST_BEATS = 64
 ) (
     input logic clk, rst, start,
     input logic [63:0] address,
-    input logic [31:0] words, rounds,
+    input logic [31:0] words, images,
     output logic [63:0] araddr,
     output logic [7:0] arlen,
     output logic arvalid,
@@ -23,7 +23,7 @@ module axi_reader #(
   localparam int B = PAGE_LOG + 1, LW = $clog2(DEPTH + 1);
   typedef enum logic [1:0] {IDLE, MEASURE, RESERVE, ASK} state_t;
   state_t state;
-  logic [31:0] left, rounds_left;
+  logic [31:0] left, images_left;
   logic [B-1:0] page, limit, beats;
   logic [LW-1:0] taken;  // words of the queue that are full or asked for
   logic ends_round, last_round;
@@ -37,7 +37,7 @@ module axi_reader #(
       IDLE: begin
         araddr <= address;
         left <= words;
-        rounds_left <= rounds;
+        images_left <= images;
         if (start) state <= MEASURE;
       end
       MEASURE: begin
@@ -46,7 +46,7 @@ module axi_reader #(
       end
       RESERVE: begin
         ends_round <= left == 32'(beats);
-        last_round <= rounds_left == 1;
+        last_round <= images_left == BATCH;
         if (32'(taken) + 32'(beats) <= 32'(DEPTH)) state <= ASK;
       end
       default:  // ASK
@@ -57,7 +57,7 @@ module axi_reader #(
         if (ends_round) begin
           left <= words;
           if (REPEATS != 0) araddr <= address;
-          rounds_left <= rounds_left - 1'b1;
+          images_left <= images_left - 32'(BATCH);
           if (last_round) state <= IDLE;
         end
       end

@@ -1,4 +1,4 @@
-// Writes words of 32 bits to memory, in order, in bursts. `last` marks the last word of an image:
+// Writes words of 32 bits to memory, in order, in bursts. `last` marks the last word of a pass:
 // `words` of them each. `busy` until memory has answered to all.
 module axi_writer #(
     parameter int MOST_BEATS = 64
@@ -21,7 +21,7 @@ module axi_writer #(
 );
   typedef enum logic [1:0] {IDLE, MEASURE, ASK, SEND} state_t;
   state_t state;
-  logic [31:0] left, pending;  // words of the image, bursts without an answer
+  logic [31:0] left, pending;  // words of the pass, bursts without an answer
   logic [10:0] page, limit, beats, sent;
   assign page = 11'd1024 - {1'b0, awaddr[11:2]};  // words up to the end of 4096 bytes
   assign limit = page < 11'(MOST_BEATS) ? page : 11'(MOST_BEATS);

@@ -22,14 +22,49 @@ module drain (
   localparam int BANK_LOG = $clog2(BANKS), SLOT_LOG = $clog2(SLOTS), PAIR_LOG = $clog2(PAIRS);
   localparam int GW = GROUPS > 1 ? $clog2(GROUPS) : 1, BW = BANKS > 1 ? BANK_LOG : 1;
   localparam int SW = $clog2(TM) + 2;  // of a slot, or one beyond all of them
-  logic attention, scores, drains, ends_tile, ends_row_tile;
+  logic attention, scores, drains, ends_tile, ends_image, ends_row_tile, ends;
   logic [C-1:0] step, token_tile, pairs;
   assign attention = stage.left != plan::WEIGHTS;
   assign scores = stage.dst == plan::DST_SCORES;
   assign pairs = scores ? C'(MOST) : C'(PAIRS);
   assign drains = copied | step != 0;
   assign ends_tile = drains & step == stage.drain_steps - 1'b1;
-  assign ends_row_tile = ends_tile & token_tile == stage.token_tiles - 1'b1;
+  assign ends_image = ends_tile & token_tile == stage.token_tiles - 1'b1;
+
+  // The images of a pass. Whether the token tiles of an image end a row tile, the last one; whether
+  // the next image's row tiles follow, in attention; rows of the destination and of scales before it.
+  logic whole, all, wraps;
+  logic [R-1:0] image_row, first_scale, image_scale;
+  assign ends_row_tile = ends_image & whole;
+  assign ends = plan::BATCH > 1 ? all : drained == stage.row_tiles - 1'b1;
+  assign first_scale = stage.half ? R'(plan::QUERY_SCALE_ROWS / 2) : '0;
+  generate
+    if (plan::BATCH > 1) begin : several
+      logic moves;
+      logic [R-1:0] rows_apart;
+      always_comb
+        case (stage.dst)
+          plan::DST_KEY: rows_apart = R'(plan::KEY_IMAGE_ROWS);
+          plan::DST_SCORES: rows_apart = R'(plan::SCORE_IMAGE_ROWS);
+          plan::DST_RESIDUAL: rows_apart = R'(plan::RESIDUAL_IMAGE_ROWS);
+          plan::DST_LOGITS: rows_apart = R'(plan::LOGIT_IMAGE_ROWS);
+          default: rows_apart = R'(plan::ACT_IMAGE_ROWS);
+        endcase
+      tile_images images (
+          .clk(clk), .start(start), .next(ends_image), .own(attention),
+          .row_tiles(stage.row_tiles), .first('0), .rows(rows_apart), .following(image_row),
+          .moves(moves), .ends_row_tile(whole), .ends(all));
+      assign wraps = ends_image & attention & moves;
+      image_rows scales_of_image (
+          .clk(clk), .start(start), .move(wraps), .first(first_scale),
+          .rows(R'(plan::QUERY_SCALE_IMAGE_ROWS)), .row(image_scale), .next_row(), .last());
+    end else begin : one
+      assign {whole, all} = 2'b11;
+      assign wraps = 1'b0;
+      assign image_row = '0;
+      assign image_scale = first_scale;
+    end
+  endgenerate
 
   // The slot that drains, or the first of them; 8-bit rows that are left in the tile, how many the
   // row tile has, and row tiles that have one more than the others.
@@ -56,19 +91,29 @@ module drain (
     end
 
   // Where the tile and, in attention, the step stand: queries run through the token banks.
-  plan::tile_t tile, first_tile;
+  plan::tile_t tile, first_tile, image_tile;
   logic [C-1:0] row, tile_row;  // of attention
   logic [TB-1:0] bank, tile_bank, next_bank;
   logic [R-1:0] group_row, tile_group_row, next_group_row, param_base;
-  logic wraps;
+  logic around, in_place;
   logic [TB:0] bank_sum;
   assign bank_sum = {1'b0, bank} + (TB + 1)'(PAIRS);
-  assign wraps = bank_sum >= (TB + 1)'(TT);
-  assign next_bank = TB'(wraps ? bank_sum - (TB + 1)'(TT) : bank_sum);
-  assign next_group_row = wraps ? group_row + stage.dst_stride : group_row;
+  assign around = bank_sum >= (TB + 1)'(TT);
+  assign next_bank = TB'(around ? bank_sum - (TB + 1)'(TT) : bank_sum);
+  assign next_group_row = around ? group_row + stage.dst_stride : group_row;
   assign first_tile = {stage.tokens, stage.channel, C'(stage.token_offset), stage.dst_base,
       stage.half ? R'(plan::SCORE_ROWS / 2) : R'(0),
       stage.token_offset ? R'(plan::RESIDUAL_STRIDE) : R'(0)};
+  // Values: their tokens lie as channels do, those of all tiles in the same rows.
+  assign in_place = plan::BATCH > 1 & stage.dst == plan::DST_VALUE;
+  always_comb begin
+    image_tile = first_tile;
+    if (plan::BATCH > 1) begin
+      image_tile.dst_row = first_tile.dst_row + image_row;
+      image_tile.score_row = first_tile.score_row + image_row;
+      image_tile.residual_row = first_tile.residual_row + image_row;
+    end
+  end
   always_ff @(posedge clk) begin
     if (start) begin
       {step, token_tile, drained, row, tile_row, bank, tile_bank, param_base} <= '0;
@@ -81,23 +126,27 @@ module drain (
       bank <= ends_tile & ~ends_row_tile ? tile_bank : next_bank;
       group_row <= ends_tile & ~ends_row_tile ? tile_group_row : next_group_row;
       if (ends_tile) begin
-        token_tile <= ends_row_tile ? '0 : token_tile + 1'b1;
+        token_tile <= ends_image ? '0 : token_tile + 1'b1;
         tile.tokens <= tile.tokens - C'(TT);
         tile.channel <= tile.channel + C'(TT);
         tile.token <= tile.token + C'(TT);
-        tile.dst_row <= tile.dst_row + stage.dst_stride;
+        if (~in_place) tile.dst_row <= tile.dst_row + stage.dst_stride;
         tile.score_row <= tile.score_row + R'(TT * plan::SCORE_STRIDE);
         tile.residual_row <= tile.residual_row + R'(TT * plan::RESIDUAL_STRIDE);
       end
+      if (ends_image) tile <= image_tile;
       if (ends_row_tile) begin
-        tile <= first_tile;
         tile_row <= row + pairs;
         tile_bank <= next_bank;
         tile_group_row <= next_group_row;
         drained <= drained + 1'b1;
         param_base <= param_base == R'(plan::ROW_PARAM_ROWS - plan::ROW_PARAM_WORDS)
             ? '0 : param_base + R'(plan::ROW_PARAM_WORDS);
-        if (drained == stage.row_tiles - 1'b1) busy <= 1'b0;
+        if (ends) busy <= 1'b0;
+      end
+      if (wraps) begin
+        {row, tile_row, bank, tile_bank} <= '0;
+        {group_row, tile_group_row} <= {2{image_tile.dst_row}};
       end
     end
     if (rst) begin
@@ -107,7 +156,7 @@ module drain (
   end
 
   assign param_row = param_base + R'(step >> BANK_LOG);
-  assign scale_row = (stage.half ? R'(plan::QUERY_SCALE_ROWS / 2) : '0) + R'(row >> PAIR_LOG);
+  assign scale_row = image_scale + R'(row >> PAIR_LOG);
 
   // Clock 1: a group of neighbouring slots, of all that drain.
   logic [GROUPS*SLOTS*W-1:0] flat;

@@ -20,25 +20,38 @@ module exponentials (
   localparam int VL = plan::VL, TK = plan::TK, S = plan::SCORE_BITS, C = plan::COUNT_BITS;
   localparam int R = plan::ROW_BITS, LEVELS = $clog2(VL), PARTS = TK / VL, PART_LOG = $clog2(PARTS);
   localparam int W = S + 19, CLOCKS = 9, TREE = (LEVELS + 1) / 2, QUERIES = plan::LOAD_PAIRS;
-  logic running, goes, first, last, ends;
+  logic running, goes, first, last, ends_image, ends;
   logic [C-1:0] v, left;
-  logic [R-1:0] query_row;
+  logic [R-1:0] first_row, query_row, next_image;
   logic [QUERIES-1:0] query;  // of those of a row
   vector_cursor cursor (
       .clk(clk), .start(start), .next(goes), .tokens(stage.tokens),
       .vectors(C'(plan::SCORE_VECTORS)), .base('0), .stride('0), .v(v), .token(), .bank(), .row(),
-      .first(first), .last(last), .ends(ends));
+      .first(first), .last(last), .ends_image(ends_image), .ends(ends));
   assign goes = running & vector_valid & (~first | largest_valid);
   assign vector_pop = goes;
   assign largest_pop = goes & first;
   assign left = stage.inner - (v << LEVELS);
+  assign first_row = stage.half ? R'(plan::PROB_ROWS / 2) : '0;
+  generate
+    if (plan::BATCH > 1) begin : several
+      image_rows images (
+          .clk(clk), .start(start), .move(goes & ends_image), .first(first_row),
+          .rows(R'(plan::PROB_IMAGE_ROWS)), .row(), .next_row(next_image), .last());
+    end else begin : one
+      assign next_image = '0;
+    end
+  endgenerate
   logic signed [S-1:0] held, most;
   assign most = first ? largest : held;
   always_ff @(posedge clk) begin
     running <= ~rst & (start | (running & ~(goes & ends)));
     if (largest_pop) held <= largest;
     if (start) begin
-      query_row <= stage.half ? R'(plan::PROB_ROWS / 2) : '0;
+      query_row <= first_row;
+      query <= QUERIES'(1);
+    end else if (plan::BATCH > 1 & goes & ends_image) begin
+      query_row <= next_image;
       query <= QUERIES'(1);
     end else if (goes & last) begin
       query <= query[QUERIES-1] ? QUERIES'(1) : QUERIES'(query << 1);

@@ -19,12 +19,12 @@ module kernel (
   localparam int I = plan::STAGE_INDEX_BITS;
   plan::stage_t stage, softmax_stage;
   logic [plan::UNITS-1:0] starts, busies;
-  logic finished, softmax_finished, image_finished;
+  logic finished, softmax_finished, pass_finished;
   logic [I-1:0] finished_index, softmax_index;
   sequencer steps (
       .clk(clk), .rst(rst), .start(start), .images(images), .network(network), .busy(busy),
       .stage(stage), .softmax_stage(softmax_stage), .starts(starts), .busies(busies),
-      .finished(finished), .softmax_finished(softmax_finished), .image_finished(image_finished),
+      .finished(finished), .softmax_finished(softmax_finished), .pass_finished(pass_finished),
       .finished_index(finished_index), .softmax_index(softmax_index));
 
 
@@ -147,7 +147,7 @@ module kernel (
 
   assign logit_to = place.row;
   assign logit_write = place.valid[0] & stage.dst == plan::DST_LOGITS;
-  memory #(.BITS(32), .BANKS(1), .DEPTH(plan::CLASSES), .STORAGE(plan::LOGIT_STORAGE))
+  memory #(.BITS(32), .BANKS(1), .DEPTH(plan::BATCH * plan::CLASSES), .STORAGE(plan::LOGIT_STORAGE))
   logit_memory (
       .clk(clk), .write(logit_write), .to(logit_to),
       .from(logit_from), .d(logit_d), .q(logit));

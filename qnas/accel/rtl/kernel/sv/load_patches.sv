@@ -1,5 +1,5 @@
 // The image port's words into activation memory, PATCH_LANES pixels of 8 bits a word, patch by
-// patch.
+// patch, image after image.
 module load_patches (
     input logic clk, rst, start,
     input plan::stage_t stage,
@@ -22,10 +22,10 @@ module load_patches (
   assign groups = (stage.rows + C'(LANES - 1)) >> LOG;
   assign word_ready = running;
   assign take = running & word_valid;
-  vector_cursor #(.GROUPED(1)) cursor (
+  vector_cursor #(.GROUPED(1), .IMAGE_ROWS(plan::ACT_IMAGE_ROWS)) cursor (
       .clk(clk), .start(start), .next(take), .tokens(stage.tokens), .vectors(groups),
       .base(stage.dst_base), .stride(stage.dst_stride), .v(group), .token(), .bank(bank_now),
-      .row(first_row), .first(), .last(), .ends(ends));
+      .row(first_row), .first(), .last(), .ends_image(), .ends(ends));
   always_ff @(posedge clk) begin
     running <= ~rst & (start | (running & ~(take & ends)));
     write <= take;

@@ -35,31 +35,53 @@ module loader (
   logic [C-1:0] tile, i, beat, part;  // `i` counts the words of the table or of the parameters
   logic [TURN-1:0] key_turn;  // of a key's banks
   logic [C-1:0] elements;  // of a key or of queries, that are left
-  logic [R-1:0] address, param_base;
+  logic [R-1:0] first_address, address, param_base;
   assign attention = stage.left != plan::WEIGHTS;
   assign is_key = stage.left == plan::KEY;
   assign from_stream = state == TABLE | state == PARAMS | state == NIBBLES;
   assign word_ready = from_stream;
   assign take = from_stream & word_valid;
   assign step = take | state == PAIRS;
+  // The images of a pass: each has keys and probabilities of its own.
+  logic [R-1:0] next_image;  // its first row
+  logic wraps, all, through;  // to the next image; the last tile of all images, and behind it
   // Whether a tile has room, and the one after it.
-  logic room, next_room, last_tile, last_beat, last_part;
+  logic room, next_room, last_tile, tiles_end, last_beat, last_part;
   assign room = tile - multiplied < 2 & (attention | tile - drained < C'(plan::ROW_PARAM_TILES));
   assign next_room = tile - multiplied < 1 &
       (attention | tile - drained < C'(plan::ROW_PARAM_TILES - 1));
-  assign last_tile = tile == stage.row_tiles - 1'b1;
+  assign last_tile = plan::BATCH > 1 ? all : tile == stage.row_tiles - 1'b1;
+  assign tiles_end = plan::BATCH > 1 ? through : tile == stage.row_tiles;
   assign last_beat = beat == stage.beats - 1'b1;
   assign last_part = part == (is_key ? C'(TM / 2 - 1) :
       attention ? C'(TM / 2 / PAIRS_AT_ONCE - 1) : C'(plan::BEAT_WORDS - 1));
   assign tile_ends = (state == NIBBLES | state == PAIRS) & step & last_beat & last_part;
+
+  assign first_address = stage.left == plan::PROBS & stage.half ? R'(plan::PROB_ROWS / 2)
+                                                                : stage.left_base;
+  generate
+    if (plan::BATCH > 1) begin : several
+      logic moves, ends;
+      tile_images images (
+          .clk(clk), .start(state == IDLE), .next(tile_ends), .own(1'b1),
+          .row_tiles(stage.row_tiles), .first(first_address),
+          .rows(is_key ? R'(plan::KEY_IMAGE_ROWS) : R'(plan::PROB_IMAGE_ROWS)),
+          .following(next_image), .moves(moves), .ends_row_tile(), .ends(ends));
+      assign all = attention ? ends : moves;
+      assign wraps = last_part & moves;
+      always_ff @(posedge clk) through <= state != IDLE & (through | (tile_ends & all));
+    end else begin : one
+      assign {wraps, all, through} = '0;
+      assign next_image = '0;
+    end
+  endgenerate
 
   always_ff @(posedge clk) begin
     case (state)
       IDLE: begin
         {tile, i, beat, part, key_turn, param_base} <= '0;
         elements <= stage.inner;
-        address <= stage.left == plan::PROBS & stage.half ? R'(plan::PROB_ROWS / 2)
-                                                          : stage.left_base;
+        address <= first_address;
         if (start) state <= stage.dst == plan::DST_HIDDEN ? TABLE : WAIT;
       end
       TABLE:
@@ -68,7 +90,7 @@ module loader (
         if (i == C'(plan::GELU_ROWS - 1)) state <= WAIT;
       end
       WAIT:
-      if (tile == stage.row_tiles) state <= IDLE;
+      if (tiles_end) state <= IDLE;
       else if (room) state <= attention ? PAIRS : PARAMS;
       PARAMS:
       if (take) begin
@@ -85,8 +107,8 @@ module loader (
         elements <= last_beat ? stage.inner : elements - C'(TK);
         if (last_beat) begin
           part <= last_part ? '0 : part + 1'b1;
-          key_turn <= key_turn + 1'b1;
-          address <= address + stage.left_stride;
+          key_turn <= wraps ? '0 : key_turn + 1'b1;
+          address <= wraps ? next_image : address + stage.left_stride;
         end
       end
     endcase

@@ -74,7 +74,7 @@ module locate (
     case (stage.dst)
       plan::DST_ATTENDED: found.row <= rows3.group_row + R'(rows3.tile.channel >> TK_LOG);
       plan::DST_VALUE: begin
-        found.row <= stage.dst_base + head_rows3 + group[R+TB-1:TB] +
+        found.row <= (plan::BATCH > 1 ? rows3.tile.dst_row : stage.dst_base) + head_rows3 + group[R+TB-1:TB] +
             R'(rows3.tile.channel >> TK_LOG);
         found.bank <= group[TB-1:0];
       end
@@ -86,7 +86,8 @@ module locate (
         found.row <= rows3.tile.residual_row + R'(channel3 >> RESIDUAL_LOG);
         found.lane <= channel3 + rows3.tile.token;
       end
-      plan::DST_LOGITS: found.row <= R'(channel3);
+      plan::DST_LOGITS:
+        found.row <= R'(channel3) + (plan::BATCH > 1 ? rows3.tile.dst_row : '0);
       default: found.row <= rows3.tile.dst_row + head_rows3 + R'(channel3 >> TK_LOG);
     endcase
   end

@@ -16,12 +16,12 @@ module maximum (
   logic running, first, last, ends;
   logic [C-1:0] v, query, left;
   logic [plan::ROW_BITS-1:0] row;
-  vector_cursor cursor (
+  vector_cursor #(.IMAGE_ROWS(plan::SCORE_IMAGE_ROWS)) cursor (
       .clk(clk), .start(start), .next(running), .tokens(stage.tokens),
       .vectors(C'(plan::SCORE_VECTORS)),
       .base(stage.half ? plan::ROW_BITS'(plan::SCORE_ROWS / 2) : '0),
       .stride(plan::ROW_BITS'(plan::SCORE_STRIDE)), .v(v), .token(query), .bank(), .row(row),
-      .first(first), .last(last), .ends(ends));
+      .first(first), .last(last), .ends_image(), .ends(ends));
   assign left = stage.inner - (v << LEVELS);  // keys from this vector on
 
   // Request, read, turn back; keys beyond the last are the least of numbers.

@@ -27,11 +27,11 @@ module normalise (
   logic [C-1:0] v;
   logic [TT-1:0] bank_now;
   logic [R-1:0] first_row;
-  vector_cursor #(.GROUPED(1)) cursor (
+  vector_cursor #(.GROUPED(1), .IMAGE_ROWS(plan::ACT_IMAGE_ROWS)) cursor (
       .clk(clk), .start(start), .next(goes), .tokens(stage.tokens),
       .vectors((stage.rows + C'(VL - 1)) >> LEVELS), .base(stage.dst_base),
       .stride(stage.dst_stride), .v(v), .token(), .bank(bank_now), .row(first_row),
-      .first(first), .last(), .ends(ends));
+      .first(first), .last(), .ends_image(), .ends(ends));
   assign goes = running & vector_valid & (~first | scale_valid);
   assign vector_pop = goes;
   assign scale_pop = goes & first;

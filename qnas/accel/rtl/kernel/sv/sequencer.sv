@@ -1,6 +1,7 @@
-// The sequence of stages of a network, image after image. A stage of the table starts its unit and
-// holds until that is done; a softmax goes on beside the stages that follow it up to the end of
-// its step. The logits are stored after the stage that makes them.
+// The sequence of stages of a network, pass after pass; in each BATCH images go through all stages
+// together. A stage of the table starts its unit and holds until that is done; a softmax goes on
+// beside the stages that follow it up to the end of its step. The logits are stored after the stage
+// that makes them.
 module sequencer (
     input logic clk, rst,
     input logic start,
@@ -10,17 +11,17 @@ module sequencer (
     output plan::stage_t stage, softmax_stage,
     output logic [plan::UNITS-1:0] starts,
     input logic [plan::UNITS-1:0] busies,
-    // What a simulation looks at: a stage, a softmax or an image is done.
-    output logic finished, softmax_finished, image_finished,
+    // What a simulation looks at: a stage, a softmax or a pass is done.
+    output logic finished, softmax_finished, pass_finished,
     output logic [plan::STAGE_INDEX_BITS-1:0] finished_index, softmax_index
 );
   localparam int I = plan::STAGE_INDEX_BITS;
   typedef enum logic [2:0] {IDLE, FETCH, ISSUE, SETTLE, RUN} state_t;
   state_t state;
   logic [I-1:0] index, first, stages, left;
-  logic [31:0] image;
+  logic [31:0] image;  // the first one of the pass
   plan::stage_t row;
-  logic goes_on, last_stage, last_image;  // what follows, known before the unit is done
+  logic goes_on, last_stage, last_pass;  // what follows, known before the unit is done
   logic runs_softmax, is_softmax, others, idle, stored;
   stage_table table_ (.clk(clk), .index(index), .stage(row));
   network_table networks (
@@ -32,7 +33,7 @@ module sequencer (
   assign busy = state != IDLE;
   always_ff @(posedge clk) begin
     starts <= '0;
-    {finished, image_finished} <= '0;
+    {finished, pass_finished} <= '0;
     case (state)
       IDLE: begin
         image <= '0;
@@ -56,7 +57,7 @@ module sequencer (
       SETTLE: begin  // the unit is busy from the next clock on
         goes_on <= is_softmax & ~stage.ends_step;
         last_stage <= left == 0;
-        last_image <= image == images - 1'b1;
+        last_pass <= image == images - 32'(plan::BATCH);
         state <= RUN;
       end
       RUN:
@@ -69,11 +70,11 @@ module sequencer (
           state <= SETTLE;
         end else if (~last_stage) state <= ISSUE;
         else begin
-          image_finished <= 1'b1;
-          image <= image + 1'b1;
+          pass_finished <= 1'b1;
+          image <= image + 32'(plan::BATCH);
           index <= first;
           left <= stages;
-          state <= last_image ? IDLE : FETCH;
+          state <= last_pass ? IDLE : FETCH;
         end
       end
       default: state <= IDLE;

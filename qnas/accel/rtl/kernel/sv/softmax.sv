@@ -51,24 +51,39 @@ module softmax (
       .vector_pop(vector_pop), .largest_pop(largest_pop), .vector(vector), .largest(largest),
       .write(write), .row(row), .d(d), .sum_valid(sum_valid), .sum(sum));
 
-  // Sums become scales in order, query by query.
+  // Sums become scales in order, query by query, image after image.
   logic [plan::ROW_SCALE_CLOCKS-1:0] scaling;
   logic [C-1:0] query, left;
+  logic divides, last_query, last_image, wraps;
   logic dividing;  // some are left
+  logic [R-1:0] first_scale, scales;  // rows
   logic [23:0] divided;
   row_scale divider (
       .clk(clk), .mult(out_mult), .shift(out_shift), .sum(sum), .scale(divided));
   assign scale = {PAIRS{divided}};
+  assign divides = scaling[plan::ROW_SCALE_CLOCKS-1];
+  assign last_query = left == 1;
+  assign wraps = plan::BATCH > 1 & divides & last_query;
+  assign first_scale = stage.half ? R'(plan::QUERY_SCALE_ROWS / 2) : '0;
+  generate
+    if (plan::BATCH > 1) begin : several
+      image_rows images (
+          .clk(clk), .start(start), .move(divides & last_query), .first(first_scale),
+          .rows(R'(plan::QUERY_SCALE_IMAGE_ROWS)), .row(scales), .next_row(), .last(last_image));
+    end else begin : one
+      assign scales = first_scale;
+      assign last_image = 1'b1;
+    end
+  endgenerate
   always_ff @(posedge clk) begin
     scaling <= rst ? '0 : {scaling[plan::ROW_SCALE_CLOCKS-2:0], sum_valid};
-    query <= start ? '0 : query + C'(scaling[plan::ROW_SCALE_CLOCKS-1]);
-    left <= start ? stage.tokens : left - C'(scaling[plan::ROW_SCALE_CLOCKS-1]);
-    dividing <= ~rst & (start | (dividing & ~(scaling[plan::ROW_SCALE_CLOCKS-1] & left == 1)));
+    query <= start | wraps ? '0 : query + C'(divides);
+    left <= start | wraps ? stage.tokens : left - C'(divides);
+    dividing <= ~rst & (start | (dividing & ~(divides & last_query & last_image)));
   end
-  assign scale_row =
-      (stage.half ? R'(plan::QUERY_SCALE_ROWS / 2) : '0) + R'(query >> $clog2(PAIRS));
+  assign scale_row = scales + R'(query >> $clog2(PAIRS));
   always_comb
     for (int p = 0; p < PAIRS; p = p + 1)
-      scale_write[p] = scaling[plan::ROW_SCALE_CLOCKS-1] & (query & C'(PAIRS - 1)) == C'(p);
+      scale_write[p] = divides & (query & C'(PAIRS - 1)) == C'(p);
   assign busy = loading | starts | passing | dividing;
 endmodule

@@ -18,11 +18,11 @@ module statistics (
   logic running, first, last, ends;
   logic [C-1:0] v, token, left;
   logic [plan::ROW_BITS-1:0] row;
-  vector_cursor cursor (
+  vector_cursor #(.IMAGE_ROWS(plan::RESIDUAL_IMAGE_ROWS)) cursor (
       .clk(clk), .start(start), .next(running), .tokens(stage.tokens),
       .vectors((stage.rows + C'(VL - 1)) >> LEVELS), .base('0),
       .stride(plan::ROW_BITS'(plan::RESIDUAL_STRIDE)), .v(v), .token(token), .bank(), .row(row),
-      .first(first), .last(last), .ends(ends));
+      .first(first), .last(last), .ends_image(), .ends(ends));
   assign left = stage.rows - (v << LEVELS);  // channels from this vector on
 
   // Request, read, turn back; channels beyond the last are 0.

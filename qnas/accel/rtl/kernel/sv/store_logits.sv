@@ -1,4 +1,4 @@
-// The logits of an image, in order, to the port that writes them.
+// The logits of all images of a pass, in order, to the port that writes them.
 module store_logits (
     input logic clk, rst, start,
     output logic busy,
@@ -15,7 +15,7 @@ module store_logits (
   assign from = R'(next);
   assign valid = busy & read;
   assign d = logit;
-  assign last = index == C'(plan::CLASSES - 1);
+  assign last = index == C'(plan::BATCH * plan::CLASSES - 1);
   always_ff @(posedge clk) begin
     read <= busy;
     index <= start ? '0 : next;
