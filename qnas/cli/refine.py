@@ -61,7 +61,8 @@ def command(
 
     A round simulates and synthesizes as RTL the kernels whose measurement would shrink the 90 %
     intervals of the front most, predicts every trial with them, and adds trials to the search.
-    It ends when every interval of the front is within --within of its value, or --minutes are over.
+    It ends when every interval of the front is within --within of its value, or --minutes are over;
+    then picks that are not measured are, and chosen anew, until every pick is a measured kernel.
     A call that was stopped goes on where it stood. Needs the extra `measure` and g++, and a
     finished search; `qnas run` then exports and verifies the picks of the new front.
     """

@@ -8,22 +8,24 @@ designs of one network are left out together, since variants of a network predic
 - `chain`: where some designs were measured at an earlier stage of the flow too, the product of a
   factor to that stage (learned from all designs) and one from there (learned from few).
 - `process`: a Gaussian process over the features, from FEW to MOST_OF_PROCESS designs.
-- `trees`: extremely randomised trees, from LEAST_OF_TREES designs.
+- `trees`: extremely randomised trees, from LEAST_OF_TREES designs in which every amount was
+  measured; also over a sum of the features, or the mean of both.
 
 Processes and trees are used only if they are better than the others by more than MARGIN. The
 intervals are conformal, from the errors on left-out designs, in units of the estimator's spread;
-with fewer than FEW designs they are at least as wide as Student's t distribution requires. Beyond
+with fewer than FEW networks they are at least as wide as Student's t distribution requires. Beyond
 the reach of the known designs the interval of a constant widens with the distance.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qnas.accel.calibration.designs import (
     MIN_DESIGNS,
@@ -204,15 +206,18 @@ def fit(designs: Designs, *, subject: Subject, setup: Setup, seed: int = 0) -> C
         rule, remedy = f"must be {MIN_DESIGNS} at least", "Measure more designs."
         raise ConfigError(problem("measured designs", rule, len(designs), remedy))
     corrections, trees = {}, None
-    if len(designs) <= MOST_OF_PROCESS:
+    missing = np.isnan(np.stack(list(designs.measured.values()), axis=1))
+    whole = designs.subset(np.flatnonzero(~missing.any(axis=1)))
+    if len(designs) <= MOST_OF_PROCESS or len(whole) < LEAST_OF_TREES:
         for name in designs.measured:
             if (~np.isnan(designs.measured[name])).sum() >= MIN_DESIGNS:
                 corrections[name] = _correction(designs, name)
-    if len(designs) >= LEAST_OF_TREES:
-        from qnas.accel.calibration.trees import fit_trees  # imports scikit-learn
+    if len(whole) >= LEAST_OF_TREES:
+        from qnas.accel.calibration.forest import WAYS  # imports scikit-learn
+        from qnas.accel.calibration.trees import fit_trees
 
-        trees = fit_trees(designs, seed=seed)
-        of_trees = _corrections_of(trees, len(designs))
+        trees = fit_trees(whole, seed=seed)
+        of_trees = _corrections_of(trees, [WAYS[way] for way in trees.ways], len(whole))
         worse = {
             n for n, c in of_trees.items() if n in corrections and not _better(c, corrections[n])
         }
@@ -229,10 +234,10 @@ def fit(designs: Designs, *, subject: Subject, setup: Setup, seed: int = 0) -> C
     )
 
 
-def _corrections_of(trees: Trees, designs: int) -> dict[str, Correction]:
+def _corrections_of(trees: Trees, ways: Sequence[str], designs: int) -> dict[str, Correction]:
     return {
         name: Correction(
-            "trees" if trees.learned[index] else "estimate",
+            ways[index],
             float(trees.before[index]),
             float(trees.after[index]),
             designs,
@@ -244,12 +249,12 @@ def _corrections_of(trees: Trees, designs: int) -> dict[str, Correction]:
 def _correction(designs: Designs, name: str) -> Correction:
     """Choose the estimator of an amount."""
     known = designs.subset(~np.isnan(designs.measured[name]))
-    truth = known.residuals(name)
+    truth, groups = known.residuals(name), _groups(known)
     found = list[Correction]()
     for by, shift, spread, model in _estimators(designs, known, name):
         after = float(np.mean(abs(np.expm1(shift - truth))))
         before = found[0].after if found else after
-        stretch = _stretch((truth - shift) / spread) if math.isfinite(after) else math.inf
+        stretch = _stretch((truth - shift) / spread, groups) if math.isfinite(after) else math.inf
         found.append(Correction(by, before, after, len(known), stretch, model))
     best = min((one for one in found if one.by != "process"), key=lambda one: one.after)
     return next((one for one in found if one.by == "process" and _better(one, best)), best)
@@ -264,9 +269,7 @@ def _estimators(
     designs: Designs, known: Designs, name: str
 ) -> Iterator[tuple[str, Floats, Floats, Constant | Process]]:
     """Each estimator: its name, shift and spread of every known design left out, and its fit."""
-    truth, ones, groups = known.residuals(name), np.ones(len(known)), known.groups
-    if len(np.unique(groups)) < MIN_DESIGNS:  # too few networks: each design by itself
-        groups = known.names
+    truth, ones, groups = known.residuals(name), np.ones(len(known)), _groups(known)
     yield "estimate", 0 * ones, ones, Constant()
     means = np.array([truth[groups != group].mean() for group in groups])
     yield "factor", means, ones, Constant(float(truth.mean()))
@@ -275,10 +278,15 @@ def _estimators(
         first, second = _steps(designs, name)
         sums = [_chain(first[of_all != g], second[of_all != g]) for g in groups]
         yield "chain", np.array(sums), ones, Constant(_chain(first, second))
-    if known.features and len(known) >= FEW:
+    if known.features and FEW <= len(known) <= MOST_OF_PROCESS:
         process = fit_process(known.inputs(), truth)
         shift, spread = process.left_out(groups)
         yield "process", shift, spread, process
+
+
+def _groups(known: Designs) -> NDArray[np.str_]:
+    """What is left out together: networks, or with too few of them each design by itself."""
+    return known.groups if len(np.unique(known.groups)) >= MIN_DESIGNS else known.names
 
 
 def _steps(designs: Designs, name: str) -> tuple[Floats, Floats]:
@@ -293,16 +301,27 @@ def _chain(first: Floats, second: Floats) -> float:
     return float(sum(part.mean() for part in parts)) if all(map(len, parts)) else math.inf
 
 
-def _stretch(scores: Floats) -> float:
-    """Half of an interval that covers LEVEL of the left-out designs, over the spread."""
-    count = len(scores)
-    rank = min(1.0, math.ceil((count + 1) * LEVEL) / count)
-    half = float(np.quantile(abs(scores), rank, method="higher"))
-    if count < FEW:
+def _stretch(scores: Floats, groups: NDArray[np.str_]) -> float:
+    """Half of an interval that covers LEVEL of the left-out designs, over the spread.
+
+    Variants of one network are off alike, so the networks are what a further one is compared with:
+    with fewer than FEW of them the interval is at least Student's t for that number times the root
+    mean square of each network's own LEVEL quantile.
+    """
+    half, names = _quantile(scores), np.unique(groups)
+    if len(names) < FEW:
         from scipy.special import stdtrit
 
-        half = max(half, float(np.sqrt(np.mean(scores**2)) * stdtrit(count - 1, (1 + LEVEL) / 2)))
+        own = np.array([_quantile(scores[groups == name]) for name in names])
+        t = stdtrit(len(names) - 1, (1 + LEVEL) / 2) * math.sqrt(1 + 1 / len(names))
+        half = max(half, float(np.sqrt(np.mean(own**2)) * t))
     return half
+
+
+def _quantile(scores: Floats) -> float:
+    count = len(scores)
+    rank = min(1.0, math.ceil((count + 1) * LEVEL) / count)
+    return float(np.quantile(abs(scores), rank, method="higher"))
 
 
 def nearest(x: Floats, known: Floats) -> Floats:

@@ -8,83 +8,33 @@ designs. Coverage holds for groups similar to the known ones; farther away the w
 not a guarantee. An interval is at most as wide as the range of all known errors, since a wider one
 carries no information.
 
-There is no linear part, since it extrapolates worse: trained on the smaller half of the ZCU102
-pairs, the trees miss the larger fifth by 20, 16 and 9 % (LUT, logic LUT, FF), a ridge regression on
-logarithms by 19, 28 and 12 %, and a quadratic one by more.
+Of the estimate, the trees, trees beside a sum, and the mean of the latter two (`forest.WAYS`) an
+amount takes the one of least error on left-out groups and on the harder tasks together; a sum only
+if it is no worse than trees in each of them, and never with FEW_GROUPS, which do not tell how the
+next one differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
-from sklearn.ensemble import ExtraTreesRegressor
 
 from qnas.accel.calibration.designs import OUT_OF_DISTRIBUTION, Conditions, Designs, Floats, Mask
+from qnas.accel.calibration.forest import WITH_SUM, Forest, Raw, Ways, residuals_of
 
 Groups = NDArray[np.generic]
 Split = tuple[Mask, Mask]  # designs known, designs left out
 
-TREES, LEAF = 50, 2
-FLOOR = 0.02  # least spread in the scale, for trees that agree by chance
 FOLDS = 5  # random groups, if all designs are of one group
 SMALL, LARGE = 0.6, 0.8  # quantiles of size: designs below SMALL predict those above LARGE
 SLOPES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 FEW_GROUPS = 2  # too few to show how groups differ: distant designs are out of distribution
 LEAST_RANGE = np.log(2.0)  # least limit of half an interval
 LEAST = 0.25  # least quantile: estimates that were always exact may still err
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """Output of the trees.
-
-    Attributes:
-        residual: (designs, amounts) log residual.
-        spread: (designs, amounts) standard deviation over the trees.
-        distance: (designs) distance to the nearest training design.
-    """
-
-    residual: Floats
-    spread: Floats
-    distance: Floats
-
-    def scale(self, reach: float, slope: Floats) -> Floats:
-        """Scale of the nonconformity score, (1 + slope) times as large at `reach` as at 0."""
-        found: Floats = (FLOOR + self.spread) * (1 + slope * (self.distance / reach)[:, None])
-        return found
-
-
-class Forest:
-    """Trees on logarithms of the features and of their ratios, with the training designs."""
-
-    def __init__(self, train: Designs, *, seed: int) -> None:
-        x = train.inputs()
-        self._mean, self._std = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-        self._known = KDTree(self._scaled(x))
-        # One job, since threads would overwrite each other's warning filters.
-        forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
-        self._trees = [tree.tree_ for tree in forest.fit(_inputs(x), _residuals(train))]
-
-    def _scaled(self, x: Floats) -> Floats:
-        scaled: Floats = (x - self._mean) / self._std
-        return scaled
-
-    def predict(self, designs: Designs) -> Raw:
-        """Evaluate the trees on designs."""
-        x = designs.inputs()
-        inputs = _inputs(x)
-        total = squares = 0.0
-        for tree in self._trees:
-            found = tree.predict(inputs).reshape(len(x), -1)
-            total, squares = total + found, squares + found * found
-        mean = np.asarray(total) / len(self._trees)
-        spread = np.sqrt(np.maximum(0.0, squares / len(self._trees) - mean * mean))
-        return Raw(mean, spread, self._known.query(self._scaled(x))[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +45,7 @@ class Trees:
         forest: The trees.
         amounts: Names of the amounts.
         conditions: Parts and clocks of the training designs.
-        learned: (amounts) whether the trees beat the estimate on left-out groups. Otherwise the
-            estimate is the prediction.
+        ways: (amounts) which of WAYS predicts it.
         before: (amounts) mean relative error of the estimate on left-out groups.
         after: (amounts) mean relative error of the prediction on left-out groups.
         quantile: (amounts) conformal quantile of error over scale.
@@ -110,7 +59,7 @@ class Trees:
     forest: Forest
     amounts: tuple[str, ...]
     conditions: Conditions
-    learned: Mask
+    ways: Ways
     before: Floats
     after: Floats
     quantile: Floats
@@ -125,11 +74,10 @@ class Trees:
         design is of another part or clock, or farther from training than 95 % of left-out ones."""
         raw = self.forest.predict(designs)
         other, distant = self.conditions.unlike(designs), raw.distance > self.reach
-        half = self.quantile * raw.scale(self.reach, self.slope)
+        half = self.quantile * raw.scale(self.ways, self.reach, self.slope)
         unlike = (other | (distant & self.few))[:, None]
         half = np.where(unlike, OUT_OF_DISTRIBUTION * np.maximum(half, self.usual), half)
-        shift = raw.residual * self.learned
-        return shift, np.minimum(half, self.widest), other | distant
+        return raw.shift(self.ways), np.minimum(half, self.widest), other | distant
 
 
 def fit_trees(train: Designs, *, level: float = 0.9, seed: int = 0) -> Trees:
@@ -144,18 +92,17 @@ def fit_trees(train: Designs, *, level: float = 0.9, seed: int = 0) -> Trees:
     """
     groups = _folds(train, seed)
     near = _left_out(train, [(groups != g, groups == g) for g in np.unique(groups)], seed)
-    before, after = near.loss(np.zeros(1)), near.loss(np.ones(1))
-    learned = after < before
+    losses = near.losses()
     reach = max(float(np.quantile(near.raw.distance, 0.95)), 1e-9)
     tasks = (_growth(train, groups), _dissimilar_groups(train, groups))
     harder = [_left_out(train, task, seed) for task in map(_possible, tasks) if task]
-    quantile = slope = np.full(len(learned), SLOPES[-1])
+    few = len(np.unique(train.groups)) <= FEW_GROUPS
+    ways = _chosen(np.stack([one.losses() for one in (near, *harder)]), sums=not few)
+    quantile = slope = np.full(len(ways), SLOPES[-1])
     # The smallest slope that covers the harder tasks, or the largest.
     for candidate in reversed(SLOPES):
-        trial = np.full(len(learned), candidate)
-        known, *others = (
-            x.quantile(reach, trial, learned=learned, level=level) for x in (near, *harder)
-        )
+        trial = np.full(len(ways), candidate)
+        known, *others = (x.quantile(reach, trial, ways=ways, level=level) for x in (near, *harder))
         known = np.maximum(LEAST, known)
         fits = np.all([other <= known for other in others], axis=0) | (candidate == SLOPES[-1])
         slope, quantile = np.where(fits, trial, slope), np.where(fits, known, quantile)
@@ -164,16 +111,27 @@ def fit_trees(train: Designs, *, level: float = 0.9, seed: int = 0) -> Trees:
         forest,
         train.amounts,
         Conditions.of(train),
-        learned,
-        before,
-        np.minimum(before, after),
+        ways,
+        losses[0],
+        losses[ways, np.arange(len(ways))],
         quantile,
         slope,
         reach,
-        usual=quantile * np.median(near.raw.scale(reach, slope), axis=0),
-        widest=_range_with_zero(_residuals(train)),
-        few=len(np.unique(train.groups)) <= FEW_GROUPS,
+        usual=quantile * np.median(near.raw.scale(ways, reach, slope), axis=0),
+        widest=_range_with_zero(residuals_of(train)),
+        few=few,
     )
+
+
+def _chosen(losses: Floats, *, sums: bool) -> Ways:
+    """The way of each amount, from (tasks, ways, amounts): least error over all tasks. A sum must
+    be no worse than trees alone in any of them, since it may go far astray."""
+    trees = losses[:, WITH_SUM - 1]
+    worse = (losses[:, WITH_SUM:] > trees[:, None]).any(axis=0)
+    overall = losses.sum(axis=0)
+    with_sum = np.where(worse | (not sums), np.inf, overall[WITH_SUM:])
+    found: Ways = np.argmin(np.concatenate([overall[:WITH_SUM], with_sum]), axis=0)
+    return found
 
 
 def _range_with_zero(residuals: Floats) -> Floats:
@@ -190,14 +148,14 @@ class _LeftOut:
     raw: Raw
     truth: Floats
 
-    def loss(self, learned: Floats) -> Floats:
-        """(amounts): mean relative error."""
-        loss: Floats = np.mean(abs(np.expm1(self.raw.residual * learned - self.truth)), axis=0)
-        return loss
+    def losses(self) -> Floats:
+        """(ways, amounts): mean relative error."""
+        found: Floats = np.mean(abs(np.expm1(self.raw.residual - self.truth)), axis=1)
+        return found
 
-    def quantile(self, reach: float, slope: Floats, *, learned: Mask, level: float) -> Floats:
+    def quantile(self, reach: float, slope: Floats, *, ways: Ways, level: float) -> Floats:
         """(amounts): conformal quantile of error over scale."""
-        scores = abs(self.truth - self.raw.residual * learned) / self.raw.scale(reach, slope)
+        scores = abs(self.truth - self.raw.shift(ways)) / self.raw.scale(ways, reach, slope)
         rank = min(1.0, np.ceil((len(scores) + 1) * level) / len(scores))
         found: Floats = np.quantile(scores, rank, axis=0, method="higher")
         return found
@@ -212,9 +170,9 @@ def _left_out(train: Designs, splits: Sequence[Split], seed: int) -> _LeftOut:
     for known, out in splits:
         forest = Forest(train.subset(known), seed=seed)
         found.append(forest.predict(train.subset(out)))
-        truths.append(_residuals(train.subset(out)))
-    residual = np.concatenate([raw.residual for raw in found])
-    spread = np.concatenate([raw.spread for raw in found])
+        truths.append(residuals_of(train.subset(out)))
+    residual = np.concatenate([raw.residual for raw in found], axis=1)
+    spread = np.concatenate([raw.spread for raw in found], axis=1)
     distance = np.concatenate([raw.distance for raw in found])
     return _LeftOut(Raw(residual, spread, distance), np.concatenate(truths))
 
@@ -248,13 +206,3 @@ def _folds(train: Designs, seed: int) -> Groups:
     if len(np.unique(train.groups)) > 1:
         return train.groups
     return np.random.default_rng(seed).permutation(len(train)) % FOLDS
-
-
-def _residuals(designs: Designs) -> Floats:
-    return np.stack([designs.residuals(name) for name in designs.amounts], axis=1)
-
-
-def _inputs(x: Floats) -> NDArray[np.float32]:
-    """(designs, inputs): the features and their pairwise differences, the inputs of the trees."""
-    ratios = [x[:, i] - x[:, j] for i, j in combinations(range(x.shape[1]), 2)]
-    return np.hstack([x, np.stack(ratios, axis=1)]).astype(np.float32)

@@ -7,7 +7,7 @@ predictions were made (REFINED), so that a refinement that was cut short leaves 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qnas._util.serialization import Value, read_value
@@ -61,6 +61,7 @@ class Refinement(Value):
         model: `model_version` of the estimates.
         designs: The measured kernels, in the order of their measurement.
         rounds: The rounds so far.
+        failed: Why a kernel could not be measured, by its name; it is not chosen again.
     """
 
     subject: Subject
@@ -68,6 +69,7 @@ class Refinement(Value):
     model: str
     designs: Columns | None = None
     rounds: tuple[Round, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_refinement(path: Path) -> Refinement | None:

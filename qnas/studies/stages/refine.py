@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from qnas.studies.run.refinement import (
 from qnas.studies.run.run import Run
 from qnas.studies.search.repredict import repredict
 from qnas.studies.search.trials import TrialRecord, finished_trials
+from qnas.studies.stages.kernels import picks
 from qnas.studies.stages.search import searched, write_front
 from qnas.studies.storage.leases import SoleWorker
 from qnas.studies.workers.search_loop import make_evaluator, make_search_loop
@@ -37,6 +38,7 @@ LEARNED = ("lut", "ff", "cycles")  # amounts whose intervals measurements shall 
 PASSES = 2  # of a simulated call: the first, and one behind it
 LOGIT_IMAGES = 256  # training images that set the step of a simulated network's logits
 
+Member = tuple[TrialRecord, HardwarePlan]  # of the front
 # Measures the kernel of a plan of the run; returns amounts by name.
 Measure = Callable[[Run, TrialRecord, HardwarePlan, float], Mapping[str, float]]
 
@@ -62,7 +64,8 @@ class RefineSettings:
 
 def refine(run: Run, progress: Progress, settings: RefineSettings, measure: Measure) -> Refinement:
     """Measure kernels of the front, predict again and search on, until the intervals of the front
-    are within `settings.within`, or its minutes or rounds are over.
+    are within `settings.within`, or its minutes or rounds are over. Then measure the picks that are
+    not measured, choose them again, and so on until every pick is measured.
 
     A call that was cut short goes on where it stands: kernels are kept as soon as they are
     measured, and the study changes from one state to the next at once.
@@ -81,24 +84,47 @@ def refine(run: Run, progress: Progress, settings: RefineSettings, measure: Meas
         if widths[widest] <= settings.within:
             progress.stage(STAGE, f"within the {settings.within:.1%} asked for")
             break
-        chosen = teaching(run, settings.kernels)
-        if not chosen or time.perf_counter() > end:
-            over = "every kernel of the front is measured" if not chosen else "the time is over"
-            progress.stage(STAGE, over)
+        chosen = teaching(run, settings.kernels, state.failed)
+        trials = settings.trials or run.config.search.population
+        state, done = _next_round(run, state, chosen, measure, progress, end, trials=trials)
+        if not done:
             break
-        start = time.perf_counter()
-        state, measured = _measure_all(run, state, chosen, measure, progress, end)
-        if not measured:
-            late = time.perf_counter() > end
-            progress.stage(STAGE, "the time is over" if late else "no kernel could be measured")
+    while chosen := unmeasured_picks(run, state.failed):
+        state, done = _next_round(run, state, chosen, measure, progress, end, trials=0)
+        if not done:
+            progress.stage(STAGE, f"{len(chosen)} picks are not measured")
             break
-        seconds = time.perf_counter() - start
-        state = advance(run, state, measured, settings.trials, progress, measuring_s=seconds)
     return state
 
 
-def teaching(run: Run, count: int) -> list[tuple[TrialRecord, HardwarePlan]]:
-    """The members of the front whose measurement would shrink the front's intervals most."""
+def _next_round(
+    run: Run,
+    state: Refinement,
+    chosen: Sequence[Member],
+    measure: Measure,
+    progress: Progress,
+    end: float,
+    *,
+    trials: int,
+) -> tuple[Refinement, bool]:
+    """Measure the chosen kernels and predict anew; whether any was measured."""
+    if not chosen or time.perf_counter() > end:
+        over = "every kernel of the front is measured" if not chosen else "the time is over"
+        progress.stage(STAGE, over)
+        return state, False
+    start = time.perf_counter()
+    state, measured = _measure_all(run, state, chosen, measure, progress, end)
+    if not measured:
+        late = time.perf_counter() > end
+        progress.stage(STAGE, "the time is over" if late else "no kernel could be measured")
+        return state, False
+    seconds = time.perf_counter() - start
+    return advance(run, state, measured, trials, progress, measuring_s=seconds), True
+
+
+def teaching(run: Run, count: int, failed: Collection[str] = ()) -> list[Member]:
+    """The members of the front whose measurement would shrink the front's intervals most, without
+    kernels that are named in `failed`."""
     from qnas.accel.calibration.active import choose, processes_of
     from qnas.accel.calibration.kernels import designs_of, kernel_design
 
@@ -106,7 +132,8 @@ def teaching(run: Run, count: int) -> list[tuple[TrialRecord, HardwarePlan]]:
     designs = designs_of([kernel_design([plan], {}, backend="rtl") for _, plan in members])
     _, first = np.unique(designs.names, return_index=True)
     goals = designs.subset(np.sort(first))
-    left = [i for i in sorted(first) if "lut" not in members[i][0].predicted.measured]
+    open_ = [i for i in sorted(first) if designs.names[i] not in failed]
+    left = [i for i in open_ if "lut" not in members[i][0].predicted.measured]
     assert run.calibration is not None, "a study that predicts"
     known = run.calibration.designs
     names = tuple(known.features)
@@ -119,6 +146,19 @@ def teaching(run: Run, count: int) -> list[tuple[TrialRecord, HardwarePlan]]:
         count=count,
     )
     return [members[left[i]] for i in found]
+
+
+def unmeasured_picks(run: Run, failed: Collection[str] = ()) -> list[Member]:
+    """The picks whose kernels are neither measured nor named in `failed`, each kernel once."""
+    from qnas.accel.calibration.kernels import kernel_name
+
+    found = dict[str, Member]()
+    for pick in picks(run):
+        plan = _plan_of(run, pick.trial)
+        name = kernel_name([plan])
+        if "lut" not in pick.trial.predicted.measured and name not in failed:
+            found[name] = (pick.trial, plan)
+    return list(found.values())
 
 
 def measure_rtl(
@@ -174,11 +214,11 @@ def advance(
     """Predict every trial with all measured kernels, search on, and record the round."""
     start = time.perf_counter()
     _predict_anew(run, len(state.designs.names) if state.designs else 0, progress)
-    records = run.records()
-    more = records.count + (trials or run.config.search.population)
-    config = replace(run.config, search=replace(run.config.search, trials=more))
-    progress.stage(STAGE, f"search goes on, to {more:,} trials")
-    make_search_loop(run, run.study, SoleWorker(), progress, search=config.search).run()
+    if trials:
+        more = run.records().count + trials
+        config = replace(run.config.search, trials=more)
+        progress.stage(STAGE, f"search goes on, to {more:,} trials")
+        make_search_loop(run, run.study, SoleWorker(), progress, search=config).run()
     write_front(run)
     found = _round(run, len(state.rounds), measured, state)
     seconds = time.perf_counter() - start
@@ -211,7 +251,7 @@ def _kept(run: Run, state: Refinement) -> Refinement:
 def _measure_all(
     run: Run,
     state: Refinement,
-    chosen: Sequence[tuple[TrialRecord, HardwarePlan]],
+    chosen: Sequence[Member],
     measure: Measure,
     progress: Progress,
     end: float,
@@ -234,6 +274,8 @@ def _measure_all(
             amounts = measure(run, trial, plan, left)
         except CompileError as error:
             progress.stage(STAGE, f"trial {trial.number} is left out: {error}")
+            if time.perf_counter() < end:  # else it was cut off
+                state = _kept(run, replace(state, failed={**state.failed, name: str(error)}))
             continue
         design = designs_of([kernel_design([plan], amounts, backend="rtl")])
         known = design if known is None else known.plus(design)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import qnas
-from qnas.accel.calibration.kernels import structural
+from qnas.accel.calibration.kernels import kernel_name, structural
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
@@ -22,6 +22,7 @@ from qnas.studies.run.refinement import REFINED, read_refinement
 from qnas.studies.run.run import Run
 from qnas.studies.search.trials import TrialRecord
 from qnas.studies.sections import CalibrationConfig
+from qnas.studies.stages.kernels import picks
 from qnas.studies.stages.pipeline import report_content
 from qnas.studies.stages.refine import RefineSettings, refine, teaching
 from tests.tiny import TINY
@@ -67,7 +68,7 @@ def test_a_round_measures_predicts_anew_and_searches_on(runs: Path) -> None:
     with writable_run(study(), runs=runs, stage="refine") as run:
         before = run.records()
         found = refine(run, Silent(), SETTINGS, measure)
-        start, first = found.rounds
+        start, first, *picked = found.rounds
         assert (start.kernels, first.kernels, first.trials) == (0, 2, 18)
         assert start.trials == before.count == 12 and len(first.measured) == 2
         after = run.records()
@@ -82,7 +83,9 @@ def test_a_round_measures_predicts_anew_and_searches_on(runs: Path) -> None:
             assert trial.predicted.value("lut") == measure(run, trial, plan, 0)["lut"]
             assert trial.values["lut"] == trial.predicted.value("lut")
         again = refine(run, Silent(), SETTINGS, measure)
-        assert [one.kernels for one in again.rounds] == [0, 2, 4]
+        number = len(found.rounds)
+        assert again.rounds[:number] == found.rounds and again.rounds[number].trials == 24
+        assert all(one.trials == 18 for one in picked), "picks are measured without a search"
         page = render(report_content(run))
         assert 'id="plot-rounds"' in page and 'id="plot-widths"' in page
     assert qnas.open_run(runs / study().name).records().count == 24
@@ -112,19 +115,53 @@ def test_a_call_that_was_cut_short_goes_on_with_what_it_measured(runs: Path) -> 
         state = read_refinement(run.files.refinement)
         assert state is not None and state.designs is not None and len(state.designs.names) == 1
         found = refine(run, Silent(), SETTINGS, cut)
-        assert found.rounds[-1].kernels == 2 and len(calls) == 3, "the first is not made again"
+        assert found.rounds[1].kernels == 2, "the first is not made again"
+        assert len(calls) == found.rounds[-1].kernels + 1
+
+
+def test_picks_are_measured_at_the_end(runs: Path) -> None:
+    """A pick that misses its target when it is measured is none: another takes its place."""
+    with writable_run(study(), runs=runs, stage="refine") as run:
+        fps = sorted(trial.fps for trial in run.records().front())
+    aim = study(fps_targets=(int(fps[len(fps) // 2]),))
+    slow = list[str]()
+
+    def slow_at_first(
+        run: Run, trial: TrialRecord, plan: HardwarePlan, seconds: float
+    ) -> Mapping[str, float]:
+        slow.append(trial.key)
+        times = 3.0 if len(slow) <= 2 else 1.0
+        found = measure(run, trial, plan, seconds)
+        return {name: found[name] * (times if "cycles" in name else 1.0) for name in found}
+
+    with writable_run(aim, runs=runs, stage="refine") as run:
+        before = {pick.name: pick.trial.key for pick in picks(run)}
+        assert not any(pick.trial.predicted.measured for pick in picks(run)[1:])
+        settings = replace(SETTINGS, within=1.0)
+        found = refine(run, Silent(), settings, slow_at_first)
+        after = picks(run)
+        assert {pick.trial.predicted.kind("fps") for pick in after} == {"measured"}
+        assert all(pick.trial.fps >= aim.fps_targets[0] for pick in after[1:])
+        assert before[after[-1].name] != after[-1].trial.key
+        assert found.rounds[-1].trials == 12 and len(found.rounds) > 2, "nothing was searched"
 
 
 def test_it_ends_when_intervals_are_within_or_nothing_can_be_measured(runs: Path) -> None:
+    tried = list[str]()
+
     def refused(
         run: Run, trial: TrialRecord, plan: HardwarePlan, seconds: float
     ) -> Mapping[str, float]:
+        tried.append(kernel_name([plan]))
         raise CompileError("`kernel` must compile; got an error. Mend it.")
 
     with writable_run(study(), runs=runs, stage="refine") as run:
-        wide = refine(run, Silent(), replace(SETTINGS, within=1.0), measure)
-        assert len(wide.rounds) == 1 and run.records().count == 12
-        assert len(refine(run, Silent(), SETTINGS, refused).rounds) == 1
+        found = refine(run, Silent(), SETTINGS, refused)
+        assert len(found.rounds) == 1 and run.records().count == 12
+        assert sorted(found.failed) == sorted(tried), "none is tried twice"
+        before = len(tried)
+        refine(run, Silent(), SETTINGS, refused)
+        assert len(set(tried)) == len(tried) > before > 0
         assert len(teaching(run, 1)) == 1
 
 
