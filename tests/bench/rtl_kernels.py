@@ -5,8 +5,8 @@
     python tests/bench/rtl_kernels.py --synthesize [--only NAME ...] [--timeout S]
     python tests/bench/rtl_kernels.py --json OUT
 
-Two images of random weights run through each kernel in Verilator, every stage compared with the
-integer reference. A row holds the cycles of a call's first image and of the next one, what
+Two passes of images run through each kernel of random weights in Verilator, every stage compared
+with the integer reference. A row holds the cycles of a call's first pass and of the next one, what
 `accel/rtl/kernel/cycles.py` says of the latter (RTL) and what the cost model says (C++, whose
 pipelines are deeper). Kernels that are not `simulated` have computed cycles alone, but with
 --every (minutes for a DeiT). --synthesize maps kernels with Yosys instead, and adds their
@@ -54,7 +54,7 @@ from qnas.errors import CompileError
 from qnas.testing.random_network import random_network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/benchmarks/rtl_kernels.md"
-IMAGES = 2
+PASSES = 2
 WRITTEN_FROM = (
     "digits",
     "digits, narrow",
@@ -107,7 +107,7 @@ def rows_of(name: str, *, simulated: bool) -> list[KernelRow]:
         KernelNetwork(random_network(one, index), plan, f"net{index}")
         for index, (one, plan) in enumerate(zip(kernel.archs, plans, strict=True))
     ]
-    shape = (IMAGES, arch.in_channels, arch.image_size, arch.image_size)
+    shape = (PASSES * f.batch, arch.in_channels, arch.image_size, arch.image_size)
     images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     return [
         replace(
@@ -160,15 +160,16 @@ def page(rows: Sequence[KernelRow], units: dict[str, list[UnitCounts]]) -> str:
         "",
         "## Cycles",
         "",
-        "Two images through each kernel in Verilator, in one call, from a memory that answers",
-        "after 64 clocks and then brings a word a clock; or, where the table says so, computed by",
-        "`accel/rtl/kernel/cycles.py` (PLAN.md, section 10) and not simulated.",
+        "Two passes through each kernel in Verilator, in one call, from a memory that answers after",
+        "64 clocks and then brings a word a clock; or, where the table says so, computed by",
+        "`accel/rtl/kernel/cycles.py` (PLAN.md, section 10) and not simulated. A pass has one image, but",
+        "for the kernels whose name says of how many.",
         "",
         f"- Values compared with the integer reference: {values:,}, of which {wrong} differ.",
         f"- Simulated and computed cycles are equal in {exact} of {len(simulated)} networks.",
         "- The cost model is that of the C++, whose pipelines are deeper: last column.",
         "",
-        "| kernel | bits | board | | first image | further image | C++, modelled | more |",
+        "| kernel | bits | board | | first pass | further pass | C++, modelled | more |",
         "|---|---|---|---|---|---|---|---|",
         *(_cycles_line(row) for row in rows),
         "",

@@ -1,7 +1,7 @@
 """The kernels of the measured table, by name: networks, folding and board.
 
 Sizes from a space of 8 x 8 digits to DeiT-S at 224 pixels; 6 and 8 bits; one to four weight ports;
-one and two networks; UltraScale+ and 7-series devices.
+one and two networks; one to eight images a pass; UltraScale+ and 7-series devices.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from qnas.architecture import Architecture, BlockSpec, W8Shares
 DIGITS = Folding(tm=8, tt=4, tk=8, vl=4)
 SMALL = Folding(tm=8, tt=8, tk=16, vl=8, head_buffers=2, drain_pairs=2, score_pairs=2)
 DEIT = Folding(tm=16, tt=14, tk=16, vl=16, head_buffers=2, score_pairs=2, load_pairs=2)
+
+# Foldings as a search for the most images a second finds them.
+WIDE = Folding(tm=2, tt=17, tk=32, vl=32, head_buffers=2, weight_ports=4, lut_tokens=1)
+EIGHT_IMAGES = replace(WIDE, batch=8)
+FOUR_IMAGES = replace(WIDE, tm=4, lut_tokens=3, drain_pairs=2, score_pairs=2, load_pairs=2, batch=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,9 @@ def _digits() -> Iterator[tuple[str, Kernel]]:
     yield "digits, DSP48E1, 8 bits", Kernel((digits(bits=8),), DIGITS, "pynq_z2")
     yield "digits, two networks", Kernel((digits(), digits(dim=32, depth=3)), DIGITS)
     yield "digits, narrow", Kernel(one, Folding(tm=2, tt=1, tk=4, vl=2))
+    yield "digits, batch of 2", Kernel(one, replace(DIGITS, batch=2))
+    yield "digits, batch of 4", Kernel(one, FOUR_IMAGES)
+    yield "digits, batch of 8", Kernel(one, EIGHT_IMAGES)
     wide = Folding(tm=16, tt=6, tk=16, vl=8, drain_pairs=2, score_pairs=4, load_pairs=2)
     yield "digits, wide", Kernel(one, wide)
     yield "digits, dim 32", Kernel((digits(dim=32),), DIGITS, simulated=False)
