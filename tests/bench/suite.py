@@ -183,6 +183,14 @@ def _published(found: Any) -> Iterator[Line]:
             yield "the same", f"{faster}, simulated as RTL ({x['rtl']['fps']:,} FPS)", ""
 
 
+def _small_networks(found: Any) -> Iterator[Line]:
+    for x in found:
+        what = f"pick {x['pick']} of the digits demo, batch {x['batch']}"
+        how = "simulated as RTL" if x["values"] else "as RTL, modelled"
+        beside = f"{x['fps_before']:,.0f} FPS before, in as many DSPs and LUTs, simulated"
+        yield what, f"{x['times_before']:.2f} x, {how} ({x['fps_rtl']:,} FPS)", beside
+
+
 def _quantize(found: Any) -> Iterator[Line]:
     for name, x in found.items():
         given = x["rungs"]["float"]
@@ -246,6 +254,12 @@ SUITE = (
         "Are the modelled cycles those of hardware?",
         *("--first 4", "--first 1"),
         _rtl_kernels,
+    ),
+    Benchmark(
+        "small_networks",
+        "What do several images a pass give small networks?",
+        *("", "--batch 8"),
+        _small_networks,
     ),
     Benchmark("ports", "What do several ports for the weights give?", "", "", _ports),
     Benchmark(

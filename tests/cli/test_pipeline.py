@@ -89,6 +89,9 @@ def test_the_summary_is_as_agreed(finished: Path) -> None:
     assert set(summary) == {"picks", "study", "supernet", "missed_targets"}
     (pick,) = summary["picks"]
     assert {"name", "key", "cycles", "fps", "lut", "ff", "dsp", "bram18"} <= set(pick)
+    assert pick["batch"] == pick["estimate"]["batch"] == 2
+    assert pick["fps"] == pytest.approx(2e6 * pick["clock_mhz"] / pick["cycles"], rel=1e-3)
+    assert "FPS in passes of 2 images" in (finished / "runs/tiny/report.html").read_text()
     assert {"floating", "fake_quant", "integer", "hls"} < set(pick["accuracy"])
     assert pick["accuracy"]["integer"] == pick["accuracy"]["hls"]
     assert set(pick["verification"]) == {"images", "stages", "values", "mismatches"}
@@ -144,6 +147,7 @@ def test_running_again_does_nothing(finished: Path) -> None:
     [
         ("epochs = 1", "epochs = 2", "train.epochs"),
         ("population = 4", "population = 5", "search.population"),
+        ("batch = 2", "batch = 3", "search.batch"),
         ("trials = 6", "trials = 5", "search.trials"),
         ("0.05", "0.06", "splits.report_fraction"),
         ('device = "zcu102"', 'device = "zcu102"\nseed = 1', "seed"),
@@ -316,7 +320,8 @@ def test_images_run_through_the_kernel_as_rtl(copy: Path) -> None:
     assert found == pick["rtl"]
     assert (found["images"], found["mismatches"]) == (4, 0) and found["values"] > 0
     assert found["stages"] == pick["verification"]["stages"]
-    assert found["fps"] == pytest.approx(pick["clock_mhz"] * 1e6 / found["cycles_next"])
+    rate = pick["batch"] * pick["clock_mhz"] * 1e6 / found["cycles_next"]
+    assert found["fps"] == pytest.approx(rate)
     assert found["cycles_next"] == found["modelled_next"] <= found["cycles_first"]
     assert found["cycles_first"] == found["modelled_first"]
     assert pick["cycles"] == pytest.approx(found["cycles_next"], rel=0.1)

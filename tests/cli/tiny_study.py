@@ -28,7 +28,7 @@ def study(
 
 
 PIPELINE = study(
-    search={"trials": 6, "population": 4},
+    search={"trials": 6, "population": 4, "batch": 2},
     splits={"search_fraction": 0.45, "report_fraction": 0.05},
 )
 

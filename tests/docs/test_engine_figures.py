@@ -1,4 +1,5 @@
-"""Figures of Quasar-ViT's sizes in the README and the documentation follow from today's plans.
+"""Figures of Quasar-ViT's sizes in the README and the documentation follow from today's plans, and
+those of small networks.
 
 The RTL's cycles are those of its own model, which every simulation has equalled to the clock.
 """
@@ -12,6 +13,7 @@ import pytest
 from qnas.accel.folding_search.search import speedups_without_limits
 from qnas.accel.rtl.kernel.cycles import cycles_of_image
 from tests.bench.published import PAPER, PAPER_SHARE, deit, limited
+from tests.bench.small_networks import BATCHES, PICKS, compare
 
 ROOT = Path(__file__).resolve().parents[2]
 # arXiv:2407.18175: resources of its S and L2, from the percentages that it gives of a ZCU102
@@ -29,3 +31,11 @@ def test_the_written_figures_are_those_of_the_plan(design: str) -> None:
     assert as_rtl in pages["README.md"] and as_rtl in pages["docs/benchmarks.md"]
     assert f"{estimate.fps:.1f}" in pages["docs/benchmarks.md"]
     assert f"{cycles_of_image(plan):,}" in (ROOT / "docs/benchmarks/engine.md").read_text()
+
+
+def test_the_written_figures_of_small_networks_are_those_of_the_plans() -> None:
+    page = (ROOT / "docs/benchmarks/engine.md").read_text()
+    for pick in PICKS:
+        for batch in BATCHES:
+            row = compare(pick, batch, rtl=False)
+            assert f"| {batch} | {row.fps:,} | {row.fps_rtl:,} | {row.times_before:.2f} |" in page

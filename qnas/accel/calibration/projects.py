@@ -116,9 +116,9 @@ def _read_project(folder: Path, remark: Callable[[str], None] | None) -> _Projec
 
 
 def _cycles(report: Measurement, estimated: Estimate) -> dict[str, float]:
-    """Cycles of a call's first image and of the next, of the co-simulation's longest call.
+    """Cycles of a call's first pass and of the next, of the co-simulation's longest call.
 
-    A call of the test bench has two images, or one where there is no other; whose share of the
+    A call of the test bench has two passes, or one where there is no other; whose share of the
     call is whose, the estimate says.
     """
     latency, first = float(report.latency_cycles_max or 0), float(estimated.cycles_first)

@@ -63,11 +63,9 @@ def _column(trials: Sequence[TrialRecord], name: str, *, batch: int) -> Column:
     info = objective_info(name)
     label = ABBREVIATED.get(name, name.upper() if name in AMOUNTS else info.name)
     unit = "" if info.unit in UNITLESS else info.unit
-    if batch > 1:
-        unit = {
-            "fps": f"in passes of {batch} images",
-            "latency": f"ms a pass of {batch} images",
-        }.get(name, unit)
+    if batch != 1:
+        images = f" of {batch} images" if batch else ""
+        unit = {"fps": f"in passes{images}", "latency": f"ms a pass{images}"}.get(name, unit)
     return Column(name, label, unit, info.direction, _axis([t.amount(name) for t in trials], name))
 
 

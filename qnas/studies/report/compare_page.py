@@ -44,15 +44,17 @@ def _title(found: Comparison, *, x: str, y: str) -> str:
     return f"{up} against {across}"
 
 
+def _fronts_of(found: Comparison) -> StudyRecords:
+    return StudyRecords(found.objectives, tuple(t for run in found.runs for t in run.front))
+
+
 def color(place: int) -> str:
     return COLORS[place % len(COLORS)]
 
 
 def fronts(found: Comparison, *, x: str, y: str) -> go.Figure:
     """The plot of the fronts over two objectives; lines join the members that are best in both."""
-    combined = StudyRecords(
-        found.objectives, tuple(trial for run in found.runs for trial in run.front)
-    )
+    combined = _fronts_of(found)
     across, up = column_of(combined, x), column_of(combined, y)
     figure = new_figure(x=across.title, y=up.title, margin=WITH_LEGEND)
     for place, run in enumerate(found.runs):
@@ -106,19 +108,20 @@ def histories(found: Comparison) -> go.Figure:
 
 def study_rows(found: Comparison) -> list[tuple[str, str, list[str]]]:
     """Rows of the table: label, kind of number, and one cell per study."""
-    runs = found.runs
+    runs, combined = found.runs, _fronts_of(found)
 
     def objective(name: str) -> tuple[str, str, list[str]]:
-        column = column_of(runs[0].records, name)
+        column = column_of(combined, name)
         kind = "measured" if name == "error" else "predicted"
         pick = max if column.direction == "maximize" else min
         best = [pick(trial.values[name] for trial in run.front) for run in runs]
         return f"best {column.title}", kind, [plain_number(value) for value in best]
 
-    manifests = [run.manifest for run in runs]
+    manifests, batches = [run.manifest for run in runs], [run.records.batch for run in runs]
     return [
         ("device", "", [run.device for run in runs]),
         ("search space", "", [m.space.name for m in manifests]),
+        *((("batch", "", [str(b) for b in batches]),) if set(batches) != {1} else ()),
         ("seed", "", [str(m.config.seed) for m in manifests]),
         ("sampler", "", [m.config.search.sampler_name for m in manifests]),
         ("evaluated trials", "", [f"{len(run.records.trials):,}" for run in runs]),

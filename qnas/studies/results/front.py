@@ -47,8 +47,9 @@ class StudyRecords:
 
     @property
     def batch(self) -> int:
-        """Images of a pass, of which FPS and latency are: the same for all trials of a study."""
-        return self.trials[0].estimate.batch if self.trials else 1
+        """Images of a pass, of which FPS and latency are; 0 if trials of several studies differ."""
+        found = {trial.estimate.batch for trial in self.trials} or {1}
+        return found.pop() if len(found) == 1 else 0
 
     def minimised(self, trials: Sequence[TrialRecord]) -> Points:
         """Objective values (n, m), those to maximise negated."""

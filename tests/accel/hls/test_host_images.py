@@ -70,10 +70,10 @@ class Exported:
 
 
 def images_design(channels: int) -> Design:
-    """The small design, of 12 x 12 pixels."""
+    """The small design, of 12 x 12 pixels; of colours it takes three images a pass."""
     first = small()
     arch = replace(first.network.architecture, in_channels=channels, image_size=12)
-    return design(arch, first.plan.folding)
+    return design(arch, replace(first.plan.folding, batch=channels))
 
 
 def emitted(channels: int, preprocessing: Preprocessing | None) -> tuple[IntegerNetwork, Any]:
@@ -195,6 +195,8 @@ def test_people_read_the_class_the_scores_and_the_times(
         names = [NAMES[index].replace("\n", " ") for index in (best, second)]
         assert line.startswith(f"{file}: {names[0]} ({names[0]} ") and f"%, {names[1]} " in line
     assert "of the C simulation" in lines[-1] and "images/s in calls of up to 2" in lines[-1]
+    alone = "in a pass of 3 that it fills alone" in lines[-1]
+    assert alone == (exported.network.architecture.in_channels == 3)
 
 
 @pytest.mark.parametrize("program", ["python", pytest.param("c++", marks=needs_libraries)])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
+from qnas._util.units import ceil_div, pass_name
 from qnas.accel.device import Device
 from qnas.accel.hls.emit.bench import stage_values
 from qnas.accel.hls.emit.member import KernelNetwork, data_folders
@@ -103,11 +104,22 @@ def readme(
         weight_ports=plan.weight_ports,
         stream_bits=plan.stream_bits,
         port_bits=image.bits,
+        batch=plan.folding.batch,
+        a_pass=_a_pass(plan),
+        images_a_call=ceil_div(IMAGES_A_CALL, plan.folding.batch) * plan.folding.batch,
         image_words=plan.image_words,
         patch_lanes=int(patch_lanes(plan.folding, image.bits)),
         act_max=members[0].network.act_max,
         classes=plan.architecture.num_classes,
     )
+
+
+IMAGES_A_CALL = 64  # of host/run.py, as backends.py has it: rounded up to whole passes
+
+
+def _a_pass(plan: HardwarePlan) -> str:
+    name = pass_name(plan.folding.batch)
+    return f"an {name}" if plan.folding.batch == 1 else f"a {name}"
 
 
 FIRST_REGISTER, ADDRESS_BYTES, NUMBER_BYTES = 0x10, 12, 8  # a word of each is reserved

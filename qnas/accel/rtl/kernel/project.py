@@ -105,6 +105,7 @@ def _facts(members: Sequence[KernelNetwork], device: Device, name: str) -> dict[
         "top": TOP,
         "part": device.part,
         "clock_mhz": clock_mhz,
+        "batch": plans[0].folding.batch,
         "zynq": platform.processors is not None,
         "card": platform.banks is not None,
         "linked": platform.linked,
