@@ -82,7 +82,7 @@ def _floating(run: OpenRun) -> dict[str, float]:
 def _picks(summary: Summary, shapes: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for pick in summary.picks:
         shape, accuracy = shapes[pick.key], pick.accuracy
-        assert accuracy is not None
+        assert accuracy is not None and pick.prediction and pick.estimate
         yield {
             "name": pick.name,
             "embed_dim": shape.embed_dim,
@@ -98,6 +98,8 @@ def _picks(summary: Summary, shapes: Mapping[str, Any]) -> Iterator[dict[str, An
             "clock_mhz": pick.clock_mhz,
             "lut": pick.lut,
             "dsp": pick.dsp,
+            "kernel": pick.prediction.title,
+            "cpp": {"fps": pick.estimate.fps, "lut": pick.estimate.resources.lut},
         }
 
 
@@ -177,10 +179,16 @@ def picks(found: Any) -> Rows:
         "C++ against the integer network": lambda x: (
             f"{x['values']:,} values, {x['mismatches'] or 'no'} mismatch"
         ),
-        f"images/s at {chosen[0]['clock_mhz']:.0f} MHz, modelled": lambda x: f"{x['fps']:,.0f}",
+        "figures below": lambda x: x["kernel"],
+        f"images/s at {chosen[0]['clock_mhz']:.0f} MHz": lambda x: f"{x['fps']:,.0f}",
         "LUT": lambda x: f"{x['lut']:,}",
         "DSP": lambda x: f"{x['dsp']:,}",
     }
+    if all("cpp" in x for x in chosen):  # else the figures are the C++ kernel's
+        cells |= {
+            "images/s of the C++ kernel, modelled": lambda x: f"{x['cpp']['fps']:,.0f}",
+            "LUT of the C++ kernel, modelled": lambda x: f"{x['cpp']['lut']:,}",
+        }
     yield "pick", *(x["name"] for x in chosen)
     for title, cell in cells.items():
         yield title, *(cell(x) for x in chosen)
