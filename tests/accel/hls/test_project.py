@@ -12,7 +12,7 @@ from qnas.accel.device import device_names, load_device
 from qnas.accel.hls.emit.member import Expected, KernelNetwork
 from qnas.accel.hls.emit.project import check_word, emit_project
 from qnas.errors import ConfigError
-from tests.accel.projects import Design, design, several_ports, small
+from tests.accel.projects import Design, design, several_ports, small, two_images
 
 
 def on(name: str, *, weight_ports: int = 1) -> Design:
@@ -171,3 +171,10 @@ def test_a_device_file_cannot_write_into_a_script() -> None:
         replace(small().device, part="x; exec rm")
     with pytest.raises(ConfigError, match="device or part"):
         check_word("device or part", "x; exec rm")
+
+
+def test_the_readme_says_how_many_images_a_pass_takes() -> None:
+    one, two = (of.files()["README.md"].decode() for of in (small(), two_images()))
+    assert "any number of images. " in one and "a pass" not in one
+    assert "`images`, a number in `control`: how many, a multiple of 2. " in two
+    assert "bytes a pass" in two and "passes of 2," in two

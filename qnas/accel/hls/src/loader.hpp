@@ -9,7 +9,7 @@ namespace qnas {
 
 // Where the loading of a stage stands.
 struct LoadCursor {
-    short tile;  // the row tile that comes in, of those of all images; all tiles: nothing more is to come
+    short tile;  // the row tile that comes in, of all images'; all tiles: nothing more is to come
     int step;    // inside the tile
     short part;  // word of a beat, or pairs of slots that come together
     short beat;

@@ -3,7 +3,8 @@
 //
 // Two passes share each iteration, the second a query behind the first, from image to image as well:
 // one seeks the maximum of a query, VL scores a step, the other makes the exponentials of the query
-// before, whose scores a delay line kept. The engine's loop makes these steps (gemm.hpp), beside products of the array or alone.
+// before, whose scores a delay line kept. The engine's loop makes these steps (gemm.hpp), beside
+// products of the array or alone.
 #pragma once
 #include "fixed_point.hpp"
 #include "stage.hpp"
@@ -172,7 +173,8 @@ inline void softmax_step(const Stage& stage, Softmax& now, const ScoreMemory& sc
         }
     }
     if (making && last)
-        store_query_scale(now.first_scale_row, now.query, row_scale(now.total, now.scalars), query_scale);
+        store_query_scale(now.first_scale_row, now.query, row_scale(now.total, now.scalars),
+                          query_scale);
     if (last) {
         const bool last_query = now.query == stage.tokens - 1;
         now.largest_before = now.largest;
