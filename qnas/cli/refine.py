@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 @study_command
 @click.option(
+    "--tool",
+    type=click.Choice(["rtl", "vitis"]),
+    default="rtl",
+    show_default=True,
+    help="What measures: Verilator and Yosys, or Vitis HLS.",
+)
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Take the measured projects in or below this folder as the measurements of a round.",
+)
+@click.option(
     "--within",
     type=click.FloatRange(min=0),
     default=0.01,
@@ -51,6 +63,8 @@ def command(
     changes: tuple[str, ...],
     runs: Path,
     trust: bool,
+    tool: str,
+    reports: Path | None,
     within: float,
     minutes: float,
     rounds: int,
@@ -65,14 +79,24 @@ def command(
     then picks that are not measured are, and chosen anew, until every pick is a measured kernel.
     A call that was stopped goes on where it stood. Needs the extra `measure` and g++, and a
     finished search; `qnas run` then exports and verifies the picks of the new front.
+
+    A study that predicts the C++ kernel is refined by Vitis HLS: --tool vitis writes projects of
+    the picks and of the kernels that teach most and synthesizes them, or says what to run where
+    Vitis is installed; --reports reads the reports of that, Vivado's and co-simulations' too.
     """
     aim = target(study, runs, changes, trust=trust)
     with opened(aim, stage="refine") as (run, shown):
         from qnas.studies.stages.pipeline import report
         from qnas.studies.stages.refine import RefineSettings, measure_rtl, refine
+        from qnas.studies.stages.refine_reports import refine_with_reports, refine_with_vitis
 
         settings = RefineSettings(within, minutes, rounds, kernels, trials or 0)
-        found = refine(run, shown, settings, measure_rtl)
+        if reports:
+            found = refine_with_reports(run, shown, settings, reports)
+        elif tool == "vitis":
+            found = refine_with_vitis(run, shown, settings)
+        else:
+            found = refine(run, shown, settings, measure_rtl)
         report(run, progress=shown)
         note(f"Files: {run.files.path}")
     result(lambda: found, lambda: _show(found))

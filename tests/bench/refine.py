@@ -1,11 +1,9 @@
 """What do predictions and rounds of measuring change in a search, judged by the measured truth?
 
-    python tests/bench/refine.py --measure [--limit N] [--simulate N]  # the truth: an hour
-    python tests/bench/refine.py [--seeds N] [--json OUT]               # seconds
+    python tests/bench/refine.py [--seeds N] [--json OUT]  # minutes
 
-The space is a list of small kernels, NETWORKS under FOLDINGS. All are synthesized with Yosys
-(`refine_kernels.json`), so that every answer can be judged. Cycles are computed, which is exact to
-the clock wherever they were simulated; --simulate counts some of them.
+The space is a list of small kernels, all synthesized with Yosys and simulated in Verilator
+(`refine_kernels.py`), so that every answer can be judged.
 
 A seed draws an error for every network (smaller for larger ones, give or take) and TASKS pairs of a
 LUT limit and an FPS target. A search here takes every kernel of the space: its front is that of the
@@ -16,137 +14,48 @@ keep both bounds of a task. Ways:
 - `default`: predictions with the table of kernels that comes with qnas.
 - `round 1` to `round 3`: after that many rounds of `qnas refine`, KERNELS measured each.
 - `random 1` to `random 3`: with as many of the space at random.
+- `picks`: after the last round each task's pick is measured, and chosen again, until it is a
+  measured kernel, as `qnas refine` ends.
 - `... sure`: picks with `confidence = 0.9`.
 
 `hypervolume`: of the front's true points, over that of a search that knows the truth. `wrong`:
 share of picks that in truth break the limit or miss the target. `missed`: share of tasks with a
-true answer and no pick. `width`: mean width of the front's intervals of LUTs. Means with 95 %
-intervals over the seeds (Student's t).
+true answer and no pick. `worse`: how much larger a right pick's error is than that of the true
+answer, in points. `width`: mean width of the front's intervals of LUTs. `inside`: share of LUTs and
+FFs of kernels that were not measured that are in their 90 % intervals. `measured`: kernels that a
+task has measured. Means with 95 % intervals over the seeds (Student's t).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.stats import t as student
 
-from qnas._util.cache import user_cache
 from qnas.accel.calibration.active import choose, processes_of
 from qnas.accel.calibration.calibration import Calibration, fit
-from qnas.accel.calibration.designs import Designs, Floats, Setup
-from qnas.accel.calibration.file import read_designs_file, write_calibration
+from qnas.accel.calibration.designs import Designs, Floats, Mask
+from qnas.accel.calibration.evaluation import held, predicted
 from qnas.accel.calibration.kernels import (
-    MEASURED,
-    KernelDesign,
     designs_of,
     kernel_design,
     shipped_designs,
     structural,
 )
 from qnas.accel.cost.analytic import estimate
-from qnas.accel.device import load_device
-from qnas.accel.hls.emit.member import KernelNetwork
-from qnas.accel.plan.folding import Folding
-from qnas.accel.plan.lower import lower
-from qnas.accel.plan.plan import HardwarePlan
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
-from qnas.accel.rtl.kernel.grid import network
-from qnas.accel.rtl.kernel.simulate import simulate_kernel
-from qnas.accel.rtl.kernel.synthesize import synthesize_kernel
-from qnas.accel.rtl.synthesize import yosys_version
 from qnas.pareto import Box, hypervolume, nondominated
-from qnas.testing.random_network import random_network
+from tests.bench.refine_kernels import FILE, Row, read_rows
 
-FILE = Path(__file__).with_name("refine_kernels.json")
-NETWORKS = tuple(
-    (dim, depth, expansion) for dim in (16, 24, 32) for depth in (1, 2) for expansion in (1, 2)
-)
-FOLDINGS = (
-    Folding(2, 1, 4, 2),
-    Folding(4, 1, 4, 2),
-    Folding(4, 2, 4, 2),
-    Folding(4, 2, 8, 4),
-    Folding(8, 2, 8, 4),
-)
 ROUNDS, KERNELS, TASKS = 3, 4, 20
 AXES = ("cycles", "lut")  # beside the error
 SIZE, NOISE = 1.5, 1.0  # of the error (%), by doubling of the network's size, and at random
 RATIO = 1e6  # clocks a second, over those an image takes
-
-
-def plans() -> Iterator[HardwarePlan]:
-    """The kernels of the space, folding by folding: equal units are mapped once."""
-    board = load_device("zcu102")
-    for folding in FOLDINGS:
-        for dim, depth, expansion in NETWORKS:
-            arch = network(
-                *(8, 4),
-                channels=1,
-                dim=dim,
-                depth=depth,
-                heads=2,
-                head_dim=8,
-                expansion=expansion,
-            )
-            yield lower(arch, board, folding)
-
-
-def measured(plan: HardwarePlan, *, simulated: bool) -> dict[str, float]:
-    """Cells by Yosys, and cycles, computed or simulated."""
-    found = synthesize_kernel([plan], cache=user_cache() / "measured").total
-    amounts = {name: float(getattr(found, name)) for name in ("lut", "ff", "dsp", "bram18", "uram")}
-    cycles, first = cycles_of_image(plan), cycles_of_first_image(plan)
-    if simulated:
-        arch = plan.architecture
-        images = np.zeros((2, arch.in_channels, arch.image_size, arch.image_size), np.float32)
-        member = KernelNetwork(random_network(arch, 0), plan, "net")
-        (done,) = simulate_kernel([member], images)
-        assert done.passed and (done.cycles_next, done.cycles_first) == (cycles, first)
-    return {**amounts, "cycles": float(cycles), "cycles_first": float(first)}
-
-
-def measure(limit: int, simulate: int) -> None:
-    """Measure kernels that the file lacks, and write it after each."""
-    known = {d.name: d for d in kept()} if FILE.exists() else {}
-    everything = list(plans())[: limit or None]
-    step = max(1, len(everything) // max(1, simulate))
-    for count, plan in enumerate(everything):
-        start = time.perf_counter()
-        simulated = bool(simulate) and count % step == 0
-        design = kernel_design([plan], {}, backend="rtl")
-        if design.name in known:
-            continue
-        amounts = measured(plan, simulated=simulated)
-        known[design.name] = kernel_design([plan], amounts, backend="rtl")
-        seconds = time.perf_counter() - start
-        note = ", simulated" if simulated else ""
-        lut = amounts["lut"]
-        print(f"{count + 1}/{len(everything)}: {lut:,.0f} LUT, {seconds:.0f} s{note}", flush=True)
-        if len(known) >= 5:
-            designs = designs_of(list(known.values()))
-            setup = Setup(yosys_version(), MEASURED)
-            write_calibration(FILE, fit(designs, subject="rtl", setup=setup))
-
-
-def kept() -> list[KernelDesign]:
-    """The measured kernels of the file, in the order of the space."""
-    _, _, designs = read_designs_file(FILE)
-    row = {str(name): index for index, name in enumerate(designs.names)}
-    found = []
-    for plan in plans():
-        design = kernel_design([plan], {}, backend="rtl")
-        if design.name in row:
-            at = row[design.name]
-            amounts = {name: float(column[at]) for name, column in designs.measured.items()}
-            found.append(kernel_design([plan], amounts, backend="rtl"))
-    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,17 +71,15 @@ class Space:
         return np.stack([self.designs.measured[name] for name in AXES], axis=1)
 
     @classmethod
-    def of(cls, kernels: list[KernelDesign]) -> Space:
-        by_name = {design.name: design for design in kernels}
-        rows, sizes = [], []
-        for plan in plans():
-            design = kernel_design([plan], {}, backend="rtl")
-            if design.name in by_name:
-                found = structural([plan], estimate(plan), backend="c++")
-                rows.append([found[name] for name in AXES])
-                arch = plan.architecture
-                sizes.append(arch.embed_dim * sum(block.mlp_hidden for block in arch.blocks))
-        return cls(designs_of(kernels), np.array(sizes, float), np.array(rows))
+    def of(cls, rows: Sequence[Row]) -> Space:
+        kernels, raw, sizes = [], [], []
+        for row in rows:
+            plan = row.plan()
+            kernels.append(kernel_design([plan], row.measured, backend="rtl"))
+            found = structural([plan], estimate(plan), backend="c++")
+            raw.append([found[name] for name in AXES])
+            sizes.append(row.dim * row.expansion * row.dim * row.depth)
+        return cls(designs_of(kernels), np.array(sizes, float), np.array(raw))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,41 +91,64 @@ class Told:
     high: Floats
 
 
-def told(space: Space, known: Calibration, exact: list[int]) -> Told:
+def told(space: Space, known: Calibration, exact: Sequence[int]) -> Told:
     """Predictions of all kernels; those in `exact` are measured."""
     found = known.predict(space.designs)
     at = [found.amounts.index(name) for name in AXES]
     parts = [np.array(part[:, at]) for part in (found.value, found.low, found.high)]
+    return measured(space, Told(*parts), exact)
+
+
+def measured(space: Space, way: Told, exact: Sequence[int]) -> Told:
+    """What a way predicts, with the truth of the kernels in `exact`."""
+    parts = [part.copy() for part in (way.value, way.low, way.high)]
     for part in parts:
         part[exact] = space.truth[exact]
     return Told(*parts)
 
 
-def front(errors: Floats, amounts: Floats) -> Floats:
+def front(errors: Floats, amounts: Floats) -> Mask:
     """Which kernels no other dominates in error, cycles and LUTs."""
-    mask: Floats = nondominated(np.column_stack([errors, amounts]))
+    mask: Mask = nondominated(np.column_stack([errors, amounts]))
     return mask
 
 
-def ways(space: Space, errors: Floats, seed: int) -> Iterator[tuple[str, Told]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """A way: what it predicts, which kernels it has measured, and whether picks are measured."""
+
+    name: str
+    told: Told
+    exact: tuple[int, ...] = ()
+    inside: float = float("nan")
+    measures_picks: bool = False
+
+
+def ways(space: Space, errors: Floats, seed: int) -> Iterator[Way]:
     """Each way with what it predicts."""
-    yield "raw", Told(space.raw, space.raw, space.raw)
+    yield Way("raw", Told(space.raw, space.raw, space.raw))
     setup, shipped = shipped_designs()
-    begin = fit(shipped, subject="rtl", setup=setup)
-    yield "default", told(space, begin, [])
+
+    def way(name: str, exact: Sequence[int]) -> Way:
+        both = shipped.plus(space.designs.subset(np.array(exact, np.int64)))
+        known = fit(both.merged("space"), subject="rtl", setup=setup)
+        return Way(name, told(space, known, exact), tuple(exact), _inside(space, known, exact))
+
     order = [int(i) for i in np.random.default_rng(1000 + seed).permutation(len(space.designs))]
-    exact, now = list[int](), told(space, begin, [])
+    exact, now = list[int](), way("default", [])
+    yield now
     for number in range(1, ROUNDS + 1):
-        exact += _teaching(space, errors, shipped, exact, now)
-        now = told(space, _fitted(space, shipped, setup, exact), exact)
-        yield f"round {number}", now
-        some = order[: number * KERNELS]
-        yield f"random {number}", told(space, _fitted(space, shipped, setup, some), some)
+        exact += _teaching(space, errors, shipped, exact, now.told)
+        now = way(f"round {number}", exact)
+        yield now
+        yield way(f"random {number}", order[: number * KERNELS])
+    yield replace(now, name="picks", measures_picks=True)
 
 
-def _fitted(space: Space, shipped: Designs, setup: Setup, exact: list[int]) -> Calibration:
-    both = shipped.plus(space.designs.subset(np.array(exact, np.int64)))
-    return fit(both.merged("space"), subject="rtl", setup=setup)
+def _inside(space: Space, known: Calibration, exact: Sequence[int]) -> float:
+    others = space.designs.subset(np.setdiff1d(np.arange(len(space.designs)), exact))
+    found = predicted(others, known.predict(others))
+    return float(np.mean([held(found[name]) for name in ("lut", "ff")]))
 
 
 def _teaching(
@@ -240,36 +170,61 @@ def _teaching(
     return [left[i] for i in found]
 
 
-def judge(space: Space, errors: Floats, way: Told, tasks: Floats) -> dict[str, float]:
+def judge(space: Space, errors: Floats, way: Way, tasks: Floats) -> dict[str, float]:
     """Figures of a way, by the truth."""
     truth = np.column_stack([errors, space.truth])
-    chosen = np.flatnonzero(front(errors, way.value))
+    chosen = np.flatnonzero(front(errors, way.told.value))
     box = Box.around(truth)
-    best = hypervolume(truth, box)
-    widths = (way.high - way.low)[chosen, 1] / way.value[chosen, 1]
+    widths = (way.told.high - way.told.low)[chosen, 1] / way.told.value[chosen, 1]
     figures = {
-        "hypervolume": hypervolume(truth[chosen], box) / best,
+        "hypervolume": hypervolume(truth[chosen], box) / hypervolume(truth, box),
         "width": float(widths.mean()),
+        "inside": way.inside,
     }
-    for name, most, cycles in (
-        ("", way.value[:, 1], way.value[:, 0]),
-        ("_sure", way.high[:, 1], way.high[:, 0]),
-    ):
-        picks = [_pick(errors, cycles, most, *task) for task in tasks]
-        answers = [_pick(errors, *space.truth.T, *task) for task in tasks]
-        made = [(p, task) for p, task in zip(picks, tasks, strict=True) if p is not None]
-        wrong = [
-            space.truth[p, 1] > limit or RATIO / space.truth[p, 0] < fps for p, (limit, fps) in made
+    answers = [_pick(errors, space.truth, task) for task in tasks]
+    for name, sure in (("", False), ("_sure", True)):
+        picks, counts = zip(
+            *(_picked(space, errors, way, t, sure=sure) for t in tasks), strict=True
+        )
+        pairs = [(p, a) for p, a in zip(picks, answers, strict=True) if p is not None]
+        wrong = [_wrong(space, p, t) for p, t in zip(picks, tasks, strict=True) if p is not None]
+        worse = [
+            errors[p] - errors[a]
+            for (p, a), bad in zip(pairs, wrong, strict=True)
+            if not bad and a is not None
         ]
         lost = [p is None and a is not None for p, a in zip(picks, answers, strict=True)]
-        figures[f"wrong{name}"] = float(np.mean(wrong)) if made else 0.0
+        figures[f"wrong{name}"] = float(np.mean(wrong)) if wrong else 0.0
         figures[f"missed{name}"] = float(np.mean(lost))
+        figures[f"worse{name}"] = float(np.mean(worse)) / 100 if worse else 0.0
+        if not sure:
+            figures["measured"] = len(way.exact) + float(np.mean(counts))
     return figures
 
 
-def _pick(errors: Floats, cycles: Floats, lut: Floats, limit: float, fps: float) -> int | None:
-    keeps = np.flatnonzero((lut <= limit) & (cycles <= RATIO / fps))
+def _picked(
+    space: Space, errors: Floats, way: Way, task: Floats, *, sure: bool
+) -> tuple[int | None, int]:
+    """The pick of a task, and how many kernels were measured for it."""
+    now, exact = way.told, list(way.exact)
+    while True:
+        pick = _pick(errors, now.high if sure else now.value, task)
+        if pick is None or pick in exact or not way.measures_picks:
+            return pick, len(exact) - len(way.exact)
+        exact.append(pick)
+        now = measured(space, now, exact)
+
+
+def _pick(errors: Floats, amounts: Floats, task: Floats) -> int | None:
+    limit, fps = task
+    keeps = np.flatnonzero((amounts[:, 1] <= limit) & (amounts[:, 0] <= RATIO / fps))
     return int(keeps[np.argmin(errors[keeps])]) if len(keeps) else None
+
+
+def _wrong(space: Space, pick: int, task: Floats) -> bool:
+    cycles, lut = space.truth[pick]
+    limit, fps = task
+    return bool(lut > limit or RATIO / cycles < fps)
 
 
 def draw(space: Space, seed: int) -> tuple[Floats, Floats]:
@@ -291,10 +246,10 @@ def compare(space: Space, seeds: int) -> dict[str, Any]:
     found: dict[str, dict[str, list[float]]] = {}
     for seed in range(seeds):
         errors, tasks = draw(space, seed)
-        for name, way in ways(space, errors, seed):
+        for way in ways(space, errors, seed):
             figures = judge(space, errors, way, tasks)
             for figure, value in figures.items():
-                found.setdefault(name, {}).setdefault(figure, []).append(value)
+                found.setdefault(way.name, {}).setdefault(figure, []).append(value)
     return {
         name: {figure: _mean(values) for figure, values in figures.items()}
         for name, figures in found.items()
@@ -310,33 +265,27 @@ def _mean(values: list[float]) -> dict[str, float]:
 
 
 def show(found: dict[str, Any]) -> None:
-    names = list(next(iter(found.values())))
-    print(f"{'':10}" + "".join(f"{name:>18}" for name in names))
     for way, figures in found.items():
-        cells = [f"{100 * x['mean']:.2f} +- {100 * x['ci']:.2f} %" for x in figures.values()]
-        print(f"{way:10}" + "".join(f"{cell:>18}" for cell in cells))
+        print(way)
+        for name, x in figures.items():
+            times, unit = (1, "") if name == "measured" else (100, " %")
+            print(f"    {name:12} {times * x['mean']:7.2f} +- {times * x['ci']:.2f}{unit}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--measure", action="store_true", help="make the truth with Yosys")
-    parser.add_argument("--limit", type=int, default=0, help="measure so many kernels alone")
-    parser.add_argument("--simulate", type=int, default=0, help="simulate so many of them as well")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--table", metavar="CSV", type=Path, default=FILE)
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
-    if options.measure:
-        measure(options.limit, options.simulate)
-    if not FILE.exists():
-        print(f"SKIPPED: no {FILE.name}; make it with --measure.")
-        return
-    space = Space.of(kept())
+    rows = read_rows(options.table)
+    space = Space.of(rows)
     networks = len(set(space.designs.groups.tolist()))
-    print(f"{len(space.designs)} kernels of {networks} networks, {options.seeds} seeds")
+    print(f"{len(rows)} kernels of {networks} networks, {options.seeds} seeds")
     found = compare(space, options.seeds)
     show(found)
     if options.json:
-        document = {"kernels": len(space.designs), "networks": networks, "ways": found}
+        document = {"kernels": len(rows), "networks": networks, "ways": found}
         options.json.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -74,7 +74,10 @@ DOCUMENTS: dict[str, tuple[list[str], str]] = {
         ["pick", "{run}"],
         "trial key values estimate predicted kernel fps dsp_share architecture reasons",
     ),
-    "refine": (["refine", "{run}", "--within", "99"], "subject setup model designs rounds"),
+    "refine": (
+        ["refine", "{run}", "--within", "99", "--minutes", "0"],
+        "subject setup model designs rounds failed",
+    ),
     "compare": (["compare", "{run}", "{copied}"], "objectives runs cautions"),
     "check": (
         ["check", "{study}"],

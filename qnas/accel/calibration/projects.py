@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.accel.calibration.calibration import Calibration, fit
-from qnas.accel.calibration.designs import MIN_DESIGNS, Setup
+from qnas.accel.calibration.designs import MIN_DESIGNS, Designs, Setup
 from qnas.accel.calibration.kernels import KernelDesign, designs_of, kernel_design, kernel_name
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.estimate import RESOURCES, Estimate
@@ -18,7 +18,7 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.reports import collect_reports
 from qnas.accel.reports.measurement import Measurement
 from qnas.accel.reports.parts import same_part
-from qnas.errors import ConfigError, problem
+from qnas.errors import ConfigError, ReportError, problem
 
 # The two measured stages: HLS, and logic synthesis or place and route. If there are
 # several reports of the second stage, the latest step of the flow counts.
@@ -43,7 +43,31 @@ def read_projects(directory: Path, *, remark: Callable[[str], None] | None = Non
             differ; a part or clock is not the plan's; or reports of one plan contradict each other.
         ReportError: A project has no intact report.
     """
-    found = [_read_project(path.parent, remark) for path in sorted(directory.rglob("plan.json"))]
+    setup, designs = measured_projects(directory, remark=remark)
+    return fit(designs, subject="c++", setup=setup)
+
+
+def measured_projects(
+    directory: Path,
+    *,
+    at_least: int = MIN_DESIGNS,
+    partly: bool = False,
+    remark: Callable[[str], None] | None = None,
+) -> tuple[Setup, Designs]:
+    """The setup and the kernels of `at_least` measured projects or more below a directory.
+
+    With `partly`, projects without an intact report are skipped with a remark. Raises as
+    `read_projects`.
+    """
+    found = list[_Project]()
+    for path in sorted(directory.rglob("plan.json")):
+        try:
+            found.append(_read_project(path.parent, remark))
+        except ReportError as error:
+            if not partly:
+                raise
+            if remark:
+                remark(f"skipped: {error}")
     if not found:
         rule = "must hold exported projects, each with its plan.json and reports"
         raise ConfigError(problem(str(directory), rule, "none", "Check the path."))
@@ -56,12 +80,12 @@ def read_projects(directory: Path, *, remark: Callable[[str], None] | None = Non
                 remedy = "Calibrate each on its own."
                 raise ConfigError(problem(project.source, rule, setup, remedy))
     names = {step: {p.name for p in found if step in p.setups} for step in (HLS, LAST)}
-    step = LAST if len(names[LAST]) >= MIN_DESIGNS else HLS
-    if len(names[step]) < MIN_DESIGNS:
-        rule, remedy = f"must be of {MIN_DESIGNS} plans at least", "Synthesize more plans."
+    step = LAST if len(names[LAST]) >= at_least else HLS
+    if len(names[step]) < at_least:
+        rule, remedy = f"must be of {at_least} plans at least", "Synthesize more plans."
         raise ConfigError(problem("reports", rule, max(map(len, names.values())), remedy))
     designs = designs_of([project.design(step) for project in found]).merged(str(directory))
-    return fit(designs, subject="c++", setup=setups[step][0])
+    return setups[step][0], designs
 
 
 @dataclass(frozen=True, slots=True)

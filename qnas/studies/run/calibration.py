@@ -46,8 +46,9 @@ def load_calibration(
 
 
 def _fitted(parts: Sequence[Measured], source: str, *, named: bool) -> Calibration | None:
-    """The calibration of all `parts`; None if they are too few, and no file is `named`."""
-    from qnas.accel.calibration.calibration import fit
+    """The calibration of all `parts`; if they are too few, and no file is `named`, measurements of
+    C++ kernels without corrections, or None."""
+    from qnas.accel.calibration.calibration import Calibration, fit
     from qnas.accel.calibration.designs import MIN_DESIGNS
 
     subject, setup, designs = parts[0]
@@ -60,7 +61,8 @@ def _fitted(parts: Sequence[Measured], source: str, *, named: bool) -> Calibrati
         designs = designs.plus(more)
     designs = designs.merged(source)
     if len(designs) < MIN_DESIGNS and not named:
-        return None
+        alone = Calibration(subject, setup, designs, {}, space=None, trees=None)
+        return alone if subject == "c++" else None
     return fit(designs, subject=subject, setup=setup)
 
 

@@ -13,7 +13,7 @@ from qnas._util.cache import user_cache
 from qnas._util.serialization import write_json
 from qnas.accel.calibration.designs import Columns, Setup
 from qnas.accel.cost.estimate import RESOURCES
-from qnas.accel.cost.prediction import Prediction
+from qnas.accel.cost.prediction import Backend, Prediction
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.errors import CompileError, ConfigError, VerificationError, problem
@@ -74,7 +74,7 @@ def refine(run: Run, progress: Progress, settings: RefineSettings, measure: Meas
     reports of the C++ kernel, and as `measure`.
     """
     run.need(STAGE, searched(run), "search")
-    state, end = _opened(run), time.perf_counter() + 60 * settings.minutes
+    state, end = opened(run), time.perf_counter() + 60 * settings.minutes
     begun = len(state.rounds)
     while len(state.rounds) - begun < settings.rounds:
         widths = state.rounds[-1].widths
@@ -128,15 +128,15 @@ def teaching(run: Run, count: int, failed: Collection[str] = ()) -> list[Member]
     from qnas.accel.calibration.active import choose, processes_of
     from qnas.accel.calibration.kernels import designs_of, kernel_design
 
-    members = [(t, _plan_of(run, t)) for t in run.records().front()]
-    designs = designs_of([kernel_design([plan], {}, backend="rtl") for _, plan in members])
+    members = [(t, plan_of(run, t)) for t in run.records().front()]
+    backend: Backend = "c++" if predicts_cpp(run) else "rtl"
+    designs = designs_of([kernel_design([plan], {}, backend=backend) for _, plan in members])
     _, first = np.unique(designs.names, return_index=True)
     goals = designs.subset(np.sort(first))
     open_ = [i for i in sorted(first) if designs.names[i] not in failed]
     left = [i for i in open_ if "lut" not in members[i][0].predicted.measured]
-    assert run.calibration is not None, "a study that predicts"
-    known = run.calibration.designs
-    names = tuple(known.features)
+    known = run.calibration.designs if run.calibration else designs.subset(np.arange(0))
+    names = tuple(designs.features)
     found = choose(
         processes_of(known, LEARNED),
         known.inputs(names),
@@ -154,7 +154,7 @@ def unmeasured_picks(run: Run, failed: Collection[str] = ()) -> list[Member]:
 
     found = dict[str, Member]()
     for pick in picks(run):
-        plan = _plan_of(run, pick.trial)
+        plan = plan_of(run, pick.trial)
         name = kernel_name([plan])
         if "lut" not in pick.trial.predicted.measured and name not in failed:
             found[name] = (pick.trial, plan)
@@ -223,27 +223,47 @@ def advance(
     found = _round(run, len(state.rounds), measured, state)
     seconds = time.perf_counter() - start
     found = replace(found, measuring_s=round(measuring_s, 1), searching_s=round(seconds, 1))
-    return _kept(run, replace(state, rounds=(*state.rounds, found)))
+    return kept(run, replace(state, rounds=(*state.rounds, found)))
 
 
-def _opened(run: Run) -> Refinement:
-    """The refinement so far; measured kernels that the study does not know yet are used."""
+def predicts_cpp(run: Run) -> bool:
+    """Whether the study predicts the kernel of the C++."""
+    return run.calibration is None or run.calibration.subject == "c++"
+
+
+def opened(run: Run, *, by_reports: bool = False) -> Refinement:
+    """The refinement so far; measured kernels that the study does not know yet are used.
+
+    Args:
+        run: The run.
+        by_reports: Whether reports of the C++ kernel refine it, instead of measurements of the RTL.
+    """
     from qnas.accel.calibration.kernels import model_version
 
     state = read_refinement(run.files.refinement)
-    if run.calibration is None or run.calibration.subject != "rtl":
-        rule = "must predict the RTL kernel to be refined by simulation and synthesis"
-        remedy = "Leave `[calibration] file` out, or fit your reports: `qnas calibrate --reports`."
-        raise ConfigError(problem("refine", rule, "a study that predicts the C++ kernel", remedy))
+    if by_reports != predicts_cpp(run):
+        raise _other_kernel(by_reports=by_reports)
     if state is None:
-        setup = Setup(run.calibration.setup.tool, run.calibration.setup.stage)
-        state = Refinement("rtl", setup, model_version())
+        known = run.calibration.setup if run.calibration else Setup("", "")
+        setup = Setup(known.tool, known.stage)
+        state = Refinement("c++" if by_reports else "rtl", setup, model_version())
     if not state.rounds:
-        state = _kept(run, replace(state, rounds=(_round(run, 0, (), state),)))
+        state = kept(run, replace(state, rounds=(_round(run, 0, (), state),)))
     return state
 
 
-def _kept(run: Run, state: Refinement) -> Refinement:
+def _other_kernel(*, by_reports: bool) -> ConfigError:
+    if by_reports:
+        rule, got = "must predict the C++ kernel to be refined by its reports", "RTL"
+        remedy = 'Set `[calibration] file = "none"`, or a file of `qnas calibrate --reports`.'
+    else:
+        rule = "must predict the RTL kernel to be refined by simulation and synthesis"
+        got = "C++"
+        remedy = "Leave `[calibration] file` out, or refine by reports: --tool vitis, --reports."
+    return ConfigError(problem("refine", rule, f"a study that predicts the {got} kernel", remedy))
+
+
+def kept(run: Run, state: Refinement) -> Refinement:
     write_json(run.files.refinement, state)
     return state
 
@@ -275,11 +295,11 @@ def _measure_all(
         except CompileError as error:
             progress.stage(STAGE, f"trial {trial.number} is left out: {error}")
             if time.perf_counter() < end:  # else it was cut off
-                state = _kept(run, replace(state, failed={**state.failed, name: str(error)}))
+                state = kept(run, replace(state, failed={**state.failed, name: str(error)}))
             continue
         design = designs_of([kernel_design([plan], amounts, backend="rtl")])
         known = design if known is None else known.plus(design)
-        state = _kept(run, replace(state, designs=Columns.of(known)))
+        state = kept(run, replace(state, designs=Columns.of(known)))
         names.append(name)
         progress.advance(count, len(chosen), f"trial {trial.number} measured")
     return state, tuple(names)
@@ -315,7 +335,7 @@ def _predict_anew(run: Run, kernels: int, progress: Progress) -> None:
     run.forget_study()
 
 
-def _plan_of(run: Run, trial: TrialRecord) -> HardwarePlan:
+def plan_of(run: Run, trial: TrialRecord) -> HardwarePlan:
     share, batch = trial.proposal.dsp_share, run.config.search.batch
     return best_plan(trial.architecture, run.device, share, batch=batch, predictor=run.predictor)[0]
 

@@ -13,8 +13,9 @@ import qnas
 from qnas.accel.calibration.kernels import kernel_name, structural
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.folding_search.search import best_plan
+from qnas.accel.plan.multi_network import read_plans
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.errors import CompileError, ConfigError
+from qnas.errors import CompileError, ConfigError, ToolMissingError
 from qnas.studies.progress import Silent
 from qnas.studies.report.page import render
 from qnas.studies.run.opening import writable_run
@@ -25,6 +26,7 @@ from qnas.studies.sections import CalibrationConfig
 from qnas.studies.stages.kernels import picks
 from qnas.studies.stages.pipeline import report_content
 from qnas.studies.stages.refine import RefineSettings, refine, teaching
+from qnas.studies.stages.refine_reports import refine_with_reports, refine_with_vitis
 from tests.tiny import TINY
 
 MORE = 1.03  # LUTs of this world's synthesizer, over the structural estimate
@@ -165,11 +167,78 @@ def test_it_ends_when_intervals_are_within_or_nothing_can_be_measured(runs: Path
         assert len(teaching(run, 1)) == 1
 
 
-def test_a_study_that_predicts_the_cpp_is_refused(tmp_path: Path) -> None:
-    plain = study(calibration=CalibrationConfig("none"), name="plain")
-    qnas.run(plain, runs=tmp_path, until="search")
+@pytest.fixture
+def plain(tmp_path: Path) -> qnas.Study:
+    """A searched study, in `tmp_path`, that predicts the C++ kernel by estimates."""
+    found = study(calibration=CalibrationConfig("none"), name="plain")
+    qnas.run(found, runs=tmp_path, until="search")
+    return found
+
+
+REPORT = """<profile><ReportVersion><Version>2023.2</Version></ReportVersion>
+<UserAssignments><unit>ns</unit><Part>{part}</Part><TopModelName>qnas_top</TopModelName>
+<TargetClockPeriod>{clock:.2f}</TargetClockPeriod></UserAssignments>
+<AreaEstimates><Resources><BRAM_18K>{bram18}</BRAM_18K><DSP>{dsp}</DSP><FF>{ff}</FF>
+<LUT>{lut}</LUT></Resources></AreaEstimates></profile>
+"""
+
+
+def synthesize(project: Path, run: Run) -> int:
+    """Leave a report of twice the LUTs in an exported project, and return them."""
+    (plan,) = read_plans(project / "plan.json")
+    found = estimate(plan).resources
+    amounts = {name: getattr(found, name) for name in ("bram18", "dsp", "ff")}
+    clock, part = 1e3 / plan.clock_mhz, run.device.part
+    report = REPORT.format(part=part, clock=clock, lut=2 * found.lut, **amounts)
+    (project / "csynth.xml").write_text(report)
+    return 2 * found.lut
+
+
+@pytest.mark.slow
+def test_reports_of_another_machine_are_measurements(
+    plain: qnas.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with writable_run(plain, runs=tmp_path, stage="refine") as run:
+        with pytest.raises(ConfigError, match="must predict the RTL kernel"):
+            refine(run, Silent(), SETTINGS, measure)
+        folder = run.files.path / "refine"
+        with pytest.raises(ToolMissingError, match=f"qnas refine plain --reports {folder}"):
+            refine_with_vitis(run, Silent(), replace(SETTINGS, kernels=1))
+        (first, *_) = sorted(folder.glob("*/project"))
+        lut = synthesize(first, run)
+        found = refine_with_reports(run, Silent(), SETTINGS, folder)
+        assert (found.subject, found.setup.stage, found.rounds[-1].kernels) == ("c++", "hls", 1)
+        measured = [t for t in run.records().trials if "lut" in t.predicted.measured]
+        assert {t.predicted.value("lut") for t in measured} == {lut}
+        assert {t.values["lut"] for t in measured} == {lut}
+        with pytest.raises(ConfigError, match="kernels that are not measured"):
+            refine_with_reports(run, Silent(), SETTINGS, folder)
+        (first / "csynth.xml").write_text(
+            (first / "csynth.xml").read_text().replace("<LUT>", "<LUT>9")
+        )
+        with pytest.raises(ConfigError, match="must agree on lut"):
+            refine_with_reports(run, Silent(), SETTINGS, folder)
+
+
+def test_a_kernel_that_vitis_refuses_is_not_tried_again(
+    plain: qnas.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "vitis_hls"
+    tool.write_text("#!/bin/sh\nexit 3\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with writable_run(plain, runs=tmp_path, stage="refine") as run:
+        once = replace(SETTINGS, kernels=1)
+        found = refine_with_vitis(run, Silent(), once)
+        assert len(found.rounds) == 1 and found.failed
+        assert all("status 3" in reason for reason in found.failed.values())
+        assert len(refine_with_vitis(run, Silent(), once).failed) > len(found.failed)
+
+
+def test_reports_do_not_refine_a_study_that_predicts_the_rtl(runs: Path, tmp_path: Path) -> None:
     with (
-        writable_run(plain, runs=tmp_path, stage="refine") as run,
-        pytest.raises(ConfigError, match="must predict the RTL kernel"),
+        writable_run(study(), runs=runs, stage="refine") as run,
+        pytest.raises(ConfigError, match=r"must predict the C\+\+ kernel"),
     ):
-        refine(run, Silent(), SETTINGS, measure)
+        refine_with_reports(run, Silent(), SETTINGS, tmp_path)
