@@ -11,15 +11,18 @@ module image_rows #(
 );
   localparam int I = $clog2(IMAGES);
   logic [I-1:0] image;
-  assign last = image == I'(IMAGES - 1);
+  logic ends;  // the next image is the last one
+  assign ends = image == I'(IMAGES - 2);
   always_ff @(posedge clk)
     if (start) begin
       image <= '0;
+      last <= 1'b0;
       row <= first;
       next_row <= first + rows;
     end else if (move) begin
       image <= last ? '0 : image + 1'b1;
+      last <= ends;
       row <= next_row;
-      next_row <= image == I'(IMAGES - 2) ? first : next_row + rows;
+      next_row <= ends ? first : next_row + rows;
     end
 endmodule

@@ -10,10 +10,9 @@ module tile_images (
     output logic [plan::ROW_BITS-1:0] following,
     output logic moves, ends_row_tile, ends
 );
-  logic [plan::COUNT_BITS-1:0] row_tile;
+  logic [plan::COUNT_BITS-1:0] left;  // row tiles of an image behind this one
   logic [plan::ROW_BITS-1:0] row, next_row;
   logic last_row_tile, last_image;
-  assign last_row_tile = row_tile == row_tiles - 1'b1;
   assign moves = ~own | last_row_tile;
   assign ends_row_tile = own | last_image;
   assign ends = last_row_tile & last_image;
@@ -22,6 +21,8 @@ module tile_images (
       .clk(clk), .start(start), .move(next & moves), .first(first), .rows(rows), .row(row),
       .next_row(next_row), .last(last_image));
   always_ff @(posedge clk)
-    if (start) row_tile <= '0;
-    else if (next & ends_row_tile) row_tile <= last_row_tile ? '0 : row_tile + 1'b1;
+    if (start | (next & ends_row_tile)) begin
+      left <= start | last_row_tile ? row_tiles - 1'b1 : left - 1'b1;
+      last_row_tile <= start | last_row_tile ? row_tiles == 1 : left == 1;
+    end
 endmodule
