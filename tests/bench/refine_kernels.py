@@ -27,7 +27,7 @@ from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_pass, cycles_of_pass
 from qnas.accel.rtl.kernel.grid import network
 from qnas.accel.rtl.kernel.simulate import simulate_kernel
 from qnas.accel.rtl.kernel.synthesize import synthesize_kernel
@@ -117,7 +117,7 @@ def measure(key: tuple[str, int, int, int]) -> Row:
     member = KernelNetwork(random_network(arch, 0), plan, "net")
     (done,) = simulate_kernel([member], images)
     cycles, first = round(done.cycles_next), done.cycles_first
-    if not done.passed or (cycles, first) != (cycles_of_image(plan), cycles_of_first_image(plan)):
+    if not done.passed or (cycles, first) != (cycles_of_pass(plan), cycles_of_first_pass(plan)):
         raise SystemExit(f"{key}: {done}")
     amounts = {name: getattr(total, name) for name in RESOURCES}
     return Row(

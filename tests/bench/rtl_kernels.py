@@ -34,7 +34,7 @@ from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.estimate import Resources
 from qnas.accel.cost.rtl_kernel import estimate_kernel, kernel_total
 from qnas.accel.hls.emit.member import KernelNetwork
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_pass, cycles_of_pass
 from qnas.accel.rtl.kernel.grid import KERNELS
 from qnas.accel.rtl.kernel.simulate import simulate_kernel
 from qnas.accel.rtl.kernel.sources import kernel_sources
@@ -93,9 +93,9 @@ def rows_of(name: str, *, simulated: bool) -> list[KernelRow]:
             folding=" ".join(f"{x.name}={getattr(f, x.name)}" for x in fields(f)),
             values=0,
             mismatches=0,
-            cycles_first=cycles_of_first_image(plan),
-            cycles_next=cycles_of_image(plan),
-            cycles_rtl_model=cycles_of_image(plan),
+            cycles_first=cycles_of_first_pass(plan),
+            cycles_next=cycles_of_pass(plan),
+            cycles_rtl_model=cycles_of_pass(plan),
             cycles_cpp_model=estimate(plan).cycles,
             sources=sources_of(name),
         )

@@ -27,7 +27,7 @@ from qnas.accel.device import Device, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.accel.rtl.kernel.cycles import cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_pass
 from qnas.accel.rtl.kernel.simulate import simulate_kernel
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.testing.random_network import random_network
@@ -108,7 +108,7 @@ def compare(before: Before, batch: int, *, rtl: bool) -> Row:
     """The fastest folding of a pick in this batch."""
     plan, found = best_plan(before.architecture, limited(before), lut_lanes=True, batch=batch)
     cycles, values, mismatches = (
-        simulated(before.architecture, plan) if rtl else (cycles_of_image(plan), 0, 0)
+        simulated(before.architecture, plan) if rtl else (cycles_of_pass(plan), 0, 0)
     )
     return Row(
         pick=before.name,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_pass, cycles_of_pass
 from qnas.studies import Run, load_config
 from qnas.studies.run.training_records import search_accuracy, supernet_of, tuning_of
 from qnas.studies.stages.export import export_rtl
@@ -70,10 +70,10 @@ def test_the_readme_of_the_rtl_quotes_the_study_and_what_a_simulation_counts(
 ) -> None:
     for pick, folder in zip(picks(finished), export_rtl(finished), strict=True):
         plan, clock_mhz = plan_of(finished, pick), pick.trial.estimate.clock_mhz
-        cycles = cycles_of_image(plan)
+        cycles = cycles_of_pass(plan)
         assert expected_rows(folder) == {
             "accuracy": f"{search_accuracy(finished, pick.trial):.2%}",
-            "cycles of a call's first image": f"{cycles_of_first_image(plan):,}",
+            "cycles of a call's first image": f"{cycles_of_first_pass(plan):,}",
             "cycles of each further image": f"{cycles:,}",
             f"FPS at {clock_mhz:g} MHz (assumed)": f"{clock_mhz * 1e6 / cycles:,.0f}",
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qnas.accel.folding_search.search import speedups_without_limits
-from qnas.accel.rtl.kernel.cycles import cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_pass
 from tests.bench.published import PAPER, PAPER_SHARE, deit, limited
 from tests.bench.small_networks import BATCHES, PICKS, compare
 
@@ -26,11 +26,11 @@ def test_the_written_figures_are_those_of_the_plan(design: str) -> None:
     size, device = PAPER[design], limited({**RESOURCES, "klut": KILO_LUT[design]})
     arch = deit(size.size, PAPER_SHARE, depth=size.depth)
     plan, estimate, _ = speedups_without_limits(arch, device, lut_lanes=True)
-    as_rtl = f"{device.clock_mhz * 1e6 / cycles_of_image(plan):.1f}"
+    as_rtl = f"{device.clock_mhz * 1e6 / cycles_of_pass(plan):.1f}"
     pages = {page: (ROOT / page).read_text() for page in ("README.md", "docs/benchmarks.md")}
     assert as_rtl in pages["README.md"] and as_rtl in pages["docs/benchmarks.md"]
     assert f"{estimate.fps:.1f}" in pages["docs/benchmarks.md"]
-    assert f"{cycles_of_image(plan):,}" in (ROOT / "docs/benchmarks/engine.md").read_text()
+    assert f"{cycles_of_pass(plan):,}" in (ROOT / "docs/benchmarks/engine.md").read_text()
 
 
 def test_the_written_figures_of_small_networks_are_those_of_the_plans() -> None:

@@ -21,7 +21,7 @@ from qnas.accel.device import Device, load_device
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_pass, cycles_of_pass
 from qnas.accel.rtl.kernel.grid import DIGITS, KERNELS, digits
 from qnas.accel.rtl.kernel.package import is_series7
 from qnas.accel.rtl.kernel.table import KernelRow, read_kernels
@@ -88,7 +88,7 @@ def structural(
         resources, cycles = estimated.resources, {n: getattr(estimated, n) for n in CYCLES}
     else:
         resources = kernel_total(estimate_kernel(plans))
-        own, first = cycles_of_image(plans[0]), cycles_of_first_image(plans[0])
+        own, first = cycles_of_pass(plans[0]), cycles_of_first_pass(plans[0])
         cycles = {"cycles": own, "cycles_first": first}
     amounts = {name: getattr(resources, name) for name in RESOURCES}
     return {name: float(value) for name, value in (amounts | cycles).items()}

@@ -10,7 +10,7 @@ import numpy as np
 from qnas._util.units import fps
 from qnas.accel.hls.emit.member import KernelNetwork
 from qnas.accel.plan.plan import HardwarePlan
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_pass, cycles_of_pass
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, simulate_kernel
 from qnas.accel.rtl.simulate import verilator_root
 from qnas.errors import DependencyError
@@ -80,8 +80,8 @@ def _check(found: KernelSimulation, plan: HardwarePlan) -> RtlCheck:
         mismatches=found.mismatches,
         cycles_first=found.cycles_first,
         cycles_next=cycles,
-        modelled_first=cycles_of_first_image(plan),
-        modelled_next=cycles_of_image(plan),
+        modelled_first=cycles_of_first_pass(plan),
+        modelled_next=cycles_of_pass(plan),
         fps=fps(cycles, clock_mhz=plan.clock_mhz, batch=plan.folding.batch),
         first_mismatch=found.first_mismatch,
     )

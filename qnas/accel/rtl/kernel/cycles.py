@@ -26,18 +26,16 @@ BURST = 2  # of the logits' port, beyond the first one
 OVERLAP = 1  # of the first words' way with the fetch of the first stage
 
 
-def cycles_of_image(plan: HardwarePlan) -> int:
+def cycles_of_pass(plan: HardwarePlan) -> int:
     """Of a pass behind the first one of a call, whose words are there when they are wanted."""
     steps = (list(group) for _, group in groupby(plan.stages, lambda stage: stage.step))
     return NEXT_PASS + sum(_step(plan, stages) + BETWEEN for stages in steps)
 
 
-def cycles_of_first_image(
-    plan: HardwarePlan, *, latency_cycles: int = MEMORY_LATENCY_CYCLES
-) -> int:
+def cycles_of_first_pass(plan: HardwarePlan, *, latency_cycles: int = MEMORY_LATENCY_CYCLES) -> int:
     """Of the first pass of a call, up to memory's answer to its logits: its first words and that
     answer take the memory's latency each."""
-    return cycles_of_image(plan) + 2 * latency_cycles - OVERLAP
+    return cycles_of_pass(plan) + 2 * latency_cycles - OVERLAP
 
 
 def _step(plan: HardwarePlan, stages: Sequence[Stage]) -> int:

@@ -22,7 +22,7 @@ from qnas.accel.plan.multi_network import encode_plans
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.plan.ports import MEMORY_LATENCY_CYCLES
 from qnas.accel.rtl.block import folder
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_pass, cycles_of_pass
 from qnas.accel.rtl.kernel.sources import TOP, kernel_sources
 from qnas.accel.rtl.kernel.top import bundle
 from qnas.data.preprocessing import Preprocessing
@@ -120,7 +120,7 @@ def _facts(members: Sequence[KernelNetwork], device: Device, name: str) -> dict[
 
 def _expected(plan: HardwarePlan) -> list[Expected]:
     """What a simulation of this RTL counts, for the README."""
-    first, cycles, clock_mhz = cycles_of_first_image(plan), cycles_of_image(plan), plan.clock_mhz
+    first, cycles, clock_mhz = cycles_of_first_pass(plan), cycles_of_pass(plan), plan.clock_mhz
     behind = f"counted, with memory that answers after {MEMORY_LATENCY_CYCLES} clocks"
     batch = plan.folding.batch
     what, rate = pass_name(batch), f"{fps(cycles, clock_mhz=clock_mhz, batch=batch):,.0f}"

@@ -12,8 +12,8 @@ from qnas.accel.cost.coefficients import CALL_CYCLES, STAGE_CYCLES
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.accel.plan.ports import MEMORY_LATENCY_CYCLES
 from qnas.accel.rtl.kernel.cycles import (
-    cycles_of_first_image,
-    cycles_of_image,
+    cycles_of_first_pass,
+    cycles_of_pass,
     stage_cycles,
 )
 from tests.accel.projects import random_design, small
@@ -67,16 +67,16 @@ def test_the_cost_model_takes_the_fills_of_the_cpp(seed: int) -> None:
     assert estimate(plan).fill_cycles == sum(map(cpp_fill, plan.stages))
 
 
-def test_the_first_image_waits_for_memory_twice() -> None:
+def test_the_first_pass_waits_for_memory_twice() -> None:
     plan = small().plan
-    first, beside = estimate(plan).cycles_first, cycles_of_first_image(plan)
+    first, beside = estimate(plan).cycles_first, cycles_of_first_pass(plan)
     assert first - estimate(plan).cycles == 2 * MEMORY_LATENCY_CYCLES + CALL_CYCLES
-    assert beside - cycles_of_image(plan) == 2 * MEMORY_LATENCY_CYCLES - 1
-    later = cycles_of_first_image(plan, latency_cycles=MEMORY_LATENCY_CYCLES + 10)
+    assert beside - cycles_of_pass(plan) == 2 * MEMORY_LATENCY_CYCLES - 1
+    later = cycles_of_first_pass(plan, latency_cycles=MEMORY_LATENCY_CYCLES + 10)
     assert later == beside + 20
 
 
-def test_an_image_takes_its_stages_and_a_clock_between_them() -> None:
+def test_a_pass_takes_its_stages_and_a_clock_between_them() -> None:
     plan = small().plan
     clocks = 1
     for _, group in groupby(plan.stages, lambda stage: stage.step):
@@ -85,4 +85,4 @@ def test_an_image_takes_its_stages_and_a_clock_between_them() -> None:
         if beside:  # a softmax, and products that begin three clocks later
             assert stages[0].kind == "softmax"
         clocks += 1 + max(one, 3 + sum(beside) + len(beside) - 1 if beside else 0)
-    assert cycles_of_image(plan) == clocks
+    assert cycles_of_pass(plan) == clocks

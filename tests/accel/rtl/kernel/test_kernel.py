@@ -15,7 +15,7 @@ from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.rtl import simulate as simulating
 from qnas.accel.rtl.kernel import compiled as compiling
 from qnas.accel.rtl.kernel.compiled import lint
-from qnas.accel.rtl.kernel.cycles import cycles_of_first_image, cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_first_pass, cycles_of_pass
 from qnas.accel.rtl.kernel.simulate import KernelSimulation, MemoryTiming, simulate_kernel
 from qnas.accel.rtl.kernel.sources import kernel_sources
 from qnas.architecture import Architecture, BlockSpec, W8Shares
@@ -90,8 +90,8 @@ def test_images_give_the_reference_whatever_the_memory_does(batch: int, cache: P
         assert found.mismatches == 0 and found.first_mismatch is None
         assert found.values == values(kernel.plan, network, len(kernel.images))
         assert (found.images, found.stages) == (len(kernel.images), len(kernel.plan.stages))
-    assert calm.cycles_next == cycles_of_image(kernel.plan)
-    assert calm.cycles_first == cycles_of_first_image(kernel.plan)
+    assert calm.cycles_next == cycles_of_pass(kernel.plan)
+    assert calm.cycles_first == cycles_of_first_pass(kernel.plan)
     assert calm.stage_cycles != restless.stage_cycles  # some words are late
     assert min(calm.stage_cycles) > 0
 
@@ -203,7 +203,7 @@ def test_an_image_of_224_pixels_through_a_deit_tiny(cache: Path) -> None:
     assert compiling.is_large(plan)
     found = simulated(kernel, cache)
     assert found.mismatches == 0 and found.values > 8_000_000
-    assert found.cycles_first == cycles_of_first_image(plan)
+    assert found.cycles_first == cycles_of_first_pass(plan)
 
 
 def check_random(seed: int, cache: Path, *, batch: int) -> None:
@@ -213,8 +213,8 @@ def check_random(seed: int, cache: Path, *, batch: int) -> None:
         found = simulated(kernel, cache, timing=timing)
         assert found.mismatches == 0, found.first_mismatch
         if timing.stalls == 0:
-            assert found.cycles_next == cycles_of_image(kernel.plan)
-            assert found.cycles_first == cycles_of_first_image(kernel.plan)
+            assert found.cycles_next == cycles_of_pass(kernel.plan)
+            assert found.cycles_first == cycles_of_first_pass(kernel.plan)
 
 
 @pytest.mark.slow

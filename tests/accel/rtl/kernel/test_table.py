@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qnas.accel.rtl.kernel.cycles import cycles_of_image
+from qnas.accel.rtl.kernel.cycles import cycles_of_pass
 from qnas.accel.rtl.kernel.grid import KERNELS
 from qnas.accel.rtl.kernel.table import (
     KERNELS_FILE,
@@ -26,7 +26,7 @@ def test_every_kernel_is_in_the_table_and_its_cycles_are_those_of_its_plans() ->
     for name in small:
         rows = [row for row in ROWS if row.kernel == name]
         assert [row.cycles_next for row in rows] == [
-            cycles_of_image(plan) for plan in KERNELS[name].plans()
+            cycles_of_pass(plan) for plan in KERNELS[name].plans()
         ]
         assert all(row.mismatches == 0 for row in rows)
 
