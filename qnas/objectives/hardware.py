@@ -36,7 +36,8 @@ class FpsObjective:
 
 @dataclass(frozen=True, slots=True)
 class EnergyObjective:
-    """Millijoule of one image on `device`, by the model of `cost/energy.py`."""
+    """Millijoule of one image on `device`, by the model of `cost/energy.py` and the predicted
+    cycles."""
 
     device: Device
     name: str = "energy"
@@ -44,7 +45,11 @@ class EnergyObjective:
     direction: Direction = "minimize"
 
     def evaluate(self, candidates: Sequence[Candidate]) -> list[float]:
-        return [energy(c.plan, self.device, c.estimate).total_mj for c in candidates]
+        return [self._energy_mj(candidate) for candidate in candidates]
+
+    def _energy_mj(self, candidate: Candidate) -> float:
+        cycles = candidate.predicted.value("cycles")
+        return energy(candidate.plan, self.device, candidate.estimate, cycles=cycles).total_mj
 
 
 @dataclass(frozen=True, slots=True)

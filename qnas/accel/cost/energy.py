@@ -92,6 +92,7 @@ def energy(
     device: Device,
     estimate: Estimate,
     *,
+    cycles: float | None = None,
     coefficients: EnergyCoefficients = DEFAULT,
 ) -> Energy:
     """Model the energy of one image in a stream of images.
@@ -100,18 +101,20 @@ def energy(
         plan: The plan that runs.
         device: The device that it runs on.
         estimate: The estimate of `plan`.
+        cycles: Cycles of a pass, predicted or measured; by default the estimate's.
         coefficients: Numbers of the model.
     """
     c, batch = coefficients, plan.folding.batch
     atoms = sum(_atoms(stage) for stage in plan.stages)
     products = sum(_wide_products(stage) for stage in plan.stages)
+    pass_cycles = estimate.cycles if cycles is None else cycles
     watts = device.lut * c.static_uw_per_lut * 1e-6
     return Energy(
         array_mj=atoms * c.product_pj(plan.activation_bits) / PJ_PER_MJ,
         vector_mj=products * c.wide_product_pj / PJ_PER_MJ,
         memory_mj=memory_bits(plan) / batch * c.memory_pj_per_bit / PJ_PER_MJ,
         dram_mj=estimate.dram_bits / batch * c.dram_pj_per_bit(device.memory) / PJ_PER_MJ,
-        static_mj=watts * cycles_to_ms(estimate.cycles / batch, clock_mhz=estimate.clock_mhz),
+        static_mj=watts * cycles_to_ms(pass_cycles / batch, clock_mhz=estimate.clock_mhz),
     )
 
 

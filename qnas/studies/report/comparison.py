@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qnas.accel.cost.prediction import KERNEL_OF
 from qnas.errors import ConfigError, problem
 from qnas.pareto import Box, Points, hypervolume, nondominated
 from qnas.studies.results.front import StudyRecords
@@ -173,6 +174,13 @@ def _cautions(runs: Sequence[ComparedRun]) -> list[str]:
         found.append(
             "FPS and latency are those of passes of different numbers of images: "
             + ", ".join(f"{run.records.batch} in {run.label}" for run in runs)
+            + "."
+        )
+    backends = [run.records.trials[0].predicted.backend for run in runs]
+    if len(set(backends)) > 1:
+        found.append(
+            "Cycles and resources are those of different kernels: "
+            + ", ".join(f"{KERNEL_OF[b]} in {r.label}" for b, r in zip(backends, runs, strict=True))
             + "."
         )
     if any(run.manifest.space.digest != first.manifest.space.digest for run in others):

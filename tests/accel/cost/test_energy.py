@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from qnas.accel.cost.energy import (
     energy,
     memory_bits,
 )
+from qnas.accel.cost.prediction import Range
 from qnas.accel.cost.traffic import memory_traffic
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
@@ -146,6 +148,10 @@ def test_the_objective_is_the_models_total() -> None:
         Candidate.modelled(tiny(), plan, estimate(plan)),
     )
     assert objective.evaluate([candidate]) == [_energy(tiny()).total_mj]
+    cycles = Range.exactly(2 * candidate.estimate.cycles)
+    slower = replace(candidate.predicted, amounts={**candidate.predicted.amounts, "cycles": cycles})
+    (found,) = objective.evaluate([replace(candidate, predicted=slower)])
+    assert found == pytest.approx(_energy(tiny()).total_mj + _energy(tiny()).static_mj)
     info = objective_info("energy")
     assert (objective.name, objective.unit, objective.direction) == (
         info.name,

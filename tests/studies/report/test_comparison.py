@@ -86,6 +86,11 @@ def test_what_does_not_compare_is_refused_and_what_hardly_does_is_said(
     elsewhere = replace(manifest, device=replace(manifest.device, name="kv260"))
     cautious = side_by_side([good, replace(worse, manifest=elsewhere)])
     assert "different devices" in cautious.cautions[0]
+    first, *rest = worse.records.trials
+    rtl = replace(first, predicted=replace(first.predicted, backend="rtl"))
+    mixed = side_by_side([good, _run("rtl", manifest, (rtl, *rest))])
+    kernels = "C++ kernel in good, RTL kernel in rtl"
+    assert mixed.cautions == (f"Cycles and resources are those of different kernels: {kernels}.",)
     other = replace(manifest, data=replace(manifest.data, digest="other", name="letters"))
     with pytest.raises(ConfigError, match="measured on the data of good"):
         side_by_side([good, replace(worse, manifest=other)])
