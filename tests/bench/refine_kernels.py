@@ -14,9 +14,10 @@ import argparse
 import csv
 import io
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,10 +59,14 @@ FOLDINGS = {
 RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
 
 
+Key = tuple[str, str, int, int, int]  # device, folding, dim, depth, expansion
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One kernel: what it is, cells by Yosys, simulated cycles, compared values, tool."""
 
+    device: str
     folding: str
     dim: int
     depth: int
@@ -77,31 +82,32 @@ class Row:
     tools: str
 
     @property
-    def key(self) -> tuple[str, int, int, int]:
-        return self.folding, self.dim, self.depth, self.expansion
+    def key(self) -> Key:
+        return self.device, self.folding, self.dim, self.depth, self.expansion
 
     @property
     def measured(self) -> dict[str, float]:
-        return {name: float(getattr(self, name)) for name in (*RESOURCES, "cycles", "cycles_first")}
+        amounts = (*RESOURCES, "cycles", "cycles_first")
+        return {name: float(getattr(self, name)) for name in amounts}
 
     def plan(self) -> HardwarePlan:
         return plan_of(*self.key)
 
 
-def plan_of(folding: str, dim: int, depth: int, expansion: int) -> HardwarePlan:
+def plan_of(device: str, folding: str, dim: int, depth: int, expansion: int) -> HardwarePlan:
     sizes = {"dim": dim, "depth": depth, "expansion": expansion}
     arch = network(8, 4, channels=1, heads=2, head_dim=8, **sizes)
-    return lower(arch, load_device(DEVICE), FOLDINGS[folding])
+    return lower(arch, load_device(device), FOLDINGS[folding])
 
 
-def space() -> Iterator[tuple[str, int, int, int]]:
+def space() -> Iterator[Key]:
     """The kernels, folding by folding: equal units are mapped once."""
     for folding in FOLDINGS:
         for one in NETWORKS:
-            yield folding, *one
+            yield DEVICE, folding, *one
 
 
-def measure(key: tuple[str, int, int, int]) -> Row:
+def measure(key: Key) -> Row:
     """Map a kernel, and run two images through it.
 
     Raises:
@@ -132,37 +138,33 @@ def measure(key: tuple[str, int, int, int]) -> Row:
 
 def read_rows(path: Path = FILE) -> tuple[Row, ...]:
     with path.open(newline="", encoding="utf-8") as stream:
-        return tuple(
-            Row(
-                **{
-                    f.name: row[f.name] if f.type == "str" else int(row[f.name])
-                    for f in fields(Row)
-                }
-            )
-            for row in csv.DictReader(stream)
-        )
+        return tuple(_row(record) for record in csv.DictReader(stream))
+
+
+def _row(record: Mapping[str, str]) -> Row:
+    texts = ("device", "folding", "tools")
+    cells: dict[str, Any] = {n: t if n in texts else int(t) for n, t in record.items()}
+    return Row(**cells)
 
 
 def write_rows(rows: Iterable[Row], path: Path = FILE) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
     writer.writeheader()
-    order = {key: place for place, key in enumerate(space())}
-    writer.writerows(asdict(row) for row in sorted(rows, key=lambda row: order[row.key]))
+    writer.writerows(asdict(row) for row in rows)
     write_atomically(path, text.getvalue())
 
 
-def complete(out: Path) -> None:
-    """Measure what the table lacks, and write it after each kernel."""
+def complete(keys: Sequence[Key], out: Path) -> None:
+    """Measure what the table lacks of these kernels, and write it after each."""
     known = {row.key: row for row in read_rows(out)} if out.exists() else {}
-    everything = list(space())
-    for key in everything:
+    for key in keys:
         if key not in known:
             start = time.perf_counter()
             known[key] = measure(key)
-            write_rows(known.values(), out)
+            write_rows([known[one] for one in keys if one in known], out)
             seconds = time.perf_counter() - start
-            count = f"{len(known)}/{len(everything)}"
+            count = f"{len(known)}/{len(keys)}"
             print(f"{count} {key}: {known[key].lut:,} LUT, {seconds:.0f} s", flush=True)
 
 
@@ -183,7 +185,7 @@ def main() -> None:
     if options.check:
         check(options.check, options.out)
     else:
-        complete(options.out)
+        complete(list(space()), options.out)
 
 
 if __name__ == "__main__":

@@ -13,19 +13,19 @@ designs of one network are left out together, since variants of a network predic
 
 Processes and trees are used only if they are better than the others by more than MARGIN. The
 intervals are conformal, from the errors on left-out designs, in units of the estimator's spread;
-with fewer than FEW networks they are at least as wide as Student's t distribution requires. Beyond
-the reach of the known designs the interval of a constant widens with the distance.
+with fewer than FEW networks they are at least as wide as Student's t distribution requires. They
+widen beyond the known features, as much as designs on one side of a feature need that are predicted
+from those on its other side.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qnas.accel.calibration.designs import (
     MIN_DESIGNS,
@@ -38,29 +38,23 @@ from qnas.accel.calibration.designs import (
     Subject,
 )
 from qnas.accel.calibration.gaussian_process import Process, fit_process
+from qnas.accel.calibration.intervals import (
+    FEW,
+    Constant,
+    beyond,
+    left_out_together,
+    widening,
+)
 from qnas.errors import ConfigError, problem
 
 if TYPE_CHECKING:
     from qnas.accel.calibration.trees import Trees
 
-LEVEL = 0.9
-FEW = 20
 MOST_OF_PROCESS, LEAST_OF_TREES = 300, 150
 MARGIN = (0.05, 1e-4)  # of the error, and beside it: what makes a process or trees better
 REACH = 0.95  # share of designs within `reach` of another group
 FARTHEST = 3.0  # most that the distance widens an interval
 LEAST_SPREAD = 0.5  # of a feature, in doublings: a feature that never varied is told apart
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A shift that all designs share."""
-
-    shift: float = 0.0
-
-    def predict(self, x: Floats) -> tuple[Floats, Floats]:
-        """The shift and the spread at points, (points) each."""
-        return np.full(len(x), self.shift), np.ones(len(x))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +67,8 @@ class Correction:
         after: Mean relative error of the prediction on left-out designs.
         designs: Number of designs in which it was measured.
         stretch: Half an interval over the estimator's spread, in logarithms.
+        slope: How many times itself an interval widens by each doubling beyond known features.
+        widest: Largest half of an interval, in logarithms.
         model: The fitted estimator; None for `trees`.
     """
 
@@ -81,6 +77,8 @@ class Correction:
     after: float
     designs: int
     stretch: float = 0.0
+    slope: float = 0.0
+    widest: float = math.inf
     model: Constant | Process | None = None
 
 
@@ -176,6 +174,7 @@ class Calibration:
         if self.space is not None:
             x = designs.inputs(self.space.names)
             distance, other = self.space.distance(x), self.space.conditions.unlike(designs)
+            over = beyond(x, self.designs.inputs(self.space.names))
             far = far | (distance > 1) | other
             wider = np.where(other, OUT_OF_DISTRIBUTION, 1.0)
             for index, name in enumerate(designs.amounts):
@@ -184,7 +183,8 @@ class Calibration:
                     shift[:, index], spread = found.model.predict(x)
                     if isinstance(found.model, Constant):
                         spread = spread * np.clip(distance, 1.0, FARTHEST)
-                    half[:, index] = found.stretch * spread * wider
+                    spread = spread * (1 + found.slope * over)
+                    half[:, index] = np.minimum(found.stretch * spread * wider, found.widest)
         return ranges(designs, shift, half, far)
 
 
@@ -207,11 +207,12 @@ def fit(designs: Designs, *, subject: Subject, setup: Setup, seed: int = 0) -> C
         raise ConfigError(problem("measured designs", rule, len(designs), remedy))
     corrections, trees = {}, None
     missing = np.isnan(np.stack(list(designs.measured.values()), axis=1))
+    space = FeatureSpace.of(designs)
     whole = designs.subset(np.flatnonzero(~missing.any(axis=1)))
     if len(designs) <= MOST_OF_PROCESS or len(whole) < LEAST_OF_TREES:
         for name in designs.measured:
             if (~np.isnan(designs.measured[name])).sum() >= MIN_DESIGNS:
-                corrections[name] = _correction(designs, name)
+                corrections[name] = _correction(designs, name, space)
     if len(whole) >= LEAST_OF_TREES:
         from qnas.accel.calibration.forest import WAYS  # imports scikit-learn
         from qnas.accel.calibration.trees import fit_trees
@@ -229,7 +230,7 @@ def fit(designs: Designs, *, subject: Subject, setup: Setup, seed: int = 0) -> C
         setup,
         designs,
         corrections,
-        FeatureSpace.of(designs) if constant_or_process else None,
+        space if constant_or_process else None,
         trees if by_trees else None,
     )
 
@@ -246,18 +247,21 @@ def _corrections_of(trees: Trees, ways: Sequence[str], designs: int) -> dict[str
     }
 
 
-def _correction(designs: Designs, name: str) -> Correction:
+def _correction(designs: Designs, name: str, space: FeatureSpace) -> Correction:
     """Choose the estimator of an amount."""
     known = designs.subset(~np.isnan(designs.measured[name]))
-    truth, groups = known.residuals(name), _groups(known)
-    found = list[Correction]()
+    truth, found, errors = known.residuals(name), list[Correction](), dict[str, Floats]()
     for by, shift, spread, model in _estimators(designs, known, name):
         after = float(np.mean(abs(np.expm1(shift - truth))))
         before = found[0].after if found else after
-        stretch = _stretch((truth - shift) / spread, groups) if math.isfinite(after) else math.inf
-        found.append(Correction(by, before, after, len(known), stretch, model))
+        found.append(Correction(by, before, after, len(known), model=model))
+        errors[by] = (truth - shift) / spread
     best = min((one for one in found if one.by != "process"), key=lambda one: one.after)
-    return next((one for one in found if one.by == "process" and _better(one, best)), best)
+    best = next((one for one in found if one.by == "process" and _better(one, best)), best)
+    assert best.model is not None
+    stretch, slope = widening(known, truth, errors[best.by], best.model, space.names)
+    widest = OUT_OF_DISTRIBUTION * float(abs(truth).max())
+    return replace(best, stretch=stretch, slope=slope, widest=max(widest, stretch))
 
 
 def _better(one: Correction, than: Correction) -> bool:
@@ -269,24 +273,19 @@ def _estimators(
     designs: Designs, known: Designs, name: str
 ) -> Iterator[tuple[str, Floats, Floats, Constant | Process]]:
     """Each estimator: its name, shift and spread of every known design left out, and its fit."""
-    truth, ones, groups = known.residuals(name), np.ones(len(known)), _groups(known)
+    truth, ones, groups = known.residuals(name), np.ones(len(known)), left_out_together(known)
     yield "estimate", 0 * ones, ones, Constant()
     means = np.array([truth[groups != group].mean() for group in groups])
-    yield "factor", means, ones, Constant(float(truth.mean()))
+    yield "factor", means, ones, Constant(float(truth.mean()), learned=True)
     if name in designs.earlier:
         of_all = designs.groups if groups is known.groups else designs.names
         first, second = _steps(designs, name)
         sums = [_chain(first[of_all != g], second[of_all != g]) for g in groups]
-        yield "chain", np.array(sums), ones, Constant(_chain(first, second))
+        yield "chain", np.array(sums), ones, Constant(_chain(first, second), learned=True)
     if known.features and FEW <= len(known) <= MOST_OF_PROCESS:
         process = fit_process(known.inputs(), truth)
         shift, spread = process.left_out(groups)
         yield "process", shift, spread, process
-
-
-def _groups(known: Designs) -> NDArray[np.str_]:
-    """What is left out together: networks, or with too few of them each design by itself."""
-    return known.groups if len(np.unique(known.groups)) >= MIN_DESIGNS else known.names
 
 
 def _steps(designs: Designs, name: str) -> tuple[Floats, Floats]:
@@ -299,29 +298,6 @@ def _chain(first: Floats, second: Floats) -> float:
     """The sum of the mean residuals of both steps; infinite if one was not measured."""
     parts = [step[~np.isnan(step)] for step in (first, second)]
     return float(sum(part.mean() for part in parts)) if all(map(len, parts)) else math.inf
-
-
-def _stretch(scores: Floats, groups: NDArray[np.str_]) -> float:
-    """Half of an interval that covers LEVEL of the left-out designs, over the spread.
-
-    Variants of one network are off alike, so the networks are what a further one is compared with:
-    with fewer than FEW of them the interval is at least Student's t for that number times the root
-    mean square of each network's own LEVEL quantile.
-    """
-    half, names = _quantile(scores), np.unique(groups)
-    if len(names) < FEW:
-        from scipy.special import stdtrit
-
-        own = np.array([_quantile(scores[groups == name]) for name in names])
-        t = stdtrit(len(names) - 1, (1 + LEVEL) / 2) * math.sqrt(1 + 1 / len(names))
-        half = max(half, float(np.sqrt(np.mean(own**2)) * t))
-    return half
-
-
-def _quantile(scores: Floats) -> float:
-    count = len(scores)
-    rank = min(1.0, math.ceil((count + 1) * LEVEL) / count)
-    return float(np.quantile(abs(scores), rank, method="higher"))
 
 
 def nearest(x: Floats, known: Floats) -> Floats:

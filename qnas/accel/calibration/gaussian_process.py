@@ -57,6 +57,13 @@ class Process:
         variance = own - np.einsum("ij,jk,ik->i", to_known, self.inverse, to_known)
         return shift, np.sqrt(self.amplitude * np.maximum(variance, 1e-12))
 
+    def refitted(self, x: Floats, y: Floats) -> Process:
+        """The process of other points, with the same length, noise and bias."""
+        inverse = np.linalg.inv(self.covariance(x, x) + self.noise * np.eye(len(x)))
+        amplitude = float(np.clip(y @ inverse @ y / len(y), *AMPLITUDE))
+        kept = (self.length, self.noise, self.bias)
+        return Process(x, y, *kept, amplitude, np.asarray(inverse, float))
+
     def left_out(self, groups: NDArray[np.generic]) -> tuple[Floats, Floats]:
         """Shift and spread of each point if its group is left out, with the same covariance.
 

@@ -78,6 +78,27 @@ def test_the_folding_search_keeps_limits_by_predictions(confidence: float) -> No
     assert PREDICTOR.predict(estimate(plain), [plain])["lut"].value > board.limit("lut")
 
 
+def test_intervals_widen_beyond_known_sizes_as_errors_grow_with_size() -> None:
+    """Errors bend with the size: what is learned of small designs is wrong of large ones."""
+    size = np.repeat(2.0 ** np.arange(2, 9), 3)
+    rng = np.random.default_rng(0)
+    lut = 1000 * size
+    truth = lut * np.exp(0.004 * np.log2(size) ** 2 + rng.normal(0, 0.002, len(size)))
+    names = np.arange(len(size)).astype(np.str_)
+    groups = np.array([f"net{i % 3}{int(np.log2(s))}" for i, s in enumerate(size)])
+    designs = Designs(names, groups, {"size": size}, {"lut": lut}, {"lut": truth})
+    known, larger = designs.subset(size < 50), designs.subset(size > 50)
+    fitted = fit(known, subject="rtl", setup=Setup("tool", "stage"))
+    inside, outside = fitted.predict(known), fitted.predict(larger)
+    assert fitted.corrections["lut"].slope > 0
+    width = [np.median(np.log(found.high / found.low)) for found in (inside, outside)]
+    assert width[1] > 2 * width[0]
+    held = (outside.low[:, 0] <= larger.measured["lut"]) & (
+        larger.measured["lut"] <= outside.high[:, 0]
+    )
+    assert held.mean() >= 0.85
+
+
 def _designs(count: int) -> Designs:
     rows = [row for row in read_kernels() if row.synthesized][:count]
     return table_designs(rows)
