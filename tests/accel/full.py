@@ -101,8 +101,9 @@ def analysed(design: Design) -> tuple[Timing, ...]:
 def with_xilinx(seed: int, *, wanted: int, ap_int: Path) -> list[dict[str, Any]]:
     """Random vectors, then those of the four corners."""
     toolchain = Toolchain(flags=("-O1",), ap_int=ap_int)
+    batch = batch_of(seed)
     each = min(vectors(random_design(seed).plan, 1).values())
-    design = random_design(seed, images=-(-wanted // (WITH_XILINX * each)))
+    design = random_design(seed, images=-(-wanted // (WITH_XILINX * each)), batch=batch)
     cases = {"random": design, **{corner: at_corner(design, corner) for corner in CORNERS}}
     return [
         {

@@ -145,7 +145,9 @@ def test_no_undefined_behaviour(tmp_path: Path, chosen: Callable[[], Design]) ->
     check(chosen(), tmp_path, Toolchain(flags=flags))
 
 
-@pytest.mark.parametrize("chosen", [pytest.param(small, marks=pytest.mark.slow), several_ports])
+@pytest.mark.parametrize(
+    "chosen", [pytest.param(two_images, marks=pytest.mark.slow), several_ports]
+)
 def test_xilinx_headers_give_the_same(tmp_path: Path, chosen: Callable[[], Design]) -> None:
     """Vendor C simulation: Xilinx's ap_int and unbounded streams, one process after the other."""
     ap_int = find_ap_int()
