@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from qnas.accel.calibration.calibration import Calibration, fit
-from qnas.accel.calibration.designs import Designs, Setup
+from qnas.accel.calibration.designs import APART, Designs, Setup
 from qnas.accel.cost.blocks import block_resources
 from qnas.accel.rtl.block import FAMILIES, RtlBlock
 from qnas.accel.rtl.kinds import KINDS
 from qnas.accel.rtl.table import Row
 
 LEARNED, COUNTED = ("lut", "ff"), ("dsp", "bram18")
-APART = 15.0  # a feature's value that lies four doublings from none: of another kind or family
 NAMES = tuple(sorted({name for kind in KINDS.values() for name in kind.parameters}))
 
 

@@ -68,7 +68,8 @@ class Correction:
         designs: Number of designs in which it was measured.
         stretch: Half an interval over the estimator's spread, in logarithms.
         slope: How many times itself an interval widens by each doubling beyond known features.
-        widest: Largest half of an interval, in logarithms.
+        widest: Most, in logarithms, to which this widens half an interval: as far as estimates
+            were ever off.
         model: The fitted estimator; None for `trees`.
     """
 
@@ -183,8 +184,9 @@ class Calibration:
                     shift[:, index], spread = found.model.predict(x)
                     if isinstance(found.model, Constant):
                         spread = spread * np.clip(distance, 1.0, FARTHEST)
-                    spread = spread * (1 + found.slope * over)
-                    half[:, index] = np.minimum(found.stretch * spread * wider, found.widest)
+                    plain = found.stretch * spread * wider
+                    wide = np.minimum(plain * (1 + found.slope * over), found.widest)
+                    half[:, index] = np.maximum(plain, wide)
         return ranges(designs, shift, half, far)
 
 
@@ -260,8 +262,7 @@ def _correction(designs: Designs, name: str, space: FeatureSpace) -> Correction:
     best = next((one for one in found if one.by == "process" and _better(one, best)), best)
     assert best.model is not None
     stretch, slope = widening(known, truth, errors[best.by], best.model, space.names)
-    widest = OUT_OF_DISTRIBUTION * float(abs(truth).max())
-    return replace(best, stretch=stretch, slope=slope, widest=max(widest, stretch))
+    return replace(best, stretch=stretch, slope=slope, widest=float(abs(truth).max()))
 
 
 def _better(one: Correction, than: Correction) -> bool:

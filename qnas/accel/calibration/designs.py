@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MIN_DESIGNS = 5
 OUT_OF_DISTRIBUTION = 3.0  # widening of intervals for another part or clock: not a guarantee
+APART = 15.0  # a feature's value that tells kinds apart: four doublings from none
 SAME_CLOCK_NS = 0.006  # reports round to hundredths or thousandths
 # Duplicates of one design differ by at most 8 % in the available pairs; a larger ratio is an error.
 DUPLICATE_RATIO = 1.1

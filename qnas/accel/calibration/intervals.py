@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qnas.accel.calibration.designs import MIN_DESIGNS, Designs, Floats, Mask
+from qnas.accel.calibration.designs import APART, MIN_DESIGNS, Designs, Floats, Mask
 from qnas.accel.calibration.gaussian_process import Process
 
 LEVEL = 0.9
@@ -54,19 +54,29 @@ def widening(
 
 
 def beyond(x: Floats, known: Floats) -> Floats:
-    """(points) doublings by which a feature exceeds what is known of it, the largest of all."""
+    """(points) doublings by which a size exceeds what is known of it, the largest of all."""
+    sizes = [column for column in range(x.shape[1]) if not _is_kind(known[:, column])]
+    x, known = x[:, sizes], known[:, sizes]
     over = np.maximum(x - known.max(axis=0), known.min(axis=0) - x)
     found: Floats = over.max(axis=1, initial=0.0)
     return found
 
 
 def _sides(x: Floats) -> Iterator[Mask]:
-    """Which designs lie below or above the middle of a feature, for each with enough of both."""
+    """Which designs lie below or above the middle of a size, for each with enough of both."""
     for column in x.T:
+        if _is_kind(column):
+            continue
         middle = (column.min() + column.max()) / 2
         for side in (column < middle, column > middle):
             if min(side.sum(), (~side).sum()) >= MIN_DESIGNS:
                 yield side
+
+
+def _is_kind(column: Floats) -> bool:
+    """Whether a feature tells kinds apart instead of sizes."""
+    kinds = np.log2(1 + APART * np.arange(3))
+    return bool(np.isin(column, kinds).all() and (column >= kinds[1]).any())
 
 
 def left_out_together(known: Designs) -> NDArray[np.str_]:

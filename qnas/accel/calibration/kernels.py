@@ -12,7 +12,7 @@ import numpy as np
 
 from qnas._util.cache import kept, user_cache
 from qnas._util.serialization import decode, digest, write_json
-from qnas.accel.calibration.designs import Columns, Designs, Floats, Setup
+from qnas.accel.calibration.designs import APART, Columns, Designs, Floats, Setup
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.estimate import RESOURCES, Estimate
 from qnas.accel.cost.prediction import CYCLES, Backend
@@ -27,7 +27,6 @@ from qnas.accel.rtl.kernel.package import is_series7
 from qnas.accel.rtl.kernel.table import KernelRow, read_kernels
 
 AMOUNTS = (*RESOURCES, *CYCLES)
-SERIES7 = 15.0  # a feature's value that lies four doublings from none
 MEASURED = "synthesized and simulated"  # stage of an RTL kernel
 
 
@@ -72,7 +71,7 @@ def kernel_features(plans: Sequence[HardwarePlan]) -> dict[str, float]:
         "depth": float(max(len(arch.blocks) for arch in archs)),
         "tokens": float(archs[0].num_tokens),
         "networks": float(len(plans)),
-        "series7": SERIES7 * is_series7(plan),
+        "series7": APART * is_series7(plan),
     }
 
 
