@@ -29,7 +29,9 @@ module drain (
   assign pairs = scores ? C'(MOST) : C'(PAIRS);
   assign drains = copied | step != 0;
   assign ends_tile = drains & step == stage.drain_steps - 1'b1;
-  assign ends_image = ends_tile & token_tile == stage.token_tiles - 1'b1;
+  logic last_tokens;  // of an image
+  assign ends_image = ends_tile &
+      (plan::BATCH > 1 ? last_tokens : token_tile == stage.token_tiles - 1'b1);
 
   // The images of a pass. Whether the token tiles of an image end a row tile, the last one; whether
   // the next image's row tiles follow, in attention; rows of the destination and of scales before it.
@@ -42,6 +44,12 @@ module drain (
     if (plan::BATCH > 1) begin : several
       logic moves;
       logic [R-1:0] rows_apart;
+      logic [C-1:0] left;  // token tiles of an image behind this one
+      always_ff @(posedge clk)
+        if (start | ends_tile) begin
+          left <= start | last_tokens ? stage.token_tiles - 1'b1 : left - 1'b1;
+          last_tokens <= start | last_tokens ? stage.token_tiles == 1 : left == 1;
+        end
       always_comb
         case (stage.dst)
           plan::DST_KEY: rows_apart = R'(plan::KEY_IMAGE_ROWS);
@@ -59,7 +67,7 @@ module drain (
           .clk(clk), .start(start), .move(wraps), .first(first_scale),
           .rows(R'(plan::QUERY_SCALE_IMAGE_ROWS)), .row(image_scale), .next_row(), .last());
     end else begin : one
-      assign {whole, all} = 2'b11;
+      assign {whole, all, last_tokens} = 3'b111;
       assign wraps = 1'b0;
       assign image_row = '0;
       assign image_scale = first_scale;

@@ -43,8 +43,7 @@ module load_residual (
     write <= goes & ~rst;
     adding <= rst ? '0 : {adding[0], write};
     turn <= BY'(token + (group << LOG)) & BY'(plan::RESIDUAL_BANKS - 1);
-    row <= first_row + plan::ROW_BITS'(group >> PART_LOG) +
-        (plan::BATCH > 1 ? image_row : '0);
+    row <= first_row + plan::ROW_BITS'(group >> PART_LOG) + (plan::BATCH > 1 ? image_row : '0);
     for (int i = 0; i < LANES; i = i + 1) d[i] <= word[i*16+:16];
   end
   assign busy = running | write | (|adding);

@@ -74,8 +74,8 @@ module locate (
     case (stage.dst)
       plan::DST_ATTENDED: found.row <= rows3.group_row + R'(rows3.tile.channel >> TK_LOG);
       plan::DST_VALUE: begin
-        found.row <= (plan::BATCH > 1 ? rows3.tile.dst_row : stage.dst_base) + head_rows3 + group[R+TB-1:TB] +
-            R'(rows3.tile.channel >> TK_LOG);
+        found.row <= (plan::BATCH > 1 ? rows3.tile.dst_row : stage.dst_base) + head_rows3 +
+            group[R+TB-1:TB] + R'(rows3.tile.channel >> TK_LOG);
         found.bank <= group[TB-1:0];
       end
       plan::DST_KEY: begin
