@@ -196,9 +196,10 @@ def _table(found: Feasibility) -> Table:
     from qnas.accel.device import RESOURCES
 
     config, device = found.config, found.device
+    passes = f",{in_passes(config.search.batch)}" if config.search.batch > 1 else ""
     title = (
         f"{config.name}: {config.space_name} on {device.name} at {device.clock_mhz:g} MHz,"
-        f" {_title(found)}{in_passes(config.search.batch)}"
+        f" {_title(found)}{passes}"
     )
     table = Table(title=escape(title), title_justify="left")
     table.add_column("subnet")

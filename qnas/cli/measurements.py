@@ -64,7 +64,7 @@ def measurements(files: tuple[Path, ...]) -> None:
 def synth(project: str, runs: Path) -> None:
     """Synthesise a project with the Vitis on the PATH, and print the reported figures.
 
-    RUN/PICK is a pick such as runs/digits_zcu102/fps50000, a folder that `qnas export` or `qnas
+    RUN/PICK is a pick such as runs/digits_zcu102/fps150000, a folder that `qnas export` or `qnas
     pick --out` wrote, or a run with one pick. The measurements are kept in the project's
     measurements.json.
     Exit status 2 without Vitis; the message then names the command for a machine with Vitis.

@@ -55,7 +55,7 @@ def kernel_name(plans: Sequence[HardwarePlan]) -> str:
 def kernel_features(plans: Sequence[HardwarePlan]) -> dict[str, float]:
     """Numbers that describe a kernel: folding, sizes of its networks, and DSPs.
 
-    The batch is left out: no kernel of the table has one, and its memories and cycles are counted.
+    The batch is left out: what it adds is counted, and few of the known kernels have one.
     """
     plan, archs = plans[0], [plan.architecture for plan in plans]
     return {

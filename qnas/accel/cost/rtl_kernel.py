@@ -15,6 +15,7 @@ What differs from the kernel of the C++:
 - The logits' writer has no queue in block RAM: one block less.
 - Addresses are sums that are carried on, without products.
 - Every lane decodes its own rounding constant, a LUT a bit (`round_shift`).
+- A pass of several images has counters of images and rows of its own (`_several_images`).
 - Memories in LUTs consist of cells of eight LUTs on UltraScale+, as Yosys maps them.
 """
 
@@ -138,6 +139,8 @@ def _units(plans: Sequence[HardwarePlan]) -> Iterator[UnitEstimate]:
     plan, p = plans[0], _Sizes(plans)
     for part in (_ports, _control, _memories, _array, _engine, _results, _norm, _softmax):
         yield from part(plans, plan, p)
+    if p.BATCH > 1:
+        yield from _several_images(p)
 
 
 def _ports(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
@@ -423,6 +426,21 @@ def _softmax(
     yield _rounds(lanes, 16)
     yield from _sums(lanes, 9)
     yield UnitEstimate("row_scale", 635, 548)
+
+
+def _several_images(p: _Sizes) -> Iterator[UnitEstimate]:
+    """What units have besides where a pass takes several images: which of them it is, where its
+    rows begin and those of the next one (image_rows), and its tile (tile_images)."""
+    count, row, image = p.COUNT_BITS, p.ROW_BITS, _log2(p.BATCH)
+    for unit in ("statistics", "normalise", "maximum", "exponentials"):
+        yield UnitEstimate(unit, 3 * row, row + image)
+    yield UnitEstimate("load_patches", 6 * row, row + image)
+    yield UnitEstimate("load_residual", 3 * row, 2 * row + image)
+    yield UnitEstimate("softmax", 2 * row, 2 * row + image)
+    yield UnitEstimate("loader", 4 * row + 2 * count, row + count)
+    yield UnitEstimate("schedule", 6 * row + 2 * count, 2 * row + count)
+    yield UnitEstimate("drain", 12 * row + count, 5 * row + count + 2 * image)
+    yield UnitEstimate("sequencer", count)
 
 
 def _storage(depth: int) -> str:
