@@ -98,6 +98,8 @@ def command(
         else:
             found = refine(run, shown, settings, measure_rtl)
         report(run, progress=shown)
+        if found.failed:
+            note(f"{len(found.failed)} kernels could not be measured: {run.files.refinement}")
         note(f"Files: {run.files.path}")
     result(lambda: found, lambda: _show(found))
 

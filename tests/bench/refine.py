@@ -1,6 +1,8 @@
 """What do predictions and rounds of measuring change in a search, judged by the measured truth?
 
     python tests/bench/refine.py [--seeds N] [--json OUT]  # minutes
+    python tests/bench/refine.py --measure  # what the table of kernels lacks: an hour or two
+    python tests/bench/refine.py --check N  # so many of its kernels again, and compared
 
 The space is a list of small kernels, all synthesized with Yosys and simulated in Verilator
 (`refine_kernels.py`), so that every answer can be judged.
@@ -36,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from refine_kernels import FILE, Row, check, complete, read_rows, space
 from scipy.stats import t as student
 
 from qnas.accel.calibration.active import choose, processes_of
@@ -50,7 +53,6 @@ from qnas.accel.calibration.kernels import (
 )
 from qnas.accel.cost.analytic import estimate
 from qnas.pareto import Box, hypervolume, nondominated
-from tests.bench.refine_kernels import FILE, Row, read_rows
 
 ROUNDS, KERNELS, TASKS = 3, 4, 20
 AXES = ("cycles", "lut")  # beside the error
@@ -249,6 +251,8 @@ def compare(space: Space, seeds: int) -> dict[str, Any]:
         for way in ways(space, errors, seed):
             figures = judge(space, errors, way, tasks)
             for figure, value in figures.items():
+                if np.isnan(value):
+                    continue
                 found.setdefault(way.name, {}).setdefault(figure, []).append(value)
     return {
         name: {figure: _mean(values) for figure, values in figures.items()}
@@ -274,15 +278,21 @@ def show(found: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--measure", action="store_true", help="measure what the table lacks")
+    parser.add_argument("--check", metavar="N", type=int, help="measure N kernels again")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--table", metavar="CSV", type=Path, default=FILE)
     parser.add_argument("--json", metavar="OUT", type=Path, help="write the figures to a file")
     options = parser.parse_args()
+    if options.measure:
+        complete(list(space()), options.table)
+    if options.check:
+        check(options.check, options.table)
     rows = read_rows(options.table)
-    space = Space.of(rows)
-    networks = len(set(space.designs.groups.tolist()))
+    kernels = Space.of(rows)
+    networks = len(set(kernels.designs.groups.tolist()))
     print(f"{len(rows)} kernels of {networks} networks, {options.seeds} seeds")
-    found = compare(space, options.seeds)
+    found = compare(kernels, options.seeds)
     show(found)
     if options.json:
         document = {"kernels": len(rows), "networks": networks, "ways": found}

@@ -60,13 +60,25 @@ def _front_quality(found: Any) -> Iterator[Line]:
 
 
 def _refine(found: Any) -> Iterator[Line]:
-    names = {"raw": "estimates alone", "default": "predictions", "round 3": "three rounds measured"}
+    names = {
+        "raw": "estimates alone",
+        "default": "predictions",
+        "round 3": "three rounds measured",
+        "picks": "picks measured as well",
+    }
     for way, title in names.items():
         x = found["ways"][way]
         front, wrong = x["hypervolume"], x["wrong"]
         interval = f"{found['kernels']} kernels, 95 % +- {front['ci']:.2%}"
         yield f"share of the true hypervolume, {title}", f"{front['mean']:.2%}", interval
         yield f"picks that break a bound in truth, {title}", f"{wrong['mean']:.1%}", ""
+
+
+def _elsewhere(found: Any) -> Iterator[Line]:
+    for split, x in found.items():
+        for name in ("lut", "ff"):
+            one = x[name]
+            yield f"{name.upper()} in 90 %, {split}", f"{one['inside']:.0%}", f"{one['n']} kernels"
 
 
 def _ports(found: Any) -> Iterator[Line]:
@@ -306,6 +318,12 @@ SUITE = (
         "What do predictions and rounds of measuring change in a search?",
         *("--seeds 10", "--seeds 2"),
         _refine,
+    ),
+    Benchmark(
+        "elsewhere",
+        "Do intervals of RTL kernels hold in another space, or of larger networks?",
+        *("", ""),
+        _elsewhere,
     ),
     Benchmark("csim_speed", "How fast is C simulation?", "", "--small", _csim_speed),
     Benchmark(

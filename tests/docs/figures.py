@@ -27,6 +27,7 @@ PAGES = DOCS / "benchmarks"
 DATA = PAGES / "data"
 TABLE = re.compile(r"(<!-- table: (\w+) ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SLOW, FAST = 1, 3  # of the five speeds of worth.py
+LEAST_INSIDE = 0.85  # share of kernels that 90 % intervals should hold at least
 RATES = 6  # rows of the table of a front
 
 Rows = Iterator[Sequence[str]]
@@ -194,7 +195,57 @@ def picks(found: Any) -> Rows:
         yield title, *(cell(x) for x in chosen)
 
 
+def refine(found: Any) -> Rows:
+    """Means and 95 % intervals over the seeds, in percent; a row a way."""
+    titles = {
+        "raw": "estimates of the C++",
+        "default": "predictions by default",
+        **{f"round {n}": f"after round {n} of refine" for n in (1, 2, 3)},
+        **{f"random {n}": f"as many at random, {n}" for n in (1, 2, 3)},
+        "picks": "round 3, then its picks",
+    }
+    columns = {
+        "measured": "measured",
+        "hypervolume": "hypervolume",
+        "width": "width",
+        "inside": "inside",
+        "wrong": "wrong",
+        "missed": "missed",
+        "wrong_sure": "wrong, sure",
+        "missed_sure": "missed, sure",
+    }
+    yield "search with", *columns.values()
+    for way, x in found["ways"].items():
+        yield titles[way], *(_spread(name, x.get(name)) for name in columns)
+
+
+def _spread(name: str, one: Mapping[str, float] | None) -> str:
+    if one is None:
+        return "-"
+    if name == "measured":
+        return f"{one['mean']:.1f}"
+    return f"{100 * one['mean']:.2f} \N{PLUS-MINUS SIGN} {100 * one['ci']:.2f} %"
+
+
+def elsewhere(found: Any) -> Rows:
+    """A row a split: median errors, and shares inside the intervals."""
+    cells = ("error", "in 90 %", "width")
+    heads = (f"{name} {cell}" for name in ("LUT", "FF") for cell in cells)
+    yield "learned from -> predicted", "kernels", *heads, "cycles, DSP, BRAM18"
+    for split, x in found.items():
+        figures = list[str]()
+        for name in ("lut", "ff"):
+            one = x[name]
+            inside = f"{one['inside']:.0%}".replace("%", " %")
+            inside = f"**{inside}**" if one["inside"] < LEAST_INSIDE else inside
+            figures += [f"{100 * one['median']:.2f} %", inside, f"{100 * one['width']:.2f} %"]
+        exact = all(x[name]["mean"] < 1e-9 for name in ("cycles", "dsp", "bram18"))
+        yield split, f"{x['lut']['n']}", *figures, "exact" if exact else "off"
+
+
 KINDS = {
+    "refine": refine,
+    "elsewhere": elsewhere,
     "worth": worth,
     "gains": gains,
     "widths": widths,

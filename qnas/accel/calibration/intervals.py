@@ -89,15 +89,15 @@ def stretch_of(scores: Floats, groups: NDArray[np.str_]) -> float:
 
     Variants of one network are off alike, so the networks are what a further one is compared with:
     with fewer than FEW of them the interval is at least Student's t for that number times the root
-    mean square of each network's own LEVEL quantile.
+    mean square of a network's errors.
     """
     half, names = _quantile(scores), np.unique(groups)
     if len(names) < FEW:
         from scipy.special import stdtrit
 
-        own = np.array([_quantile(scores[groups == name]) for name in names])
+        squares = np.mean([np.mean(scores[groups == name] ** 2) for name in names])
         t = stdtrit(len(names) - 1, (1 + LEVEL) / 2) * math.sqrt(1 + 1 / len(names))
-        half = max(half, float(np.sqrt(np.mean(own**2)) * t))
+        half = max(half, float(np.sqrt(squares) * t))
     return half
 
 
