@@ -72,7 +72,7 @@ DOCUMENTS: dict[str, tuple[list[str], str]] = {
     "verify": (["verify", "{run}"], SUMMARY),
     "pick": (
         ["pick", "{run}"],
-        "trial key values estimate predicted kernel fps dsp_share architecture reasons",
+        "trial key values estimate predicted kernel fps batch dsp_share architecture reasons",
     ),
     "refine": (
         ["refine", "{run}", "--within", "99", "--minutes", "0"],
@@ -81,12 +81,12 @@ DOCUMENTS: dict[str, tuple[list[str], str]] = {
     "compare": (["compare", "{run}", "{copied}"], "objectives runs cautions"),
     "check": (
         ["check", "{study}"],
-        "study space device clock_mhz satisfiable error subnets targets memory facts remarks",
+        "study space device clock_mhz batch satisfiable error subnets targets memory facts remarks",
     ),
     "explain": (
         ["explain", "{run}/knee"],
-        "title device architecture folding clock_mhz estimate fps latency_ms array_use array_shares"
-        " free_rows energy limits kinds units",
+        "title device architecture folding clock_mhz estimate batch fps latency_ms array_use"
+        " array_shares free_rows energy limits kinds units",
     ),
     "list": (["list", "{runs}"], LIST),
     "status": (["status", "{run}"], STATUS),
