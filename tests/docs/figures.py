@@ -184,12 +184,9 @@ def picks(found: Any) -> Rows:
         f"images/s at {chosen[0]['clock_mhz']:.0f} MHz": lambda x: f"{x['fps']:,.0f}",
         "LUT": lambda x: f"{x['lut']:,}",
         "DSP": lambda x: f"{x['dsp']:,}",
+        "images/s of the C++ kernel, modelled": lambda x: f"{x['cpp']['fps']:,.0f}",
+        "LUT of the C++ kernel, modelled": lambda x: f"{x['cpp']['lut']:,}",
     }
-    if all("cpp" in x for x in chosen):  # else the figures are the C++ kernel's
-        cells |= {
-            "images/s of the C++ kernel, modelled": lambda x: f"{x['cpp']['fps']:,.0f}",
-            "LUT of the C++ kernel, modelled": lambda x: f"{x['cpp']['lut']:,}",
-        }
     yield "pick", *(x["name"] for x in chosen)
     for title, cell in cells.items():
         yield title, *(cell(x) for x in chosen)
