@@ -64,7 +64,9 @@ class Change:
                 f"Delete {folder / 'study.journal'} to search again with the trained supernet, or "
                 "give the changed study another name."
             )
-        if self.old is not None and self.subject.partition(".")[0] not in FREE:
+        # A calibration is compared by its content, which no setting can bring back.
+        lost = self.subject == "calibration.file" and self.old != NO_CALIBRATION
+        if self.old is not None and not lost and self.subject.partition(".")[0] not in FREE:
             remedy = (
                 f"Give --set '{self.subject}={json.dumps(self.old, default=str)}'. Or: {remedy}"
             )

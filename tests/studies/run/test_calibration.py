@@ -31,6 +31,7 @@ from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose, missed
 from qnas.studies.results.selection import Requirements, select_candidate
 from qnas.studies.run.calibration import load_calibration, make_predictor, predictor_of
+from qnas.studies.run.changes import Change
 from qnas.studies.run.feasibility import assess
 from qnas.studies.search.evaluation import UserLimit, constraints
 from qnas.studies.search.trials import TrialRecord
@@ -230,3 +231,14 @@ def test_the_report_shows_both(tmp_path: Path, content: ReportContent) -> None:
     assert dots[0].x[0] == pytest.approx(found.value * share)
     assert dots[0].x[0] + dots[0].error_x.array[0] == pytest.approx(found.high * share)
     assert 'id="plot-predictions"' in render(shown)
+
+
+@pytest.mark.parametrize(
+    ("was", "settable"), [("the shipped table (0123456789ab)", False), ("none", True)]
+)
+def test_a_changed_calibration_is_told_what_can_be_done(was: str, settable: bool) -> None:
+    """No setting brings back a table of an older release."""
+    change = Change("calibration.file", was, "the shipped table (ba9876543210)", "search")
+    with pytest.raises(ConfigError, match=r"Delete .*study\.journal") as caught:
+        change.refuse(Path("runs/mine"))
+    assert ("--set" in str(caught.value)) == settable
