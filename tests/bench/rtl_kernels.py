@@ -226,7 +226,7 @@ def _resources(rows: Sequence[KernelRow]) -> list[str]:
         lines += [
             "`--synthesize` adds them. `digits` took Yosys two minutes of a processor, kernels"
         ]
-        lines += ["that share its units less; the others were not tried."]
+        lines += ["that share its units less. Nothing that was tried did not end."]
     return lines
 
 
