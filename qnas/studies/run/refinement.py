@@ -7,11 +7,11 @@ predictions were made (REFINED), so that a refinement that was cut short leaves 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from qnas._util.serialization import Value, read_value
-from qnas.accel.calibration.designs import Columns, Setup, Subject
+from qnas.accel.calibration.designs import Columns, Designs, Setup, Subject
 
 REFINED = "refined"  # attribute of the study: number of measured kernels behind its predictions
 
@@ -70,6 +70,20 @@ class Refinement(Value):
     designs: Columns | None = None
     rounds: tuple[Round, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def known(self) -> Designs | None:
+        """The measured kernels; None if there are none."""
+        return self.designs.designs() if self.designs else None
+
+    @property
+    def waiting(self) -> list[str]:
+        """Names of the measured kernels that no round has used."""
+        return list(self.designs.names[self.rounds[-1].kernels :]) if self.designs else []
+
+    def without(self, kernel: str, reason: str) -> Refinement:
+        """The refinement in which `kernel` could not be measured."""
+        return replace(self, failed={**self.failed, kernel: reason})
 
 
 def read_refinement(path: Path) -> Refinement | None:

@@ -280,9 +280,7 @@ def _measure_all(
     earlier call has measured, and no round used, count as well."""
     from qnas.accel.calibration.kernels import designs_of, kernel_design, kernel_name
 
-    used = state.rounds[-1].kernels
-    known = state.designs.designs() if state.designs else None
-    names = list(known.names[used:].tolist()) if known is not None else []
+    known, names = state.known, state.waiting
     for count, (trial, plan) in enumerate(chosen, start=1):
         left, name = end - time.perf_counter(), kernel_name([plan])
         if name in names:
@@ -295,7 +293,7 @@ def _measure_all(
         except CompileError as error:
             progress.stage(STAGE, f"trial {trial.number} is left out: {error}")
             if time.perf_counter() < end:  # else it was cut off
-                state = kept(run, replace(state, failed={**state.failed, name: str(error)}))
+                state = kept(run, state.without(name, str(error)))
             continue
         design = designs_of([kernel_design([plan], amounts, backend="rtl")])
         known = design if known is None else known.plus(design)

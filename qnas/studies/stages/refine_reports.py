@@ -82,10 +82,9 @@ def refine_with_reports(
     if not same_part(run.device.part, setup.part):
         rule, remedy = f"must be of the study's part, {run.device.part}", "Name its own projects."
         raise ConfigError(problem(str(folder), rule, setup.part, remedy))
-    known = state.designs.designs() if state.designs else None
+    known = state.known
     fresh = _fresh(found, known)
-    used = state.rounds[-1].kernels
-    names = [*(known.names[used:].tolist() if known is not None else []), *fresh.names.tolist()]
+    names = [*state.waiting, *fresh.names.tolist()]
     if not names:
         rule, remedy = "must hold reports of kernels that are not measured", "Synthesize others."
         raise ConfigError(problem(str(folder), rule, f"{len(found)} that are", remedy))
@@ -132,7 +131,7 @@ def _synthesised(
             done += 1
         except ToolMissingError as error:  # it is there, and failed
             progress.stage(STAGE, f"trial {trial.number} is left out: {error}")
-            state = kept(run, replace(state, failed={**state.failed, name: str(error)}))
+            state = kept(run, state.without(name, str(error)))
             shutil.rmtree(run.files.path / "refine" / name)
     return state, done
 
