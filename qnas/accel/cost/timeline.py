@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import Literal
 
 from qnas.accel.cost.coefficients import STAGE_CYCLES
-from qnas.accel.cost.tiles import tiles_of_pass
 from qnas.accel.plan.loops import ENGINE_LOOPS
 from qnas.accel.plan.plan import HardwarePlan, Loop, Stage
 
@@ -122,7 +121,7 @@ def _step(stages: Sequence[Stage], start: int, *, batch: int) -> tuple[list[Acti
 
 def _activities(stage: Stage, loop: Loop, at: int, *, batch: int) -> Iterator[Activity]:
     """The activities of a loop that starts at cycle `at`."""
-    row_tiles, token_tiles = tiles_of_pass(stage, batch)
+    row_tiles, token_tiles = stage.tiles_of_pass(batch)
     busy = row_tiles * token_tiles * stage.beats if loop.name == "tiles" else loop.trips
     yield Activity(UNIT_OF[loop.name], stage.name, loop.name, at, loop.trips, busy)
     if loop.name == "tiles" and row_tiles > 1:

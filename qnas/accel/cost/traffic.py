@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 
 from qnas._util.units import ceil_div
-from qnas.accel.cost.tiles import tiles_of_pass
 from qnas.accel.plan.loops import ROW_PARAM_BITS
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.operations import Epilogue, Tensor
@@ -58,7 +57,7 @@ def _bits(plan: HardwarePlan) -> dict[str, int]:
 def _operands(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     """Count both operands once a beat, and the left one also on its way into the weight memory."""
     f, bits = plan.folding, _bits(plan)
-    row_tiles, token_tiles = tiles_of_pass(stage, f.batch)
+    row_tiles, token_tiles = stage.tiles_of_pass(f.batch)
     beats = row_tiles * token_tiles * stage.beats
     tile_bits = stage.beats * f.tm * f.tk * NIBBLE_BITS
     found = Counter(
@@ -77,7 +76,7 @@ def _parameters(stage: Stage, plan: HardwarePlan) -> Counter[str]:
     A row parameter of weights is written once a row tile and read whenever its row drains. The
     query's scale of probabilities is read whenever a pair of slots drains.
     """
-    row_tiles, token_tiles = tiles_of_pass(stage, plan.folding.batch)
+    row_tiles, token_tiles = stage.tiles_of_pass(plan.folding.batch)
     if stage.left == Tensor.WEIGHTS:
         rows = row_tiles * stage.drain_steps
         return Counter(row_param=rows * (1 + token_tiles) * ROW_PARAM_BITS)

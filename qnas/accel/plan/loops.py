@@ -111,11 +111,12 @@ class GemmShape:
 def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
     """Divide a GEMM into tiles."""
     beats, row_tiles = ceil_div(op.inner, folding.tk), ceil_div(op.slots, folding.tm)
-    token_tiles, weights = ceil_div(op.tokens, folding.tt), op.left is Tensor.WEIGHTS
+    token_tiles = ceil_div(op.tokens, folding.tt)
+    pass_tiles = tiles_of_pass(op.left, row_tiles, token_tiles, folding.batch)
     param_steps: Count = 0
     w8_rows: Count = 0
     w8_more: Count = 0
-    if weights:
+    if op.left is Tensor.WEIGHTS:
         w8_rows, w8_more = op.w8_rows // row_tiles, op.w8_rows % row_tiles
         drain_steps = _most_rows(op, folding.tm, w8_rows, w8_more)
         param_steps = ceil_div(drain_steps * ROW_PARAM_BITS, stream_bits(folding, port_bits))
@@ -136,9 +137,28 @@ def gemm_shape(op: Gemm, folding: Folding, port_bits: int) -> GemmShape:
         w8_more=w8_more,
         # The table uses the width of one port: a wider one costs more LUTs than the time is worth.
         table_words=ceil_div(op.table * GELU_ENTRY_BITS, port_bits),
-        pass_row_tiles=row_tiles if weights else folding.batch * row_tiles,
-        pass_token_tiles=folding.batch * token_tiles if weights else token_tiles,
+        pass_row_tiles=pass_tiles[0],
+        pass_token_tiles=pass_tiles[1],
     )
+
+
+def tiles_of_pass(
+    left: str, row_tiles: Count, token_tiles: Count, batch: Count
+) -> tuple[Count, Count]:
+    """Row tiles that a product loads in a pass, and token tiles that each of them meets.
+
+    A row tile of weights meets the tokens of all images. Keys and probabilities are an image's own:
+    its row tiles follow those of the image before.
+
+    Args:
+        left: The product's nibble operand, a `Tensor`.
+        row_tiles: Row tiles of one image.
+        token_tiles: Token tiles of one image.
+        batch: Images of a pass.
+    """
+    if left == Tensor.WEIGHTS:
+        return row_tiles, batch * token_tiles
+    return batch * row_tiles, token_tiles
 
 
 def _most_rows(op: Gemm, tm: Count, w8_rows: Count, w8_more: Count) -> Count:

@@ -54,6 +54,9 @@ WEIGHT_WORD = 8  # nibbles in a word of weight memory, if `tk` has as many: alwa
 # Tokens in a word of activation memory in block RAM or UltraRAM, a byte each: these have an enable
 # a byte.
 ACT_WORD, BYTE_BITS = 4, 8
+# Buffers with rows for each image of a pass; of these, those with a half for each head buffer.
+OF_IMAGES = ("act", "key", "prob", "score", "residual", "query_scale", "logit")
+IN_HALVES = ("prob", "score", "query_scale")
 LUTRAM_DEPTH = 128  # a deeper memory goes to block RAM, unless it is placed elsewhere
 
 Count = Any

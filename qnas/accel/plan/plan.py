@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from qnas._util.serialization import Value, decode, digest
 from qnas.accel.plan.folding import Folding
-from qnas.accel.plan.memory import ACT_WORD, BYTE_BITS
+from qnas.accel.plan.loops import tiles_of_pass
+from qnas.accel.plan.memory import ACT_WORD, BYTE_BITS, IN_HALVES, OF_IMAGES
 from qnas.architecture import Architecture
 
 StageKind = Literal["load_patches", "load_residual", "gemm", "layer_norm", "softmax"]
@@ -100,6 +101,10 @@ class Stage(Value):
     def loop_cycles(self) -> int:
         """Iterations of the stage's loops in a pass, without hidden ones."""
         return sum(loop.trips - loop.hidden for loop in self.loops)
+
+    def tiles_of_pass(self, batch: int) -> tuple[int, int]:
+        """(row tiles, token tiles of each) of a product in a pass of `batch` images."""
+        return tiles_of_pass(self.left, self.row_tiles, self.token_tiles, batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,16 @@ class HardwarePlan(Value):
     def image_words(self) -> int:
         """Words that the image port brings for one image."""
         return self.image_port.words // self.folding.batch
+
+    @property
+    def image_rows(self) -> dict[str, int]:
+        """Rows of one image in each buffer that has them for every image of a pass, in one half of
+        those that have halves (`head_buffers`)."""
+        depths = {buffer.name: buffer.depth for buffer in self.buffers}
+        halves = dict.fromkeys(IN_HALVES, self.folding.head_buffers)
+        return {
+            name: depths[name] // (self.folding.batch * halves.get(name, 1)) for name in OF_IMAGES
+        }
 
     @property
     def digest(self) -> str:

@@ -36,8 +36,6 @@ MEMORIES = {
     "gelu": ("GeluMemory", (2, 3)),
     "logit": ("LogitMemory", ()),
 }
-OF_AN_IMAGE = ("act", "key", "prob", "score", "residual", "query_scale", "logit")
-IN_HALVES = ("prob", "score", "query_scale")  # one for each head buffer
 TABLE_COLUMNS = 12
 DSP48E2_PORTS = (27, 18)
 
@@ -151,10 +149,7 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
     }
     return {
         **{f"{name.upper()}_ROWS": buffers[name].depth for name in MEMORIES},
-        **{
-            f"{name.upper()}_IMAGE_ROWS": buffers[name].depth // (f.batch * _halves(name, plan))
-            for name in OF_AN_IMAGE
-        },
+        **{f"{name.upper()}_IMAGE_ROWS": rows for name, rows in plan.image_rows.items()},
         "MAX_BEATS": buffers["weight"].depth // 2,
         "KEY_STRIDE": ceil_div(plan.architecture.head_dim, f.tk),
         "PROB_STRIDE": ceil_div(plan.architecture.num_tokens, f.tk),
@@ -167,10 +162,6 @@ def _memories(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         "NORM_PARAM_BANKS": buffers["norm_param"].banks,
         "GELU_LANES": buffers["gelu"].banks // f.tt,
     }
-
-
-def _halves(buffer: str, plan: HardwarePlan) -> int:
-    return plan.folding.head_buffers if buffer in IN_HALVES else 1
 
 
 def _residual_vectors(plan: HardwarePlan) -> int:
@@ -199,12 +190,6 @@ def _trips(plans: Sequence[HardwarePlan]) -> dict[str, int]:
         "MIN_RESIDUAL_WORDS": min(residual_words),
         "MAX_RESIDUAL_WORDS": max(residual_words),
     }
-
-
-def loaded_row_tiles(stage: Stage, batch: int) -> int:
-    """Row tiles of a product that are loaded in a pass: those of keys and of probabilities belong
-    to one image, those of weights to all."""
-    return stage.row_tiles * (1 if stage.left == "weights" else batch)
 
 
 def stage_steps(stage: Stage) -> int:

@@ -7,12 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby
 
-from qnas.accel.hls.emit.constants import (
-    GENERATED,
-    loaded_row_tiles,
-    stage_steps,
-    walk_length,
-)
+from qnas.accel.hls.emit.constants import GENERATED, stage_steps, walk_length
 from qnas.accel.hls.emit.writer import Writer
 from qnas.accel.plan.plan import HardwarePlan, Stage
 
@@ -82,7 +77,7 @@ def _aligned(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _values(stage: Stage, batch: int) -> list[str]:
-    stage = replace(stage, row_tiles=loaded_row_tiles(stage, batch))
+    stage = replace(stage, row_tiles=stage.tiles_of_pass(batch)[0])
     return [
         stage.kind.upper(),
         *(_tensor(name) for name in (stage.left, stage.right, stage.dst)),

@@ -101,13 +101,14 @@ def _gemm(plan: HardwarePlan, stage: Stage) -> int:
 def _drained(plan: HardwarePlan, stage: Stage, array: int) -> Iterator[int]:
     """The clock of the last step that drains each row tile. Loading is two row tiles ahead of the
     array at most, and of weights ROW_PARAM_TILES ahead of draining."""
-    weights, batch = stage.left == "weights", plan.folding.batch
+    weights = stage.left == "weights"
+    row_tiles, token_tiles = stage.tiles_of_pass(plan.folding.batch)
     table = sum(loop.trips for loop in stage.loops if loop.name == "table")
     comes = 1 if weights else 3  # behind the last element of a row tile
-    row_steps = (batch if weights else 1) * stage.token_tiles * stage.tile_steps
+    row_steps = token_tiles * stage.tile_steps
     drains = 2 + array + stage.beats - stage.tile_steps + stage.drain_steps - 1
     load_end, ends, drained = table + STARTED, [0, 0], [0] * ROW_PARAM_TILES
-    for tile in range(stage.row_tiles if weights else batch * stage.row_tiles):
+    for tile in range(row_tiles):
         params = drained[-ROW_PARAM_TILES] if weights else 0
         room = max(ends[-2], params) + 1  # the clock in which a tile is seen to be free
         waits = tile == 0 or room > load_end

@@ -16,8 +16,6 @@ BUFFERS = (
     *("act", "key", "prob", "score", "residual", "weight", "row_param", "query_scale"),
     *("norm_param", "gelu", "logit"),
 )
-OF_IMAGES = ("act", "key", "prob", "score", "residual", "query_scale", "logit")  # rows an image
-BUFFERED = ("prob", "score", "query_scale")  # a copy a head buffer
 DSP48E1_WIDE_BITS = 25  # of the 7 series; later DSPs have 27
 IN_FLIGHT_VECTORS = 48  # the first pass of a vector unit may have begun before the second starts
 LUT_DEPTH = 128  # queues of more words lie in block RAM
@@ -153,10 +151,8 @@ def memory_constants(plans: Sequence[HardwarePlan]) -> dict[str, int]:
 
 def _image_rows(plan: HardwarePlan) -> dict[str, int]:
     """Rows of one image of a pass, in each copy of a memory of attention."""
-    f, buffers = plan.folding, buffers_of(plan)
-    copies = {name: f.head_buffers for name in BUFFERED}
-    rows = {name: buffers[name].depth // (f.batch * copies.get(name, 1)) for name in OF_IMAGES}
-    rows["logit"] = plan.architecture.num_classes  # logits leave in one piece
+    # Logits leave in one piece.
+    rows = {**plan.image_rows, "logit": plan.architecture.num_classes}
     return {f"{name.upper()}_IMAGE_ROWS": count for name, count in rows.items()}
 
 
