@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qnas._util.extensions import reference_of
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value
-from qnas.accel.plan.folding import MAX_BATCH
+from qnas.accel.plan.folding import BATCH_RULE, is_batch
 from qnas.errors import ConfigError, problem
 from qnas.training.recipe import AT_MOST, Recipe
 
@@ -86,8 +86,7 @@ class SearchConfig(Value):
             f"must be at most search.trials ({self.trials}), a whole generation",
             self.population,
         )
-        batch_rule = f"must be from 1 to {MAX_BATCH}"
-        require(1 <= self.batch <= MAX_BATCH, "search.batch", batch_rule, self.batch)
+        require(is_batch(self.batch), "search.batch", BATCH_RULE, self.batch)
         shares = self.dsp_shares
         require(
             bool(shares)

@@ -75,8 +75,8 @@ def _changed(data: Any, path: tuple[str | int, ...], value: Any) -> Any:
         ("lut_tokens", 3, "must be between 0 and `tt`"),
         ("head_buffers", 0, "must be 1 or 2"),
         ("head_buffers", 3, "must be 1 or 2"),
-        ("batch", 0, "must be from 1 to 64"),
-        ("batch", 65, "must be from 1 to 64"),
+        ("batch", 0, "must be a whole number from 1 to 64"),
+        ("batch", 65, "must be a whole number from 1 to 64"),
     ],
 )
 def test_impossible_foldings(field: str, value: Any, rule: str) -> None:

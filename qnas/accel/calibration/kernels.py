@@ -26,7 +26,7 @@ from qnas.accel.rtl.kernel.grid import DIGITS, KERNELS, digits
 from qnas.accel.rtl.kernel.package import is_series7
 from qnas.accel.rtl.kernel.table import KernelRow, read_kernels
 
-AMOUNTS = (*RESOURCES, *CYCLES)
+KERNEL_AMOUNTS = (*RESOURCES, *CYCLES)
 MEASURED = "synthesized and simulated"  # stage of an RTL kernel
 
 
@@ -127,13 +127,13 @@ def designs_of(kernels: Sequence[KernelDesign]) -> Designs:
         tables = [getattr(kernel, name) for kernel in kernels]
         return {key: np.array([t.get(key, np.nan) for t in tables], float) for key in keys}
 
-    known = [key for key in AMOUNTS if any(key in kernel.earlier for kernel in kernels)]
+    known = [key for key in KERNEL_AMOUNTS if any(key in kernel.earlier for kernel in kernels)]
     return Designs(
         np.array([kernel.name for kernel in kernels], np.str_),
         np.array([kernel.group for kernel in kernels], np.str_),
         columns("features", list(kernels[0].features)),
-        columns("estimated", AMOUNTS),
-        columns("measured", AMOUNTS),
+        columns("estimated", KERNEL_AMOUNTS),
+        columns("measured", KERNEL_AMOUNTS),
         columns("earlier", known),
     )
 

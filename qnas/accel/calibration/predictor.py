@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from qnas._util.units import cycles_to_ms, fps
 from qnas.accel.calibration.calibration import Calibration, fit
 from qnas.accel.calibration.kernels import (
-    AMOUNTS,
+    KERNEL_AMOUNTS,
     designs_of,
     kernel_design,
     kernel_name,
@@ -61,18 +62,21 @@ class CalibratedPredictor:
         return Prediction(
             _with_times(ranges, estimate),
             backend=self.backend,
-            predicted=tuple(name for name in AMOUNTS if name in learned and name not in measured),
-            measured=tuple(name for name in AMOUNTS if name in measured),
+            predicted=tuple(
+                name for name in KERNEL_AMOUNTS if name in learned and name not in measured
+            ),
+            measured=tuple(name for name in KERNEL_AMOUNTS if name in measured),
         )
 
 
 def _with_times(ranges: dict[str, Range], estimate: Estimate) -> dict[str, Range]:
     """The ranges with latency (ms) and images per second, which follow from cycles of a pass."""
     first, cycles = ranges["cycles_first"], ranges["cycles"]
-    per_ms, per_s = estimate.clock_mhz * 1e3, estimate.clock_mhz * 1e6 * estimate.batch
-    latency = Range(first.value / per_ms, first.low / per_ms, first.high / per_ms)
-    fps = Range(*(per_s / max(1.0, one) for one in (cycles.value, cycles.high, cycles.low)))
-    return {**ranges, "latency": latency, "fps": fps}
+    mhz, batch = estimate.clock_mhz, estimate.batch
+    firsts, nexts = (first.value, first.low, first.high), (cycles.value, cycles.high, cycles.low)
+    latency = Range(*(cycles_to_ms(one, clock_mhz=mhz) for one in firsts))
+    rate = Range(*(fps(max(1.0, one), clock_mhz=mhz, batch=batch) for one in nexts))
+    return {**ranges, "latency": latency, "fps": rate}
 
 
 def shipped_calibration() -> Calibration:

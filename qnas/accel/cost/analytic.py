@@ -72,12 +72,6 @@ class Prices:
         """Cycles of one pass of each folding."""
         return self.loop_cycles + self.fill_cycles
 
-    @property
-    def fps(self) -> NDArray[np.float64]:
-        """Images per second of each folding."""
-        rates: NDArray[np.float64] = self.clock_mhz * 1e6 * self.batch / self.cycles
-        return rates
-
     def at(self, index: int) -> Estimate:
         """Return the estimate of the folding at a flat index."""
         return Estimate(

@@ -22,7 +22,7 @@ from qnas.accel.folding_search.selection import (
     fastest_feasible,
     least_violating,
 )
-from qnas.accel.plan.folding import MAX_BATCH, Folding
+from qnas.accel.plan.folding import BATCH_RULE, Folding, is_batch
 from qnas.accel.plan.loops import HANDOVER_STEPS
 from qnas.accel.plan.lower import check_formats, lower
 from qnas.accel.plan.multi_network import check_alike
@@ -267,7 +267,8 @@ def _candidates(
     batch: int,
 ) -> _Candidates:
     check_alike(archs)
-    check_batch(batch)
+    if not is_batch(batch):
+        raise ConfigError(problem("batch", BATCH_RULE, repr(batch), "Choose, say, 8."))
     if weights is not None and len(weights) != len(archs):
         rule = f"must be one for each of {len(archs)} architectures"
         raise ConfigError(problem("weights", rule, len(weights), "Give as many, or none."))
@@ -292,13 +293,6 @@ def limits_of(device: Device, dsp_share: float) -> Mapping[str, int]:
         raise ConfigError(problem("dsp_share", rule, dsp_share, "Choose, say, 0.5."))
     limits = {str(resource): limit for resource, limit in device.limits().items()}
     return {**limits, "dsp": math.floor(dsp_share * limits["dsp"])}
-
-
-def check_batch(batch: int) -> None:
-    """Raise ConfigError unless `batch` can be the images of a pass."""
-    if type(batch) is not int or not 1 <= batch <= MAX_BATCH:
-        rule = f"must be a whole number from 1 to {MAX_BATCH}"
-        raise ConfigError(problem("batch", rule, repr(batch), "Choose, say, 8."))
 
 
 def _select(

@@ -11,6 +11,7 @@ from qnas.errors import ConfigError, problem
 MAX_TOKENS = 255  # token / tt by a reciprocal of 20 bits is exact below 256
 MAX_LANES = 1 << 16  # of any one kind; far beyond any device
 MAX_BATCH = 64  # images of a pass
+BATCH_RULE = f"must be a whole number from 1 to {MAX_BATCH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Folding(Value):
                 "must be a power of two that divides `tm` / 2",
                 self.load_pairs,
             ),
-            ("batch", 1 <= self.batch <= MAX_BATCH, f"must be from 1 to {MAX_BATCH}", self.batch),
+            ("batch", is_batch(self.batch), BATCH_RULE, self.batch),
         ]
         for name, holds, rule, value in rules:
             if not holds:
@@ -139,6 +140,11 @@ class Folding(Value):
 
     def _divides_pairs(self, pairs: int) -> bool:
         return _power_of_two(pairs) and self.tm % (2 * pairs) == 0
+
+
+def is_batch(images: object) -> bool:
+    """Whether `images` can be the images of a pass; `BATCH_RULE` says what they must be."""
+    return type(images) is int and 1 <= images <= MAX_BATCH
 
 
 FIELDS = tuple(field.name for field in fields(Folding))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 
 FOLDERS = ("src", "sim", "tb", "host")
@@ -22,3 +23,10 @@ def library_files() -> dict[str, bytes]:
         "host/image_reading.py": reading.read_bytes(),
         "Makefile": root.joinpath("project", "Makefile").read_bytes(),
     }
+
+
+def host_batch() -> int:
+    """Images of a call of the host programs, by default, as they say themselves."""
+    backends = resources.files("qnas.accel").joinpath("hls", "host", "backends.py").read_text()
+    (images,) = re.findall(r"^BATCH = (\d+)", backends, flags=re.MULTILINE)
+    return int(images)

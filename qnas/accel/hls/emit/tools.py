@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from qnas._util.units import ceil_div, pass_name
 from qnas.accel.device import Device
 from qnas.accel.hls.emit.bench import stage_values
+from qnas.accel.hls.emit.library import host_batch
 from qnas.accel.hls.emit.member import KernelNetwork, data_folders
 from qnas.accel.hls.emit.platform import board_name, platform_of
 from qnas.accel.plan.loops import patch_lanes
@@ -106,15 +107,12 @@ def readme(
         port_bits=image.bits,
         batch=plan.folding.batch,
         a_pass=_a_pass(plan),
-        images_a_call=ceil_div(IMAGES_A_CALL, plan.folding.batch) * plan.folding.batch,
+        images_a_call=ceil_div(host_batch(), plan.folding.batch) * plan.folding.batch,
         image_words=plan.image_words,
         patch_lanes=int(patch_lanes(plan.folding, image.bits)),
         act_max=members[0].network.act_max,
         classes=plan.architecture.num_classes,
     )
-
-
-IMAGES_A_CALL = 64  # of host/run.py, as backends.py has it: rounded up to whole passes
 
 
 def _a_pass(plan: HardwarePlan) -> str:
