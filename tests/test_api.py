@@ -116,7 +116,7 @@ def test_a_pick_keeps_limits_and_is_exported_planned_and_explained(
         lean.export(out)
     with pytest.raises(CapacityError, match="must find a candidate"):
         searched.pick(fps=1e12)
-    with pytest.raises(StageOrderError, match="stands on the stage `verify`"):
+    with pytest.raises(StageOrderError, match="needs the stage `verify`"):
         searched.summary()
 
 

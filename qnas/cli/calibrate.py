@@ -186,10 +186,10 @@ def _show_scores(
 ) -> None:
     from qnas._util.serialization import write_atomically
     from qnas.accel.calibration.evaluation import score
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
     scores = score(predictions)
-    _give(scores, out, lambda: printer().print(_table(scores, title)))
+    _give(scores, out, lambda: show_tables(_table(scores, title)))
     if html is not None:
         from qnas.studies.report.calibration import page
 
@@ -200,7 +200,7 @@ def _show_fit(found: Calibration, out: Path | None) -> None:
     """Print what was learned of each amount, and its accuracy on designs left out of the fit."""
     from rich.table import Table
 
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
     title = f"Estimate -> {found.setup.stage}: {len(found.designs)} designs, each kernel left out"
     table = Table(title=title, title_justify="left")
@@ -213,7 +213,7 @@ def _show_fit(found: Calibration, out: Path | None) -> None:
         name: {"designs": one.designs, "mape_raw": one.before, "mape": one.after, "by": one.by}
         for name, one in found.corrections.items()
     }
-    _give(scores, out, lambda: printer().print(table))
+    _give(scores, out, lambda: show_tables(table))
 
 
 def _give(scores: Any, out: Path | None, show: Callable[[], None]) -> None:

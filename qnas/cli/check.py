@@ -126,9 +126,9 @@ def _size(mib: int) -> str:
 
 
 def _show(found: Feasibility) -> None:
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
-    printer().print(_table(found))
+    show_tables(_table(found))
 
 
 def _document(found: Feasibility, inputs: Inputs, *, error: str = "") -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _show(found: Comparison) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from qnas.cli.console import printer
+    from qnas.cli.console import printer, show_tables
     from qnas.studies.report.compare_page import study_rows, target_rows
 
     table = Table(title="Side by side", title_justify="left")
@@ -83,7 +83,7 @@ def _show(found: Comparison) -> None:
     for target, bests in target_rows(found):
         texts = [f"[bold]{error}[/bold]" if leads else error for error, _, leads in bests]
         table.add_row(f"error at {target} FPS", *texts)
+    show_tables(table)
     console = printer()
-    console.print(table)
     for caution in found.cautions:
         console.print(caution)

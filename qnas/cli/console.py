@@ -107,6 +107,16 @@ def printer(*, columns: int = 160) -> Console:
     return console if console.is_terminal else Console(width=columns, highlight=False)
 
 
+def show_tables(*tables: Table, columns: int = 160) -> None:
+    """Print the tables. On a terminal that is too narrow for a cell the cell is folded: a figure
+    may take two lines, but loses no digit."""
+    console = printer(columns=columns)
+    for table in tables:
+        for column in table.columns:
+            column.overflow = "fold"
+        console.print(table)
+
+
 def summary_table(summary: Mapping[str, Any], limits: Mapping[str, int]) -> Table:
     """The table with one column per pick: share of 8-bit rows, accuracies, speed, resources and
     the verdict."""

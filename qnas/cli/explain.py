@@ -84,14 +84,13 @@ def _document(found: Explanation) -> dict[str, Any]:
 def _show(found: Explanation) -> None:
     from rich.markup import escape
 
-    from qnas.cli.console import printer
+    from qnas.cli.console import printer, show_tables
 
     console = printer()
     console.print(f"[bold]{escape(found.title)}[/bold], modelled")
     for label, value in _facts(found):
         console.print(f"  {label:<14}{escape(value)}")
-    console.print(_kinds(found))
-    console.print(_parts(found))
+    show_tables(_kinds(found), _parts(found))
 
 
 def _explained(

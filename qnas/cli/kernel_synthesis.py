@@ -52,9 +52,9 @@ def measure_kernels(paths: Sequence[Path], cache: Path, *, timeout_s: float | No
 def _show(
     name: str, found: KernelSynthesis, units: Sequence[UnitEstimate], of_cpp: Resources
 ) -> None:
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
-    printer().print(kernel_table(name, found, units))
+    show_tables(kernel_table(name, found, units))
     amounts = ", ".join(f"{getattr(of_cpp, c):,} {c.upper()}" for c in COUNTED)
     click.echo(f"The cost model's estimate of the kernel in C++: {amounts}")
     click.echo(f"Longest path between registers: {found.levels} LUTs, through")

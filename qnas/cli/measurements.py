@@ -12,7 +12,7 @@ from qnas.cli.output import result, settings
 from qnas.cli.stage import pick_folder, runs_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rich.table import Table
     from rich.text import Text
@@ -20,16 +20,14 @@ if TYPE_CHECKING:
     from qnas.accel.reports.measurement import Measurement
 
 EXIT_FAULTY = 2
-TITLES = {
-    "lut": "LUT",
-    "ff": "FF",
-    "dsp": "DSP",
-    "bram18": "BRAM18",
-    "uram": "URAM",
-    "latency_cycles_max": "latency",
-    "interval_max": "interval",
-    "clock_target_ns": "target ns",
-    "clock_estimated_ns": "reached ns",
+FIELDS = {  # by the title of their column: those of a cell's lines
+    "LUT": ("lut",),
+    "FF": ("ff",),
+    "DSP": ("dsp",),
+    "BRAM18": ("bram18",),
+    "URAM": ("uram",),
+    "latency,\ninterval\n(cycles)": ("latency_cycles_max", "interval_max"),
+    "clock,\ntarget\n(ns)": ("clock_estimated_ns", "clock_target_ns"),
 }
 
 
@@ -70,12 +68,11 @@ def synth(project: str, runs: Path) -> None:
     Exit status 2 without Vitis; the message then names the command for a machine with Vitis.
     """
     from qnas.accel.hls.synthesis import find_project, synthesise
-    from qnas.cli.console import printer
 
     found = synthesise(find_project(pick_folder(project, runs)))
     result(
         lambda: found.measurements,
-        lambda: printer(columns=200).print(measurement_table(found.measurements)),
+        lambda: _show(found.measurements),
     )
     say_remarks((*found.broken, *found.remarks))
 
@@ -89,9 +86,9 @@ def _folder(file: Path) -> Path:
 
 
 def _show(found: Iterable[Measurement]) -> None:
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
-    printer(columns=200).print(measurement_table(found))
+    show_tables(measurement_table(list(found)))
 
 
 def say_remarks(remarks: Iterable[str]) -> None:
@@ -100,37 +97,45 @@ def say_remarks(remarks: Iterable[str]) -> None:
         click.echo(f"remark: {remark}", err=True)
 
 
-def measurement_table(found: Iterable[Measurement]) -> Table:
-    """The table with one row per design and its modules below it."""
+def measurement_table(found: Sequence[Measurement]) -> Table:
+    """The table with one row per design and its modules below it, without the columns that no
+    design has a figure of."""
     from rich.table import Table
 
+    every = [one for top in found for one in (top, *top.modules)]
+    there = {
+        title: fields
+        for title, fields in FIELDS.items()
+        if any(getattr(one, field) is not None for one in every for field in fields)
+    }
     table = Table(title="Measurements", title_justify="left")
-    for title in ("design", "stage", "tool", "part"):
-        table.add_column(title, overflow="fold")
-    for title in TITLES.values():
-        table.add_column(title, justify="right")
+    table.add_column("design, stage, tool, part")
+    for title in there:
+        table.add_column(title, justify="right", no_wrap=True)
     for top in found:
-        _add(table, top, indent="")
+        tool = f"{top.tool} {top.version or ''}".strip()
+        about = (top.top or Path(top.source).name, top.stage, tool, top.part or "no part named")
+        table.add_row(_lines(about), *_cells(top, there.values()))
         for module in top.modules:
-            _add(table, module, indent="  ")
+            table.add_row(_lines([f"  {module.top}"]), *_cells(module, there.values()))
         table.add_section()
     return table
 
 
-def _add(table: Table, found: Measurement, *, indent: str) -> None:
-    tool = f"{found.tool} {found.version or ''}".strip()
-    head = (found.stage, tool, found.part or "-") if not indent else ("", "", "")
-    cells = [_cell(getattr(found, field)) for field in TITLES]
-    table.add_row(_plain(f"{indent}{found.top or found.source}"), *map(_plain, head), *cells)
+def _cells(found: Measurement, columns: Iterable[tuple[str, ...]]) -> list[str]:
+    """A figure a line; one "-" for a column of which the report has none."""
+    every = [[getattr(found, field) for field in fields] for fields in columns]
+    known = [any(one is not None for one in each) for each in every]
+    return ["\n".join(map(_cell, e)) if k else "-" for e, k in zip(every, known, strict=True)]
 
 
-def _plain(text: str) -> Text:
-    """Text of a report, with markup disabled and control characters escaped."""
+def _lines(texts: Iterable[str]) -> Text:
+    """Texts of a report, a line each, with markup disabled and control characters escaped."""
     from rich.text import Text
 
     from qnas.errors import printable
 
-    return Text(printable(text))
+    return Text("\n".join(map(printable, texts)))
 
 
 def _cell(value: float | int | None) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RESOURCE_TITLES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram18": "BRAM18", "uram": "URAM"}
+LISTED_RESOURCES = {name: title for name, title in RESOURCE_TITLES.items() if name != "ff"}
 
 
 def _list_names(
@@ -71,12 +72,12 @@ def objectives() -> None:
     """List the objectives of a study. Every resource is also a hard limit."""
     from qnas.objectives.registry import objective_info, objective_names
 
-    _list_names(objective_names(), objective_info, _show_objectives, width=8)
+    _list_names(objective_names(), objective_info, _show_objectives, width=12)
 
 
 def _show_objectives(found: Mapping[str, ObjectiveInfo]) -> None:
     for name, info in found.items():
-        click.echo(f"{name:<8} {info.direction} {info.unit:<9} {info.about}")
+        click.echo(f"{name:<12} {info.direction} {info.unit:<9} {info.about}")
 
 
 @click.command("devices")
@@ -88,7 +89,7 @@ def devices(name: str | None) -> None:
     """
     from qnas._util.serialization import encode
     from qnas.accel.device import device_names, load_device
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
     from qnas.errors import ConfigError
 
     if name is None:
@@ -98,10 +99,10 @@ def devices(name: str | None) -> None:
                 devices.append(load_device(known))
             except ConfigError as error:  # of a plugin: the other boards are still listed
                 faults.append(f"{known}: {error}")
-        result(lambda: devices, lambda: printer().print(_list(devices)))
+        result(lambda: devices, lambda: show_tables(_list(devices)))
         for fault in faults:
             note(fault)
-        note("`qnas devices NAME` shows limits and sources.")
+        note("`qnas devices NAME` shows a board's part, all its resources, limits and sources.")
         return
     device = load_device(name)
     result(lambda: {**encode(device), "limits": device.limits()}, lambda: _show(device))
@@ -109,30 +110,30 @@ def devices(name: str | None) -> None:
 
 def _show(device: Device) -> None:
     """Print the board: its resources, and the sources of its numbers."""
-    from qnas.cli.console import printer
+    from qnas.cli.console import printer, show_tables
 
     console = printer()
     title = f"{device.name}  {device.part}  {device.family}"
     console.print(title, style="bold", markup=False)
-    console.print(_resources(device))
+    show_tables(_resources(device))
     _show_sources(console, device)
 
 
 def _list(devices: list[Device]) -> Table:
-    """The table with one row per board, smallest first."""
+    """The table with one row per board, smallest first; `devices NAME` has the whole part."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title="Boards", title_justify="left")
     table.add_column("name")
-    table.add_column("part")
-    for title in (*RESOURCE_TITLES.values(), "MHz", "memory", "GB/s", "ports"):
+    table.add_column("chip")
+    for title in (*LISTED_RESOURCES.values(), "MHz", "memory", "GB/s", "ports"):
         table.add_column(title, justify="right")
     for device in sorted(devices, key=lambda d: d.lut):
         table.add_row(
             Text(device.name),
-            Text(device.part),
-            *(f"{getattr(device, resource):,}" for resource in RESOURCE_TITLES),
+            Text(device.part.partition("-")[0]),
+            *(f"{getattr(device, resource):,}" for resource in LISTED_RESOURCES),
             f"{device.clock_mhz:g}",
             Text(device.memory),
             f"{device.dram_gbytes_per_s:g}",

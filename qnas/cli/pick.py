@@ -91,7 +91,7 @@ def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
 def _show(run: OpenRun, picked: PickedTrial) -> None:
     from rich.table import Table
 
-    from qnas.cli.console import printer
+    from qnas.cli.console import printer, show_tables
 
     table = Table(title=f"Pick: trial {picked.trial.number}", title_justify="left")
     columns = {"pick": picked.trial, "more accurate": picked.more_accurate, "faster": picked.faster}
@@ -101,8 +101,8 @@ def _show(run: OpenRun, picked: PickedTrial) -> None:
         table.add_column(name, justify="right")
     for label, cells in _rows(list(there.values())):
         table.add_row(label, *cells)
+    show_tables(table)
     console = printer()
-    console.print(table)
     for reason in picked.reasons:
         console.print(f"- {reason}", markup=False)
     title = picked.trial.predicted.title

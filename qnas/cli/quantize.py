@@ -101,10 +101,10 @@ def command(
 
 def _show(run: Run) -> None:
     from qnas._util.serialization import read_json
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
     summary = read_json(run.files.summary)
-    result(lambda: summary, lambda: printer().print(rungs_table(summary)))
+    result(lambda: summary, lambda: show_tables(rungs_table(summary)))
     note(f"Files: {run.files.path}")
 
 

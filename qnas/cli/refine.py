@@ -105,9 +105,9 @@ def command(
 
 
 def _show(found: Refinement) -> None:
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
-    printer().print(_table(found))
+    show_tables(_table(found))
 
 
 def _table(found: Refinement) -> Table:

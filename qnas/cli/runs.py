@@ -42,7 +42,7 @@ def _show_list(folder: Path, found: list[RunStatus]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
 
     if not found:
         click.echo(f"No run in {folder}.")
@@ -57,7 +57,7 @@ def _show_list(folder: Path, found: list[RunStatus]) -> None:
         cells = (Path(run.run).name, run.space, run.device, run.stage)
         counts = (f"{run.trials:,}", error, str(len(run.picks)), f"{run.mebibytes:,.1f}")
         table.add_row(*map(escape, cells), *counts)
-    printer().print(table)
+    show_tables(table)
 
 
 @click.command("status")
@@ -79,7 +79,7 @@ def _show_status(found: RunStatus) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from qnas.cli.console import printer
+    from qnas.cli.console import show_tables
     from qnas.studies.progress import duration
 
     title = f"{found.run}: {found.space} on {found.device}, {found.mebibytes:,.1f} MiB"
@@ -91,7 +91,7 @@ def _show_status(found: RunStatus) -> None:
         seconds = "-" if stage.seconds is None else duration(stage.seconds)
         done = "[green]yes[/green]" if stage.done else "no"
         table.add_row(stage.name, done, escape(stage.progress), seconds)
-    printer().print(table)
+    show_tables(table)
     if found.best_error is not None:
         click.echo(f"Lowest error on the search split: {found.best_error:.2f} %")
     if found.tuned:

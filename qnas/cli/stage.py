@@ -221,7 +221,7 @@ def show_multi_network(run: Run) -> None:
     """Print the multi-network kernel's resources and speed beside each pick's own kernel; print
     nothing if the run has no multi-network kernel."""
     from qnas._util.serialization import encode
-    from qnas.cli.console import multi_network_tables, printer
+    from qnas.cli.console import multi_network_tables, show_tables
     from qnas.studies.stages.kernels import multi_network_kernel, picks
     from qnas.studies.stages.multi_network import read_facts
     from qnas.studies.stages.verify import verdicts_of
@@ -231,18 +231,17 @@ def show_multi_network(run: Run) -> None:
         limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
         kernel = multi_network_kernel(run, picks(run))
         verdicts = [encode(verdict) for verdict in verdicts_of(kernel)]
-        for table in multi_network_tables(encode(facts), verdicts, limits):
-            printer().print(table)
+        show_tables(*multi_network_tables(encode(facts), verdicts, limits))
 
 
 def show_probes(run: Run) -> None:
     """Print one table per project: the memory accesses of its loops, from verification.json."""
-    from qnas.cli.console import printer, probe_table
+    from qnas.cli.console import probe_table, show_tables
     from qnas.studies.stages.verify import verifications
 
     for name, found in verifications(run).items():
         if found["probe"]:
-            printer().print(probe_table(name, found["probe"]))
+            show_tables(probe_table(name, found["probe"]))
 
 
 def show_status(directory: Path) -> None:
@@ -262,22 +261,17 @@ def show_summary(run: Run) -> None:
 
 
 def _show_summary(run: Run) -> None:
-    from rich.console import Console
-
     from qnas._util.serialization import read_json
-    from qnas.cli.console import summary_table, tuning_table
+    from qnas.cli.console import printer, show_tables, summary_table, tuning_table
     from qnas.studies.results.picks import MissedTarget
 
     limits: dict[str, int] = {name: limit for name, limit in run.device.limits().items()}
     summary = read_json(run.files.summary)
     table = summary_table(summary, limits)
-    console = Console()
-    if not console.is_terminal:  # a pipe has no width of its own: wrap no cell
-        console = Console(width=30 + 30 * len(table.columns))
-    console.print(table)
+    show_tables(table, columns=30 + 30 * len(table.columns))
     if any(pick.get("tuning") for pick in summary["picks"]):
-        console.print(tuning_table(summary["picks"]))
+        show_tables(tuning_table(summary["picks"]))
     for missed in summary.get("missed_targets", ()):
-        console.print(f"[red]{MissedTarget(**missed)}[/red]")
+        printer().print(f"[red]{MissedTarget(**missed)}[/red]", soft_wrap=True)
     show_multi_network(run)
     note(f"Files: {run.files.path}")

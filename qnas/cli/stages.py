@@ -237,8 +237,8 @@ def tune(
 
 def _show_tuning(run: Run) -> None:
     from qnas._util.serialization import read_json
-    from qnas.cli.console import printer, tuning_table
+    from qnas.cli.console import show_tables, tuning_table
 
     summary = read_json(run.files.summary)
-    result(lambda: summary, lambda: printer().print(tuning_table(summary["picks"])))
+    result(lambda: summary, lambda: show_tables(tuning_table(summary["picks"])))
     note(f"Files: {run.files.path}")

@@ -96,8 +96,8 @@ def test_what_is_no_run_or_has_no_trials_is_refused(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(STUDY)
     for command in ("pick", "report"):
         refused = qnas(command, tmp_path)
-        assert refused.exit_code == 2 and "stands on the stage `train`" in refused.stderr
+        assert refused.exit_code == 2 and "needs the stage `train`" in refused.stderr
     with writable_run(load_config(tmp_path / "study.toml"), runs=tmp_path / "runs"):
         pass
-    with pytest.raises(StageOrderError, match="stands on the stage `search`"):
+    with pytest.raises(StageOrderError, match="needs the stage `search`"):
         read_run(tmp_path / "runs/tiny").searched_records("pick")

@@ -296,7 +296,7 @@ class Run:
             raise StageOrderError(
                 problem(
                     stage,
-                    f"stands on the stage `{before}`",
+                    f"needs the stage `{before}`",
                     f"a run without it in {self.files.path}",
                     f"Run `qnas {before}` first, or `qnas run` for everything.",
                 )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from qnas.accel.hls.emit.project import ProjectFiles
 from qnas.accel.plan.weight_stream import weight_files
 from tests.accel.hls.boards import NUMBERS, arguments_of, card, zynq
-from tests.accel.projects import random_design, random_kernel, several_ports, small
+from tests.accel.projects import random_design, random_kernel, several_ports, small, two_images
 
 
 @pytest.fixture(scope="module", params=[small, several_ports])
@@ -89,6 +89,19 @@ def test_a_call_of_no_images_writes_nothing_and_leaves_nothing_behind(
     assert logits.raw == b"\xa5" * 64
     answers = found.logits(kernel.run(found.image_words(five_images())))
     assert np.array_equal(answers, expected_logits(five_images()))
+
+
+@pytest.mark.slow
+def test_a_program_of_ones_own_that_leaves_a_pass_unfilled_is_told(tmp_path: Path) -> None:
+    folder = two_images().write(tmp_path / "project")
+    subprocess.run(["make", "-s", "sim", "CXXFLAGS=-O0"], cwd=folder, check=True)
+    library = folder / "build" / "libqnas_sim.so"
+    program = f"import ctypes; ctypes.CDLL('{library}').qnas_simulate(0, 3, None, None, None)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.returncode == 2
+    assert told.stderr == (
+        "`images` must be a multiple of 2, the images of a pass; got 3. Fill the last pass.\n"
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 64])

@@ -178,3 +178,4 @@ def test_the_readme_says_how_many_images_a_pass_takes() -> None:
     assert "any number of images. " in one and "a pass" not in one
     assert "`images`, a number in `control`: how many, a multiple of 2. " in two
     assert "bytes a pass" in two and "passes of 2," in two
+    assert "must do so too" in two and "must do so too" not in one

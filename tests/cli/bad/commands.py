@@ -9,7 +9,7 @@ from tests.cli.bad.case import STUDY, Bad
 
 
 def cases() -> Iterator[Bad]:
-    good, stands = {"s.toml": STUDY}, "stands on the stage `train`"
+    good, stands = {"s.toml": STUDY}, "needs the stage `train`"
     for command in ("pick s.toml --fps 100", "tune s.toml --pick ../knee", "export s.toml"):
         yield Bad(
             f"{command} untrained", good, command, command.split()[0], stands, "runs", "`qnas"

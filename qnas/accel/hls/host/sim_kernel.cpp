@@ -1,12 +1,20 @@
 // The kernel behind a C function, for the host's `sim` backend: `make sim` compiles it.
 // Bytes come and go as they would through the board's memory: weights a port after the other, images
 // and logits an image after the other.
+#include <cstdio>
+#include <cstdlib>
+
 #include "../tb/project.hpp"
 #include "stages.hpp"
 #include "../tb/vectors.hpp"
 
 extern "C" void qnas_simulate(int network, int images, const uint8_t* weights,
                               const uint8_t* image, uint8_t* logits) {
+    if (images % plan::BATCH != 0) {  // a board would read on behind the images, or not end
+        std::fprintf(stderr, "`images` must be a multiple of %d, the images of a pass; got %d. Fill the "
+                             "last pass.\n", plan::BATCH, images);
+        std::exit(2);
+    }
     const int words = qnas::NETWORKS[network].stream_words;
     std::vector<qnas::port_word_t> weight_words(size_t(words) * plan::WEIGHT_PORTS,
                                                  qnas::port_word_t(0));
