@@ -79,11 +79,7 @@ BAD: dict[str, tuple[str, type[QnasError], str]] = {
     "population of one": (GOOD + "[search]\npopulation = 1", ConfigError, "search.population"),
     "population beyond trials": (GOOD + "[search]\ntrials = 5", ConfigError, "search.trials (5)"),
     "no batch": (GOOD + "[search]\nbatch = 0", ConfigError, "search.batch"),
-    "a large batch": (
-        GOOD + "[search]\nbatch = 65",
-        ConfigError,
-        "must be a whole number from 1 to 64",
-    ),
+    "a large batch": (GOOD + "[search]\nbatch = 65", ConfigError, "whole number from 1 to 64"),
     "share of no DSP": (GOOD + "[search]\ndsp_shares = [1e-9]", ConfigError, "must leave one of"),
     "smoothing": (GOOD + "[train]\nlabel_smoothing = 1.0", ConfigError, "must be at most 0.99"),
     "warm-up": (GOOD + "[train]\nwarmup_fraction = 1.5", ConfigError, "must be at most 1;"),

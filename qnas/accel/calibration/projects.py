@@ -16,8 +16,7 @@ from qnas.accel.device import MOST, load_device
 from qnas.accel.plan.multi_network import read_plans
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.reports import collect_reports
-from qnas.accel.reports.measurement import Measurement
-from qnas.accel.reports.parts import same_part
+from qnas.accel.reports.measurement import Measurement, same_part
 from qnas.errors import ConfigError, ReportError, problem
 
 # The two measured stages: HLS, and logic synthesis or place and route. If there are

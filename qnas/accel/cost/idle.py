@@ -1,12 +1,19 @@
-"""Where the array is idle: the cause of every product that it could make and does not."""
+"""Where the array is idle: the cause of every product that it could make and does not; and 8-bit
+rows that cost no time, since a row tile has slots to spare and the array takes it as it is."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
+from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.coefficients import STAGE_CYCLES
+from qnas.accel.device import Device
+from qnas.accel.plan.lower import lower
+from qnas.accel.plan.placement import placement_of
 from qnas.accel.plan.plan import HardwarePlan, Stage
+from qnas.architecture import EIGHTHS, Architecture, W8Shares
 
 AT_WORK = "at work"
 # Causes of stages without products, by their kind.
@@ -49,3 +56,25 @@ def _products(stage: Stage, lanes: int, batch: int) -> Iterator[tuple[str, int]]
     yield TILES, lanes * made - atoms
     yield DRAINING, lanes * draining
     yield LOADING, lanes * (stage.loop_cycles - made - draining)
+
+
+def with_free_rows(
+    plan: HardwarePlan, device: Device, *, choices: Sequence[int] = range(EIGHTHS + 1)
+) -> Architecture:
+    """Raise the shares of 8-bit rows of a plan's blocks as far as its cycles stay equal.
+
+    Matrix by matrix in the network's order, each to the next of `choices` (eighths) and on, under
+    the plan's folding and placement. The memories and lanes of a plan do not depend on shares; the
+    weight stream grows, which its ports sustain.
+    """
+    most, arch = estimate(plan).cycles, plan.architecture
+    for index in range(arch.depth):
+        for name in (field.name for field in fields(W8Shares)):
+            now = getattr(arch.blocks[index].w8, name)
+            for share in (choice for choice in sorted(choices) if choice > now):
+                raised = arch.with_share(index, name, share)
+                placed = lower(raised, device, plan.folding, placement=placement_of(plan))
+                if estimate(placed).cycles > most:
+                    break
+                arch = raised
+    return arch

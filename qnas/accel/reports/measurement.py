@@ -1,7 +1,9 @@
 """Measurement: figures of a design that a tool reported, as opposed to a model's estimates.
 
 Numbers are copied from reports and never filled in: a figure that a report does not contain is
-None, so that no guess is taken for a measurement. Estimates and measurements are never mixed.
+None, so that no guess is taken for a measurement. Estimates and measurements are never mixed. Tools
+write a part number in several ways: `xc7z020clg400-1`, `7z020-clg400` and `XC7Z020-CLG400-1` name
+the same part.
 """
 
 from __future__ import annotations
@@ -100,3 +102,14 @@ class Measurement(Value):
             if getattr(self, field.name) in empty
         }
         return replace(self, **missing, source=f"{self.source} + {other.source}")
+
+
+def plain_part(part: str) -> str:
+    """Remove the variations of tools from a part number: `xc`, dashes, capitals."""
+    return part.strip().lower().replace("-", "").removeprefix("xc")
+
+
+def same_part(one: str, other: str) -> bool:
+    """Whether two part numbers are equal, or one is a longer form of the other."""
+    a, b = plain_part(one), plain_part(other)
+    return a.startswith(b) or b.startswith(a)

@@ -14,8 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from qnas.accel.reports.measurement import Measurement
-from qnas.accel.reports.parts import plain_part, same_part
+from qnas.accel.reports.measurement import Measurement, plain_part, same_part
 
 # Folders that a flow makes inside a run.
 INSIDE = frozenset(

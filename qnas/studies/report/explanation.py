@@ -12,8 +12,7 @@ from qnas.accel.cost.analytic import Part, estimate, parts
 from qnas.accel.cost.breakdown import Slice, by_kind, slices
 from qnas.accel.cost.energy import Energy, energy
 from qnas.accel.cost.estimate import Estimate
-from qnas.accel.cost.free_rows import with_free_rows
-from qnas.accel.cost.idle import array_shares
+from qnas.accel.cost.idle import array_shares, with_free_rows
 from qnas.accel.device import RESOURCES, Device, Resource, load_device
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.check import check_plan

@@ -72,7 +72,7 @@ def _of_file(config: CalibrationConfig, device: Device) -> Measured | None:
         return None
     from qnas.accel.calibration.file import read_designs_file
     from qnas.accel.calibration.projects import same_clock
-    from qnas.accel.reports.parts import same_part
+    from qnas.accel.reports.measurement import same_part
 
     found = read_designs_file(Path(config.path))
     subject, setup, _ = found

@@ -19,7 +19,7 @@ from qnas.accel.calibration.designs import Columns, Designs, Setup
 from qnas.accel.calibration.kernels import kernel_name
 from qnas.accel.calibration.projects import measured_projects
 from qnas.accel.hls.synthesis import COMMANDS, synthesise
-from qnas.accel.reports.parts import same_part
+from qnas.accel.reports.measurement import same_part
 from qnas.errors import ConfigError, ToolMissingError, problem
 from qnas.studies.progress import Progress
 from qnas.studies.results.picks import Pick

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from qnas._util.serialization import Value, decode, encode, read_json, write_json
 from qnas.accel.csim.probe import Probe
-from qnas.accel.csim.simulation import write_vectors
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.accel.csim.verification import Mismatch, Verification
-from qnas.accel.csim.verify import inputs_of, verify_project
+from qnas.accel.csim.verify import inputs_of, verify_project, write_vectors
 from qnas.errors import CheckpointError, ConfigError, VerificationError, problem
 from qnas.integer.network import IntegerNetwork, load_integer
 from qnas.studies.progress import Progress

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from qnas._util.serialization import read_value
 from qnas.accel.cost.estimate import Estimate
-from qnas.accel.cost.free_rows import with_free_rows
+from qnas.accel.cost.idle import with_free_rows
 from qnas.accel.cost.prediction import Predictor
 from qnas.accel.folding_search.search import best_plan
 from qnas.accel.plan.plan import HardwarePlan

@@ -17,9 +17,9 @@ from qnas.accel.cost.energy import (
     EnergyCoefficients,
     energy,
     memory_bits,
+    memory_traffic,
 )
 from qnas.accel.cost.prediction import Range
-from qnas.accel.cost.traffic import memory_traffic
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.architecture import Architecture, W8Shares

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from qnas.accel.cost.analytic import estimate
-from qnas.accel.cost.free_rows import with_free_rows
-from qnas.accel.cost.idle import AT_WORK, array_shares
+from qnas.accel.cost.idle import AT_WORK, array_shares, with_free_rows
 from qnas.accel.plan.folding import Folding
 from qnas.accel.plan.lower import lower
 from qnas.architecture import Architecture, W8Shares

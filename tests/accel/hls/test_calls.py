@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from qnas.accel.csim.simulation import write_vectors
 from qnas.accel.csim.toolchain import Toolchain
-from qnas.accel.csim.verify import inputs_of
+from qnas.accel.csim.verify import inputs_of, write_vectors
 from tests.accel.projects import (
     Design,
     batch_of,

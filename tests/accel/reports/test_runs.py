@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qnas.accel.reports import collect_reports, read_report
-from qnas.accel.reports.parts import same_part
+from qnas.accel.reports.measurement import same_part
 from tests.accel.reports.folders import (
     HERE,
     LAT,

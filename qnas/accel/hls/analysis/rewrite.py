@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from tree_sitter import Node
 
 from qnas.accel.hls.analysis.pipelines import PipelinedLoop
-from qnas.accel.hls.analysis.syntax import assigned, escapes, ifs, parser
+from qnas.accel.hls.analysis.syntax import assigned, escapes, ifs
+from qnas.accel.hls.lint.cpp import parsed
 from qnas.errors import GeneratorError, problem
 
 NATIVE = {"int": "::timing::Int", "short": "::timing::Short", "bool": "::timing::Bool"}
@@ -62,7 +63,7 @@ class Rewriter:
 
     def text(self) -> str:
         """The rewritten file. GeneratorError if it does not parse."""
-        tree = parser().parse(self.source)
+        tree = parsed(self.source)
         if tree.root_node.has_error:
             rule, remedy = "must be C++ that the analysis reads", "Report it."
             raise GeneratorError(problem(self.path, rule, "a syntax it does not know", remedy))

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
-import tree_sitter_cpp
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
-
-@cache
-def parser() -> Parser:
-    """Of C++."""
-    return Parser(Language(tree_sitter_cpp.language()))
-
-
-def text_of(node: Node) -> str:
-    """The text of a node."""
-    return (node.text or b"").decode()
+from qnas.accel.hls.lint.cpp import text_of
 
 
 def ifs(node: Node, *, loops: bool = True) -> Iterator[Node]:

@@ -3,9 +3,9 @@
 The sources are compiled once more with numbers that know when they are there (`rewrite`,
 `instrument/timing`) and run on a small network under the same folding: the same loops, lanes,
 widths and memories, fewer iterations. Of everything that a loop carries, of its loads and its
-stores the longest paths are kept, over all iterations and stages; `schedule` makes an interval and
-a depth of them. Delays are those of `delays.toml` at the clock, less the uncertainty that HLS keeps
-by default.
+stores the longest paths are kept, over all iterations and stages; `recurrences` makes an interval
+and a depth of them. Delays are those of `delays.toml` at the clock, less the uncertainty that HLS
+keeps by default.
 
 Analysed is not scheduled. What this cannot see: how HLS rewrites expressions (sums are taken as
 they are written: balancing them makes nothing slower), what it shares between operations, wires and
@@ -22,8 +22,9 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,20 @@ from qnas.accel.hls.analysis.delays import delays_of
 from qnas.accel.hls.analysis.pipelines import pipelined_loops
 from qnas.accel.hls.analysis.recurrences import LoopTiming, loop_timings
 from qnas.accel.hls.analysis.rewrite import rewritten
-from qnas.accel.hls.analysis.small_network import small_sources
+from qnas.accel.hls.emit.constants import plan_header
+from qnas.accel.hls.emit.stages import stages_header
+from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan
+from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.errors import CompileError, GeneratorError, ToolMissingError, problem
 
 FLAGS = ("-std=c++14", "-O1", "-Wno-unknown-pragmas")
 BATCH = re.compile(r"constexpr int BATCH = (\d+);")
 TOP = re.compile(r"^void qnas_top\(([^)]*)\)", re.MULTILINE)
+CONSTANT = re.compile(r"constexpr int (\w+) = (\d+);")
+# Constants that a small network of the same folding keeps: formats, and depths of memories.
+KEPT = re.compile(r"\w+_ROWS|\w+_DEPTH|ACC_BITS|SCORE_BITS|MAX_HEADS|MAX_BEATS")
+FEW = 9  # channels of a small network: more than one vector or word of most foldings
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +179,40 @@ def _checked(command: Sequence[str], folder: Path) -> str:
             problem("project", rule, f"{os.path.basename(command[0])}: {tail}\n", remedy)
         )
     return done.stdout
+
+
+def small_sources(files: Mapping[str, bytes], plan: HardwarePlan, device: Device) -> dict[str, str]:
+    """The project's sources, with the tables and shapes of a small network of the same folding."""
+    sources = {
+        path: content.decode() for path, content in sorted(files.items()) if path.startswith("src/")
+    }
+    arch = few_of(plan.architecture, tk=plan.folding.tk, tt=plan.folding.tt)
+    small = lower(arch, device, plan.folding)
+    real = dict(CONSTANT.findall(sources["src/plan.hpp"]))
+
+    def constant(found: re.Match[str]) -> str:
+        name, value = found[1], found[2]
+        kept = KEPT.fullmatch(name) and int(real.get(name, 0)) > int(value)
+        return f"constexpr int {name} = {real[name] if kept else value};"
+
+    sources["src/plan.hpp"] = CONSTANT.sub(constant, plan_header([small]))
+    sources["src/stages.hpp"] = stages_header([small])
+    return sources
+
+
+def few_of(arch: Architecture, *, tk: int, tt: int) -> Architecture:
+    """Two token tiles, two beats in the stem, two heads, all kinds of rows, 8-bit and 4-bit."""
+    patch = 2
+    side = isqrt(tt) + 1
+    heads = min(2, max(block.num_heads for block in arch.blocks))
+    block = BlockSpec(num_heads=heads, mlp_hidden=FEW, w8=W8Shares(4, 4, 4, 4))
+    return replace(
+        arch,
+        image_size=patch * side,
+        patch_size=patch,
+        in_channels=tk // patch**2 + 1,
+        head_dim=min(arch.head_dim, FEW),
+        num_classes=FEW,
+        embed_dim=FEW,
+        blocks=(block,),
+    )

@@ -6,18 +6,8 @@ makes a pipeline start slowly computes the same values. One function a rule, one
 
 from __future__ import annotations
 
-from qnas.accel.hls.lint import (
-    dataflow,
-    loops,
-    pragma_table,
-    products,
-    scopes,
-    shifts,
-    storage,
-    style,
-    top,
-)
-from qnas.accel.hls.lint.finding import Finding, Rule, Sources
+from qnas.accel.hls.lint import bindings, dataflow, loops, pragma_table, scopes, style
+from qnas.accel.hls.lint.cpp import Finding, Rule, Sources
 from qnas.errors import GeneratorError
 
 RULES: tuple[Rule, ...] = (
@@ -32,17 +22,17 @@ RULES: tuple[Rule, ...] = (
     scopes.loops_are_pipelined_unrolled_or_named,
     scopes.pipelines_start_every_cycle,
     scopes.outer_loops_are_not_pipelined,
-    products.products_are_bound_where_declared,
-    products.sums_of_products_are_not_bound,
-    shifts.shifts_are_by_unsigned_numbers,
-    top.top_arguments_have_interfaces,
-    top.depths_are_given,
+    bindings.products_are_bound_where_declared,
+    bindings.sums_of_products_are_not_bound,
+    style.shifts_are_by_unsigned_numbers,
+    bindings.top_arguments_have_interfaces,
+    bindings.depths_are_given,
     dataflow.regions_hold_declarations_and_calls,
     dataflow.streams_join_two_processes,
     dataflow.processes_take_plain_arguments,
     dataflow.arrays_belong_to_one_process,
-    storage.fifos_are_bound,
-    storage.registers_are_bound_to_no_ram,
+    bindings.fifos_are_bound,
+    bindings.registers_are_bound_to_no_ram,
     loops.loads_come_before_stores,
     loops.memories_have_one_store_site,
     loops.lanes_carry_sums_alone,

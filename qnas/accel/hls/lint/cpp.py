@@ -1,4 +1,5 @@
-"""C++ as the rules see it: functions, what they declare, and the pragmas that stand in them.
+"""C++ as the rules see it: functions, what they declare, and the pragmas that stand in them; and
+Finding, a rule that a line breaks.
 
 Parsed by tree-sitter's grammar of C++: no preprocessor runs, macros look like calls.
 """
@@ -6,12 +7,13 @@ Parsed by tree-sitter's grammar of C++: no preprocessor runs, macros look like c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import tree_sitter_cpp
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Tree
 
 Sources = Mapping[str, str]  # path -> text
 PRAGMA = re.compile(r"HLS\s+(\w+)\s*(.*)", re.DOTALL)
@@ -93,10 +95,15 @@ class Unit:
     tables: tuple[Variable, ...]  # declared outside of functions
 
 
+def parsed(source: bytes) -> Tree:
+    """A parsed source. Errors of syntax are nodes of type ERROR."""
+    return Parser(Language(tree_sitter_cpp.language())).parse(source)
+
+
 @lru_cache(maxsize=256)  # every rule asks for them, of every file
 def unit(path: str, text: str) -> Unit:
-    """A parsed file. Errors of syntax are nodes of type ERROR."""
-    root = Parser(Language(tree_sitter_cpp.language())).parse(text.encode()).root_node
+    """A file, parsed."""
+    root = parsed(text.encode()).root_node
     nodes = tuple(descendants(root))
     return Unit(
         path,
@@ -228,3 +235,23 @@ def _typedef(node: Node) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             found = _declarator(child)
             if found is not None:
                 yield found[0], kind, found[1]
+
+
+class Finding(NamedTuple):
+    """A rule that a line breaks."""
+
+    path: str
+    line: int
+    rule: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.rule}: {self.text.strip()}"
+
+
+Rule = Callable[[Sources], Iterator[Finding]]
+
+
+def at(pragma: Pragma, rule: str) -> Finding:
+    """Of the line of a pragma."""
+    return Finding(pragma.path, pragma.line, rule, str(pragma))

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from qnas.accel.hls.lint.cpp import (
+    Finding,
     Function,
     Pragma,
+    Sources,
     Variable,
+    at,
     declared,
     descendants,
     is_pragma,
@@ -19,7 +22,6 @@ from qnas.accel.hls.lint.cpp import (
     text_of,
     units,
 )
-from qnas.accel.hls.lint.finding import Finding, Sources, at
 from qnas.accel.hls.lint.pipelines import by_name, methods_called
 
 PROCESS, HELPERS = "QNAS_PROCESS", ("QNAS_DEPTH", "QNAS_JOIN")

@@ -7,9 +7,16 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from qnas.accel.hls.lint.accesses import root_of
-from qnas.accel.hls.lint.cpp import Function, declared, descendants, functions, text_of
+from qnas.accel.hls.lint.cpp import (
+    Finding,
+    Function,
+    Sources,
+    declared,
+    descendants,
+    functions,
+    text_of,
+)
 from qnas.accel.hls.lint.events import Access, Call, flat, loads_after_stores
-from qnas.accel.hls.lint.finding import Finding, Sources
 from qnas.accel.hls.lint.pipelines import pipelines
 from qnas.accel.hls.lint.scopes import variable_of
 

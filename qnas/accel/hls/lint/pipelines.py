@@ -10,9 +10,8 @@ from typing import NamedTuple
 from tree_sitter import Node
 
 from qnas.accel.hls.lint.accesses import Functions, call_of, iteration
-from qnas.accel.hls.lint.cpp import Function, functions
+from qnas.accel.hls.lint.cpp import Function, Sources, functions
 from qnas.accel.hls.lint.events import Call, Event, flat
-from qnas.accel.hls.lint.finding import Sources
 from qnas.accel.hls.lint.scopes import loops_of
 
 Items = tuple[tuple[str, str], ...]  # path, text

@@ -9,8 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from qnas.accel.hls.lint.cpp import Pragma, pragmas, units
-from qnas.accel.hls.lint.finding import Finding, Sources, at
+from qnas.accel.hls.lint.cpp import Finding, Pragma, Sources, at, pragmas, units
 
 NAME = re.compile(r"[A-Za-z_]\w*")
 CONSTANT = re.compile(r"-?\d+|(?:\w+::)*[A-Z][A-Z0-9_]*")

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from qnas.accel.hls.lint.cpp import (
+    Finding,
     Function,
     Pragma,
+    Sources,
     Unit,
     Variable,
+    at,
     declared,
     descendants,
     functions,
@@ -20,7 +23,6 @@ from qnas.accel.hls.lint.cpp import (
     text_of,
     units,
 )
-from qnas.accel.hls.lint.finding import Finding, Sources, at
 from qnas.accel.hls.lint.pragma_table import counts
 
 LOOP_PRAGMAS = ("PIPELINE", "UNROLL", "LOOP_TRIPCOUNT", "LOOP_FLATTEN")

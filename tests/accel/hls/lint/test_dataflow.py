@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qnas.accel.hls.lint import dataflow, products, storage
+from qnas.accel.hls.lint import bindings, dataflow
 from tests.accel.hls.lint.kernels import REGION, Rule, findings
 
 ALL = (
@@ -12,7 +12,7 @@ ALL = (
     dataflow.processes_take_plain_arguments,
     dataflow.streams_join_two_processes,
     dataflow.arrays_belong_to_one_process,
-    storage.fifos_are_bound,
+    bindings.fifos_are_bound,
 )
 DRAIN = "    QNAS_PROCESS(drain(words, count, logits));\n"
 FILL = "    QNAS_PROCESS(fill(image, count, words));\n"
@@ -79,7 +79,7 @@ def test_a_pointer_of_two_processes_is_named() -> None:
 
 def test_a_fifo_that_is_not_bound_is_named() -> None:
     bound = "#pragma HLS BIND_STORAGE variable=words type=fifo impl=srl\n"
-    (found,) = findings(storage.fifos_are_bound, REGION, bound, "")
+    (found,) = findings(bindings.fifos_are_bound, REGION, bound, "")
     assert "a FIFO must be bound" in found
 
 
@@ -107,4 +107,4 @@ void dot(const int a[4], const int b[4], int& sum) {{
 )
 def test_a_bound_product_that_is_only_added_up_is_named(impl: str, use: str, named: bool) -> None:
     text = PRODUCTS.format(impl=impl, use=use)
-    assert len(findings(products.sums_of_products_are_not_bound, text)) == named
+    assert len(findings(bindings.sums_of_products_are_not_bound, text)) == named

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from qnas.accel.hls.lint import check_sources, lint
+from qnas.accel.hls.lint.bindings import TOP_FILE
 from qnas.accel.hls.lint.cpp import pragmas
-from qnas.accel.hls.lint.top import TOP_FILE
 from qnas.errors import GeneratorError
 from tests.accel.projects import batch_of, random_design, small
 

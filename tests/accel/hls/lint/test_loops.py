@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qnas.accel.hls.lint import loops, scopes, storage
+from qnas.accel.hls.lint import bindings, loops, scopes
 from tests.accel.hls.lint.kernels import ENGINE, Rule, findings
 
 ALL = (
@@ -12,7 +12,7 @@ ALL = (
     loops.memories_have_one_store_site,
     loops.lanes_carry_sums_alone,
     loops.array_waits_for_no_stream,
-    storage.registers_are_bound_to_no_ram,
+    bindings.registers_are_bound_to_no_ram,
     scopes.outer_loops_are_not_pipelined,
 )
 MULTIPLY = "        if (there) multiply_accumulate(act[i], sum);\n"
@@ -111,7 +111,7 @@ def test_a_read_that_stops_the_array_is_named() -> None:
 
 @pytest.mark.parametrize("rows", ["1", "3"])
 def test_a_ram_of_few_rows_is_named(rows: str) -> None:
-    rule = storage.registers_are_bound_to_no_ram
+    rule = bindings.registers_are_bound_to_no_ram
     found = findings(rule, ENGINE, "int ROWS = 64", f"int ROWS = {rows}")
     assert len(found) == 1 and f"a bank of {rows} rows is registers" in found[0]
     (unknown,) = findings(rule, ENGINE, "Memory[ROWS]", "Memory[rows_of(3)]")
