@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qnas._util.files import MIB
 from qnas.cli.address import complete, runs_below
 from qnas.cli.output import note, result
 from qnas.cli.stage import run_directory, runs_option
@@ -14,8 +15,6 @@ from qnas.cli.stage import run_directory, runs_option
 if TYPE_CHECKING:
     from qnas.studies.run.kept_files import Removable
     from qnas.studies.stages.status import RunStatus
-
-MIB = 2**20
 
 
 @click.command("list")

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.files import check_memory, open_data
 from qnas.data.array_parts import ArrayData, ArrayPart
 from qnas.data.image_set import DataHeader, ImageSet
 from qnas.data.layout import TEST, TRAIN, VALIDATION, split_of
-from qnas.data.opening import check_memory, open_data
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, printable, problem
 

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from qnas.data.class_folder import Unread, image_files, subfolders
 from qnas.data.files import ImageFiles
 from qnas.data.image_file import LEAST_RANGE, level_range
 from qnas.data.image_reading import DEEP, SUFFIXES
 from qnas.data.image_set import ImageSet
-from qnas.data.layout import LAYOUT, find_layout, some
+from qnas.data.layout import LAYOUT, Unread, find_layout, image_files, some, subfolders
 from qnas.data.pixels import PixelConfig
 from qnas.data.splits import spread
 from qnas.errors import ConfigError, printable, problem

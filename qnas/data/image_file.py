@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qnas._util.files import open_data
 from qnas.data.image_reading import ImageError, opened_image, plain_image
-from qnas.data.opening import open_data
 from qnas.data.pixels import PixelConfig
 from qnas.errors import ConfigError, problem
 

@@ -17,7 +17,7 @@ from qnas.data.pixels import PixelConfig
 from qnas.errors import UnknownNameError, nearest, problem
 from qnas.studies.config import Study, load_config, resolved
 from qnas.studies.open_run import OpenRun, open_run
-from qnas.studies.progress import Progress, Silent
+from qnas.studies.progress import SILENT, Progress
 from qnas.studies.run.opening import writable_run
 from qnas.studies.run.pretrained import POST_TRAINING, SEARCH, TUNE, study_of_model
 from qnas.studies.run.run import Run
@@ -29,7 +29,6 @@ from qnas.studies.workers.pool import WorkerPool
 from qnas.supernet.post_training.settings import PostTraining
 
 Stage = Literal["train", "search", "export", "verify", "report"]
-_SILENT = Silent()
 
 
 def run(
@@ -40,7 +39,7 @@ def run(
     workers: int = 1,
     storage: str = "",
     callbacks: Sequence[Callback] = (),
-    progress: Progress = _SILENT,
+    progress: Progress = SILENT,
 ) -> OpenRun:
     """Run every missing stage of `study`, from images to verified accelerators.
 
@@ -105,7 +104,7 @@ def tune(
     *,
     runs: Path | str = "runs",
     picks: Sequence[str] = (),
-    progress: Progress = _SILENT,
+    progress: Progress = SILENT,
 ) -> OpenRun:
     """Train the subnets of picks alone, by the study's `tune`; export and verify what changes.
 
@@ -154,7 +153,7 @@ def quantize(
     seed: int = 0,
     workers: int = 1,
     rtl: bool = False,
-    progress: Progress = _SILENT,
+    progress: Progress = SILENT,
 ) -> OpenRun:
     """Quantize a trained ViT and build its accelerator; the architecture stays as it is.
 

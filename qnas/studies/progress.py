@@ -27,6 +27,9 @@ class Silent:
     def advance(self, done: int, total: int, note: str) -> None: ...
 
 
+SILENT = Silent()
+
+
 def rate(per_second: float) -> str:
     """Format a rate: `1,240`, `38`, `4.2`, `0.031`: two digits at least."""
     if per_second >= 10:

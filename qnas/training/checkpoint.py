@@ -17,9 +17,9 @@ from qnas._util.safetensors_header import is_whole, metadata_of, sealed
 from qnas._util.serialization import encode, write_atomically
 from qnas.errors import CheckpointError, problem
 from qnas.supernet.model import Supernet
+from qnas.training.logs import CHECKPOINT
 from qnas.training.optimizing import WeightAverage
 
-CHECKPOINT = "checkpoint.safetensors"
 PRETRAINED = "pretrained.safetensors"  # the largest subnet after the floating-point phase
 
 

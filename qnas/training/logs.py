@@ -14,7 +14,8 @@ from qnas.errors import DependencyError, problem
 if TYPE_CHECKING:
     from qnas.supernet.model import Supernet
 
-LOG, TENSORBOARD = "train.jsonl", "tensorboard"
+# Files in the folder of a training.
+LOG, TENSORBOARD, CHECKPOINT = "train.jsonl", "tensorboard", "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from qnas.supernet.cpu import native
 from qnas.supernet.model import Supernet
 from qnas.supernet.storage import save_supernet
 from qnas.training.checkpoint import (
-    CHECKPOINT,
     State,
     TrainingIdentity,
     TrainingProgress,
@@ -31,7 +30,7 @@ from qnas.training.checkpoint import (
     stored_progress,
 )
 from qnas.training.interruption import Interruption
-from qnas.training.logs import Interval, OnInterval, TrainingLog
+from qnas.training.logs import CHECKPOINT, Interval, OnInterval, TrainingLog
 from qnas.training.optimizing import WeightAverage, make_optimizer, make_schedule
 from qnas.training.processes import Processes
 from qnas.training.recipe import Recipe

@@ -1,5 +1,7 @@
 """One step of supernet training: gradients of some subnets on one batch, then the optimizer.
 
+The subnets are a function of (seed, step): the same on every process.
+
 A step does not wait for the device: it queues its work and returns the loss as a tensor on the
 device.
 """
@@ -8,22 +10,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qnas.architecture import Architecture
+from qnas.space import SearchSpace, Singleton
 from qnas.supernet.cpu import native
 from qnas.supernet.model import Supernet
 from qnas.training.optimizing import Schedule, WeightAverage
 from qnas.training.processes import Processes
 from qnas.training.recipe import Recipe
-from qnas.training.sampling import step_subnets
 from qnas.training.source import Batch, seeded_generator
 from qnas.training.teacher import distillation
 
+SPREAD = 0.5  # how far, as a share of its choices, a dimension may lie from the drawn size
+W8 = "w8_"  # part of the names of genes that change no size
 ALL_PATCHES = 0.2  # share of the floating-point phase, its last, that drops no patches
+
+
+def step_subnets(
+    space: SearchSpace | Singleton, seed: int, step: int, *, recipe: Recipe, done: float = 1.0
+) -> list[Architecture]:
+    """The distinct subnets of one step: with `recipe.sandwich` the largest and the smallest, then
+    random ones. `done` is the share of the quantization-aware phase that is done, which progressive
+    shrinking depends on."""
+    rng, least = Random(f"{seed}/{step}"), 0.0
+    if recipe.shrink_share:
+        least = max(0.0, 1 - done / recipe.shrink_share)
+    extremes = [space.largest(), space.smallest()] if recipe.sandwich else []
+    drawn = (_sample(space, rng, recipe.sampling, least) for _ in range(recipe.random_subnets))
+    return list(dict.fromkeys([*extremes, *drawn]))
+
+
+def _sample(
+    space: SearchSpace | Singleton, rng: Random, sampling: str, least: float
+) -> Architecture:
+    if sampling == "uniform" or isinstance(space, Singleton):
+        return space.sample(rng)
+    return spread_sample(space, rng, least=least)
+
+
+def spread_sample(space: SearchSpace, rng: Random, *, least: float = 0.0) -> Architecture:
+    """A random subnet of a random size: small and large ones are drawn as often as those between.
+
+    With each dimension drawn alone nearly all subnets are of middling cost. Here a size between
+    `least` and 1 is drawn first, then each dimension near it; shares of 8-bit rows are free.
+    """
+    size = rng.uniform(least, 1)
+    params = {}
+    for gene in space.genes():
+        free = W8 in gene.name
+        at = rng.random() if free else size + rng.uniform(-SPREAD, SPREAD)
+        count = len(gene.choices)
+        params[gene.name] = gene.choices[min(max(int(at * count), 0), count - 1)]
+    return space.decode(params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ from qnas.training.augmentation import array_transform
 from qnas.training.logs import Interval
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
-from qnas.training.sampling import spread_sample
 from qnas.training.source import ArraySource
+from qnas.training.step import spread_sample
 
 SPACE = SPACES["fashion_mnist"]
 VALIDATION = 5_000  # images, from the end of the training images

@@ -39,8 +39,8 @@ from qnas.studies.open_run import OpenRun, open_run
 from qnas.studies.run.pretrained import POST_TRAINING
 from qnas.supernet.model import Supernet
 from qnas.supernet.post_training.calibrate import calibrate
-from qnas.supernet.post_training.rows import row_steps
 from qnas.supernet.post_training.samples import sampled
+from qnas.supernet.post_training.steps import row_steps
 from qnas.supernet.quantizers import fake_quantize_rows
 from qnas.training.checkpoint import PRETRAINED, load_pretrained_state
 from qnas.training.loop import CALIBRATION_IMAGES

@@ -15,8 +15,8 @@ from qnas._util.serialization import encode, write_json
 from qnas.accel.cost.rtl_kernel import UnitEstimate
 from qnas.accel.rtl.kernel.synthesize import KernelSynthesis, UnitCounts
 from qnas.accel.rtl.synthesize import Counts, yosys_version
-from qnas.cli.kernel_synthesis import kernel_table
 from qnas.cli.main import cli
+from qnas.cli.measure import kernel_table
 from tests.accel.rtl.kernel.test_kernel import least
 
 

@@ -29,8 +29,8 @@ from qnas.training.augmentation import Affine, CropAndFlip, augment
 from qnas.training.logs import Interval
 from qnas.training.loop import train_supernet
 from qnas.training.recipe import Recipe
-from qnas.training.sampling import spread_sample, step_subnets
 from qnas.training.source import ArraySource
+from qnas.training.step import spread_sample, step_subnets
 from tests.tiny import TINY, digits
 
 RECIPE = Recipe(epochs=6, batch_size=32, checkpoint_epochs=1, rerank_epochs=2)

@@ -17,13 +17,13 @@ from qnas.accel.plan.multi_network import read_plans
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.accel.reports import collect_reports
 from qnas.accel.reports.measurement import Measurement, same_part
+from qnas.accel.reports.runs import CLOCK_TOLERANCE_NS
 from qnas.errors import ConfigError, ReportError, problem
 
 # The two measured stages: HLS, and logic synthesis or place and route. If there are
 # several reports of the second stage, the latest step of the flow counts.
 HLS, BUILT = "hls", ("synthesized", "implemented")
 LAST, COSIM = "last", "cosim"
-CLOCK_TOLERANCE_NS = 0.006  # reports round to hundredths
 
 
 def read_projects(directory: Path, *, remark: Callable[[str], None] | None = None) -> Calibration:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qnas._util.units import ceil_div
 from qnas.accel.cost.coefficients import (
@@ -38,9 +37,9 @@ from qnas.accel.plan.folding import FIELDS, Folding
 from qnas.accel.plan.plan import HardwarePlan, Multiplier
 from qnas.architecture import Architecture
 from qnas.errors import CapacityError, problem
+from qnas.numerics import Ints
 
 Count = Any
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

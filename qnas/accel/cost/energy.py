@@ -19,13 +19,13 @@ from qnas._util.units import ceil_div, cycles_to_ms
 from qnas.accel.cost.estimate import Estimate
 from qnas.accel.device import Device, is_hbm
 from qnas.accel.plan.loops import ROW_PARAM_BITS
+from qnas.accel.plan.memory import NIBBLE_BITS
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.operations import Epilogue, Tensor
 
 PJ_PER_MJ = 1e9
 # Multiplications of each value in a vector unit (`plan_multipliers`).
 NORM_PRODUCTS, SOFTMAX_PRODUCTS, REQUANTIZE_PRODUCTS = 4, 1, 1
-NIBBLE_BITS = 4
 # Memory of a GEMM's result (default: `act`) and its number of accesses: a residual is read,
 # added to and written, a logit written and read once more.
 RESULTS = {

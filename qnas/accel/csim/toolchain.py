@@ -13,6 +13,7 @@ from pathlib import Path
 
 from qnas._util.cache import kept, user_cache
 from qnas._util.children import Children, run_program
+from qnas.accel.hls.emit.library import STANDARD
 from qnas.errors import CompileError, ToolMissingError, problem
 
 SOURCES = ("src/qnas_top.cpp", "tb/tb.cpp")
@@ -91,7 +92,7 @@ class Toolchain:
         """
         headers = self.ap_int or project / "sim"
         includes = [f"-I{path}" for path in (headers, project / "src", project / "tb")]
-        options = ["-std=c++14", *self.flags, "-DQNAS_TRACE", "-Wno-unknown-pragmas", *includes]
+        options = [STANDARD, *self.flags, "-DQNAS_TRACE", "-Wno-unknown-pragmas", *includes]
         text = _run([self.command, *options, "-E", "-P", str(project / source)], children)
         key = "\0".join((compiler, self.command, *self.flags, text))
         target = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.o"

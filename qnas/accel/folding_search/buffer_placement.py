@@ -18,8 +18,8 @@ from qnas.accel.cost.analytic import Prices, memory_part
 from qnas.accel.cost.design import Memory
 from qnas.accel.plan.placement import MEMORIES, PLACED, Placement
 from qnas.accel.plan.plan import Storage
+from qnas.numerics import Ints
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 TAKEN = ("lut", "ff", "bram18", "uram")  # resources that memories use
 BUILT_OF: Mapping[Storage, tuple[int, ...]] = {"lutram": (0, 1), "bram": (2,), "uram": (3,)}

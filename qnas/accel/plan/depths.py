@@ -27,7 +27,7 @@ from qnas.numerics import bit_length
 
 Count = Any
 
-UNCERTAINTY = 0.27  # share of the period that Vitis HLS keeps free by default (UG1399)
+UNCERTAINTY = 0.27  # of the period, kept for wires: the default of Vitis HLS (AMD UG1399)
 READ, WRITE, FIFO = 2, 1, 1  # cycles of a memory read, a memory write and a stream read
 CONTROL = 1  # counters and addresses
 DSP = 3  # cycles of a product: operands, product, sum

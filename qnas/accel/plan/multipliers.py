@@ -10,7 +10,7 @@ from qnas.accel.plan.plan import Multiplier, Packing
 from qnas.architecture import Architecture
 from qnas.numerics import MULT_BITS, W4_MIN, act_max
 
-PORT_BITS = (27, 18)  # multiplier widths of the DSP48E2
+DSP48E2_PORTS = (27, 18)  # bits of its multiplier
 CASCADE = 4  # products summed before the fields are split, if a field can hold the sum
 SUM_BITS = 27  # LayerNorm: D * x - sum(x), D <= 1023 of 16-bit values
 SQUARES_BITS = 41  # LayerNorm: sum of squares
@@ -32,7 +32,7 @@ def packing(device: Device, activation_bits: int) -> Packing:
     wide, narrow = (
         min(bits, port)
         for bits, port in zip(
-            (device.dsp_wide_bits, device.dsp_narrow_bits), PORT_BITS, strict=True
+            (device.dsp_wide_bits, device.dsp_narrow_bits), DSP48E2_PORTS, strict=True
         )
     )
     for tokens in (2, 1):

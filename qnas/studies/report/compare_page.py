@@ -12,13 +12,12 @@ from qnas.studies.report.columns import column_of
 from qnas.studies.report.comparison import ComparedRun, Comparison
 from qnas.studies.report.content import describe
 from qnas.studies.report.html import Plots, render_template
-from qnas.studies.report.style import SERIES, WITH_LEGEND, new_figure
+from qnas.studies.report.style import DASH, SERIES, WITH_LEGEND, new_figure
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.search.trials import TrialRecord
 
 COLORS = ("#1f6fb2", *SERIES)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
-DASH = "\N{EM DASH}"
 
 
 def render_comparison(found: Comparison) -> str:

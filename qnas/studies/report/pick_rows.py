@@ -8,10 +8,9 @@ from qnas._util.intervals import accuracy_text
 from qnas._util.units import in_passes, pass_name
 from qnas.accel.cost.estimate import RESOURCES
 from qnas.studies.report.content import ReportContent
+from qnas.studies.report.style import DASH
 from qnas.studies.results.network_size import NetworkSize, network_size
 from qnas.studies.results.picks import Pick
-
-DASH = "\N{EM DASH}"
 
 
 def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:

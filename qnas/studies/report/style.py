@@ -18,6 +18,7 @@ FRONT, PICKED, MISFIT = "#1f6fb2", "#c44e00", "#d9b8ae"
 SERIES = ("#c44e00", "#007a5c", "#a8467f", "#8a6a00", "#4a4e9e", "#5f6b7a")
 SHADES = [[0.0, "#ffffff"], [0.5, "#a9cbe8"], [1.0, FRONT]]
 WITH_LEGEND = {"l": 52, "r": 14, "t": 34, "b": 46}  # a margin with room for a line of names
+DASH = "\N{EM DASH}"  # in place of a number that is not known
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 

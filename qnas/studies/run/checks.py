@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qnas._util.files import MIB
 from qnas._util.intervals import wilson_interval
 from qnas.data import DataHeader, check_images, load_data, peek_data
 from qnas.data.files import ImageFiles, check_files
@@ -124,7 +125,6 @@ def check_recipe(recipe: Recipe) -> None:
         check_teacher(recipe.teacher)
 
 
-MIB = 2**20
 LIBRARIES_MIB = 95
 BYTES_PER_VALUE = 5
 BYTES_PER_WEIGHT = 16

@@ -20,6 +20,7 @@ from qnas.studies.run.run_directory import (
     PickDirectory,
     RunDirectory,
 )
+from qnas.training.logs import CHECKPOINT
 
 
 def record_outputs(files: KernelDirectory, *, networks: int) -> None:
@@ -59,7 +60,6 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-CHECKPOINT = "checkpoint.safetensors"
 BUILDS = ("picks/*/project/build", "together/project/build", "picks/*/rtl/obj_dir")
 
 
@@ -100,7 +100,7 @@ def remove(run: Path, found: tuple[Removable, ...]) -> None:
 
 def _of_run(files: RunDirectory) -> Iterator[tuple[Path, str]]:
     if files.trained:
-        yield files.path / CHECKPOINT, "checkpoint of a finished training"
+        yield files.checkpoint, "checkpoint of a finished training"
     for record in sorted(files.path.glob("tuned/*/tuning.json")):
         yield record.parent / CHECKPOINT, "checkpoint of a finished fine-tuning"
     for pattern in BUILDS:

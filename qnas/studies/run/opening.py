@@ -14,7 +14,7 @@ from qnas.data.image_set import ImageSet
 from qnas.errors import ConfigError, problem
 from qnas.objectives.registry import use_recorded
 from qnas.studies.config import Study
-from qnas.studies.progress import Progress, Silent
+from qnas.studies.progress import SILENT, Progress
 from qnas.studies.run.changes import changes, refuse_any
 from qnas.studies.run.checks import check_fit, check_recipe, check_warm_start, inspect_data
 from qnas.studies.run.corrections import keep_membership, take_over
@@ -24,8 +24,6 @@ from qnas.studies.run.pretrained import check_weights
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import RunDirectory, sweep
 
-_SILENT = Silent()
-
 
 @contextmanager
 def writable_run(
@@ -33,7 +31,7 @@ def writable_run(
     *,
     runs: Path = Path("runs"),
     stage: str = "run",
-    progress: Progress = _SILENT,
+    progress: Progress = SILENT,
 ) -> Iterator[Run]:
     """Open the run of `config` under `runs` for writing, locked for this process.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from qnas._util.serialization import read_json
 from qnas.accel.hls.emit.project import emitted_files
 from qnas.errors import CheckpointError, StageOrderError, problem
+from qnas.training.logs import CHECKPOINT, LOG
 
 # `.<name>.<random>`: the temporary file that is written and then renamed to <name>.
 LEFTOVER = re.compile(
@@ -155,7 +156,7 @@ class RunDirectory:
     @property
     def checkpoint(self) -> Path:
         """The state of a training that is not complete."""
-        return self.path / "checkpoint.safetensors"
+        return self.path / CHECKPOINT
 
     @property
     def splits(self) -> Path:
@@ -164,7 +165,7 @@ class RunDirectory:
 
     @property
     def training_log(self) -> Path:
-        return self.path / "train.jsonl"
+        return self.path / LOG
 
     @property
     def training_accuracy(self) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qnas._util.serialization import write_atomically
 from qnas.accel.csim.toolchain import Toolchain
 from qnas.errors import QnasError
-from qnas.studies.progress import Progress, Silent
+from qnas.studies.progress import SILENT, Progress
 from qnas.studies.run.outcome import Summary
 from qnas.studies.run.run import Run
 from qnas.studies.search.loop import Callback
@@ -25,8 +25,6 @@ from qnas.studies.workers.pool import ONE_WORKER, WorkerPool
 
 if TYPE_CHECKING:
     from qnas.studies.report.content import ReportContent
-
-SILENT = Silent()
 
 
 def train(run: Run, *, progress: Progress = SILENT) -> None:
@@ -65,7 +63,7 @@ def report(run: Run, *, png: bool = False, progress: Progress = SILENT) -> None:
     if page != known:
         write_atomically(run.files.report, page)
     if png:
-        from qnas.studies.report.png import write_images
+        from qnas.studies.report.pictures import write_images
 
         files = write_images(content, drawn, run.files.figures)
         progress.stage("report", f"{len(files)} figures")

@@ -1,23 +1,28 @@
-"""Stage `train`: the supernet, trained once."""
+"""Stage `train`: the supernet, trained once, and the accuracy of a few subnets meanwhile."""
 
 from __future__ import annotations
 
+import json
+from random import Random
 from typing import TYPE_CHECKING, Any
 
-from qnas._util.serialization import read_json
+from qnas._util.serialization import encode, read_json
 from qnas.data.files import ImageFiles
 from qnas.studies.progress import Progress, duration, rate
 from qnas.studies.run.checks import chance_remarks, recipe_remarks
 from qnas.studies.run.run import Run
-from qnas.studies.stages.monitor import AccuracyMonitor
+from qnas.studies.run.training_records import AccuracyPoint
 from qnas.studies.stages.pretrained import calibrate, changed_since, start_from
 
 if TYPE_CHECKING:
+    from qnas.supernet.model import Supernet
     from qnas.training.logs import Interval, OnInterval
     from qnas.training.source import BatchSource
 
 STAGE = "train"
 IMAGES = "images"  # fact: the digest of the images that the training began with
+MONITORED_IMAGES = 512  # at most, spread evenly over the search split
+MONITORED_POINTS = 24  # at most, spread evenly over the epochs
 
 
 def train(run: Run, progress: Progress) -> None:
@@ -137,3 +142,35 @@ def _quote_corners(run: Run, progress: Progress) -> None:
     run.record_stage(STAGE, largest_accuracy=largest, smallest_accuracy=smallest)
     for remark in chance_remarks(largest, labels, subnet="largest"):
         progress.stage(STAGE, remark)
+
+
+class AccuracyMonitor:
+    """Adds a line to train_accuracy.jsonl at the end of at most MONITORED_POINTS epochs, the last
+    among them.
+
+    It changes nothing of the training: it draws no random number of the training's, and reads the
+    weights as they are, before they are averaged.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._path = run.files.training_accuracy
+        self._images, self._labels = run.loaded_subset("search", at_most=MONITORED_IMAGES)
+        space = run.space
+        random = space.sample(Random(run.config.seed))
+        self._subnets = [space.largest(), space.smallest(), random]
+
+    def __call__(self, supernet: Supernet, now: Interval) -> None:
+        from qnas.objectives.accuracy import AccuracyEvaluator
+
+        per_epoch, every = now.steps // now.epochs, -(-now.epochs // MONITORED_POINTS)
+        if now.step % per_epoch or (now.epoch % every and now.epoch < now.epochs):
+            return
+        evaluator = AccuracyEvaluator(supernet, self._images, self._labels)
+        if now.phase == "float":
+            largest, smallest, random = (evaluator.float_top1(arch) for arch in self._subnets)
+        else:
+            largest, smallest, random = evaluator.top1(self._subnets)
+        count = len(self._labels)
+        point = AccuracyPoint(now.epoch, now.phase, largest, smallest, random, count)
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(encode(point)) + "\n")

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from qnas.errors import QnasError
-from qnas.studies.progress import Silent
+from qnas.studies.progress import SILENT
 from qnas.studies.run.manifest import read_manifest
 from qnas.studies.run.run import Run
 from qnas.studies.workers.pool import join_pool
@@ -27,7 +27,7 @@ def main() -> None:
     try:
         with join_pool(run, order["storage"], worker=order["worker"]) as (study, leases):
             joined = True
-            make_search_loop(run, study, leases, Silent()).run()
+            make_search_loop(run, study, leases, SILENT).run()
     except QnasError as error:
         if not joined:  # in a search, the process that started this one raises the same error
             sys.stderr.write(f"qnas: a worker cannot join the search. {error}\n")

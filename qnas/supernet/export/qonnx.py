@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from qnas._util.serialization import write_atomically
 from qnas.errors import DependencyError, problem
-from qnas.supernet.export.qonnx_graph import DOMAIN
-from qnas.supernet.export.qonnx_network import network_model
+from qnas.supernet.export.qonnx_network import DOMAIN, network_model
 from qnas.supernet.model import Subnet
 
 Floats = NDArray[np.float32]

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from qnas.supernet.model import Supernet
 from qnas.supernet.post_training.equalise import correct_biases, equalise
-from qnas.supernet.post_training.rows import fit_rows
 from qnas.supernet.post_training.samples import Samples, sampled
 from qnas.supernet.post_training.settings import PostTraining
-from qnas.supernet.post_training.steps import log_steps
+from qnas.supernet.post_training.steps import fit_rows, log_steps
 
 RANKED = 512  # most images for the ranking of rows
 Advance = Callable[[int, int, str], None]

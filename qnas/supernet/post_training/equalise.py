@@ -23,9 +23,8 @@ from torch import Tensor
 from qnas.architecture import Architecture
 from qnas.supernet.forward import forward
 from qnas.supernet.model import Supernet
-from qnas.supernet.post_training.rows import row_steps
 from qnas.supernet.post_training.samples import BATCH, Samples, consumers
-from qnas.supernet.post_training.steps import least_error, quantizer_of
+from qnas.supernet.post_training.steps import least_error, quantizer_of, row_steps
 from qnas.supernet.weights import W4, W8
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -1,9 +1,11 @@
-"""The step of one activation tensor: the least error over a grid of candidates.
+"""The steps of activation tensors and of the rows of weight matrices: the least error over a grid
+of candidates.
 
-A step is judged by the squared error of the products that the tensor enters: the error of channel d
-counts with the summed squares of the weights that multiply it, which is exact for errors that are
-independent between channels. Clipping the few largest values pays where their error is less than
-the finer grid gains for all others (as in arXiv:1810.05723).
+The step of a row is judged by the squared error of its output, that of an activation tensor by the
+squared error of the products that the tensor enters: the error of channel d counts with the summed
+squares of the weights that multiply it, which is exact for errors that are independent between
+channels. Clipping the few largest values pays where their error is less than the finer grid gains
+for all others (as in arXiv:1810.05723).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from qnas.architecture import Architecture
+from qnas.supernet.layers import MIN_DEVIATION, Matrix
 from qnas.supernet.post_training.samples import Samples, consumers
 from qnas.supernet.post_training.settings import StepRule
 from qnas.supernet.quantizers import (
@@ -24,10 +27,12 @@ from qnas.supernet.quantizers import (
     largest_integer,
     step_by_magnitude,
 )
-from qnas.supernet.weights import GELU_MIN, SubnetWeights
+from qnas.supernet.weights import GELU_MIN, W4, W8, SubnetWeights
 
 CANDIDATES = 48
 SMALLEST = 0.08  # of the largest step, which clips nothing
+ROW_CANDIDATES = 64
+SMALLEST_OF_ROW = {W4: 0.3, W8: 0.6}  # of the step that clips no weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,3 +113,26 @@ def _columns(weights: SubnetWeights, name: str) -> Tensor:
     """Summed squares of the weights of a matrix for each of its inputs."""
     matrix, scale = weights.matrices[name].weight, weights.layer_scales.get(name)
     return (matrix if scale is None else matrix * scale[:, None]).square().sum(dim=0)
+
+
+@torch.no_grad()
+def fit_rows(matrix: Matrix, input_power: Tensor) -> None:
+    """Set both steps of every row to those of the least squared error of its output, for inputs of
+    mean squares `input_power` (inner,)."""
+    for log_step, bounds in ((matrix.log_step4, W4), (matrix.log_step8, W8)):
+        log_step.copy_(row_steps(matrix.weight, input_power, bounds).log())
+
+
+def row_steps(weight: Tensor, input_power: Tensor, bounds: tuple[int, int]) -> Tensor:
+    """The step (rows,) of each row of weight (rows, inner) on the grid of `bounds`."""
+    low, high = bounds
+    peak = weight.abs().amax(dim=1).clamp_min(MIN_DEVIATION)
+    best, least = peak / high, torch.full_like(peak, torch.inf)
+    smallest = SMALLEST_OF_ROW.get(bounds, SMALLEST_OF_ROW[W4])
+    for ratio in torch.linspace(smallest, 1.0, ROW_CANDIDATES):
+        step = ratio * peak / high
+        grid = (weight / step[:, None]).round().clamp(low, high) * step[:, None]
+        error = (grid - weight).square() @ input_power
+        best = torch.where(error < least, step, best)
+        least = torch.minimum(error, least)
+    return best

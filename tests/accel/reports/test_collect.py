@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qnas.accel.reports import collect_reports, read_report
-from qnas.accel.reports.kinds import COMMANDS
+from qnas.accel.reports.read import COMMANDS
 from qnas.errors import ReportError
 from tests.accel.reports.folders import (
     BODIES,

@@ -8,8 +8,14 @@ import pytest
 from PIL import Image
 
 from qnas.studies.report.content import ReportContent
-from qnas.studies.report.pictures import Pictures
-from qnas.studies.report.png import HEIGHT_PX, SCALE, WIDTH_PX, figures_of, write_images
+from qnas.studies.report.pictures import (
+    HEIGHT_PX,
+    SCALE,
+    WIDTH_PX,
+    Pictures,
+    figures_of,
+    write_images,
+)
 from qnas.studies.results.front import StudyRecords
 from qnas.studies.results.picks import choose
 from qnas.studies.search.trials import read_records

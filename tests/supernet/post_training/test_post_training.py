@@ -13,10 +13,9 @@ from qnas.supernet.model import Supernet
 from qnas.supernet.post_training import PostTraining
 from qnas.supernet.post_training.calibrate import calibrate
 from qnas.supernet.post_training.equalise import correct_biases, equalise
-from qnas.supernet.post_training.rows import row_steps
 from qnas.supernet.post_training.samples import sampled
 from qnas.supernet.post_training.sensitivity import sensitivities
-from qnas.supernet.post_training.steps import Quantizer, least_error
+from qnas.supernet.post_training.steps import Quantizer, least_error, row_steps
 from qnas.supernet.weights import W4, W8
 from tests.supernet.pretrained.vits import SPACE
 

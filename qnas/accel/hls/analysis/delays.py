@@ -10,8 +10,8 @@ from typing import Any
 
 from qnas._util.serialization import Value, decode
 from qnas.accel.device import Device
+from qnas.accel.plan.depths import UNCERTAINTY
 
-UNCERTAINTY = 0.27  # of the period, kept for wires: the default of Vitis HLS (AMD UG1399)
 # The table of a family: of the first word that its name holds.
 TABLES = {
     "ultrascale-plus": "ultrascale-plus",

@@ -16,7 +16,7 @@ from tree_sitter import Node
 
 from qnas.accel.hls.analysis.pipelines import PipelinedLoop
 from qnas.accel.hls.analysis.syntax import assigned, escapes, ifs
-from qnas.accel.hls.lint.cpp import parsed
+from qnas.accel.hls.lint.cpp import CONSTANT, parsed
 from qnas.errors import GeneratorError, problem
 
 NATIVE = {"int": "::timing::Int", "short": "::timing::Short", "bool": "::timing::Bool"}
@@ -44,7 +44,6 @@ FILE_LINES = 100_000  # a line's number is that of its file times this, and the 
 BIND_OP = re.compile(r"BIND_OP variable=(\w+) op=mul impl=(\w+)")
 BIND_STORAGE = re.compile(r"BIND_STORAGE variable=(\w+) .*impl=(\w+)")
 MEMORY = re.compile(r"typedef ([\w:]+(?:<.*?>)?) (\w+Memory)((?:\[[^\]]+\])+);")
-CONSTANT = re.compile(r"constexpr int (\w+) = (\d+);")
 
 
 @dataclass

@@ -37,16 +37,16 @@ from qnas.accel.hls.analysis.pipelines import pipelined_loops
 from qnas.accel.hls.analysis.recurrences import LoopTiming, loop_timings
 from qnas.accel.hls.analysis.rewrite import rewritten
 from qnas.accel.hls.emit.constants import plan_header
+from qnas.accel.hls.emit.library import STANDARD
 from qnas.accel.hls.emit.stages import stages_header
+from qnas.accel.hls.lint.cpp import CONSTANT
 from qnas.accel.plan.lower import lower
 from qnas.accel.plan.plan import HardwarePlan
 from qnas.architecture import Architecture, BlockSpec, W8Shares
 from qnas.errors import CompileError, GeneratorError, ToolMissingError, problem
 
-FLAGS = ("-std=c++14", "-O1", "-Wno-unknown-pragmas")
-BATCH = re.compile(r"constexpr int BATCH = (\d+);")
+FLAGS = (STANDARD, "-O1", "-Wno-unknown-pragmas")
 TOP = re.compile(r"^void qnas_top\(([^)]*)\)", re.MULTILINE)
-CONSTANT = re.compile(r"constexpr int (\w+) = (\d+);")
 # Constants that a small network of the same folding keeps: formats, and depths of memories.
 KEPT = re.compile(r"\w+_ROWS|\w+_DEPTH|ACC_BITS|SCORE_BITS|MAX_HEADS|MAX_BEATS")
 FEW = 9  # channels of a small network: more than one vector or word of most foldings
@@ -155,8 +155,8 @@ def _main(top: str, constants: str) -> str:
         rule, remedy = "must define the kernel qnas_top", "The generator is at fault: report it."
         raise GeneratorError(problem("src/qnas_top.cpp", rule, "none", remedy))
     names = [argument.split()[-1] for argument in found[1].split(",")]
-    batch = BATCH.search(constants)
-    values = {"images": f"{2 * int(batch[1] if batch else 1)}", "network": "0"}
+    batch = int(dict(CONSTANT.findall(constants)).get("BATCH", 1))
+    values = {"images": f"{2 * batch}", "network": "0"}
     call = ", ".join(values.get(name, f'{{"{name}"}}') for name in names)
     return (
         '#include "src/qnas_top.cpp"\n#include "report.hpp"\n'

@@ -16,6 +16,7 @@ from qnas.accel.plan.loops import (
     row_param_words,
 )
 from qnas.accel.plan.memory import NIBBLE_BITS
+from qnas.accel.plan.multipliers import DSP48E2_PORTS
 from qnas.accel.plan.plan import HardwarePlan, Stage
 from qnas.numerics import EXP_TABLE, RSQRT_TABLE, Ints, act_max
 
@@ -37,7 +38,6 @@ MEMORIES = {
     "logit": ("LogitMemory", ()),
 }
 TABLE_COLUMNS = 12
-DSP48E2_PORTS = (27, 18)
 
 
 def plan_header(plans: Sequence[HardwarePlan]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 
+STANDARD = "-std=c++14"  # that its C++ keeps
 FOLDERS = ("src", "sim", "tb", "host")
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from qnas._util.units import ceil_div, pass_name
 from qnas.accel.device import Device
 from qnas.accel.hls.emit.bench import stage_values
-from qnas.accel.hls.emit.library import host_batch
+from qnas.accel.hls.emit.library import STANDARD, host_batch
 from qnas.accel.hls.emit.member import KernelNetwork, data_folders
 from qnas.accel.hls.emit.platform import board_name, platform_of
 from qnas.accel.plan.loops import patch_lanes
@@ -23,7 +23,6 @@ from qnas.errors import printable
 from qnas.numerics import Ints
 
 TOP = "qnas_top"
-STANDARD = "-std=c++14"
 SOURCE, BENCH = "src/qnas_top.cpp", "tb/tb.cpp"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from math import prod
 
 from tree_sitter import Node
 
 from qnas.accel.hls.lint.cpp import (
+    CONSTANT,
     Finding,
     Function,
     Pragma,
@@ -77,7 +77,7 @@ def _rows(
 def constants(sources: Sources) -> Iterator[tuple[str, int]]:
     """Integer constants of the plan, by their names."""
     for text in sources.values():
-        for name, number in re.findall(r"constexpr int (\w+) = (\d+);", text):
+        for name, number in CONSTANT.findall(text):
             yield name, int(number)
 
 

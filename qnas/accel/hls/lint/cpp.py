@@ -17,6 +17,7 @@ from tree_sitter import Language, Node, Parser, Tree
 
 Sources = Mapping[str, str]  # path -> text
 PRAGMA = re.compile(r"HLS\s+(\w+)\s*(.*)", re.DOTALL)
+CONSTANT = re.compile(r"constexpr int (\w+) = (\d+);")  # of the plan: name, value
 LOOPS = ("for_statement", "while_statement", "do_statement")
 
 

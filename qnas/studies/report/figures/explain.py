@@ -8,7 +8,16 @@ import plotly.graph_objects as go
 
 from qnas.accel.cost.breakdown import Slice, by_block
 from qnas.studies.report.explanation import Explanation
-from qnas.studies.report.style import FAINT, FRONT, INK, PICKED, SERIES, new_figure, points_of
+from qnas.studies.report.style import (
+    FAINT,
+    FRONT,
+    INK,
+    PICKED,
+    SERIES,
+    WITH_LEGEND,
+    new_figure,
+    points_of,
+)
 
 KIND_COLORS = {
     "start": "#adb5bd",
@@ -27,7 +36,6 @@ KIND_COLORS = {
 FILL = "#a9c1de"
 PART_COLORS = (*SERIES, "#5c7cfa", "#e64980", "#82c91e", "#495057")
 MAIN_PARTS = len(PART_COLORS) - 1
-LEGEND = {"l": 52, "r": 14, "t": 34, "b": 46}
 RESERVE = 3.0  # factor by which a roofline extends below its lowest and above its highest point
 
 
@@ -39,7 +47,7 @@ def cycles_by_block(found: Explanation) -> go.Figure:
     """The plot, stacked bars, of each block's cycles by kind of stage."""
     merged = by_block(found.slices)
     blocks = list(dict.fromkeys(part.block for part in merged))
-    figure = new_figure(y="cycles", margin=LEGEND)
+    figure = new_figure(y="cycles", margin=WITH_LEGEND)
     for kind in (part.kind for part in found.kinds()):
         mine = {part.block: part for part in merged if part.kind == kind}
         held = [mine.get(block) for block in blocks]
@@ -59,7 +67,7 @@ def cycles_by_block(found: Explanation) -> go.Figure:
 def cycles_by_kind(found: Explanation) -> go.Figure:
     """The plot, bars, of each kind's loop iterations and assumed pipeline fills."""
     kinds = found.kinds()[::-1]
-    figure = new_figure(x="% of all cycles", margin={**LEGEND, "l": 70})
+    figure = new_figure(x="% of all cycles", margin={**WITH_LEGEND, "l": 70})
     whole = found.estimate.cycles
     for name, field, color in (("loops", "loop_cycles", FRONT), ("fills", "fill_cycles", FILL)):
         cycles = [getattr(part, field) for part in kinds]
@@ -89,7 +97,7 @@ def roofline(found: Explanation) -> go.Figure:
     low = min([*streamed, roof / (memory * 1e9)]) / RESERVE
     on_chip = max([*streamed, roof / (port * 1e9)]) * RESERVE
     high = on_chip * RESERVE**0.5
-    figure = new_figure(x="products a byte of weights", y="products a second", margin=LEGEND)
+    figure = new_figure(x="products a byte of weights", y="products a second", margin=WITH_LEGEND)
     _roof(figure, f"memory, {memory:g} GB/s", [low, roof / (memory * 1e9)], memory, dash="dot")
     _roof(figure, f"weight ports, {port:g} GB/s", [low, roof / (port * 1e9)], port, dash="solid")
     _roof(figure, f"array, {roof / 1e9:,.0f} G/s", [low, high], 0.0, dash="solid", top=roof)
@@ -140,7 +148,7 @@ def resource_bars(found: Explanation) -> go.Figure:
     """The plot, stacked bars, of each unit's share of each resource's limit."""
     names = found.resources()
     shown = found.main_parts(MAIN_PARTS)
-    figure = new_figure(x="% of what a plan may use", margin={**LEGEND, "l": 64, "t": 74})
+    figure = new_figure(x="% of what a plan may use", margin={**WITH_LEGEND, "l": 64, "t": 74})
     for index, part in enumerate(shown):
         others = index == MAIN_PARTS
         figure.add_bar(
