@@ -29,7 +29,7 @@ from qnas._util.units import ceil_div
 from qnas.accel.cost.coefficients import DEFAULT
 from qnas.accel.cost.estimate import RESOURCES, Resources
 from qnas.accel.cost.lanes import SHIFT_CLOCKS, Lanes, packed_lanes, plain_lanes
-from qnas.accel.cost.memories import bram18_blocks, dsp_blocks, uram_blocks
+from qnas.accel.cost.memories import BRAM18_SHAPES, bram18_blocks, dsp_blocks, uram_blocks
 from qnas.accel.plan.memory import NIBBLE_BITS
 from qnas.accel.plan.plan import Buffer, HardwarePlan
 from qnas.accel.rtl.kernel.package import buffers_of, constants, is_series7
@@ -200,16 +200,17 @@ def _control(
     yield UnitEstimate("sequencer", 56 + 6 * index, 2 * stage + 4 * index + 49)
     columns = {bits for bits in zip(*stage_values(plans), strict=True) if len(set(bits)) > 1}
     stages = sum(len(one.stages) for one in plans)
-    yield UnitEstimate("stage_table", len(columns) * ceil_div(stages, 64), len(columns))
+    tables = ceil_div(stages, 64)  # a LUT holds 64 stages of a bit
+    lut = len(columns) * tables + choices(tables, len(columns))
+    yield UnitEstimate("stage_table", lut, len(columns))
     lut, ff = p.cursor(grouped=True)
     lanes = p.TK if p.TK > p.PATCH_LANES else 0
     pixels = min(p.TK, p.PATCH_LANES) * p.ACT_BITS
     yield UnitEstimate("load_patches", lut + row + 4 + lanes, ff + 2 + p.TT + row + pixels + lanes)
     lut, ff = p.cursor(grouped=False)
     turn = p.RESIDUAL_TURN_BITS
-    yield UnitEstimate(
-        "load_residual", lut + row + turn, ff + 4 + turn + row + p.RESIDUAL_LANES * 16
-    )
+    # Its rows begin at 0: a reset.
+    yield UnitEstimate("load_residual", lut + turn, ff + 4 + turn + row + p.RESIDUAL_LANES * 16)
     yield UnitEstimate("store_logits", count + 6, count + 2)
     # Choices between patches and normed tokens.
     yield UnitEstimate("kernel", p.TT + p.TK + row + p.TK * p.ACT_BITS)
@@ -229,10 +230,22 @@ def _memory(unit: str, b: Buffer, plan: HardwarePlan) -> UnitEstimate:
         return UnitEstimate(
             f"memory {unit}", b.banks * lutram(b.bits, b.depth, plan), b.banks * b.bits
         )
-    blocks = bram18_blocks if b.storage == "bram" else uram_blocks
-    count = b.banks * int(blocks(b.bits, b.depth))
-    kind = "bram18" if b.storage == "bram" else "uram"
-    return UnitEstimate(f"memory {unit}", **{kind: count})
+    if b.storage == "uram":
+        return UnitEstimate(f"memory {unit}", uram=b.banks * int(uram_blocks(b.bits, b.depth)))
+    stacked = _stacked(b.bits, b.depth)
+    decoded = stacked if stacked > 1 else 0
+    return UnitEstimate(
+        f"memory {unit}",
+        lut=b.banks * (choices(stacked, b.bits) + decoded),
+        ff=b.banks * _log2(stacked),
+        bram18=b.banks * int(bram18_blocks(b.bits, b.depth)),
+    )
+
+
+def _stacked(bits: int, depth: int) -> int:
+    """Block RAMs above each other in a bank: of the shapes with the fewest blocks the lowest."""
+    shapes = [(ceil_div(bits, width), ceil_div(depth, words)) for words, width in BRAM18_SHAPES]
+    return min((beside * above, above) for beside, above in shapes)[1]
 
 
 def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
@@ -249,8 +262,9 @@ def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iter
         lut, ff = (int(x) for x in packed_lanes(lanes(slots, tokens)))
         blocks = slots // 2 * (tokens // p.DSP_TOKENS)
         dsp = blocks * p.TK
-        # Each has its control; of its four fields a bit of each sum is constant.
-        lut, ff = lut + 5 * blocks, ff - 4 * blocks
+        fields = p.DSP_ROWS * p.DSP_TOKENS * blocks
+        lut += 5 * blocks - fields * _cut_from_trees(p)  # each has its control
+        ff += fields * _further_beat_bits(p)
     else:
         found = plain_lanes(lanes(slots, tokens), beside_cascades=False, in_dsp=True)
         lut, ff = (int(x) for x in found)
@@ -264,8 +278,24 @@ def _array(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iter
         products = count * of_tokens * p.TK
         one = {6: DEFAULT.fabric_product_lut, 8: DEFAULT.fabric_product8_lut}[p.ACT_BITS]
         bits = NIBBLE_BITS + p.ACT_BITS
-        ff += bits * products + sums * of_tokens * count
-        yield UnitEstimate("array", lut + one * products, ff)
+        cells = of_tokens * count
+        ff += bits * products + (sums + 7) * cells  # two clocks of control, and whether it copies
+        yield UnitEstimate("array", lut + one * products + cells, ff)
+
+
+def _cut_from_trees(p: _Sizes) -> int:
+    """LUTs that a field's tree lacks where its adders would be wider than the accumulator and two
+    bits for what is lent."""
+    chains = p.TK // p.CASCADE
+    widths = [(p.FIELD_BITS + level, chains >> level) for level in range(1, _log2(chains) + 1)]
+    return sum(max(0, width - p.ACC_BITS - 2) * adders for width, adders in widths)
+
+
+def _further_beat_bits(p: _Sizes) -> int:
+    """FFs of a field's sum of a beat beside those of its values. One as wide as the accumulator is
+    cut there; of one that is narrower a bit is constant."""
+    cut = p.FIELD_BITS >= p.ACC_BITS
+    return p.ACC_BITS - NIBBLE_BITS - p.ACT_BITS - _log2(p.TK) if cut else -1
 
 
 def _engine(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Iterator[UnitEstimate]:
@@ -283,9 +313,13 @@ def _loader(p: _Sizes) -> UnitEstimate:
     pairs = p.LOAD_PAIRS * p.TK  # elements that are loaded at once
     sources = min(p.TM * p.TK, max(per_word, 2 * pairs))  # of which nibbles differ
     writes = min(p.TM * p.TK, p.TM // 2 * max(1, ceil_div(2 * p.TK, per_word)))
-    lut = NIBBLE_BITS * (sources + pairs) + turned(p.TK, 8) + 8 * pairs + 3 * p.TK + writes
-    request = 1 + 2 * count + row + turn
-    ff = p.STREAM_BITS + 8 * pairs + 2 * request + 8 * count + 7 * row + 10
+    # Keys or probabilities: a rotation that ends in a choice of two takes this choice along.
+    key_or_probs = 8 * (pairs if _log2(p.TK) % 2 == 0 else pairs - p.TK)
+    lut = NIBBLE_BITS * (sources + pairs) + turned(p.TK, 8) + key_or_probs + 3 * p.TK + writes
+    to = _log2(2 * p.MAX_BEATS)  # of weight memory
+    request = 1 + 2 * count + to + turn
+    rows = 4 * row + min(row, count) + 2 * to
+    ff = p.STREAM_BITS + 8 * pairs + 2 * request + 8 * count + rows + 10
     return UnitEstimate("loader", lut + 12 * count + 10 * row, ff)
 
 
@@ -311,7 +345,9 @@ def _results(
 ) -> Iterator[UnitEstimate]:
     count, row, tokens, pairs = p.COUNT_BITS, p.ROW_BITS, p.TOKEN_BITS, p.DRAIN_PAIRS
     lanes = pairs * p.TT
-    yield UnitEstimate("requantize", 259 + 6 * pairs + lanes * (2 * 48 + 13), 88 + 18 * lanes)
+    # Two comparisons and what they choose; a pair without the bias shares some.
+    saturated = 122 * p.TT + 110 * (pairs - 1) * p.TT
+    yield UnitEstimate("requantize", 206 + 6 * pairs + saturated, 88 + 18 * lanes)
     yield _products("multiply_add", [(27, 18)] * lanes, plan)
     yield _rounds(lanes, 48)
     place = p.PLACE_BITS
@@ -320,43 +356,56 @@ def _results(
     yield _add_residual(p)
     yield _write_activations(p)
     word = 1 + row + 8
-    lut = 9 * _log2(p.TT) * p.TK * word // 16 + p.TT * row + 8
+    lut = 9 * max(1, _log2(p.TT)) * p.TK * word // 16 + p.TT * row + 8
     yield UnitEstimate("write_keys", lut, p.TK * word)
     yield _write_scores(p)
 
 
-def _rows(banks: int, used: int, stride: int, row: int) -> int:
-    """LUTs of turned_rows: of each bank a token's offset, and a sum."""
+def _rows(banks: int, used: int, stride: int, row: int) -> tuple[int, int]:
+    """(LUT, bits) of turned_rows: of each bank a token's offset, and a sum; one row of one token,
+    and one of the low bits that a stride leaves equal."""
+    if used == 1:
+        return 0, row
     offset = _log2((used - 1) * stride + 1)
-    return banks * (row + offset * max(1, ceil_div(_log2(banks) - 5, 1)))
+    equal = (stride & -stride).bit_length() - 1
+    lut = banks * (row + offset * max(1, ceil_div(_log2(banks) - 5, 1)))
+    return lut, row + (banks - 1) * (row - equal)
 
 
 def _write_scores(p: _Sizes) -> UnitEstimate:
     banks, groups, row = p.SCORE_BANKS, p.SCORE_GROUPS, p.ROW_BITS
-    lut = turned(groups, p.SCORE_PAIRS * (p.SCORE_BITS + 1)) + p.TT * (3 + p.SCORE_PAIRS)
-    lut += _rows(groups, p.TT, p.SCORE_STRIDE, row) + row + p.SCORE_TURN_BITS
-    ff = 1 + p.SCORE_TURN_BITS + row + groups * row + banks * (p.SCORE_BITS + 1)
+    # Keys of one token are not turned: the registers of the other groups are reset.
+    keys = turned(groups, p.SCORE_PAIRS * (p.SCORE_BITS + 1)) if p.TT > 1 else 0
+    rows, row_bits = _rows(groups, p.TT, p.SCORE_STRIDE, row)
+    lut = keys + p.TT * (3 + p.SCORE_PAIRS) + rows + row + p.SCORE_TURN_BITS
+    ff = 1 + p.SCORE_TURN_BITS + row + row_bits + banks * (p.SCORE_BITS + 1)
     return UnitEstimate("write_scores", lut, ff)
 
 
 def _add_residual(p: _Sizes) -> UnitEstimate:
     banks, row, lanes = p.RESIDUAL_BANKS, p.ROW_BITS, p.RESIDUAL_LANES
     chosen = 19 * lanes + 3 * p.TT + row + p.RESIDUAL_TURN_BITS  # a channel, or a word
-    lut = chosen + turned(banks, 19) + _rows(banks, p.TT, p.RESIDUAL_STRIDE, row)
+    rows, row_bits = _rows(banks, p.TT, p.RESIDUAL_STRIDE, row)
+    lut = chosen + turned(banks, 19) + rows
     sums = 19 + 16 + 3
-    return UnitEstimate("add_residual", lut + banks * sums, 3 + banks * (3 * row + 2 * 19 + 17))
+    ff = 3 + 3 * row_bits + banks * (2 * 19 + 17)
+    return UnitEstimate("add_residual", lut + banks * sums, ff)
 
 
 def _write_activations(p: _Sizes) -> UnitEstimate:
     row, pairs, banks, bits = p.ROW_BITS, p.DRAIN_PAIRS, p.TT * p.TK, p.ACT_BITS
-    turned = pairs * p.TK * bits * ceil_div(max(1, _log2(p.TK)), 2)
+    # Few tokens are turned by less: one is in its lane or not (a reset), two fit a LUT a bit.
+    levels = min(p.TT - 1, ceil_div(max(1, _log2(p.TK)), 2))
+    turned = pairs * p.TK * bits * levels
     looked_up = p.TT * bits * p.GELU_LANES // 4 + p.TT * bits
     # Data of a bank: a token's, a channel's, or one of the transposed rows.
     data = banks * bits * (1 + ceil_div(2 * (pairs - 1), 5))
-    lut = data + banks * (row + 1) + 3 * p.TT * row + turned + looked_up + 35
-    entry = _log2(p.GELU_LANES)
-    values = p.TT * (pairs * bits + entry + bits + 1 + pairs) + pairs * p.TK * bits
-    ff = p.PLACE_BITS - 13 + values + 4 * p.TK + 3 * p.TT * row + banks * (bits + 1)
+    # Of three clocks' rows those of several pairs differ from bank to bank of tokens, else those of
+    # the last; a write enable has eight inputs.
+    rows = row * (3 * p.TT if pairs > 1 else p.TT + 2)
+    lut = data + banks * (row + 2) + rows + turned + looked_up + 35
+    values = p.TT * (pairs * bits + bits + 1 + pairs) + pairs * p.TK * bits
+    ff = p.PLACE_BITS - 13 + values + 4 * p.TK + rows + banks * (bits + 1)
     return UnitEstimate("write_activations", lut, ff)
 
 
@@ -369,10 +418,12 @@ def _norm(plans: Sequence[HardwarePlan], plan: HardwarePlan, p: _Sizes) -> Itera
     yield from _queue(16 * lanes, p.RESIDUAL_STREAM_DEPTH, _storage(p.RESIDUAL_STREAM_DEPTH), plan)
     yield from _queue(51, p.RESULT_DEPTH, "lutram", plan)
     # First pass: sums, variance; values wait for their squares, and totals for their root.
+    # Channels beyond the last are masked: of two banks by what chooses.
     cursor_lut, cursor_ff = p.cursor(grouped=False)
     chosen = turned(p.RESIDUAL_BANKS, 16, lanes)
     waits = 3 + p.RESIDUAL_TURN_BITS + lanes
-    lut = cursor_lut + chosen + 16 * lanes + waits + 31 + 27 + 41 + 52 + 2 * count
+    masked = 16 * lanes if p.RESIDUAL_BANKS > 2 else 0
+    lut = cursor_lut + chosen + masked + 16 * lanes + waits + 31 + 27 + 41 + 52 + 2 * count
     wait = 0 if not series7 else 52 * 2
     ff = cursor_ff + row + 16 * lanes + 27 + 41 + 52 + wait
     yield UnitEstimate("statistics", lut, ff)

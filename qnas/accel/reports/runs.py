@@ -14,7 +14,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from qnas._util.units import listed
 from qnas.accel.reports.measurement import Measurement, plain_part, same_part
 
 # Folders that a flow makes inside a run.
@@ -57,7 +56,8 @@ def completed(found: Sequence[Measurement]) -> tuple[tuple[Measurement, ...], tu
 
 def few(names: Sequence[str]) -> str:
     """List the first names and the number of further ones."""
-    return listed(names, most=SHOWN)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 @dataclass(slots=True)

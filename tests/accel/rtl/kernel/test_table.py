@@ -67,3 +67,9 @@ def test_two_kernels_are_made_again_as_they_are_in_the_table(
     command = [sys.executable, str(script), "--check", *what, "--cache", str(tmp_path)]
     done = subprocess.run([*command, "--only", *names], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_kernel_of_more_than_seven_levels_is_named_with_its_path() -> None:
+    paths = (KERNELS_FILE.parents[1] / "PLAN.md").read_text().split("**Paths.**")[1]
+    named = paths.split("**Clocks.**")[0]
+    assert all(f"`{row.kernel}`" in named for row in ROWS if (row.levels or 0) > 7)
