@@ -1,7 +1,8 @@
-"""Conversions between units."""
+"""Conversions between units, small arithmetic, and numbers and names as users read them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 
@@ -38,6 +39,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def listed(names: Sequence[str], *, most: int) -> str:
+    """Format the first `most` names and the number of further ones: "a, b and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def ceil_div(value: int, by: int) -> int:
     """Smallest integer not below value / by, for by > 0."""
     return -(-value // by)
+
+
+def is_power_of_two(value: int) -> bool:
+    """Whether `value` is 1, 2, 4, ..."""
+    return value >= 1 and value & (value - 1) == 0

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from qnas._util.extensions import load_plugin, plugin_names
 from qnas._util.field_types import normalise_fields
 from qnas._util.serialization import Value, decode, read_toml
+from qnas._util.units import is_power_of_two
 from qnas.accel.family import Family, families_of_part, family_of
 from qnas.errors import ConfigError, UnknownNameError, nearest, problem
 
@@ -127,7 +128,7 @@ class Device(Value):
         share = self.dram_efficiency
         _require(0 < share <= 1, "dram_efficiency", "must be a share above 0, at most 1", share)
         _require(
-            _power_of_two(self.port_bits) and MIN_PORT_BITS <= self.port_bits <= MAX_PORT_BITS,
+            is_power_of_two(self.port_bits) and MIN_PORT_BITS <= self.port_bits <= MAX_PORT_BITS,
             "port_bits",
             f"must be a power of two from {MIN_PORT_BITS} to {MAX_PORT_BITS}",
             self.port_bits,
@@ -275,10 +276,6 @@ def _plugin(name: str) -> Device:
 
 def _read(path: Path) -> Device:
     return decode(Device, read_toml(path), subject=f"device file {path.name}")
-
-
-def _power_of_two(value: int) -> bool:
-    return value >= 1 and value & (value - 1) == 0
 
 
 def _require(

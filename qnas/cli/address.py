@@ -14,6 +14,7 @@ from typing import Literal
 import click
 from click.shell_completion import CompletionItem
 
+from qnas._util.units import listed
 from qnas.errors import ConfigError, problem
 
 Kind = Literal["study", "run", "pick"]
@@ -161,15 +162,15 @@ def _there_is(text: str, found: Address | None, runs: Path, accept: tuple[Kind, 
         return f"{run} has the picks {_listed(picks)}."
     if found is not None and found.run is not None and "run" in accept:
         return f"Give its run, {found.run}."
-    listed = []
+    there = []
     if "study" in accept:
         from qnas.studies.study_file import shipped_studies
 
-        listed += [f"the studies {_listed([*_studies(), *shipped_studies()])}"]
+        there += [f"the studies {_listed([*_studies(), *shipped_studies()])}"]
     if {"run", "pick"} & set(accept):
         near = [str(run) for run in runs_below(runs)]
-        listed += [f"the runs {_listed(near)}" if near else f"no run in {runs}"]
-    return f"There are {' and '.join(listed)}."
+        there += [f"the runs {_listed(near)}" if near else f"no run in {runs}"]
+    return f"There are {' and '.join(there)}."
 
 
 def _studies() -> list[str]:
@@ -178,5 +179,4 @@ def _studies() -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return listed(names, most=SHOWN)

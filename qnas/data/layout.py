@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qnas._util.units import listed
 from qnas.data.image_reading import SUFFIXES
 from qnas.errors import ConfigError, printable, problem
 
@@ -55,8 +56,7 @@ class Layout:
 
 def some(names: Sequence[str]) -> str:
     """List the first names and the number of further ones."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(map(printable, names[:NAMED])) + more
+    return listed([printable(name) for name in names], most=NAMED)
 
 
 def find_layout(root: Path) -> Layout:

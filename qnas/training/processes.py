@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 import torch.distributed as dist
@@ -75,6 +76,10 @@ def joined(device_name: str) -> Iterator[Processes]:
         torch.cuda.set_device(device)
     mine = count > 1 and not dist.is_initialized()
     if mine:
+        # This module's functions keep the group that exists when it is imported as a default
+        # argument, and something always imports it. A group that is kept is never taken down: its
+        # threads run on into the end of the interpreter, and abort the process now and then.
+        import_module("torch.distributed.nn.functional")
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(rank, count, device)

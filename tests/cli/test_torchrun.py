@@ -43,6 +43,28 @@ def test_two_processes_lose_what_one_does_that_accumulates_twice(tmp_path: Path)
     assert two == pytest.approx(one, rel=0.05)
 
 
+THREADS_AFTER_TRAINING = """
+import os, sys
+from qnas.training.processes import joined
+
+with joined("cpu") as processes:
+    import torch.distributed.nn.functional  # as torch's own modules do, sooner or later
+
+    processes.wait()
+names = [open(f"/proc/self/task/{t}/comm").read().strip() for t in os.listdir("/proc/self/task")]
+sys.exit(f"still running: {names}" if any("gloo" in name for name in names) else 0)
+"""
+
+
+@pytest.mark.slow
+def test_no_thread_of_the_group_outlives_it(tmp_path: Path) -> None:
+    """A thread that gives a tensor back while the interpreter ends aborts the process."""
+    (tmp_path / "join.py").write_text(THREADS_AFTER_TRAINING)
+    command = [sys.executable, *TORCHRUN, str(tmp_path / "join.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_sigterm_in_the_first_epochs_leaves_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from qnas._util.serialization import Value
+from qnas._util.units import is_power_of_two
 from qnas.accel.device import MAX_WEIGHT_PORTS
 from qnas.errors import ConfigError, problem
 
@@ -74,7 +75,7 @@ class Folding(Value):
                 raise ConfigError(problem(field.name, rule, repr(value), "Choose another folding."))
         rules = [
             ("tm", self.tm >= 2 and self.tm % 2 == 0, "must be even and positive", self.tm),
-            ("tk", _power_of_two(self.tk), "must be a power of two", self.tk),
+            ("tk", is_power_of_two(self.tk), "must be a power of two", self.tk),
             ("tm", self.tm <= MAX_LANES, f"must be at most {MAX_LANES}", self.tm),
             ("tk", self.tk <= MAX_LANES, f"must be at most {MAX_LANES}", self.tk),
             (
@@ -85,7 +86,7 @@ class Folding(Value):
             ),
             (
                 "vl",
-                _power_of_two(self.vl) and self.vl <= self.tk,
+                is_power_of_two(self.vl) and self.vl <= self.tk,
                 "must be a power of two, at most `tk`",
                 self.vl,
             ),
@@ -109,7 +110,7 @@ class Folding(Value):
             ),
             (
                 "weight_ports",
-                _power_of_two(self.weight_ports) and self.weight_ports <= MAX_WEIGHT_PORTS,
+                is_power_of_two(self.weight_ports) and self.weight_ports <= MAX_WEIGHT_PORTS,
                 f"must be a power of two, at most {MAX_WEIGHT_PORTS}",
                 self.weight_ports,
             ),
@@ -139,7 +140,7 @@ class Folding(Value):
                 raise ConfigError(problem(name, rule, value, "Choose another folding."))
 
     def _divides_pairs(self, pairs: int) -> bool:
-        return _power_of_two(pairs) and self.tm % (2 * pairs) == 0
+        return is_power_of_two(pairs) and self.tm % (2 * pairs) == 0
 
 
 def is_batch(images: object) -> bool:
@@ -148,7 +149,3 @@ def is_batch(images: object) -> bool:
 
 
 FIELDS = tuple(field.name for field in fields(Folding))
-
-
-def _power_of_two(value: int) -> bool:
-    return value >= 1 and value & (value - 1) == 0

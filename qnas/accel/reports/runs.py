@@ -14,6 +14,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from qnas._util.units import listed
 from qnas.accel.reports.measurement import Measurement, plain_part, same_part
 
 # Folders that a flow makes inside a run.
@@ -56,8 +57,7 @@ def completed(found: Sequence[Measurement]) -> tuple[tuple[Measurement, ...], tu
 
 def few(names: Sequence[str]) -> str:
     """List the first names and the number of further ones."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return listed(names, most=SHOWN)
 
 
 @dataclass(slots=True)

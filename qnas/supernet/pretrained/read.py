@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qnas._util.timm_support import is_weights_file
+from qnas._util.units import listed
 from qnas.errors import CheckpointError, problem
 from qnas.supernet.pretrained.function import Function, Pretrained, of_hugging_face, of_study
 from qnas.supernet.pretrained.names import SEVERAL, Found, State, find_vit, state_of
@@ -218,9 +219,7 @@ def _plain_vit(source: str, find: Callable[[], Found]) -> tuple[Found, Shape, li
 
 
 def _several(names: list[str], what: str) -> str:
-    shown = ", ".join(plain(name, 40) for name in names[:3])
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{shown}{more}, {what}"
+    return f"{listed([plain(name, 40) for name in names], most=3)}, {what}"
 
 
 def _where(found: Found) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from qnas._util.units import listed
 from qnas.supernet.pretrained.names import STEM, State
 from qnas.supernet.pretrained.stored import plain
 
@@ -181,14 +182,11 @@ def _of_channels(norm: str, dim: int) -> Iterator[tuple[str, tuple[int, ...]]]:
 def _check_names(given: set[str], expected: set[str]) -> None:
     foreign = sorted(given - expected)
     if foreign:
-        names = ", ".join(plain(name, 40) for name in foreign[:3])
-        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
-        raise ValueError(f"tensors that a plain ViT has not: {names}{more}{_meaning(foreign)}")
+        names = listed([plain(name, 40) for name in foreign], most=3)
+        raise ValueError(f"tensors that a plain ViT has not: {names}{_meaning(foreign)}")
     lacking = sorted(name for name in expected - given if not BIAS.search(name))
     if lacking:
-        names = ", ".join(lacking[:3])
-        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
-        raise ValueError(f"a ViT that lacks {names}{more}")
+        raise ValueError(f"a ViT that lacks {listed(lacking, most=3)}")
 
 
 def _meaning(names: object) -> str:
