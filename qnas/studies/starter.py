@@ -54,7 +54,7 @@ data = {data}
 device = {device}  # `qnas devices` lists the boards
 # clock_mhz = {clock}  # of the accelerator, in place of the board's
 objectives = ["error", "latency", "dsp"]  # `qnas objectives` lists them
-fps_targets = [{target}]  # each makes a pick; the middle subnet is modelled at {fps} FPS
+fps_targets = [{target}]  # each makes a pick; the middle subnet: {fps} FPS ({kernel})
 verify_images = {verify_images}  # of the report split, that the C simulation runs; 0 for all
 
 [space]  # the networks to search; the number of classes follows from the data
@@ -234,8 +234,8 @@ def _placed(source: str, folder: Path) -> str:
 def _text(images: Images, study: Study, found: Feasibility, folder: Path) -> str:
     """The study's TOML, with a comment on every choice."""
     space, board = study.search_space(), found.device
-    middle = found.reference_subnets[1].estimate
-    fps = middle.fps if middle else 0.0
+    middle = found.reference_subnets[1].predicted
+    fps = middle.value("fps") if middle else 0.0
     shown = ", ".join(images.names[:6]) + (", ..." if len(images.names) > 6 else "")
     kind = "colour" if images.channels == 3 else "grey"
     about = f"{images.count:,} {kind} images of {images.classes} classes"
@@ -249,6 +249,7 @@ def _text(images: Images, study: Study, found: Feasibility, folder: Path) -> str
         device=_toml(str(study.device)),
         target=_round_down(fps),
         fps=f"{fps:,.0f}",
+        kernel=middle.title if middle else "does not fit",
         verify_images=study.verify_images,
         space=_toml(space.name),
         size=space.image_size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ def test_a_folder_becomes_a_study_that_check_accepts(
     checked = qnas("check", "my_photos.toml")
     assert checked.exit_code == 0, checked.output
     assert "`my_photos` can be satisfied" in checked.stdout
+    (fps,) = re.findall(r"the middle subnet: ([\d,]+) FPS", Path("my_photos.toml").read_text())
+    assert f" {fps} " in checked.stdout  # one number in both places
     for remark in ("does not fit", "expect few", "keeps it"):
         assert remark not in checked.stdout
     assert qnas("init", "my photos", "--device", "kv260").exit_code == 2  # the file exists
