@@ -179,7 +179,7 @@ def _trials(records: StudyRecords, budget: int) -> str:
     texts = [f"{len(records.trials):,} evaluated, {len(records.distinct()):,} distinct"]
     for trials, fate in (
         (records.infeasible, "over a limit"),
-        (records.early_stopped, "out of a race"),
+        (records.early_stopped, "stopped early by racing"),
     ):
         if trials:
             texts.append(f"{len(trials):,} {fate}")

@@ -27,7 +27,7 @@ def pick_rows(content: ReportContent) -> list[tuple[str, str, list[str]]]:
 
     def accuracy(rung: str, images: str) -> list[str]:
         found = [(content.verifications.get(pick.name) or {}).get("accuracy") for pick in picks]
-        return [DASH if one is None else accuracy_text(one[rung], one[images]) for one in found]
+        return [DASH if one is None else _accuracy(one[rung], one[images]) for one in found]
 
     def used(name: str) -> list[str]:
         return cells(lambda p: f"{p.trial.predicted.text(name)} / {content.limits[name]:,}")
@@ -129,7 +129,12 @@ def _rung(content: ReportContent, pick: Pick, rung: str) -> str:
     tuning = content.tunings.get(pick.name)
     if tuning is None:
         return DASH
-    return accuracy_text(getattr(tuning.report, rung), content.report_images)
+    return _accuracy(getattr(tuning.report, rung), content.report_images)
+
+
+def _accuracy(share: float, count: int) -> str:
+    """In two lines: three picks then fit the page."""
+    return accuracy_text(share, count, separator="\n")
 
 
 def _weights(content: ReportContent, pick: Pick) -> str:

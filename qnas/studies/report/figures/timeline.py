@@ -28,8 +28,8 @@ def timeline_picture(found: Explanation) -> Picture:
         )
     )
     caption = (
-        f"{one_pass} of {time.cycles:,} cycles through the plan of {found.title}: above all of it,"
-        f" below {_closer(time)[0]}. The array multiplies in {array / time.cycles:.1%} of the"
+        f"{one_pass} through the C++ kernel of {found.title}, {time.cycles:,} cycles: above all of"
+        f" them, below {_closer(time)[0]}. The array multiplies in {array / time.cycles:.1%} of the"
         f" cycles, and is idle in the others: {idle}."
     )
     return Picture(
