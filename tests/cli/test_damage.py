@@ -264,6 +264,27 @@ def test_damaged_outputs_are_made_again(copy: Path, damage: Callable[[Path], obj
     assert "picks are there" in qnas("export", copy).stdout
 
 
+def test_results_of_tools_outlive_the_pick_that_they_are_of(copy: Path) -> None:
+    run = copy / "runs/tiny"
+    reports = "project/build_hls/hls/syn/report/csynth.xml"
+    for pick in ("knee", "fps7"):
+        (run / "picks" / pick / reports).parent.mkdir(parents=True)
+        (run / "picks" / pick / reports).write_text(pick)
+    (run / "picks/fps8/project/build").mkdir(parents=True)
+    flip(run / "picks/knee/project/data/vectors.bin")
+    for number in (1, 2):
+        result = qnas("export", copy)
+        assert result.exit_code == 0, result.output
+        if number == 1:
+            assert "results of tools are kept: fps7 (build_hls) is now" in result.stdout
+    assert sorted(path.name for path in (run / "picks").iterdir()) == ["knee"]
+    assert (run / "picks/knee/project/plan.json").exists()
+    assert not (run / "picks/knee" / reports).exists()
+    for pick in ("knee", "fps7"):
+        assert (run / "former" / f"{pick}_1" / reports).read_text() == pick
+    assert sorted(path.name for path in (run / "former").iterdir()) == ["fps7_1", "knee_1"]
+
+
 @pytest.mark.parametrize("damage", [cut_short, flip])
 def test_a_damaged_front_is_written_again(copy: Path, damage: Callable[[Path], object]) -> None:
     front = copy / "runs/tiny/front.csv"

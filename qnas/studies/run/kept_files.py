@@ -1,11 +1,14 @@
 """Files of a run: digests of the exported ones, by which damaged ones are detected and written
-again, and those that can be removed, because no stage needs them to go on."""
+again; what tools added to them, which is never removed; and those that can be removed, because no
+stage needs them to go on."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +61,27 @@ def _sha256(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
+
+
+BUILD = "build"  # of the project's Makefile
+
+
+def tool_results(project: Path, written: Collection[str]) -> tuple[str, ...]:
+    """What lies in a project beside the `written` files and `make`'s build: reports and other
+    results of Vitis or Vivado, which may have taken hours."""
+    ours = {BUILD, *(name.partition("/")[0] for name in written)}
+    found = project.iterdir() if project.is_dir() else ()
+    return tuple(sorted(p.name for p in found if p.name not in ours and not p.name.startswith(".")))
+
+
+def set_aside(folder: Path, former: Path) -> Path:
+    """Move a folder into `former`, as NAME_1 or the next number that is free; return where it is
+    now."""
+    former.mkdir(exist_ok=True)
+    places = (former / f"{folder.name}_{number}" for number in itertools.count(1))
+    place = next(place for place in places if not place.exists())
+    os.replace(folder, place)
+    return place
 
 
 BUILDS = ("picks/*/project/build", "together/project/build", "picks/*/rtl/obj_dir")

@@ -229,6 +229,11 @@ class RunDirectory:
         """The folder of the picks' directories."""
         return self.path / "picks"
 
+    @property
+    def former(self) -> Path:
+        """The folder of former kernels with results of tools; may be absent."""
+        return self.path / "former"
+
     def pick(self, name: str) -> PickDirectory:
         return PickDirectory(self.picks / name)
 

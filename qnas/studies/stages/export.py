@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qnas._util.serialization import encode, read_json, write_json
+from qnas.accel.hls.emit.project import emitted_files
 from qnas.accel.plan.multi_network import encode_plans
 from qnas.data.preprocessing import Preprocessing
 from qnas.errors import QnasError
@@ -18,7 +19,7 @@ from qnas.integer.network import load_integer, save_integer
 from qnas.studies.progress import Progress
 from qnas.studies.results.picks import PICK_NAME, Pick
 from qnas.studies.run.checks import same_picks
-from qnas.studies.run.kept_files import damaged_outputs, record_outputs
+from qnas.studies.run.kept_files import damaged_outputs, record_outputs, set_aside, tool_results
 from qnas.studies.run.run import Run
 from qnas.studies.run.run_directory import PickDirectory
 from qnas.studies.run.training_records import search_accuracy, supernet_of, uses_tuned
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from qnas.accel.hls.emit.member import Expected
 
 STAGE = "export"
+RTL_FILES = (  # what `export_rtl` and its simulation write
+    *("README.md", "package_ip.tcl", "vivado.tcl", "link.cfg", "plan.json"),
+    *("rtl", "sim", "data", "host", "obj_dir"),
+)
 LOGIT_IMAGES = 2048  # images of the training split that determine the step of the logits
 
 
@@ -56,14 +61,14 @@ def exported(run: Run, kernel: Kernel) -> bool:
 
 def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None:
     """Write architecture, plan and project of every pick that lacks them, and remove the
-    directories of former picks.
+    directories of former picks; those with results of tools are moved into `former`.
 
     With `multi_network`, also write the project of one kernel that runs all picks; later calls keep
     an existing one up to date.
     """
     run.need(STAGE, searched(run), "search")
     chosen = picks(run)
-    _remove_others(run, chosen)
+    _remove_others(run, chosen, progress)
     own = [kernel_of(run, pick) for pick in chosen]
     missing = [kernel for kernel in own if not _whole(run, kernel, progress)]
     progress.stage(
@@ -74,6 +79,7 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     for remark in same_picks(chosen):
         progress.stage(STAGE, remark)
     for done, kernel in enumerate(missing, start=1):
+        _keep_results(run, kernel.files.path, progress)
         record_outputs(export_pick(run, kernel.heads[0]).files, networks=1)
         progress.advance(done, len(missing), kernel.name)
     _record_picks(run, chosen)
@@ -130,7 +136,10 @@ def export_rtl(run: Run) -> list[Path]:
         folder = kernel.files.project.with_name("rtl")
         name = project_name(run.config.name, kernel.name)
         project = emit_rtl(members, name=name, device=run.device, preprocessing=known)
-        project.write(folder)
+        if not project.is_in(folder):
+            if tool_results(folder, RTL_FILES):  # of Vivado
+                set_aside(folder, run.files.former)
+            project.write(folder)
         written.append(folder)
     return written
 
@@ -167,12 +176,24 @@ def _whole(run: Run, kernel: Kernel, progress: Progress) -> bool:
     return not damaged
 
 
-def _remove_others(run: Run, chosen: tuple[Pick, ...]) -> None:
-    """Remove the directories of former picks; files that qnas did not write stay."""
+def _remove_others(run: Run, chosen: tuple[Pick, ...], progress: Progress) -> None:
+    """Remove the directories of former picks, but for results of tools; other directories stay."""
     names = {pick.name for pick in chosen}
     for folder in run.files.picks.glob("*"):
         if folder.is_dir() and PICK_NAME.fullmatch(folder.name) and folder.name not in names:
-            shutil.rmtree(folder)
+            _keep_results(run, folder, progress)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_results(run: Run, folder: Path, progress: Progress) -> None:
+    """Move the directory of a kernel that is to be removed or written anew into `former` if tools
+    have written into one of its projects."""
+    projects = ((folder / "project", emitted_files()), (folder / "rtl", RTL_FILES))
+    found = [name for project, written in projects for name in tool_results(project, written)]
+    if found:
+        place = set_aside(folder, run.files.former)
+        results = f"{folder.name} ({', '.join(found)})"
+        progress.stage(STAGE, f"results of tools are kept: {results} is now {place}")
 
 
 def _record_picks(run: Run, chosen: tuple[Pick, ...]) -> None:
@@ -239,6 +260,7 @@ def _export_multi_network(run: Run, kernel: Kernel, progress: Progress) -> None:
     progress.stage(STAGE, f"the kernel of all picks {note}")
     if not there:
         # The facts are written last and removed first: their presence vouches for the rest.
+        _keep_results(run, files.path, progress)
         files.facts.unlink(missing_ok=True)
         _write_project(run, kernel)
         write_json(files.facts, facts_of(kernel))

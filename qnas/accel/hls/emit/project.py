@@ -85,6 +85,13 @@ class ProjectFiles(Mapping[str, bytes]):
             parts.update(content)
         return parts.hexdigest()
 
+    def is_in(self, directory: Path) -> bool:
+        """Whether `directory` has every file, as it would be written."""
+        return all(
+            (directory / path).is_file() and (directory / path).read_bytes() == content
+            for path, content in self._files.items()
+        )
+
     def write(self, directory: Path) -> None:
         """Write all files beside `directory`, then rename: never half a project.
 
