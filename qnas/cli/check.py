@@ -40,8 +40,10 @@ def command(
     """Check before training, in about a second, whether STUDY can be satisfied.
 
     Estimates the space's smallest, middle and largest subnet on the device and compares them with
-    the board's limits, the study's limits and the FPS targets. Then checks that the data exist,
-    match the space and can be split, and reads the pretrained weights if the study names a file.
+    the board's limits, the study's limits and the FPS targets. `binds` names the resources without
+    whose limit a subnet would be faster; `the network`, if there is none. Then checks that the data
+    exist, match the space and can be split, and reads the pretrained weights if the study names a
+    file.
     Exit status 2 if no subnet fits or reaches a target or a limit, if the data are faulty, or if
     the space does not contain the shape of the pretrained weights.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ def command(
 
     RUN/PICK is a pick such as runs/NAME/knee, a folder that `qnas pick --out` wrote, or a run or a
     study with one pick. Without it, give --arch and --device: the command explains the fastest plan
-    of that architecture on that board.
+    of that architecture on that board. All figures are the cost model's, of the C++ kernel; those
+    that `qnas run` predicts of the RTL kernel differ a little.
     """
     found = _explained(pick, arch, device, runs, dsp_share=dsp_share, batch=batch)
     result(lambda: _document(found), lambda: _show(found))
@@ -87,9 +89,11 @@ def _show(found: Explanation) -> None:
     from qnas.cli.console import printer, show_tables
 
     console = printer()
-    console.print(f"[bold]{escape(found.title)}[/bold], modelled")
+    console.print(f"[bold]{escape(found.title)}[/bold], C++ kernel, modelled")
     for label, value in _facts(found):
-        console.print(f"  {label:<14}{escape(value)}")
+        text = f"  {label:<13} {value}"
+        for line in textwrap.wrap(text, console.width, subsequent_indent=" " * 16):
+            console.print(escape(line))
     show_tables(_kinds(found), _parts(found))
 
 

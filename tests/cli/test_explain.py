@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ def test_tables_and_page_of_an_architecture(arch: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     for words in ("Cycles by kind of stage", "softmax", "Resources by unit", "limit of a plan"):
         assert words in result.stdout
-    assert "modelled" in result.stdout and "(model)" in result.stdout
+    assert "C++ kernel, modelled" in result.stdout and "(model)" in result.stdout
+    assert re.search(r"\n  free 8-bit rows \w", result.stdout)
     assert page.read_text().startswith("<!DOCTYPE html>")
 
 
