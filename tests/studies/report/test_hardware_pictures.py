@@ -36,7 +36,8 @@ def test_the_gantt_chart_draws_every_activity(found: Explanation) -> None:
     array = sum(one.cycles for one in time.activities if one.unit == "array")
     caption = timeline_picture(found).caption
     assert f"{found.estimate.cycles:,} cycles" in caption
-    assert f"multiplies in {array / found.estimate.cycles:.1%}" in caption
+    assert f"is at a tile in {array / found.estimate.cycles:.1%}" in caption
+    assert f"{found.array_use:.1%} of all its products are made" in caption  # as `qnas explain`
 
 
 def test_the_folding_front_is_that_of_all_foldings(found: Explanation) -> None:

@@ -29,8 +29,9 @@ def timeline_picture(found: Explanation) -> Picture:
     )
     caption = (
         f"{one_pass} through the C++ kernel of {found.title}, {time.cycles:,} cycles: above all of"
-        f" them, below {_closer(time)[0]}. The array multiplies in {array / time.cycles:.1%} of the"
-        f" cycles, and is idle in the others: {idle}."
+        f" them, below {_closer(time)[0]}. The array is at a tile in {array / time.cycles:.1%} of"
+        f" the cycles, and idle in the others: {idle}. At a tile it also waits for the drain of the"
+        f" one before, and tiles are not full: {found.array_use:.1%} of all its products are made."
     )
     return Picture(
         "timeline", f"{one_pass} in time", "modelled", gantt(time), caption, height="big", wide=True
