@@ -33,6 +33,7 @@ from qnas.studies.results.importance import LEAST, importances
 from qnas.studies.run.predictions import predictions_of, read_sensitivity
 from qnas.studies.run.run import Run
 from qnas.studies.run.training_records import training_curve
+from qnas.studies.stages.kernels import named_picks, picks
 from qnas.studies.stages.verify import verifications
 
 __all__ = [
@@ -188,9 +189,12 @@ def plot_confusion_matrix(run: Run, *, pick: str = "knee") -> go.Figure:
     than 20 classes those in most errors are drawn.
 
     Raises:
+        UnknownNameError: The study has no pick of that name.
         StageOrderError: The pick is not verified, or was by an earlier version of qnas.
     """
     found = predictions_of(run, pick)
+    if found is None:
+        named_picks(picks(run), [pick])
     run.need("plot", found is not None, "verify")
     assert found is not None
     names = read_wrong_images(run.files.pick(pick).wrong).class_names

@@ -258,6 +258,9 @@ def test_the_figures_are_plotly_s_and_show_the_run(searched: qnas.OpenRun) -> No
     for plot in (show.plot_accuracy_ladder, show.plot_confusion_matrix):
         with pytest.raises(StageOrderError, match="qnas verify"):
             plot(searched)
+    with pytest.raises(UnknownNameError, match="Did you mean 'knee'"):
+        show.plot_confusion_matrix(searched, pick="kneee")
+    assert repr(searched) == f"open_run({str(searched.path)!r})"
     with pytest.raises(StageOrderError, match="qnas report"):
         show.plot_sensitivity(searched)
     assert show.plot_predictions(searched).data[0].name == "estimate"
@@ -310,7 +313,7 @@ def test_everything_to_a_verified_accelerator(tmp_path: Path) -> None:
     page = run.write_report(tmp_path / "page.html")
     assert page.read_bytes() == (run.path / "report.html").read_bytes()
     said = page.read_text(encoding="utf-8")
-    assert f"of {accuracy.images} (" in said and "of 2 (" in said
+    assert f"of {accuracy.images}<br>(" in said and "of 2<br>(" in said
 
 
 def test_importing_and_asking_for_help_load_nothing_that_is_slow() -> None:

@@ -31,6 +31,9 @@ class OpenRun(Run):
     Every method reads the current state of the run. Nothing is written in the run's directory.
     """
 
+    def __repr__(self) -> str:
+        return f"open_run({str(self.path)!r})"
+
     @property
     def path(self) -> Path:
         """The run's directory."""

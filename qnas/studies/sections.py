@@ -184,4 +184,4 @@ class CalibrationConfig(Value):
 def require(holds: bool, subject: str, rule: str, value: object) -> None:
     """Raise ConfigError, naming the study's key `subject`, unless its `value` keeps the rule."""
     if not holds:
-        raise ConfigError(problem(subject, rule, value, "Correct the study's TOML."))
+        raise ConfigError(problem(subject, rule, value, "Correct the study."))

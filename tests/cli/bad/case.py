@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 STUDY = 'name = "mine"\nspace = "digits"\ndata = "digits"\ndevice = "zcu102"\n'
-FIX_STUDY = "Correct the study's TOML."
+FIX_STUDY = "Correct the study."
 FIX_DEVICE = "Correct the device file."
 FIX_VALUE = "Correct the value."
 NUL = "must hold no NUL character"

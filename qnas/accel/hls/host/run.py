@@ -35,6 +35,11 @@ def main() -> int:
         return _run(options)
     except BrokenPipeError:  # what reads the output has seen enough
         return 0
+    except ModuleNotFoundError as error:
+        whose = " It comes with the board's or the card's software." if options.binary else ""
+        text = f"the Python package `{error.name}` must be installed; got none.{whose}"
+        print(f"run.py: {text}", file=sys.stderr)
+        return 2
     except (HostError, OSError, ValueError, ImportError) as error:
         print(f"run.py: {error}", file=sys.stderr)
         return 2
