@@ -76,7 +76,7 @@ def test_the_page_says_what_was_checked_and_what_is_only_modelled(content: Repor
     assert "52 stages &times; 360 images" in page
     assert "1,234,567 values" in page
     assert '<span class="ok">0 mismatches</span>' in page
-    assert "97.50% of 360 (95.32% to 98.68%)" in page and "100.00% of 4 (51.01% to" in page
+    assert "97.50% of 360<br>(95.32% to 98.68%)" in page and "100.00% of 4<br>(51.01% to" in page
     assert "not verified yet" in page  # the other pick
     assert page.count('class="kind modelled"') > 3
     assert "a &lt;board&gt; &amp; more" in page
