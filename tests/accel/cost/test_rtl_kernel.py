@@ -16,11 +16,11 @@ def error(row: KernelRow, resource: str) -> float:
     return float(found / getattr(row, resource) - 1)
 
 
-def test_the_estimate_is_within_eight_percent_and_blocks_are_exact() -> None:
+def test_the_estimate_is_within_two_percent_and_blocks_are_exact() -> None:
     assert SYNTHESIZED
     for resource in ("lut", "ff"):
         errors = [abs(error(row, resource)) for row in SYNTHESIZED]
-        assert max(errors) < 0.08 and mean(errors) < 0.05
+        assert max(errors) < 0.02 and mean(errors) < 0.005
     for row in SYNTHESIZED:
         assert error(row, "dsp") == error(row, "bram18") == 0
 
