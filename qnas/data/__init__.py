@@ -5,6 +5,7 @@ Entry points: `load_data` reads a data set by its name, `peek_data` reads only i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,24 +89,29 @@ def check_data_name(name: str) -> None:
     """Check that `load_data` accepts `name`.
 
     Raises:
-        UnknownNameError: It does not; the message suggests the most similar name.
+        UnknownNameError: It does not; the message suggests the most similar name, or says that
+            there is no such folder.
     """
     if is_reference(name) or name in _NAMED or _kind(name) in _READERS:
         return
-    remedy = nearest(name, data_names())
+    rule, remedy = "must be a known data set", nearest(name, data_names())
     if name.endswith((".npz", ".npy")):
         remedy = f'Write "numpy:{name}" for a file of arrays. {remedy}'
-    elif "/" in name or name.startswith("."):
+    elif _is_path(name):
         remedy = f'Write "folder:{name}" for a folder of images. {remedy}'
-    raise UnknownNameError(problem("data", "must be a known data set", repr(name), remedy))
+        if not _expanded(name).is_dir():
+            rule, remedy = "must be a folder that exists", f"Check the path. {remedy}"
+    raise UnknownNameError(problem("data", rule, repr(name), remedy))
 
 
 def resolve_data(name: str, folder: Path) -> str:
     """Return `name` with its path, if it has one, made absolute relative to `folder`."""
-    if _kind(name) not in _READERS or is_reference(name):
+    if is_reference(name):
         return resolve(name, folder)
-    kind, path = name.split(":", 1)
-    return f"{kind}:{(folder / Path(path).expanduser()).resolve()}"
+    if _kind(name) in _READERS:
+        kind, path = name.split(":", 1)
+        return f"{kind}:{(folder / _expanded(path)).resolve()}"
+    return str((folder / _expanded(name)).resolve()) if _is_path(name) else name
 
 
 def load_data(
@@ -203,6 +209,17 @@ def _unused(name: str, pixels: PixelConfig) -> tuple[str, ...]:
 
 def _kind(name: str) -> str:
     return name.split(":", 1)[0] if ":" in name else ""
+
+
+def _is_path(name: str) -> bool:
+    """Whether `name`, which is no known data set, looks like the path of a folder or file."""
+    start = name.partition(":")[0]
+    return "/" in start or start.startswith((".", "~"))
+
+
+def _expanded(path: str) -> Path:
+    """`path` with the home folder in place of its ~; unchanged if there is no such user."""
+    return Path(os.path.expanduser(path))
 
 
 def _loader(reference: str) -> Callable[[], object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,11 +138,11 @@ def look_at(source: str, *, size: int = 0) -> Images:
         UnknownNameError: It is no data set.
         ConfigError: Its images or classes have a fault, or are known only to a Python function.
     """
-    if Path(source).expanduser().is_dir():
+    if Path(os.path.expanduser(source)).is_dir():
         source = f"folder:{source}"
     check_data_name(source)
     if source.startswith("folder:"):
-        return _files(source, Path(source.partition(":")[2]).expanduser(), size)
+        return _files(source, Path(os.path.expanduser(source.partition(":")[2])), size)
     header = peek_data(source, size=0, channels=3)
     if header is None:
         rule, remedy = "must be a folder or file of images", "Write the study yourself."

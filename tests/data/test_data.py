@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from qnas.data import DataHeader, ImageSet, load_data
+from qnas.data import DataHeader, ImageSet, load_data, resolve_data
 from qnas.data.splits import SplitConfig, Splits, check_divisible
 from qnas.errors import ConfigError, UnknownNameError
 
@@ -160,3 +161,26 @@ def test_what_cannot_be_divided_is_told_from_counts(
 def test_a_path_without_its_kind_names_the_kind(name: str, remedy: str) -> None:
     with pytest.raises(UnknownNameError, match=re.escape(remedy)):
         load_data(name)
+
+
+def test_a_path_that_leads_nowhere_is_said_to_be_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    absent, unknown = "must be a folder that exists", "must be a known data set"
+    for name, rule in (
+        ("./photos", absent),
+        ("a/b", absent),
+        ("~/photos", absent),
+        ("~no such user/photos", absent),
+        ("~/there", unknown),
+        ("../there", unknown),
+        ("csv:a/b", unknown),
+        ("photos", unknown),
+    ):
+        with pytest.raises(UnknownNameError, match=rule):
+            load_data(name)
+    assert resolve_data("../there", tmp_path / "there") == str(tmp_path / "there")
+    assert resolve_data("digits", tmp_path) == "digits"

@@ -71,6 +71,8 @@ def test_what_cannot_be_known_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     for arguments, says in (
         (("init", "mine.py:load"), "a Python function"),
         (("init", "nothing"), "must be a known data set"),
+        (("init", "./nothing"), "must be a folder that exists"),
+        (("init", "~no such user/x"), "must be a folder that exists"),
         (("init", "digits", "--device", "zcu12"), "Did you mean 'zcu102'"),
     ):
         refused = qnas(*arguments)

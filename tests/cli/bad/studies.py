@@ -35,6 +35,7 @@ def cases() -> Iterator[Bad]:
         ("no weights", 'pretrained = "w.pth"', "pretrained", "must be a file", "w.pth", ""),
         ("no device", 'DEVICE = "b.toml"', "b.toml", "must be a readable TOML", "No such", ""),
         ("no data kind", 'DATA = "csv:x"', "data", "must be a known data set", "'csv:x'", "Known"),
+        ("no folder", 'DATA = "a/b"', "data", "must be a folder that exists", "a/b", "Check"),
         ("no such file", 'SPACE = "m.py:A"', "space", "must be a Python file", "m.py:A", ""),
         ("stop 0", "search.stop_after = 0", "search.stop_after", "must be at least 1", "0", ""),
         ("focus 1", "search.focus_every = 1", "search.focus_every", "must be 0, or 2", "1", ""),
