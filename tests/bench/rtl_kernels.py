@@ -56,7 +56,7 @@ from qnas.testing.random_network import random_network
 PAGE = Path(__file__).resolve().parents[2] / "docs/benchmarks/rtl_kernels.md"
 PASSES = 2
 # Whose units the rules of the estimate were written from.
-WRITTEN_FROM = ("digits", "small28", "DeiT-T")
+WRITTEN_FROM = ("digits", "small28", "DeiT")
 MOST_LEVELS = 7  # kernels of more are named, and PLAN.md says why
 GROUPS = {
     "multiplier array": ("array",),

@@ -200,11 +200,7 @@ def _control(
     count, row, index = p.COUNT_BITS, p.ROW_BITS, p.STAGE_INDEX_BITS
     stage = 12 + 12 * count + 7 * row
     yield UnitEstimate("sequencer", 56 + 6 * index, 2 * stage + 4 * index + 49)
-    columns = {bits for bits in zip(*stage_values(plans), strict=True) if len(set(bits)) > 1}
-    stages = sum(len(one.stages) for one in plans)
-    tables = ceil_div(stages, 64)  # a LUT holds 64 stages of a bit
-    lut = len(columns) * tables + choices(tables, len(columns))
-    yield UnitEstimate("stage_table", lut, len(columns))
+    yield _stage_table(plans)
     lut, ff = p.cursor(grouped=True)
     lanes = p.TK if p.TK > p.PATCH_LANES else 0
     pixels = min(p.TK, p.PATCH_LANES) * p.ACT_BITS
@@ -216,6 +212,17 @@ def _control(
     yield UnitEstimate("store_logits", count + 6, count + 2)
     # Choices between patches and normed tokens.
     yield UnitEstimate("kernel", p.TT + p.TK + row + p.TK * p.ACT_BITS)
+
+
+def _stage_table(plans: Sequence[HardwarePlan]) -> UnitEstimate:
+    """The bits that differ from stage to stage: of more than 256 stages in block RAM, each; else in
+    LUTs, of which one holds 64 stages, equal ones once."""
+    columns = [bits for bits in zip(*stage_values(plans), strict=True) if len(set(bits)) > 1]
+    stages, distinct = sum(len(one.stages) for one in plans), len(set(columns))
+    if stages > 256:
+        return UnitEstimate("stage_table", bram18=int(bram18_blocks(len(columns), stages)))
+    tables = ceil_div(stages, 64)
+    return UnitEstimate("stage_table", distinct * tables + choices(tables, distinct), distinct)
 
 
 def _memories(
