@@ -155,6 +155,15 @@ def test_a_board_s_name_and_part_cost_an_export(copy: Path) -> None:
     assert "picks are there" in qnas("export", copy).stdout
 
 
+def test_another_board_is_refused_by_its_name(copy: Path) -> None:
+    (copy / "study.toml").write_text(STUDY.replace("board.toml", "kv260"))
+    result = qnas("export", copy)
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.split())
+    assert "qnas: `device` must be what" in said and "zcu102; got kv260." in said
+    assert "study.journal" in said
+
+
 def test_a_board_s_numbers_cost_a_search_and_no_training(copy: Path) -> None:
     weights = contents(copy)["supernet.safetensors"]
     (copy / "board.toml").write_text(board(dsp=1200))

@@ -123,14 +123,19 @@ def _of_space(old: Manifest, config: Study, space: SearchSpace) -> Iterator[Chan
 
 
 def _of_device(old: Manifest, device: Device) -> Iterator[Change]:
-    now, known = device_of(device), old.definitions and old.definitions.device
+    now, known = device_of(device), old.definitions.device if old.definitions else None
     if old.device.digest == now.digest:
         return
     if known is None:
         yield Change("device", _label(old.device), _label(now), "search")
         return
-    for subject, was, value in _differences("device", encode(known), encode(device)):
-        yield Change(subject, was, value, _stage_of(subject, was, value))
+    found = [
+        Change(subject, was, value, _stage_of(subject, was, value))
+        for subject, was, value in _differences("device", encode(known), encode(device))
+    ]
+    if known.name != device.name and any(change.stage == "search" for change in found):
+        yield Change("device", known.name, device.name, "search")  # another board, not a correction
+    yield from found
 
 
 def _stage_of(subject: str, old: Any, new: Any) -> Stage:
