@@ -92,7 +92,7 @@ def command(
     pool.check()
     with opened_study(config, runs, stage="run") as (run, shown):
         try:
-            stages.run_all(run, pool=pool, rtl=rtl, progress=shown)
+            stages.run_all(run, pool=pool, rtl=rtl, progress=shown, tell_missed=False)
         finally:
             if run.files.summary.exists():
                 _show(run)

@@ -186,18 +186,18 @@ def opened_study(config: Study, runs: Path, *, stage: str) -> Iterator[tuple[Run
         yield run, shown
 
 
-def verify_and_show(run: Run, stage: Callable[[], object]) -> None:
+def verify_and_show(run: Run, stage: Callable[[], object], *, tell_missed: bool = True) -> None:
     """Run a verifying stage, then print the summary.json that the stage wrote.
 
     It is printed also if the C++ differs: it has the counts, and the error names the first
-    difference.
+    difference. With `tell_missed`, the FPS targets that the front misses follow the table.
     """
     try:
         stage()
     except VerificationError:
         show_summary(run)
         raise
-    show_summary(run)
+    show_summary(run, tell_missed=tell_missed)
 
 
 def check_targets(run: Run) -> None:
@@ -252,15 +252,18 @@ def show_status(directory: Path) -> None:
         result(lambda: status(directory), lambda: None)
 
 
-def show_summary(run: Run) -> None:
+def show_summary(run: Run, *, tell_missed: bool = True) -> None:
     """Print summary.json; print nothing if a failed verification removed the file."""
     from qnas._util.serialization import read_json
 
     if run.files.summary.exists():
-        result(lambda: read_json(run.files.summary), lambda: _show_summary(run))
+        result(
+            lambda: read_json(run.files.summary),
+            lambda: _show_summary(run, tell_missed=tell_missed),
+        )
 
 
-def _show_summary(run: Run) -> None:
+def _show_summary(run: Run, *, tell_missed: bool) -> None:
     from qnas._util.serialization import read_json
     from qnas.cli.console import printer, show_tables, summary_table, tuning_table
     from qnas.studies.results.picks import MissedTarget
@@ -271,7 +274,7 @@ def _show_summary(run: Run) -> None:
     show_tables(table, columns=30 + 30 * len(table.columns))
     if any(pick.get("tuning") for pick in summary["picks"]):
         show_tables(tuning_table(summary["picks"]))
-    for missed in summary.get("missed_targets", ()):
+    for missed in summary.get("missed_targets", ()) if tell_missed else ():
         printer().print(f"[red]{MissedTarget(**missed)}[/red]", soft_wrap=True)
     show_multi_network(run)
     note(f"Files: {run.files.path}")

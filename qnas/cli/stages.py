@@ -55,8 +55,12 @@ def run(
     with opened(aim, stage="run") as (run, shown):
         from qnas.studies.stages import pipeline as stages
 
-        verify_and_show(run, lambda: stages.run_all(run, pool=pool, rtl=rtl, progress=shown))
-        check_targets(run)
+        verify_and_show(
+            run,
+            lambda: stages.run_all(run, pool=pool, rtl=rtl, progress=shown, tell_missed=False),
+            tell_missed=False,
+        )
+        check_targets(run)  # the only one to tell the missed targets
 
 
 @study_command

@@ -172,7 +172,7 @@ def test_a_missed_target_costs_no_other_pick(
     result = qnas("run", copy)
     assert result.exit_code == 3, result.output
     assert "got 99,000,000. The fastest reaches" in result.stderr
-    assert "99,000,000 FPS is missed: the fastest" in " ".join(result.stdout.split())
+    assert "99,000,000" not in result.stdout  # it is said once, last
     run = copy / "runs/tiny"
     summary: Any = json.loads((run / "summary.json").read_text())
     assert [pick["name"] for pick in summary["picks"]] == ["knee", *reached]

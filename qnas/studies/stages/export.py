@@ -74,8 +74,6 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
     progress.stage(
         STAGE, f"{len(missing)} of {len(chosen)} picks" if missing else "picks are there"
     )
-    for target in missed_targets(run):
-        progress.stage(STAGE, f"{target}; the other picks are exported")
     for remark in same_picks(chosen):
         progress.stage(STAGE, remark)
     for done, kernel in enumerate(missing, start=1):
@@ -88,6 +86,12 @@ def export(run: Run, progress: Progress, *, multi_network: bool = False) -> None
         progress.stage(STAGE, f"every loop starts an iteration a cycle at {clock} (analysed)")
     if multi_network or run.files.multi_network.path.exists():
         _export_multi_network(run, multi_network_kernel(run, chosen), progress)
+
+
+def tell_missed_targets(run: Run, progress: Progress) -> None:
+    """Tell of each FPS target that the front misses."""
+    for target in missed_targets(run):
+        progress.stage(STAGE, f"{target}; the other picks are exported")
 
 
 def export_pick(run: Run, pick: Pick, files: PickDirectory | None = None) -> Kernel:

@@ -102,6 +102,7 @@ def export(run: Run, *, together: bool = False, progress: Progress = SILENT) -> 
     existing one up to date.
     """
     exporting.export(run, progress, multi_network=together)
+    exporting.tell_missed_targets(run, progress)
 
 
 def verify(
@@ -137,6 +138,7 @@ def tune(run: Run, *, picks: Sequence[str] = (), progress: Progress = SILENT) ->
     """
     Toolchain().version()
     tuning.tune(run, progress, picks)
+    exporting.tell_missed_targets(run, progress)
     return _to_report(run, progress)
 
 
@@ -147,13 +149,15 @@ def run_all(
     rtl: bool = False,
     progress: Progress = SILENT,
     callbacks: Sequence[Callback] = (),
+    tell_missed: bool = True,
 ) -> Summary:
     """Run all missing stages, and return the content of summary.json. `tune` is one of them if the
-    study's `tune.picks` says so. With `rtl` the kernels are
-    simulated as RTL too, where Verilator is installed.
+    study's `tune.picks` says so. With `rtl` the kernels are simulated as RTL too, where Verilator
+    is installed.
 
-    An FPS target that the front misses makes no pick; the summary lists it. Raises
-    ToolMissingError, before anything else, if a project must be verified without g++.
+    An FPS target that the front misses makes no pick; the summary lists it, and with
+    `tell_missed` the progress does too. Raises ToolMissingError, before anything else, if a project
+    must be verified without g++.
     """
     if not verifying.everything_verified(run):
         Toolchain().version()
@@ -161,13 +165,15 @@ def run_all(
     search(run, pool=pool, progress=progress, callbacks=callbacks)
     if run.config.tune.picks:
         tuning.tune(run, progress)
+    if tell_missed:
+        exporting.tell_missed_targets(run, progress)
     return _to_report(run, progress, rtl=rtl)
 
 
 def _to_report(run: Run, progress: Progress, *, rtl: bool = False) -> Summary:
     """Run the stages from picks to the report. A mismatch is raised last, after summary and report
     show it."""
-    export(run, progress=progress)
+    exporting.export(run, progress)
     verifying.verify(run, progress)
     if rtl:
         rtl_stage.simulate(run, progress)
