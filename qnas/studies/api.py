@@ -58,14 +58,13 @@ def run(
         progress: Listener to the progress of the stages.
 
     Returns:
-        The run, opened read-only.
+        The run, opened read-only. An FPS target that the front misses has no pick in it, which
+        `progress` is told; nothing is raised.
 
     Raises:
         ConfigError: The study cannot be run, or an existing run was made from another study.
         UnknownNameError: The study names something that does not exist.
         CapacityError: No candidate fits the device.
-        MissedTargetError: The front misses an FPS target. All other picks are finished:
-            `open_run` opens the run.
         ToolMissingError: g++ is not installed.
         VerificationError: The C++ differs from the integer reference.
     """
