@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -145,25 +146,36 @@ def has_table(device: Device) -> bool:
 
 @cache
 def shipped_designs() -> tuple[Setup, Designs]:
-    """The shipped table of kernels: what was synthesized, and cycles that were simulated.
-
-    Their plans and estimates are kept in the user's cache, since a command of a second needs them.
-    """
-    rows = read_kernels()
-    tools = {row.tools for row in rows if row.synthesized}
-    key = digest([model_version(), rows], length=16)
-
-    def make(path: Path) -> None:
-        write_json(path, Columns.of(table_designs(rows)))
-
-    content = json.loads(kept(user_cache() / f"kernels-{key}.json", make))
-    designs = decode(Columns, content, subject="the cached table of kernels").designs()
+    """The shipped table of kernels: what was synthesized, and cycles that were simulated."""
+    tools = {row.tools for row in read_kernels() if row.synthesized}
+    designs = decode(Columns, _columns_of_table(), subject="the cached table of kernels").designs()
     return Setup(", ".join(sorted(tools)), MEASURED), designs
 
 
 def shipped_digest() -> str:
     """Digest of the shipped table and of the estimates that it corrects."""
-    return digest([model_version(), read_kernels()])
+    return digest(_columns_of_table())
+
+
+@cache
+def _columns_of_table() -> dict[str, Any]:
+    """The designs of the shipped table, as data.
+
+    Their plans and estimates are kept in the user's cache, since a command of a second needs them.
+    """
+    rows = read_kernels()
+
+    def make(path: Path) -> None:
+        write_json(path, Columns.of(table_designs(rows)))
+
+    key = digest([sources_digest(Path(__file__).parents[1]), rows], length=16)
+    content: dict[str, Any] = json.loads(kept(user_cache() / f"kernels-{key}.json", make))
+    return content
+
+
+def sources_digest(folder: Path) -> str:
+    """Digest of the Python sources below `folder`: what it computes changes with no other."""
+    return digest([path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))])
 
 
 def table_designs(rows: Sequence[KernelRow]) -> Designs:

@@ -13,7 +13,12 @@ from qnas.accel.calibration.calibration import fit
 from qnas.accel.calibration.designs import Designs, Setup
 from qnas.accel.calibration.evaluation import leave_out, predicted, score
 from qnas.accel.calibration.file import read_calibration, write_calibration
-from qnas.accel.calibration.kernels import measurement_of, shipped_designs, table_designs
+from qnas.accel.calibration.kernels import (
+    measurement_of,
+    shipped_designs,
+    sources_digest,
+    table_designs,
+)
 from qnas.accel.calibration.predictor import CalibratedPredictor, shipped_calibration
 from qnas.accel.cost.analytic import estimate
 from qnas.accel.cost.prediction import Prediction
@@ -51,6 +56,17 @@ def test_a_kernel_of_the_table_is_its_measurement() -> None:
         assert (found.value(name), found.kind(name)) == (value, "measured")
         assert found[name].low == found[name].high
     assert found.kind("fps") == "measured" and "measured" in found.text("lut")
+
+
+def test_what_is_kept_of_the_table_goes_by_the_sources_that_made_it(tmp_path: Path) -> None:
+    """A change of an estimate that shows on large kernels alone makes the table's designs anew."""
+    (tmp_path / "cost").mkdir()
+    source = tmp_path / "cost" / "estimate.py"
+    source.write_text("LUT = 1\n")
+    before = sources_digest(tmp_path)
+    assert sources_digest(tmp_path) == before
+    source.write_text("LUT = 2\n")
+    assert sources_digest(tmp_path) != before
 
 
 def test_other_kernels_are_predicted_and_say_of_which_kernel() -> None:
