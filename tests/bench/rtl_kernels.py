@@ -55,7 +55,7 @@ from qnas.testing.random_network import random_network
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/benchmarks/rtl_kernels.md"
 PASSES = 2
-# Whose units the rules of the estimate were written from.
+# The rules of the estimate were written from units of kernels whose names begin so.
 WRITTEN_FROM = ("digits", "small28", "DeiT")
 MOST_LEVELS = 7  # kernels of more are named, and PLAN.md says why
 GROUPS = {
@@ -196,9 +196,9 @@ def _resources(rows: Sequence[KernelRow]) -> list[str]:
     lines = [
         f"Whole kernels mapped by Yosys ({tools}), not placed or routed, beside the structural",
         "estimate of `accel/cost/rtl_kernel.py`. LUT counts every function by itself. The",
-        "rules of the estimate were written from the SystemVerilog and the units of",
-        f"the kernels {', '.join(f'`{name}`' for name in WRITTEN_FROM)}. The others are kernels",
-        "that they had not seen.",
+        "rules of the estimate were written from the SystemVerilog and the units of kernels",
+        f"whose names begin with {', '.join(f'`{name}`' for name in WRITTEN_FROM)}; none was written",
+        "from the others.",
         "",
         "| kernel | LUT | estimate | | FF | estimate | | DSP | BRAM18 | levels |",
         "|---|---|---|---|---|---|---|---|---|---|",
