@@ -240,7 +240,17 @@ def elsewhere(found: Any) -> Rows:
         yield split, f"{x['lut']['n']}", *figures, "exact" if exact else "off"
 
 
+def recipe(found: Any) -> Rows:
+    """A row a variant of the training recipe, of its first seed."""
+    yield "variant", "largest", "mean of 12", "smallest", "processor s", "epochs, float + quantized"
+    for name, (one, *_) in found["variants"].items():
+        accuracies = (f"{100 * one[part]:.1f} %" for part in ("largest", "mean", "smallest"))
+        epochs = f"{one['float_epochs']} + {one['epochs'] - one['float_epochs']}"
+        yield name, *accuracies, f"{one['cpu_seconds']:.0f}", epochs
+
+
 KINDS = {
+    "recipe": recipe,
     "refine": refine,
     "elsewhere": elsewhere,
     "worth": worth,
