@@ -174,8 +174,10 @@ def _columns_of_table() -> dict[str, Any]:
 
 
 def sources_digest(folder: Path) -> str:
-    """Digest of the Python sources below `folder`: what it computes changes with no other."""
-    return digest([path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))])
+    """Digest of the Python sources and the boards' files below `folder`, from which plans and
+    estimates are made."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".toml"))
+    return digest([path.read_text(encoding="utf-8") for path in files])
 
 
 def table_designs(rows: Sequence[KernelRow]) -> Designs:

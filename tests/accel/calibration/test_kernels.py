@@ -66,7 +66,10 @@ def test_what_is_kept_of_the_table_goes_by_the_sources_that_made_it(tmp_path: Pa
     before = sources_digest(tmp_path)
     assert sources_digest(tmp_path) == before
     source.write_text("LUT = 2\n")
-    assert sources_digest(tmp_path) != before
+    changed = sources_digest(tmp_path)
+    assert changed != before
+    (tmp_path / "board.toml").write_text("lut = 1\n")
+    assert sources_digest(tmp_path) != changed
 
 
 def test_other_kernels_are_predicted_and_say_of_which_kernel() -> None:
