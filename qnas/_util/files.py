@@ -40,6 +40,11 @@ def read_text(path: Path, *, most_mib: int) -> str:
     return content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
 
 
+def expanded(path: str) -> Path:
+    """`path` with the home folder in place of its ~; unchanged if there is no such user."""
+    return Path(os.path.expanduser(path))
+
+
 def open_data(path: Path) -> BinaryIO:
     """Open a file for reading.
 

@@ -14,6 +14,7 @@ from typing import Literal
 import click
 from click.shell_completion import CompletionItem
 
+from qnas._util.files import expanded
 from qnas._util.units import listed
 from qnas.errors import ConfigError, problem
 
@@ -115,7 +116,7 @@ def complete(
 
 
 def _found(text: str, runs: Path) -> Address | None:
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.suffix == ".toml":
         return Address("study", text)
     for place in (path, runs / path):
@@ -155,7 +156,7 @@ def _article(kind: Kind) -> str:
 
 def _there_is(text: str, found: Address | None, runs: Path, accept: tuple[Kind, ...]) -> str:
     """A sentence that lists what the command would take."""
-    path = Path(text).expanduser()
+    path = expanded(text)
     runs_near = [run for run in (path.parent, runs / path.parent) if (run / MANIFEST).is_file()]
     run = found.run if found and found.run else next(iter(runs_near), None)
     if run is not None and "pick" in accept and (picks := picks_of(run)):

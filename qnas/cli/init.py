@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qnas._util.files import expanded
 from qnas.cli.output import note, result, settings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def command(
     from qnas.studies.starter import look_at, starter_study
 
     images = look_at(data, size=size or 0)
-    name = name or plain_name(Path(data.rpartition(":")[2]).expanduser().resolve().stem)
+    name = name or plain_name(expanded(data.rpartition(":")[2]).resolve().stem)
     path = out or Path(f"{name}.toml")
     _refuse_existing(path, force=force)
     device = device or _asked_device()

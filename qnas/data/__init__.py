@@ -5,7 +5,6 @@ Entry points: `load_data` reads a data set by its name, `peek_data` reads only i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from qnas._util.extensions import is_reference, load_reference, resolve
+from qnas._util.files import expanded
 from qnas.data.array_pixels import check_levels
 from qnas.data.arrays import load_numpy, peek_numpy
 from qnas.data.digits import load_digits, peek_digits
@@ -99,7 +99,7 @@ def check_data_name(name: str) -> None:
         remedy = f'Write "numpy:{name}" for a file of arrays. {remedy}'
     elif _is_path(name):
         remedy = f'Write "folder:{name}" for a folder of images. {remedy}'
-        if not _expanded(name).is_dir():
+        if not expanded(name).is_dir():
             rule, remedy = "must be a folder that exists", f"Check the path. {remedy}"
     raise UnknownNameError(problem("data", rule, repr(name), remedy))
 
@@ -110,8 +110,8 @@ def resolve_data(name: str, folder: Path) -> str:
         return resolve(name, folder)
     if _kind(name) in _READERS:
         kind, path = name.split(":", 1)
-        return f"{kind}:{(folder / _expanded(path)).resolve()}"
-    return str((folder / _expanded(name)).resolve()) if _is_path(name) else name
+        return f"{kind}:{(folder / expanded(path)).resolve()}"
+    return str((folder / expanded(name)).resolve()) if _is_path(name) else name
 
 
 def load_data(
@@ -215,11 +215,6 @@ def _is_path(name: str) -> bool:
     """Whether `name`, which is no known data set, looks like the path of a folder or file."""
     start = name.partition(":")[0]
     return "/" in start or start.startswith((".", "~"))
-
-
-def _expanded(path: str) -> Path:
-    """`path` with the home folder in place of its ~; unchanged if there is no such user."""
-    return Path(os.path.expanduser(path))
 
 
 def _loader(reference: str) -> Callable[[], object]:

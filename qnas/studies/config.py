@@ -12,6 +12,7 @@ from typing import Any
 
 from qnas._util.extensions import is_reference, reference_of, resolve
 from qnas._util.field_types import normalise_fields
+from qnas._util.files import expanded
 from qnas._util.serialization import Value, decode, encode
 from qnas._util.timm_support import is_weights_file, weights_of_folder
 from qnas.accel.cost.prediction import CONFIDENCE
@@ -347,7 +348,7 @@ def resolved(config: Study, folder: Path) -> Study:
 
     def weights(source: str) -> str:
         file = is_weights_file(source) or (source and weights_of_folder(folder / source))
-        return absolute(str(Path(source).expanduser())) if file else source
+        return absolute(str(expanded(source))) if file else source
 
     space, data, device, train = config.space, config.data, config.device, config.train
     search = config.search

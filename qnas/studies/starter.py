@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qnas._util.files import expanded
 from qnas._util.serialization import decode, encode
 from qnas.data import PixelConfig, check_data_name, load_data, peek_data
 from qnas.data.files import ImageFiles
@@ -138,11 +138,11 @@ def look_at(source: str, *, size: int = 0) -> Images:
         UnknownNameError: It is no data set.
         ConfigError: Its images or classes have a fault, or are known only to a Python function.
     """
-    if Path(os.path.expanduser(source)).is_dir():
+    if expanded(source).is_dir():
         source = f"folder:{source}"
     check_data_name(source)
     if source.startswith("folder:"):
-        return _files(source, Path(os.path.expanduser(source.partition(":")[2])), size)
+        return _files(source, expanded(source.partition(":")[2]), size)
     header = peek_data(source, size=0, channels=3)
     if header is None:
         rule, remedy = "must be a folder or file of images", "Write the study yourself."
@@ -227,7 +227,7 @@ def _placed(source: str, folder: Path) -> str:
     kind, colon, text = source.partition(":")
     if not colon:
         return source
-    path = Path(text).expanduser().resolve()
+    path = expanded(text).resolve()
     inside = path.is_relative_to(folder.resolve())
     return f"{kind}:{path.relative_to(folder.resolve()) if inside else path}"
 

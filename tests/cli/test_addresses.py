@@ -45,6 +45,11 @@ def test_what_is_none_is_told_what_there_is(finished: Path) -> None:
         find(str(runs / "tiny/knee"), accept=("study", "run"))
 
 
+def test_the_home_of_a_user_that_does_not_exist_is_a_path_like_others(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="got nothing of that name"):
+        find("~nosuchuser/study.x", runs=tmp_path, accept=("study", "run"))
+
+
 def test_a_folder_of_pick_out_is_explained_without_its_run(finished: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     assert call("pick", finished / "runs/tiny", "--out", alone).exit_code == 0
